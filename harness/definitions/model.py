@@ -1,26 +1,11 @@
-"""TOML to frozen dataclasses, strictly: every error at once, with file and key.
-
-Shipped definitions lie in benchmarks/ beside this package. A suite is a name under benchmarks/suites/ or the path of
-a TOML file of the user's own, which may define targets, servers and scenarios in the very form of the shipped ones;
-paths in a definition are relative to the file that states them.
-"""
+"""What a definition may say: frozen dataclasses, strict."""
 
 from __future__ import annotations
 
-import difflib
-import sys
-import tomllib
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
-from functools import cache
-from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
-
-from harness.errors import DefinitionError, UsageError
-
-BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
+from pydantic import ConfigDict, Field
 
 Interface = Literal["wsgi", "asgi"]
 Pooling = Literal["none", "pool"]
@@ -32,7 +17,7 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 
 STRICT = ConfigDict(extra="forbid")
-PLACEHOLDERS = ("{python}", "{host}", "{port}", "{workers}", "{threads}", "{app}")
+PLACEHOLDERS = frozenset({"{python}", "{host}", "{port}", "{workers}", "{threads}", "{app}"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,11 +196,12 @@ class Suite:
     upstream: Upstream = Upstream()
     thresholds: Thresholds = Thresholds()
     pairs: tuple[PairDefinition, ...]
+    """In the file: [[pair]]."""
 
 
 @dataclass(frozen=True, slots=True)
 class Definitions:
-    """All that is defined, by name; the suite only where one was asked for."""
+    """All that is defined, by name."""
 
     servers: dict[str, Server]
     targets: dict[str, Target]

@@ -1,0 +1,48 @@
+"""TOML to frozen dataclasses, strictly: every error at once, with file and key."""
+
+from harness.definitions.load import BENCHMARKS, load_definitions, load_suite, suite_names
+from harness.definitions.model import (
+    PLACEHOLDERS,
+    STRICT,
+    Ask,
+    Cache,
+    Cell,
+    Definitions,
+    Expect,
+    Interface,
+    PairDefinition,
+    Phase,
+    Pooling,
+    Scenario,
+    Server,
+    Side,
+    Suite,
+    Target,
+    Thresholds,
+    Upstream,
+)
+
+__all__ = [
+    "BENCHMARKS",
+    "PLACEHOLDERS",
+    "STRICT",
+    "Ask",
+    "Cache",
+    "Cell",
+    "Definitions",
+    "Expect",
+    "Interface",
+    "PairDefinition",
+    "Phase",
+    "Pooling",
+    "Scenario",
+    "Server",
+    "Side",
+    "Suite",
+    "Target",
+    "Thresholds",
+    "Upstream",
+    "load_definitions",
+    "load_suite",
+    "suite_names",
+]

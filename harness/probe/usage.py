@@ -1,0 +1,116 @@
+"""CPU, memory and context switches of processes, steal and load of the machine, from /proc."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+PROC = Path("/proc")
+NANO = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """CPU seconds by process id, as they stood at one moment."""
+
+    cpu_s: dict[int, float]
+
+    def since(self, before: Usage) -> dict[int, float]:
+        """CPU seconds that each process used since `before`; one that has gone is left out, never negative."""
+        return {pid: max(0.0, now - before.cpu_s.get(pid, 0.0)) for pid, now in self.cpu_s.items()}
+
+    def total_since(self, before: Usage) -> float:
+        """CPU seconds that all of them used since `before`."""
+        return sum(self.since(before).values())
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """Jiffies of all CPUs: all there were, those used, those stolen."""
+
+    total: float
+    busy: float
+    steal: float
+
+    def steal_since(self, before: Machine) -> float:
+        """Share of the time that the hypervisor gave to others."""
+        return _share(self.steal - before.steal, self.total - before.total)
+
+    def outside_since(self, before: Machine, ours_s: float) -> float:
+        """Share of the time used by processes that are none of ours, which used `ours_s` seconds."""
+        ours = ours_s * os.sysconf("SC_CLK_TCK")
+        return _share(self.busy - before.busy - ours, self.total - before.total)
+
+
+def usage(pids: Iterable[int]) -> Usage:
+    """CPU seconds of `pids`: field 1 of schedstat (nanoseconds on a CPU), summed over their threads."""
+    return Usage({pid: seconds for pid in pids if (seconds := _cpu_s(pid)) is not None})
+
+
+def machine(proc: Path = PROC) -> Machine:
+    """The first line of /proc/stat: user nice system idle iowait irq softirq steal."""
+    with (proc / "stat").open() as file:
+        fields = [float(value) for value in file.readline().split()[1:9]]
+    idle, steal = fields[3] + fields[4], fields[7]
+    return Machine(sum(fields), sum(fields) - idle - steal, steal)
+
+
+def memory_bytes(pids: Iterable[int]) -> int | None:
+    """PSS of `pids` together: shared pages count once over those who share them; None where it cannot be read."""
+    total = 0
+    seen = False
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            for line in (PROC / str(pid) / "smaps_rollup").read_text().splitlines():
+                if line.startswith("Pss:"):
+                    total += int(line.split()[1]) * 1024
+                    seen = True
+    return total if seen else None
+
+
+def threads(pids: Iterable[int]) -> int:
+    """How many threads `pids` have together."""
+    count = 0
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            count += len(os.listdir(PROC / str(pid) / "task"))
+    return count
+
+
+def context_switches(pids: Iterable[int]) -> int:
+    """Voluntary and forced switches of all threads of `pids` together, so far."""
+    count = 0
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            for task in os.listdir(PROC / str(pid) / "task"):
+                status = (PROC / str(pid) / "task" / task / "status").read_text()
+                count += sum(int(line.split()[1]) for line in status.splitlines() if "ctxt_switches" in line)
+    return count
+
+
+def pressure_s(proc: Path = PROC) -> float | None:
+    """Seconds in which some task waited for a CPU, so far; None where the kernel does not tell."""
+    try:
+        line = (proc / "pressure/cpu").read_text().splitlines()[0]
+        return int(line.rpartition("total=")[2]) * 1e-6
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def _cpu_s(pid: int) -> float | None:
+    tasks = PROC / str(pid) / "task"
+    total = 0
+    try:
+        for task in os.listdir(tasks):
+            with contextlib.suppress(OSError), (tasks / task / "schedstat").open() as file:
+                total += int(file.read().split()[0])
+    except OSError:
+        return None
+    return total * NANO
+
+
+def _share(part: float, whole: float) -> float:
+    return min(1.0, max(0.0, part / whole)) if whole > 0 else 0.0
