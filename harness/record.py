@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Annotated, Any
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import IO, Annotated, Any, TypeVar
 
-from pydantic import Field
+from pydantic import Field, TypeAdapter, ValidationError
 
 from harness.definitions import STRICT, Cell, Phase
+from harness.errors import RecordError, UsageError
 from harness.plan import Plan
 
+T = TypeVar("T")
+INFO, TRIALS = "run.json", "trials.jsonl"
 FORMAT = 1
 """Version of the records; a reader refuses any other by name."""
 
@@ -44,6 +54,8 @@ class Load:
     rate_rps: float | None = None
     arrivals: str | None = None
     when_full: str | None = None
+    response_s: NonNegative | None = None
+    """Response time by which closed slices were sized: the warm-up's of the run's first block."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,3 +197,145 @@ class Run:
     trials: tuple[Trial, ...]
     torn: int = 0
     """1 when the last line was torn: it is tolerated, said, and measured again on resume."""
+
+
+class Writer:
+    """Writes one run's records: each trial is on disk before the next one starts."""
+
+    def __init__(self, folder: Path, file: IO[bytes], info: RunInfo) -> None:
+        """Use `writing`."""
+        self.folder = folder
+        self.info = info
+        self._file = file
+
+    def append(self, trial: Trial) -> None:
+        """Add a row, flushed to disk."""
+        self._file.write(_adapter(Trial).dump_json(trial) + b"\n")
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def finish(self) -> None:
+        """Note in run.json that the run came to its end."""
+        self.info = replace(self.info, finished=utc_now())
+        _write_info(self.folder, self.info)
+
+
+@contextmanager
+def writing(folder: Path, info: RunInfo) -> Iterator[Writer]:
+    """Open `folder` for the records of a run, new or resumed; a torn last line of an earlier sitting is cut off."""
+    folder.mkdir(parents=True, exist_ok=True)
+    _write_info(folder, info)
+    path = folder / TRIALS
+    if path.exists():
+        _cut_torn_line(path)
+    with path.open("ab") as file:
+        yield Writer(folder, file, info)
+
+
+def new_folder(results: Path, suite: str, now: datetime | None = None) -> Path:
+    """A directory for a new run, `results/<UTC time>-<suite>`; a run is never overwritten."""
+    stem = f"{(now or datetime.now(UTC)):%Y%m%dT%H%M%SZ}-{suite}"
+    for number in range(1, 1000):
+        folder = results / (stem if number == 1 else f"{stem}-{number}")
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            message = f"cannot make {folder}: {error}"
+            raise UsageError(message) from error
+        return folder
+    message = f"{results}/{stem}: too many runs in one second"
+    raise UsageError(message)
+
+
+def find(name: str, results: Path) -> Path:
+    """The directory of the run called `name`: a path, or the name (or an unambiguous part of it) under `results`."""
+    if (Path(name) / INFO).is_file():
+        return Path(name)
+    runs = [path for path in folders(results) if name == path.name] or [p for p in folders(results) if name in p.name]
+    if name == "latest" and (every := folders(results)):
+        return every[-1]
+    if len(runs) == 1:
+        return runs[0]
+    found = f"{len(runs)} runs match: {', '.join(path.name for path in runs[:5])}" if runs else "no such run"
+    message = f"{name}: {found} (looked in {results}/ for a directory with {INFO})"
+    raise UsageError(message)
+
+
+def folders(results: Path) -> list[Path]:
+    """Directories of the runs under `results`, oldest first."""
+    return sorted((path.parent for path in results.glob(f"*/{INFO}")), key=lambda path: path.name)
+
+
+def read(folder: Path) -> Run:
+    """Read a run; raises `RecordError` naming file, line and key for whatever is not as it must be.
+
+    A torn last line (a run that was killed while it wrote) is left out and counted in `Run.torn`.
+    """
+    info = _parse(RunInfo, (folder / INFO), _text(folder / INFO))
+    trials = []
+    torn = 0
+    lines = _text(folder / TRIALS).split("\n") if (folder / TRIALS).exists() else []
+    for number, line in enumerate(lines, 1):
+        if not line:
+            continue
+        if number == len(lines):  # no newline behind it
+            torn = 1
+        else:
+            trials.append(_parse(Trial, f"{folder / TRIALS}:{number}", line))
+    return Run(str(folder), info, tuple(trials), torn)
+
+
+def utc_now() -> str:
+    """The time of day, as records keep it."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def as_json(value: Trial | RunInfo) -> dict[str, Any]:
+    """As it stands in the file."""
+    return dict(_adapter(type(value)).dump_python(value, mode="json"))
+
+
+def _write_info(folder: Path, info: RunInfo) -> None:
+    text = _adapter(RunInfo).dump_json(info, indent=1)
+    partial = folder / f"{INFO}.part"
+    partial.write_bytes(text + b"\n")
+    partial.replace(folder / INFO)
+
+
+def _cut_torn_line(path: Path) -> None:
+    with path.open("rb+") as file:
+        content = file.read()
+        file.truncate(content.rfind(b"\n") + 1)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"{path}: {error}"
+        raise RecordError(message) from error
+
+
+def _parse(kind: type[T], where: Path | str, text: str) -> T:
+    try:
+        # The format first: another version's keys would be a hundred errors that say nothing.
+        found = json.loads(text).get("format")
+        if found != FORMAT:
+            message = f"{where}: format {found!r}; this gatebench reads format {FORMAT}"
+            raise RecordError(message)
+        return _adapter(kind).validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        key = ".".join(str(part) for part in first["loc"])
+        message = f"{where}: {key}: {first['msg']} (and {error.error_count() - 1} more)"
+        raise RecordError(message) from error
+    except (ValueError, AttributeError) as error:
+        message = f"{where}: not a JSON object: {error}"
+        raise RecordError(message) from error
+
+
+@cache
+def _adapter(kind: type[T]) -> TypeAdapter[T]:
+    return TypeAdapter(kind)
