@@ -1,0 +1,177 @@
+"""Latencies as counts: log-linear buckets of integer microseconds, constant in memory, mergeable.
+
+The buckets are those of an HdrHistogram with three significant digits: every value below 2,048 us has its own, above
+that 1,024 for each power of two, so a bucket is never wider than 1/1,024 (0.1 %) of its values. Exported in
+HdrHistogram's V2 format (zigzag LEB128 with runs of zeros, zlib, base64), which HDR tools of every language read.
+Format and rank rule: HdrHistogram, `AbstractHistogram.encodeIntoCompressedByteBuffer` and `getValueAtPercentile`.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import struct
+import zlib
+from collections.abc import Iterable, Iterator
+from typing import Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+HIGHEST_US = 3_600_000_000
+"""One hour; what lasts longer is counted as this."""
+
+_SIGNIFICANT_DIGITS = 3
+_HALF_BITS = 10
+_EXACT_BITS = _HALF_BITS + 1
+_SIZE = (HIGHEST_US.bit_length() - _EXACT_BITS + 2) << _HALF_BITS
+_PAYLOAD_COOKIE = 0x1C849303 | 0x10
+_COMPRESSED_COOKIE = 0x1C849304 | 0x10
+_COMPRESSED_HEADER = struct.Struct(">II")
+_PAYLOAD_HEADER = struct.Struct(">IIIIQQd")
+_WORD_BITS = 7
+_LONGEST_WORD = 9
+_MAX_PAYLOAD = _PAYLOAD_HEADER.size + _SIZE * _LONGEST_WORD
+
+
+class Histogram:
+    """Counts of values in microseconds."""
+
+    __slots__ = ("counts",)
+
+    def __init__(self) -> None:
+        self.counts: NDArray[np.int64] = np.zeros(_SIZE, dtype=np.int64)
+
+    def record(self, values_us: ArrayLike) -> None:
+        """Count integer values; negative ones as 0, those over an hour as an hour."""
+        values = np.clip(np.asarray(values_us, dtype=np.int64), 0, HIGHEST_US)
+        # frexp's exponent is the bit length: exact, since float64 holds every integer below 2**53
+        shift = np.maximum(np.frexp(values.astype(np.float64))[1] - _EXACT_BITS, 0)
+        self.counts += np.bincount((shift << _HALF_BITS) + (values >> shift), minlength=_SIZE)
+
+    def merge(self, other: Histogram) -> None:
+        """Add the counts of `other`."""
+        self.counts += other.counts
+
+    @classmethod
+    def merged(cls, histograms: Iterable[Histogram]) -> Self:
+        """The sum of `histograms`."""
+        total = cls()
+        for histogram in histograms:
+            total.merge(histogram)
+        return total
+
+    @property
+    def count(self) -> int:
+        """How many values were recorded."""
+        return int(self.counts.sum())
+
+    @property
+    def mean(self) -> float:
+        """Mean in microseconds, each value as the middle of its bucket; 0 without any."""
+        indices = self.counts.nonzero()[0]
+        if not indices.size:
+            return 0.0
+        low, high = _edges(indices)
+        return float(np.average((low + high) / 2, weights=self.counts[indices]))
+
+    @property
+    def max(self) -> float:
+        """The highest value in microseconds, to the resolution; 0 without any."""
+        indices = self.counts.nonzero()[0]
+        return float(_edges(indices[-1:])[1][0]) if indices.size else 0.0
+
+    def percentile(self, q: float) -> float:
+        """The value in microseconds that `q` percent (0 to 100) do not exceed, to the resolution; 0 without any.
+
+        The rank is HdrHistogram's: q / 100 x count, rounded half up, 1 at least.
+        """
+        if not 0 <= q <= 100:  # noqa: PLR2004 - what a percentile is
+            raise ValueError(f"a percentile is between 0 and 100, not {q}")
+        cumulative = self.counts.cumsum()
+        if not cumulative[-1]:
+            return 0.0
+        rank = max(int(q / 100 * int(cumulative[-1]) + 0.5), 1)
+        low, high = _edges(np.searchsorted(cumulative, rank, side="left")[np.newaxis])
+        return float(high[0] if q else low[0])
+
+    def encode(self) -> str:
+        """HdrHistogram V2, compressed, in base64."""
+        body = b"".join(_words(self.counts))
+        header = _PAYLOAD_HEADER.pack(_PAYLOAD_COOKIE, len(body), 0, _SIGNIFICANT_DIGITS, 1, HIGHEST_US, 1.0)
+        packed = zlib.compress(header + body)
+        return base64.b64encode(_COMPRESSED_HEADER.pack(_COMPRESSED_COOKIE, len(packed)) + packed).decode()
+
+    @classmethod
+    def decode(cls, text: str | bytes) -> Self:
+        """Read what `encode`, or another HDR tool with three digits and microseconds, wrote; `ValueError` if it is not."""
+        try:
+            packed = base64.b64decode(text, validate=True)
+            cookie, length = _COMPRESSED_HEADER.unpack_from(packed)
+            inflater = zlib.decompressobj()
+            payload = inflater.decompress(packed[_COMPRESSED_HEADER.size :], _MAX_PAYLOAD)
+            inner, size, offset, digits, lowest, _, _ = _PAYLOAD_HEADER.unpack_from(payload)
+        except (binascii.Error, struct.error, zlib.error) as error:
+            raise ValueError(f"not an HdrHistogram V2 in base64: {error}") from error
+        body = payload[_PAYLOAD_HEADER.size :]
+        if cookie != _COMPRESSED_COOKIE or inner != _PAYLOAD_COOKIE:
+            raise ValueError(f"not an HdrHistogram V2: cookies {cookie:#x} and {inner:#x}")
+        if length != len(packed) - _COMPRESSED_HEADER.size or size != len(body) or not inflater.eof:
+            raise ValueError("the HdrHistogram is cut off")
+        if (digits, lowest, offset) != (_SIGNIFICANT_DIGITS, 1, 0):
+            raise ValueError(
+                f"an HdrHistogram of {digits} digits from {lowest} up, not of {_SIGNIFICANT_DIGITS} from 1"
+            )
+        histogram = cls()
+        index = 0
+        for number in _numbers(body):
+            if number < 0:
+                index -= number
+            elif index >= _SIZE:
+                raise ValueError("the HdrHistogram counts values of over an hour")
+            else:
+                histogram.counts[index] = number
+                index += 1
+        return histogram
+
+
+def _edges(indices: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Lowest and highest value of each bucket."""
+    shift = np.maximum((indices >> _HALF_BITS) - 1, 0)
+    low = (indices - (shift << _HALF_BITS)) << shift
+    return low, low + (1 << shift) - 1
+
+
+def _words(counts: NDArray[np.int64]) -> Iterator[bytes]:
+    """Each count in zigzag LEB128, a run of n zeros as -n, up to the last count that is not 0."""
+    after = 0
+    for index in counts.nonzero()[0].tolist():
+        if index > after:
+            yield _word((index - after) * 2 - 1)
+        yield _word(int(counts[index]) * 2)
+        after = index + 1
+
+
+def _word(zigzag: int) -> bytes:
+    """LEB128 as V2 has it: seven bits a byte, low ones first, the ninth byte whole."""
+    word = bytearray()
+    while zigzag >> _WORD_BITS and len(word) < _LONGEST_WORD - 1:
+        word.append(zigzag & 0x7F | 0x80)
+        zigzag >>= _WORD_BITS
+    word.append(zigzag)
+    return bytes(word)
+
+
+def _numbers(body: bytes) -> Iterator[int]:
+    """The numbers that `_word` wrote."""
+    zigzag = position = 0
+    for byte in body:
+        if position == _LONGEST_WORD - 1 or byte < 0x80:  # noqa: PLR2004 - the bit that says more follows
+            zigzag |= byte << (_WORD_BITS * position)
+            yield zigzag >> 1 if not zigzag & 1 else -(zigzag + 1 >> 1)
+            zigzag = position = 0
+        else:
+            zigzag |= (byte & 0x7F) << (_WORD_BITS * position)
+            position += 1
+    if position:
+        raise ValueError("the HdrHistogram is cut off")
