@@ -153,6 +153,7 @@ class Trial:
     upstream_attempts: Count | None = None
     """What the load sent in all between the two readings of the hits: attempts, and of them the good answers."""
     upstream_good: Count | None = None
+    upstream_reconnects: Count | None = None
     cache_hit_ratio: Share | None = None
     steal_fraction: Share | None = None
     pressure: NonNegative | None = None
@@ -213,6 +214,11 @@ class Writer:
         self._file.write(_adapter(Trial).dump_json(trial) + b"\n")
         self._file.flush()
         os.fsync(self._file.fileno())
+
+    def note_version(self, name: str, version: str) -> None:
+        """Note in run.json the version of something that is known only once it runs (Redis)."""
+        self.info = replace(self.info, versions=self.info.versions | {name: version})
+        _write_info(self.folder, self.info)
 
     def finish(self) -> None:
         """Note in run.json that the run came to its end."""

@@ -1,0 +1,127 @@
+"""launch -> verify -> warm up -> load -> record, until compare says enough: the file to read first.
+
+A run goes round its groups block by block: the first blocks of all groups, then the second, and so on. A slow spell of
+the machine is then spread over all of them, and a run that is interrupted has something of everything.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from harness import environment, services
+from harness.compare import enough, progress
+from harness.errors import LaunchError
+from harness.measure.bench import Bench, GroupState, resume
+from harness.measure.block import measure_block
+from harness.measure.progress import Progress, Silent
+from harness.placement import Placement
+from harness.plan import Plan, block_seconds, needs_redis, needs_upstream
+from harness.record import Trial, Writer
+
+__all__ = ["Progress", "Receipts", "Silent", "measure", "receipts"]
+
+
+def measure(
+    plan: Plan,
+    placement: Placement,
+    writer: Writer,
+    missing: dict[str, str],
+    say: Progress,
+    done: Iterable[Trial] = (),
+) -> None:
+    """Measure what `plan` asks for and is not `done` yet; every trial is on disk before the next one starts."""
+    states = [resume(group, done) for group in plan.groups]
+    logs = writer.folder / "logs"
+    with services.started(
+        upstream=plan.upstream if needs_upstream(plan) else None,
+        redis=needs_redis(plan),
+        cpus=placement.services,
+        logs=logs,
+        seed=plan.seed,
+    ) as beside:
+        if beside.redis_version is not None:
+            writer.note_version("redis", beside.redis_version)
+        bench = Bench(
+            plan=plan,
+            placement=placement,
+            services=beside,
+            missing=missing,
+            logs=logs,
+            progress=say,
+            started_ns=time.perf_counter_ns(),
+        )
+        say.run_started(plan, _left_s(plan, states))
+        while wanting := [state for state in states if not _enough(bench, state)]:
+            for state in wanting:
+                _next_block(bench, state, states, writer)
+    writer.finish()
+
+
+def _next_block(bench: Bench, state: GroupState, states: list[GroupState], writer: Writer) -> None:
+    block, began = state.blocks, time.monotonic()
+    bench.progress.block_started(state.group, block, _left_s(bench.plan, states))
+    for trial in measure_block(bench, state, block):
+        writer.append(trial)
+        state.trials.append(trial)
+        bench.progress.trial_done(trial)
+    state.block_s.append(time.monotonic() - began)
+    verdicts = [progress(state.trials, bench.plan, pair) for pair in state.group.pairs]
+    bench.progress.block_done(state.group, block, verdicts, _left_s(bench.plan, states))
+
+
+def _enough(bench: Bench, state: GroupState) -> bool:
+    elapsed_s = (time.perf_counter_ns() - bench.started_ns) * 1e-9
+    return enough(bench.plan, state.group, state.trials, elapsed_s, _block_s(bench.plan, state))
+
+
+def _block_s(plan: Plan, state: GroupState) -> float:
+    return sum(state.block_s) / len(state.block_s) if state.block_s else block_seconds(plan, state.group)
+
+
+def _left_s(plan: Plan, states: Iterable[GroupState]) -> float:
+    """What the planned blocks still take, by what blocks have taken so far: the group's own, else all groups' pace."""
+    measured = [(sum(state.block_s), len(state.block_s) * block_seconds(plan, state.group)) for state in states]
+    planned = sum(guess for _, guess in measured)
+    pace = sum(took for took, _ in measured) / planned if planned else 1.0
+    left = 0.0
+    for state in states:
+        blocks = max(0, plan.blocks - state.blocks)
+        left += blocks * (_block_s(plan, state) if state.block_s else pace * block_seconds(plan, state.group))
+    return left
+
+
+@dataclass(frozen=True, slots=True)
+class Receipts:
+    """Every version that matters, and the arms that cannot be launched for want of one."""
+
+    versions: dict[str, str]
+    missing: dict[str, str]
+
+
+def receipts(plan: Plan) -> Receipts:
+    """Ask each interpreter once for the packages that its arms stand on. No version, no measurement."""
+    arms = [arm for group in plan.groups for arm in group.arms]
+    wanted: dict[str, set[str]] = {}
+    for arm in arms:
+        wanted.setdefault(arm.target.python, set()).update(arm.target.packages, arm.server.packages)
+    versions = {"gatebench": environment.version()} | environment.own_versions()
+    missing: dict[str, str] = {}
+    for python, packages in wanted.items():
+        its = [arm for arm in arms if arm.target.python == python]
+        try:
+            name, found = environment.receipt(python, packages)
+        except LaunchError as error:
+            missing |= {arm.id: str(error) for arm in its}
+            continue
+        own = python == sys.executable
+        label = "" if own else f"{python}: "
+        versions[f"{label}python"] = name
+        versions |= {f"{label}{package}": version for package, version in found.items() if version is not None}
+        for arm in its:
+            lacks = sorted(p for p in {*arm.target.packages, *arm.server.packages} if found[p] is None)
+            if lacks:
+                missing[arm.id] = f"{python} lacks {', '.join(lacks)}: {python} -m pip install {' '.join(lacks)}"
+    return Receipts(versions, missing)

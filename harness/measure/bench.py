@@ -1,0 +1,86 @@
+"""What stands around the blocks of a run: the plan, where things run, and what has been learnt so far."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.measure.progress import Progress
+from harness.placement import Placement
+from harness.plan import Arm, Group, Plan
+from harness.record import Trial
+from harness.services import Services
+from harness.spec import Totals
+
+OPEN_SHARE = 0.7
+"""The open phase offers this share of the capacity of a pair's slower arm."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """The same for every block."""
+
+    plan: Plan
+    placement: Placement
+    services: Services
+    missing: dict[str, str]
+    """Arm -> why it cannot be launched at all (a package that its interpreter lacks), with the remedy."""
+    logs: Path
+    progress: Progress
+    started_ns: int
+
+
+@dataclass(slots=True)
+class GroupState:
+    """What a group's blocks have shown so far, and what its first block fixed for the rest of the run."""
+
+    group: Group
+    response_s: dict[str, float] = field(default_factory=dict)
+    """Arm -> response time by which its closed slices are sized."""
+    trials: list[Trial] = field(default_factory=list)
+    block_s: list[float] = field(default_factory=list)
+    """How long each block took."""
+
+    @property
+    def blocks(self) -> int:
+        """Blocks that are on record."""
+        return 1 + max((trial.block for trial in self.trials), default=-1)
+
+    def learn(self, totals: Iterable[Totals]) -> None:
+        """Keep the response times of the first block's warm-up."""
+        for total in totals:
+            self.response_s.setdefault(total.arm, total.response_s)
+
+    def rate_rps(self, arm: Arm) -> float | None:
+        """What is offered to `arm` in the open phase: asked for, or 70 % of its pair's slower capacity.
+
+        Fixed by the first block that has one and kept for the run; None while nothing of it is known.
+        """
+        if arm.rate_rps is not None:
+            return arm.rate_rps
+        pair = arm.id.rstrip("ab")
+        for trial in self.trials:
+            if trial.phase == "open" and trial.arm.rstrip("ab") == pair and trial.load.rate_rps is not None:
+                return trial.load.rate_rps
+        capacities = [
+            trial.throughput_rps
+            for trial in self.trials
+            if trial.phase == "closed" and trial.arm.rstrip("ab") == pair and trial.throughput_rps
+        ]
+        return OPEN_SHARE * min(capacities) if capacities else None
+
+
+def resume(group: Group, trials: Iterable[Trial]) -> GroupState:
+    """The state of `group` after the whole blocks among `trials`; those of a torn block are measured again."""
+    mine = [trial for trial in trials if trial.group == group.id]
+    whole = []
+    block = 0
+    while len(rows := [trial for trial in mine if trial.block == block]) >= len(group.arms) * len(group.phases):
+        whole += rows
+        block += 1
+    state = GroupState(group, trials=whole)
+    for trial in whole:
+        if trial.load.response_s is not None:
+            state.response_s.setdefault(trial.arm, trial.load.response_s)
+    return state

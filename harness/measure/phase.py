@@ -1,0 +1,201 @@
+"""One load on all the arms of a block: tell Locust, watch, and turn what comes back into trials."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from harness import load, spec
+from harness.definitions import Phase, Scenario
+from harness.errors import AnswerError, LoadError
+from harness.launch import Launched
+from harness.limits import limit
+from harness.measure.bench import Bench, GroupState
+from harness.measure.observe import Observer
+from harness.measure.trial import Hits, Observed, assemble, slice_row
+from harness.plan import Arm, rounds
+from harness.probe.answers import Answer
+from harness.record import Load, Trial, utc_now
+from harness.validity import disturbed, judge
+
+WARMUP_S = 0.5
+WARMUP_REQUESTS = 50
+"""A worker; by then its pools are open and its memory cache is filled."""
+DIED = "a worker process died or was started again during the load: look at the arm's log under logs/"
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """An arm that runs and has answered rightly."""
+
+    server: Launched
+    answer: Answer
+    digest_holds: bool
+    """Whether two answers were the same to the byte, so that a digest may be held against them."""
+
+
+def measure_phase(
+    bench: Bench, state: GroupState, block: int, phase: Phase, serving: Mapping[str, Serving]
+) -> Iterator[Trial]:
+    """Drive the arms that serve through one phase and yield a judged trial for each."""
+    arms = [arm for arm in state.group.arms if arm.id in serving]
+    told = _spec(bench, state, block, phase, arms, serving)
+    observer = Observer({name: one.server for name, one in serving.items()}, bench.services)
+    started, workers_before = utc_now(), {name: set(one.server.process.members()) for name, one in serving.items()}
+    hits_before = bench.services.hits()
+
+    def on_event(event: spec.Event, generator: load.Process) -> None:
+        observer(event, generator)
+        if event.event == "drained" and event.throughput_rps is not None:
+            bench.progress.slice_done(event.arm, event.round, event.throughput_rps)
+
+    try:
+        result = load.run(told, cpus=bench.placement.generator, log=bench.logs / "generator.log", on_event=on_event)
+        bench.services.check()
+    except LoadError as error:
+        yield from (failed(arm, state, block, phase, str(error), started) for arm in arms)
+        return
+    hits_after = bench.services.hits()
+    totals = {total.arm: total for total in result.totals}
+    state.learn(totals.values())
+    observed = [
+        Observed(measured=piece, seen=observer.seen[piece.arm, piece.round])
+        for piece in result.slices
+        if (piece.arm, piece.round) in observer.seen
+    ]
+    left_out = _left_out(bench, observed)
+    for arm, asked in zip(arms, told.arms, strict=True):
+        kept = [one for one in observed if one.measured.arm == arm.id and one.measured.round not in left_out]
+        if not kept:
+            continue  # a warm-up only
+        calls = hits_after.get(arm.id, 0) - hits_before.get(arm.id, 0)
+        trial = assemble(
+            _name(arm, block, phase),
+            arm,
+            state.group.id,
+            block,
+            _load(told, asked),
+            kept,
+            dropped_rounds=left_out,
+            hits=Hits(calls=calls, totals=totals[arm.id]) if arm.scenario.upstream_calls else None,
+            answer_bytes=len(serving[arm.id].answer.body),
+            started=started,
+            run_started_ns=bench.started_ns,
+        )
+        yield _judged(bench, arm, trial, _seen_wrong(serving[arm.id].server, workers_before[arm.id]))
+
+
+def failed(arm: Arm, state: GroupState, block: int, phase: Phase, why: str, started: str | None = None) -> Trial:
+    """The row of an arm that could not be measured."""
+    return Trial(
+        trial=_name(arm, block, phase),
+        arm=arm.id,
+        pair=arm.id[:-1] if arm.id.startswith("p") else None,
+        group=state.group.id,
+        block=block,
+        phase=phase,
+        cell=arm.cell,
+        load=Load(kind=phase, connections=arm.connections),
+        started=started or utc_now(),
+        error=why,
+    )
+
+
+def _spec(
+    bench: Bench, state: GroupState, block: int, phase: Phase, arms: list[Arm], serving: Mapping[str, Serving]
+) -> spec.Spec:
+    plan = bench.plan
+    place = {arm.id: index for index, arm in enumerate(arms)}
+    planned = rounds(plan, state.group, block, phase) if phase in state.group.phases else ()
+    order = tuple(
+        tuple(place[name] for name in (state.group.arms[index].id for index in each) if name in place)
+        for each in planned
+    )
+    warm = phase == "closed"
+    return spec.Spec(
+        kind=phase,
+        arms=tuple(_arm(bench, state, block, phase, arm, serving[arm.id]) for arm in arms),
+        rounds=order,
+        slice_s=plan.slice_s if phase == "closed" else plan.open_slice_s,
+        warmup_s=WARMUP_S if warm else 0.0,
+        arrivals=plan.arrivals,
+    )
+
+
+def _arm(bench: Bench, state: GroupState, block: int, phase: Phase, arm: Arm, serving: Serving) -> spec.Arm:
+    pair = arm.id.rstrip("ab")
+    return spec.Arm(
+        name=arm.id,
+        host=serving.server.host,
+        port=serving.server.port,
+        request=_request(arm.scenario, serving),
+        connections=arm.connections,
+        response_s=state.response_s.get(arm.id),
+        warmup_requests=WARMUP_REQUESTS * arm.cell.workers,
+        rate_rps=state.rate_rps(arm) if phase == "open" else None,
+        # Equal for both arms of a pair, so that they replay the same arrivals.
+        arrivals_seed=zlib.crc32(f"{bench.plan.seed}/{pair}/{block}".encode()),
+    )
+
+
+def _request(scenario: Scenario, serving: Serving) -> spec.Request:
+    asked = scenario.request
+    return spec.Request(
+        method=asked.method,
+        path=asked.path,
+        headers=tuple(asked.headers.items()),
+        body=asked.body,
+        status=scenario.expect.status,
+        length=len(serving.answer.body) if serving.digest_holds else None,
+        sha256=serving.answer.sha256 if serving.digest_holds else None,
+    )
+
+
+def _load(told: spec.Spec, asked: spec.Arm) -> Load:
+    if told.kind == "closed":
+        return Load(kind="closed", connections=asked.connections, response_s=asked.response_s)
+    return Load(
+        kind="open",
+        connections=asked.connections,
+        rate_rps=asked.rate_rps,
+        arrivals=told.arrivals,
+        when_full=told.when_full,
+    )
+
+
+def _left_out(bench: Bench, observed: list[Observed]) -> tuple[int, ...]:
+    """Rounds to leave out for every arm; none when there are more of them than the budget allows."""
+    rows: dict[int, list[Observed]] = {}
+    for one in observed:
+        rows.setdefault(one.measured.round, []).append(one)
+    bad = tuple(
+        number
+        for number, those in sorted(rows.items())
+        if disturbed([slice_row(one, bench.started_ns) for one in those], bench.plan.thresholds)
+    )
+    return bad if len(bad) <= bench.plan.thresholds.disturbed_rounds * len(rows) else ()
+
+
+def _seen_wrong(server: Launched, workers_before: set[int]) -> list[str]:
+    """What only a look at the live processes can tell against the trial."""
+    reasons = []
+    if set(server.process.members()) != workers_before:
+        reasons.append(DIED)
+    try:
+        server.verify()
+    except AnswerError as error:
+        reasons.append(f"wrong answer after the load: {error}")
+    return reasons
+
+
+def _judged(bench: Bench, arm: Arm, trial: Trial, seen_wrong: list[str]) -> Trial:
+    reasons = (*judge(trial, bench.plan.thresholds), *seen_wrong)
+    bound, ceiling = limit(trial, arm.target, arm.server, bench.plan.upstream, bench.placement.as_dict())
+    return replace(trial, valid=not reasons, reasons=reasons, limit=bound, ceiling_rps=ceiling)
+
+
+def _name(arm: Arm, block: int, phase: Phase) -> str:
+    return f"{arm.id}/{block}/{phase}"
+
+
