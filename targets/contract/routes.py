@@ -1,0 +1,31 @@
+"""Paths, headers, and the words of an error answer, which is always ``{"detail": "..."}``."""
+
+HEALTH = "/health"
+STATS = "/stats"
+
+JSON = "/json"
+PAYLOAD = "/payload"
+ITEM = "/items/{item_id}"
+ITEM_FLASK = "/items/<item_id>"
+"""A converter (`<int:item_id>`) would answer 404 where the contract says 422."""
+ITEMS = "/items"
+FORM = "/form"
+ME = "/me"
+SECURE = "/secure"
+EXTERNAL_DATA = "/external-data"
+CACHED_DATA = "/cached-data"
+CPU = "/cpu"
+
+X_CACHE = "X-Cache"
+"""`hit`, `miss` (asked upstream, then stored), or `bypass` (asked upstream, nothing stored)."""
+X_PROCESS_TIME = "X-Process-Time"
+"""Seconds, six decimals; only under the middleware stack."""
+
+INVALID = "Invalid request"
+"""422: whatever in path, query, form or body cannot be parsed or does not validate."""
+UNAUTHENTICATED = "Not authenticated"
+WRONG_TOKEN = "Invalid token"  # noqa: S105 - says that a token is wrong, is none
+INACTIVE = "Inactive user"
+NO_UPSTREAM = "Upstream unavailable"
+INVALID_HOST = "Invalid host header"
+"""400, in plain text: Starlette's TrustedHostMiddleware says it so."""
