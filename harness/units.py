@@ -91,7 +91,6 @@ def ratio(value: float | None, low: float | None = None, high: float | None = No
 
 
 def _ratio_decimals(value: float) -> int:
-    size = abs(value)
-    if size >= 10:  # noqa: PLR2004
-        return 1
-    return 2 if size >= 0.1 else 3  # noqa: PLR2004
+    """Hundredths around one; further off so many that the interval's ends stay apart."""
+    steps = ((10, 1), (0.3, 2), (0.03, 3))
+    return next((decimals for least, decimals in steps if abs(value) >= least), 4)

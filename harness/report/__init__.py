@@ -1,0 +1,6 @@
+"""Charts, HTML, Markdown and the terminal's table: what people see, made from the records alone."""
+
+from harness.report.build import build
+from harness.report.terminal import terminal
+
+__all__ = ["build", "terminal"]

@@ -1,0 +1,154 @@
+"""How every chart looks: one palette, light and dark, told apart by any kind of colour vision.
+
+Figures are made without pyplot, so that nothing global is touched: `figure` inside `styled`, nothing after it.
+Each colour of the light theme is used for one role only, so that a drawn SVG is turned dark, or made to follow the
+page's own theme, by exchanging colours in its text.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from functools import cache
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib import font_manager
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+FAMILIES = ("Inter", "Helvetica Neue", "Arial", "Liberation Sans", "DejaVu Sans")
+"""The first that is there draws; the last comes with matplotlib and has most scripts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Theme:
+    """Colours by role. Blue and orange stay apart for all common colour deficiencies (Okabe and Ito, 2008)."""
+
+    paper: str
+    ink: str
+    muted: str
+    """Secondary text."""
+    line: str
+    """Axes and rules."""
+    grid: str
+    a: str
+    """Side a: WSGI or the baseline."""
+    b: str
+    """Side b: ASGI or what is judged."""
+    a_soft: str
+    b_soft: str
+    neutral: str
+    """Equivalent, or neither side."""
+    band: str
+    """The margin."""
+    noise: str
+    """What the A/A pair shows."""
+    third: str
+    """A third part of a whole."""
+
+
+LIGHT = Theme(
+    paper="#fffffe", ink="#1b2330", muted="#5a6575", line="#9aa4b1", grid="#e4e8ed",
+    a="#c2560a", b="#0b62b8", a_soft="#f3c9a5", b_soft="#a9cdf0", neutral="#59636f",
+    band="#eceff3", noise="#d5c8ec", third="#7c8794",
+)  # fmt: skip
+DARK = Theme(
+    paper="#12171f", ink="#e8ecf2", muted="#a2adbb", line="#5d6876", grid="#262e3a",
+    a="#f5964b", b="#62b0f8", a_soft="#7a4a22", b_soft="#25517d", neutral="#b4bec9",
+    band="#1e2530", noise="#463a63", third="#8d99a8",
+)  # fmt: skip
+
+_ROLES = {getattr(LIGHT, field.name): field.name for field in fields(Theme)}
+
+
+@contextmanager
+def styled(theme: Theme = LIGHT) -> Iterator[Theme]:
+    """Draw in this style inside; matplotlib's settings are as before afterwards."""
+    with mpl.rc_context(_settings(theme)), warnings.catch_warnings():
+        # A name in a script that no font here has is drawn as boxes in a PNG, and as itself in an SVG.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        yield theme
+
+
+def figure(width: float = 8.0, height: float = 4.5) -> Figure:
+    """A figure of its own, in inches."""
+    made = Figure(figsize=(width, height))
+    FigureCanvasAgg(made)
+    return made
+
+
+def svg(made: Figure) -> str:
+    """The figure as SVG whose text stays text and whose bytes depend on the figure alone."""
+    target = io.StringIO()
+    made.savefig(target, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    return target.getvalue()
+
+
+def png(made: Figure, dpi: int = 160) -> bytes:
+    """The figure as PNG."""
+    target = io.BytesIO()
+    made.savefig(target, format="png", dpi=dpi, metadata={"Software": None})
+    return target.getvalue()
+
+
+def dark(light_svg: str) -> str:
+    """A light SVG in the dark theme's colours."""
+    return _exchange(light_svg, lambda role: str(getattr(DARK, role)))
+
+
+def themed(light_svg: str) -> str:
+    """A light SVG that takes its colours from the page's custom properties (`--c-ink` and so on)."""
+    return _exchange(light_svg, lambda role: f"var(--c-{role.replace('_', '-')})")
+
+
+def properties(theme: Theme) -> dict[str, str]:
+    """The theme as the page's custom properties."""
+    return {f"--c-{field.name.replace('_', '-')}": getattr(theme, field.name) for field in fields(Theme)}
+
+
+def _exchange(text: str, colour: Any) -> str:
+    pattern = re.compile("|".join(map(re.escape, _ROLES)))
+    return pattern.sub(lambda match: colour(_ROLES[match.group()]), text)
+
+
+@cache
+def _families() -> list[str]:
+    here = set(font_manager.get_font_names())
+    return [family for family in FAMILIES if family in here]
+
+
+def _settings(theme: Theme) -> dict[str, Any]:
+    return {
+        "font.family": _families(),
+        "font.size": 10,
+        "text.color": theme.ink,
+        "text.parse_math": False,  # a dollar in a name is a dollar
+        "axes.edgecolor": theme.line,
+        "axes.facecolor": "none",
+        "axes.labelcolor": theme.muted,
+        "axes.labelsize": 9.5,
+        "axes.linewidth": 0.8,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.axisbelow": True,
+        "axes.grid": False,
+        "grid.color": theme.grid,
+        "grid.linewidth": 0.8,
+        "xtick.color": theme.muted,
+        "ytick.color": theme.muted,
+        "xtick.labelsize": 9.5,
+        "ytick.labelsize": 9.5,
+        "xtick.major.size": 3.5,
+        "ytick.major.size": 0,
+        "figure.facecolor": theme.paper,
+        "savefig.facecolor": theme.paper,
+        "lines.linewidth": 2.0,
+        "lines.solid_capstyle": "round",
+        "svg.fonttype": "none",
+        "svg.hashsalt": "gatebench",
+    }
