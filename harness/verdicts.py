@@ -49,6 +49,9 @@ class PairVerdict:
     """An A/A pair."""
     adjusted_p: float | None = None
     """Between runs, with a regression gate: Holm's adjusted p."""
+    standard_error: float | None = None
+    """Of the logarithm of the ratio, on `degrees` degrees of freedom."""
+    degrees: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +98,20 @@ class Caveat:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ArmChange:
+    """Between runs: the absolute throughput of one arm. It drifts with the machine, so there is no verdict on it."""
+
+    pair: str
+    side: Literal["a", "b"]
+    scenario: str
+    arm: str
+    """TARGET on SERVER, with what is the side's own."""
+    before_rps: float
+    after_rps: float
+    ratio: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
     """All that a run (or two) shows."""
 
@@ -105,3 +122,5 @@ class Comparison:
     caveats: tuple[Caveat, ...] = ()
     environment_changes: dict[str, tuple[str, str]] = field(default_factory=dict)
     """Between runs: what differs, before and after."""
+    arms: tuple[ArmChange, ...] = ()
+    """Between runs: absolute throughputs, without a verdict."""

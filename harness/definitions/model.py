@@ -172,6 +172,10 @@ class Thresholds:
     """Share of the CPUs used by processes that are none of ours."""
     halves_z: Positive = 4.0
     """Standard errors by which the pooled halves of the slices may differ."""
+    halves: Positive = 0.10
+    """Log ratio of the two halves of a steady slice: how far it scatters, and what it must exceed, pooled, to matter."""
+    cached_misses: Fraction = 0.10
+    """Share of a cached arm's requests that may reach the upstream."""
     disturbed_rounds: Fraction = 0.34
     """Share of the rounds of a phase that may be dropped."""
 

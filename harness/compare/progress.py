@@ -1,0 +1,85 @@
+"""Live convergence: how far a group is, and whether another block is needed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from harness.compare.blocks import Trials, sample
+from harness.compare.metrics import THROUGHPUT
+from harness.compare.single import block_seconds
+from harness.compare.verdict import MIN_BLOCKS, verdict
+from harness.plan import Group, Pair, Plan
+from harness.record import Trial
+from harness.statistics import estimate, sample_size
+from harness.verdicts import PairVerdict
+
+MOST_BLOCKS = 60
+"""Where a width is asked for without a budget, a group ends here."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forecast:
+    """How many blocks a group will have in all, and the seconds that those still missing take."""
+
+    blocks: int
+    seconds: float
+
+
+def progress(trials: Sequence[Trial], plan: Plan, pair: Pair) -> PairVerdict:
+    """The throughput verdict on `pair` from the trials so far."""
+    group = next(one for one in plan.groups if pair in one.pairs)
+    block_s = block_seconds(trials, group)
+    return verdict(group, pair, THROUGHPUT, sample(Trials(trials), pair, THROUGHPUT), plan.margin, block_s)
+
+
+def enough(plan: Plan, group: Group, trials: Sequence[Trial], elapsed_s: float, block_s: float) -> bool:
+    """Whether `group` needs no further block. Asked between blocks; never looks at what a verdict says.
+
+    Without `plan.width` exactly `plan.blocks`. With it at least those (and five), then until every pair's interval is
+    that narrow, or another block of `block_s` seconds would not fit into the group's share of the budget, or there
+    are MOST_BLOCKS. `elapsed_s` counts from the start of the run: time that earlier groups left over is there to use.
+    """
+    done = len({trial.block for trial in trials if trial.group == group.id})
+    if plan.width is None:
+        return done >= plan.blocks
+    if done < max(plan.blocks, MIN_BLOCKS):
+        return False
+    if done >= MOST_BLOCKS:
+        return True
+    if plan.budget_s is not None and elapsed_s + block_s > plan.budget_s * _share_due(plan, group):
+        return True
+    return all(narrow(trials, pair, plan.width) for pair in group.pairs)
+
+
+def narrow(trials: Sequence[Trial], pair: Pair, width: float) -> bool:
+    """Whether the throughput interval of `pair` is as narrow as `width`; a pair that never works holds up none."""
+    values = _values(trials, pair)
+    if not values:
+        return True
+    return len(values) >= MIN_BLOCKS and estimate(values).half_width() <= math.log1p(width)
+
+
+def forecast(plan: Plan, group: Group, trials: Sequence[Trial], block_s: float) -> Forecast:
+    """How long `group` will still take if its pairs go on scattering as they do."""
+    done = len({trial.block for trial in trials if trial.group == group.id})
+    total = plan.blocks if plan.width is None else max(plan.blocks, MIN_BLOCKS)
+    if plan.width is not None:
+        for pair in group.pairs:
+            values = _values(trials, pair)
+            if len(values) > 1:
+                spread = estimate(values).standard_error * math.sqrt(len(values))
+                need = sample_size(spread, math.log1p(plan.width), at_least=total, at_most=MOST_BLOCKS)
+                total = max(total, need or MOST_BLOCKS)
+    return Forecast(blocks=max(total, done), seconds=max(0, total - done) * block_s)
+
+
+def _values(trials: Sequence[Trial], pair: Pair) -> list[float]:
+    return list(sample(Trials(trials), pair, THROUGHPUT).values.values())
+
+
+def _share_due(plan: Plan, group: Group) -> float:
+    """The part of the budget by whose end `group` should be done: groups are measured one after the other."""
+    names = [one.id for one in plan.groups]
+    return (names.index(group.id) + 1) / len(names) if group.id in names else 1.0

@@ -1,0 +1,103 @@
+"""One run: its pairs, its noise, its effects, and what a reader must know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+from statistics import median
+
+from harness.compare.blocks import Trials, refuse, sample
+from harness.compare.effects import effects
+from harness.compare.metrics import metrics
+from harness.compare.verdict import verdict
+from harness.limits import diagnoses
+from harness.plan import Group
+from harness.record import Run, Trial
+from harness.verdicts import Caveat, Comparison, Noise, PairVerdict
+
+
+def within(run: Run) -> Comparison:
+    """What `run` shows of its pairs; raises `RecordError` when a record cannot be true."""
+    refuse(run)
+    trials = Trials(run.trials)
+    pairs = tuple(pair_verdicts(run, trials))
+    noise = tuple(_noise(pairs))
+    return Comparison(
+        runs=(run.path,),
+        pairs=pairs,
+        noise=noise,
+        effects=effects(run),
+        caveats=(*_noise_caveats(noise), *_torn(run), *_diagnoses(run, trials)),
+    )
+
+
+def pair_verdicts(run: Run, trials: Trials) -> Iterator[PairVerdict]:
+    """Every metric of every planned pair, in the plan's order."""
+    plan = run.info.plan
+    for group in plan.groups:
+        block_s = block_seconds(run.trials, group)
+        for pair in group.pairs:
+            for metric in metrics(group):
+                yield verdict(group, pair, metric, sample(trials, pair, metric), plan.margin, block_s)
+
+
+def block_seconds(trials: Iterable[Trial], group: Group) -> float:
+    """What a block of `group` takes, from when the slices of successive blocks began; 0: nothing is known."""
+    begins: dict[int, float] = {}
+    ends: dict[int, float] = {}
+    for trial in trials:
+        if trial.group == group.id and trial.slices:
+            begin = min(one.start_s for one in trial.slices)
+            end = max(one.start_s + one.length_s for one in trial.slices)
+            begins[trial.block] = min(begin, begins.get(trial.block, begin))
+            ends[trial.block] = max(end, ends.get(trial.block, end))
+    starts = sorted(begins.values())
+    if len(starts) > 1:
+        return median(later - earlier for earlier, later in pairwise(starts))
+    return max((ends[block] - begins[block] for block in begins), default=0.0)
+
+
+def _noise(pairs: Iterable[PairVerdict]) -> Iterator[Noise]:
+    for one in pairs:
+        if one.null and one.ratio is not None and one.low is not None and one.high is not None:
+            yield Noise(
+                metric=one.metric,
+                low=one.low,
+                high=one.high,
+                ratio=one.ratio,
+                excludes_one=not one.low <= 1 <= one.high,
+            )
+
+
+def _noise_caveats(noise: Iterable[Noise]) -> Iterator[Caveat]:
+    for one in noise:
+        if one.excludes_one:
+            yield Caveat(
+                kind="noise",
+                text=f"an A/A pair differs in {one.metric}: {one.ratio:.3f} ({one.low:.3f} to {one.high:.3f})",
+                remedy="take every verdict on it with caution; measure again with more blocks on a quieter machine",
+            )
+
+
+def _torn(run: Run) -> Iterator[Caveat]:
+    if run.torn:
+        yield Caveat(
+            kind="torn",
+            text=f"the last line of {run.path} was torn and is left out",
+            remedy="run again with --resume to measure it",
+        )
+
+
+def _diagnoses(run: Run, trials: Trials) -> Iterator[Caveat]:
+    """Of each arm by its median closed trial, with those of the other arms as siblings."""
+    typical: dict[str, Trial] = {}
+    arms = {arm.id: arm for group in run.info.plan.groups for arm in group.arms}
+    for name in arms:
+        fit = sorted(
+            (one for one in trials.of(name, "closed").values() if one.valid), key=lambda one: one.throughput_rps or 0.0
+        )
+        if fit:
+            typical[name] = fit[len(fit) // 2]
+    for name, trial in typical.items():
+        siblings = [other for key, other in typical.items() if key != name]
+        yield from diagnoses(trial, arms[name], siblings, run.info.plan, run.info.placement)

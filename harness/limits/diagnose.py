@@ -1,0 +1,271 @@
+"""Known confounds, each named only where its evidence is in the record, with the remedy.
+
+Every diagnosis is a small pure function of a :class:`Seen`; its text states the evidence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from harness import units
+from harness.definitions import Cell
+from harness.limits.bounds import ANYIO_THREADS, BUSY, Bound, bounds, cores_used, upstream_wait_s
+from harness.plan import Arm, Plan
+from harness.record import Trial
+from harness.validity import kept
+from harness.verdicts import Caveat
+
+SERIAL = (0.7, 1.15)
+"""Requests in hand at once, a worker, by which one says that it handles them one after the other."""
+FILLED = 0.85
+"""Share of AnyIO's threads that must be busy to say that they are the bound."""
+DEARER = 1.5
+"""Times the CPU of a sibling that differs in one factor, from which that factor is blamed."""
+TLS_CONTEXT_S = 0.008
+"""CPU a request over which an unpooled client loads a TLS context each time: AsyncClient() takes 20 ms of it."""
+UNEVEN = 1.5
+"""Times its fair share that the busiest worker answers."""
+CONNECTIONS_A_WORKER = 8
+"""Fewer are not shared out evenly among workers."""
+NO_GAIN = 0.98
+"""Throughput with a cache over that without, below which it costs more than it saves."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """A trial, what is known of its arm, and trials of other arms of the run to hold it against."""
+
+    trial: Trial
+    arm: Arm
+    siblings: tuple[Trial, ...]
+    wait_s: float
+    """What an answer waits for the upstream."""
+    bounds: Mapping[str, Bound]
+
+    @property
+    def cell(self) -> Cell:
+        """The cell of the trial."""
+        return self.trial.cell
+
+    @property
+    def rps(self) -> float:
+        """Good answers a second."""
+        return self.trial.throughput_rps or 0.0
+
+    @property
+    def cpu_s(self) -> float:
+        """CPU seconds a request."""
+        return cores_used(self.trial) / self.rps
+
+    @property
+    def in_hand(self) -> float:
+        """Requests that a worker has in hand at once, by the utilization law."""
+        return self.rps * (self.wait_s + self.cpu_s) / self.cell.workers
+
+    @property
+    def starved(self) -> bool:
+        """Whether the upstream is waited for while the server's CPU is not used up."""
+        return self.wait_s > 0 and self.bounds["server-cpu"].utilization < BUSY
+
+    def differing(self, **changes: Any) -> Iterator[Trial]:
+        """Siblings whose cell is this one with `changes`, under the same load."""
+        wanted = replace(self.cell, **changes)
+        for one in self.siblings:
+            if one.cell == wanted and one.load == self.trial.load and one.throughput_rps:
+                yield one
+
+
+Diagnosis = Callable[[Seen], Iterator[Caveat]]
+
+
+def diagnoses(
+    trial: Trial, arm: Arm, siblings: Iterable[Trial], plan: Plan, placement: Mapping[str, tuple[int, ...]]
+) -> tuple[Caveat, ...]:
+    """The known confounds that `trial` shows, alone or against `siblings`: trials of other arms in the same phase."""
+    if trial.error is not None or not trial.throughput_rps or not kept(trial):
+        return ()
+    seen = Seen(
+        trial=trial,
+        arm=arm,
+        siblings=tuple(siblings),
+        wait_s=upstream_wait_s(trial, arm, plan.upstream),
+        bounds={bound.name: bound for bound in bounds(trial, arm, plan.upstream, placement)},
+    )
+    found = [caveat for diagnosis in DIAGNOSES for caveat in diagnosis(seen)]
+    return tuple(replace(caveat, arm=trial.arm, pair=trial.pair) for caveat in found)
+
+
+def blocking_call(seen: Seen) -> Iterator[Caveat]:
+    """An event loop that handles one request after the other while it waits."""
+    loop = seen.cell.interface == "asgi" and seen.arm.server.slots == "loop" and seen.arm.target.handler != "threadpool"
+    waiting = seen.trial.load.connections > 2 * seen.cell.workers
+    if loop and waiting and seen.starved and SERIAL[0] <= seen.in_hand <= SERIAL[1]:
+        yield Caveat(
+            kind="blocking-call",
+            text=(
+                f"a blocking call in `async def`: each worker had {seen.in_hand:.2f} requests in hand at once with "
+                f"{seen.trial.load.connections} connections waiting and {_cpu(seen)} of its CPU used; "
+                f"one after the other at {units.seconds(seen.wait_s)} each they cannot exceed "
+                f"{units.rps(seen.cell.workers / seen.wait_s)}"
+            ),
+            remedy="await an asynchronous client, or declare the handler `def` so that it runs in the thread pool",
+        )
+
+
+def anyio_threads(seen: Seen) -> Iterator[Caveat]:
+    """`def` handlers that fill AnyIO's thread pool."""
+    busy = seen.in_hand / ANYIO_THREADS
+    more = seen.trial.load.connections > ANYIO_THREADS * seen.cell.workers
+    if seen.arm.target.handler == "threadpool" and more and seen.starved and busy >= FILLED:
+        yield Caveat(
+            kind="anyio-threads",
+            text=(
+                f"AnyIO's thread limit: {seen.in_hand:.0f} of the {ANYIO_THREADS} threads a worker were busy with "
+                f"{seen.trial.load.connections} connections waiting and {_cpu(seen)} of the CPU used"
+            ),
+            remedy=(
+                "raise `anyio.to_thread.current_default_thread_limiter().total_tokens` in the lifespan, "
+                "add workers, or use `async def` with an asynchronous client"
+            ),
+        )
+
+
+def client_pool(seen: Seen) -> Iterator[Caveat]:
+    """A pooled client whose bookkeeping costs more CPU than another client does under the same load."""
+    if seen.cell.client != "httpx" or seen.cell.pooling != "pool" or not seen.arm.scenario.upstream_calls:
+        return
+    if seen.starved:
+        return
+    rivals = [
+        one
+        for one in seen.siblings
+        if one.cell.client not in ("httpx", "none")
+        and one.load == seen.trial.load
+        and _same(one.cell, seen.cell, "scenario", "workers", "pooling", "cache")
+        and (one.cpu_s_per_request or 0) * DEARER < seen.cpu_s
+    ]
+    if rivals:
+        best = min(rivals, key=lambda one: one.cpu_s_per_request or 0.0)
+        yield Caveat(
+            kind="client-pool",
+            text=(
+                f"httpx's pool under concurrency: {units.seconds(seen.cpu_s)} of CPU a request on "
+                f"{seen.trial.load.connections} connections, against {units.seconds(best.cpu_s_per_request)} with "
+                f"{best.cell.client} ({best.cell.target}); its bookkeeping grows with the requests under way"
+            ),
+            remedy="use httpx2 or aiohttp, or fewer requests under way at once",
+        )
+
+
+def client_per_request(seen: Seen) -> Iterator[Caveat]:
+    """A client that is built anew for each request."""
+    if seen.cell.pooling != "none" or seen.cell.client == "none" or not seen.arm.scenario.upstream_calls:
+        return
+    pooled = [one for one in seen.differing(pooling="pool") if (one.cpu_s_per_request or 0) * DEARER < seen.cpu_s]
+    remedy = "build one client when the application starts and share it"
+    if pooled:
+        yield Caveat(
+            kind="client-per-request",
+            text=(
+                f"a client a request: {units.seconds(seen.cpu_s)} of CPU each, against "
+                f"{units.seconds(pooled[0].cpu_s_per_request)} with a pooled {seen.cell.client}"
+            ),
+            remedy=remedy,
+        )
+    elif seen.cpu_s >= TLS_CONTEXT_S:
+        yield Caveat(
+            kind="client-per-request",
+            text=(
+                f"a client a request: {units.seconds(seen.cpu_s)} of CPU each, as it takes to load a TLS context "
+                "every time"
+            ),
+            remedy=remedy,
+        )
+
+
+def uneven_workers(seen: Seen) -> Iterator[Caveat]:
+    """Workers that do not share the load."""
+    shares = seen.trial.worker_shares.values()
+    if seen.cell.workers > 1 and shares and max(shares) * seen.cell.workers > UNEVEN:
+        busiest = max(shares)
+        yield Caveat(
+            kind="uneven-workers",
+            text=(
+                f"uneven workers: the busiest of {seen.cell.workers} answered {units.percent(busiest)}, a fair share "
+                f"is {units.percent(1 / seen.cell.workers)}: it looks like poor scaling and is poor sharing"
+            ),
+            remedy="use more connections, or a server that shares them out (SO_REUSEPORT, or a balancer in front)",
+        )
+
+
+def no_keep_alive(seen: Seen) -> Iterator[Caveat]:
+    """A connection for each request."""
+    opened = seen.trial.connections_per_request
+    if opened is not None and opened > 0.5:  # noqa: PLR2004 - between never and always
+        yield Caveat(
+            kind="no-keep-alive",
+            text=f"no keep-alive: {opened:.2f} connections a request; its ratio to others partly measures TCP set-up",
+            remedy="put a proxy in front that keeps connections to clients, or use a worker class with keep-alive",
+        )
+
+
+def costly_cache(seen: Seen) -> Iterator[Caveat]:
+    """A cache that costs more than it saves."""
+    if seen.cell.cache == "none":
+        return
+    for bare in seen.differing(cache="none"):
+        gain = seen.rps / (bare.throughput_rps or 1.0)
+        if gain < NO_GAIN:
+            yield Caveat(
+                kind="costly-cache",
+                text=(
+                    f"the cache costs more than it saves: {units.rps(seen.rps)} with {seen.cell.cache}, "
+                    f"{units.rps(bare.throughput_rps)} without ({gain:.2f} times)"
+                ),
+                remedy="leave it out here, cache in memory, or cache something dearer",
+            )
+            return
+
+
+def few_connections(seen: Seen) -> Iterator[Caveat]:
+    """A closed load that is too small to fill the server, or to be shared out among its workers."""
+    count = seen.trial.load.connections
+    filled = seen.bounds["connections"].utilization
+    rest = max(bound.utilization for bound in seen.bounds.values() if bound.name != "connections")
+    if seen.trial.phase == "closed" and filled >= BUSY and filled > rest:
+        yield Caveat(
+            kind="few-connections",
+            text=(
+                f"too few connections: all {count} were waiting while {_cpu(seen)} of the server's CPU was used: "
+                "this is the load's limit, not the server's"
+            ),
+            remedy="raise connections until throughput no longer follows",
+        )
+    elif count < CONNECTIONS_A_WORKER * seen.cell.workers and seen.cell.workers > 1:
+        yield Caveat(
+            kind="imbalanced",
+            text=f"{count} connections for {seen.cell.workers} workers: so few are not shared out evenly",
+            remedy=f"use at least {CONNECTIONS_A_WORKER * seen.cell.workers} connections",
+        )
+
+
+DIAGNOSES: Sequence[Diagnosis] = (
+    blocking_call,
+    anyio_threads,
+    client_pool,
+    client_per_request,
+    uneven_workers,
+    no_keep_alive,
+    costly_cache,
+    few_connections,
+)
+
+
+def _cpu(seen: Seen) -> str:
+    return units.percent(seen.bounds["server-cpu"].utilization)
+
+
+def _same(one: Cell, other: Cell, *names: str) -> bool:
+    return all(getattr(one, name) == getattr(other, name) for name in names)

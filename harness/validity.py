@@ -1,0 +1,331 @@
+"""May this trial be used? Each rule a small pure function over the record, with its reason and remedy.
+
+A reason is a sentence: what was seen, what is allowed, and after a colon what to do about it. Thresholds are
+:class:`harness.definitions.Thresholds`, which a suite may override.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import combinations
+
+from harness.definitions import Thresholds
+from harness.record import Latency, SliceRow, Trial
+from harness.statistics import moderated_t, normal_tail_as_t
+
+Rule = Callable[[Trial, Thresholds], Iterator[str]]
+
+ROUNDING = 0.01
+"""What a histogram's buckets and a record's rounding may do to a figure."""
+SAMPLING_Z = 4.0
+"""Standard errors by which a slice of few requests may miss Little's law by chance."""
+
+
+def kept(trial: Trial) -> tuple[SliceRow, ...]:
+    """The slices that count: those of rounds that nothing disturbed."""
+    return tuple(one for one in trial.slices if one.round not in trial.dropped_rounds)
+
+
+def judge(
+    trial: Trial, thresholds: Thresholds, *, upstream_calls: int = 1, seen: Sequence[str] = ()
+) -> tuple[str, ...]:
+    """Why `trial` may not be used, each reason with its remedy; nothing when it may.
+
+    `upstream_calls` is what one uncached answer costs. `seen` are reasons that no record shows: a worker that
+    restarted, a wrong answer after the load.
+    """
+    if trial.error is not None:
+        return (f"failed: {trial.error}",)
+    reasons = [*seen]
+    for rule in RULES:
+        reasons += rule(trial, thresholds)
+    reasons += hits(trial, thresholds, upstream_calls)
+    return tuple(reasons)
+
+
+def answered(trial: Trial, _: Thresholds) -> Iterator[str]:
+    """Every slice has good answers."""
+    slices = kept(trial)
+    if not slices:
+        yield "no slice is left to count: measure again when the machine is quieter"
+    elif silent := [one.round for one in slices if one.throughput_rps == 0]:
+        yield f"no good answer in {_rounds(silent)}: read the server's log; give slices more time (slice_s)"
+
+
+def generator_cpu(trial: Trial, limits: Thresholds) -> Iterator[str]:
+    """The generator had CPU to spare."""
+    check = trial.generator
+    if check is not None and check.cpu_percent > limits.generator_cpu_percent:
+        yield (
+            f"the load generator was saturated: {check.cpu_percent:.0f} % of a core, at most "
+            f"{limits.generator_cpu_percent:.0f} % allowed: what was measured is the generator; "
+            "give the server fewer CPUs or the generator a machine of its own"
+        )
+
+
+def generator_waiting(trial: Trial, limits: Thresholds) -> Iterator[str]:
+    """The generator ran whenever it could have."""
+    check = trial.generator
+    if check is not None and check.waiting_fraction > limits.generator_waiting:
+        yield (
+            f"the load generator waited for a CPU {_percent(check.waiting_fraction)} of the time, at most "
+            f"{_percent(limits.generator_waiting)} allowed: leave its CPU to it alone, or use a quieter machine"
+        )
+
+
+def lateness(trial: Trial, limits: Thresholds) -> Iterator[str]:
+    """Open: arrivals were handed over when they were due."""
+    name, late, response = _highest_resolved(trial.lateness_us, trial.latency_us)
+    if late > limits.lateness_p99_us and late > limits.lateness_of_response * response:
+        yield (
+            f"the load generator was late: lateness {name} {late / 1e3:.2f} ms, which is over "
+            f"{limits.lateness_p99_us / 1e3:.2f} ms and over {_percent(limits.lateness_of_response)} of the response "
+            f"{name} of {response / 1e3:.2f} ms: lower the rate, or leave the generator's CPU to it alone"
+        )
+
+
+def littles_law(trial: Trial, limits: Thresholds) -> Iterator[str]:
+    """Closed: in flight = throughput x mean latency (J. D. C. Little, Operations Research 9 (1961), 383-387)."""
+    if trial.phase != "closed":
+        return
+    for one in kept(trial):
+        if not one.mean_latency_us or not one.throughput_rps:
+            continue
+        expected = one.throughput_rps * one.mean_latency_us / 1e6
+        allowed = max(limits.littles_law, SAMPLING_Z / math.sqrt(one.throughput_rps * one.length_s))
+        if abs(expected / max(one.in_flight, 1e-9) - 1) > allowed:
+            yield (
+                f"Little's law is off in round {one.round}: {one.in_flight:.1f} requests in flight, but throughput x "
+                f"mean latency is {expected:.1f}: the load was not steady; give slices more time (slice_s)"
+            )
+            return
+
+
+def connections_busy(trial: Trial, limits: Thresholds) -> Iterator[str]:
+    """Closed: every connection had a request in flight nearly all the time, and none had two."""
+    if trial.phase != "closed":
+        return
+    asked = trial.load.connections
+    for one in kept(trial):
+        if abs(one.in_flight / asked - 1) > limits.littles_law:
+            yield (
+                f"{one.in_flight:.1f} requests in flight in round {one.round} on {asked} connections that send back to "
+                "back: the generator or the network held them up; use fewer connections, or see why they failed"
+            )
+            return
+
+
+def done_of_scheduled(trial: Trial, limits: Thresholds) -> Iterator[str]:
+    """Open: what was scheduled was also answered."""
+    scheduled = sum(one.scheduled or 0 for one in kept(trial))
+    done = sum(one.done or 0 for one in kept(trial))
+    if trial.phase == "open" and scheduled and done < limits.done_of_scheduled * scheduled:
+        yield (
+            f"{done} of {scheduled} scheduled arrivals were answered, at least {_percent(limits.done_of_scheduled)} "
+            "needed: the rate is beyond what the server carries; lower it (rate_rps)"
+        )
+
+
+def drops(trial: Trial, _: Thresholds) -> Iterator[str]:
+    """Open: nothing was dropped where the policy is to queue."""
+    if trial.dropped and trial.load.when_full != "drop":
+        yield (
+            f"{trial.dropped} arrivals were dropped although the policy is to queue: the queue overflowed; "
+            "lower the rate (rate_rps)"
+        )
+
+
+def errors(trial: Trial, limits: Thresholds) -> Iterator[str]:
+    """Hardly any request failed."""
+    if trial.errors >= limits.errors_at_least and trial.errors > limits.error_ratio * trial.requests:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(trial.error_kinds.items())) or "of no known kind"
+        yield (
+            f"{trial.errors} of {trial.requests} requests failed ({kinds}), at most {_percent(limits.error_ratio)} "
+            "allowed: read the server's log"
+        )
+
+
+def wrong_answers(trial: Trial, _: Thresholds) -> Iterator[str]:
+    """No answer had another body than the verified one."""
+    if wrong := trial.error_kinds.get("body", 0):
+        yield f"{wrong} wrong answers under load: what answers wrongly is not measured; run `gatebench verify`"
+
+
+def steal(trial: Trial, limits: Thresholds) -> Iterator[str]:
+    """The hypervisor left the machine its CPUs."""
+    seen = mean(kept(trial), lambda one: one.steal_fraction)
+    if seen > limits.steal:
+        yield (
+            f"the hypervisor took {_percent(seen)} of the CPU time (steal), at most {_percent(limits.steal)} allowed: "
+            "measure at another time or on another machine"
+        )
+
+
+def outside_load(trial: Trial, limits: Thresholds) -> Iterator[str]:
+    """Nothing else used the machine much."""
+    seen = mean(kept(trial), lambda one: one.outside_fraction)
+    if seen > limits.outside_load:
+        yield (
+            f"other processes used {_percent(seen)} of the CPUs, at most {_percent(limits.outside_load)} allowed: "
+            "stop them"
+        )
+
+
+def halves(trial: Trial, limits: Thresholds) -> Iterator[str]:
+    """The slices' second halves went like their first ones, pooled, as far as steady ones do: a steady state.
+
+    On a shared machine halves of a quarter of a second differ by several percent with nothing wrong, so a trial must
+    show a difference that matters and that its few slices cannot show by chance.
+    """
+    logs, scaled = [], []
+    for one in kept(trial):
+        first, second = (rate * one.length_s / 2 + 0.5 for rate in one.half_rps)
+        logs.append(math.log(second / first))
+        # Open: arrivals are Poisson. Closed: completions are more regular, so this errs to the safe side.
+        scaled.append(logs[-1] / math.sqrt(limits.halves**2 + 1 / first + 1 / second))
+    if not logs:
+        return
+    t, degrees = moderated_t(scaled)
+    ratio = math.exp(sum(logs) / len(logs))
+    if abs(t) > normal_tail_as_t(limits.halves_z, degrees) and abs(math.log(ratio)) > limits.halves:
+        yield (
+            f"no steady state: over {len(logs)} slices the second half ran at {ratio:.2f} times the first: "
+            "warm up longer, or give slices more time (slice_s)"
+        )
+
+
+RULES: tuple[Rule, ...] = (
+    answered,
+    generator_cpu,
+    generator_waiting,
+    lateness,
+    littles_law,
+    connections_busy,
+    done_of_scheduled,
+    drops,
+    errors,
+    wrong_answers,
+    steal,
+    outside_load,
+    halves,
+)
+
+
+def hits(trial: Trial, limits: Thresholds, upstream_calls: int = 1) -> Iterator[str]:
+    """The upstream was called as often as the answers say.
+
+    Uncached: good answers <= hits <= attempts + reconnects, each times the calls an answer costs. Cached: hardly ever,
+    beside the misses of a cold start, one for each connection and worker.
+    """
+    seen, attempts, good = trial.upstream_hits, trial.upstream_attempts, trial.upstream_good
+    if seen is None or attempts is None or good is None or not upstream_calls:
+        return
+    if trial.cell.cache == "none":
+        low, high = good * upstream_calls, (attempts + (trial.upstream_reconnects or 0)) * upstream_calls
+        if seen < low:
+            yield (
+                f"fewer upstream hits ({seen}) than good answers imply ({low}): answers did not come from "
+                "the upstream; look for a cache in the target or its client"
+            )
+        elif seen > high:
+            yield (
+                f"more upstream hits ({seen}) than requests imply ({high}): the upstream was called behind their back; "
+                "look for retries in the target's client"
+            )
+        return
+    cold = trial.load.connections * trial.cell.workers
+    allowed = (limits.cached_misses * attempts + cold) * upstream_calls
+    if seen > allowed:
+        yield (
+            f"{seen} upstream hits for {attempts} requests to a cached arm, at most {allowed:.0f} expected: the cache "
+            "does not hold; check its lifetime and its keys"
+        )
+
+
+def impossible(trial: Trial, thresholds: Thresholds, *, upstream_calls: int = 1) -> tuple[str, ...]:
+    """What cannot be true in a record, by name; such a record is refused, not shown as invalid.
+
+    What the model itself forbids (a negative CPU time, a share over 1) never gets here: `harness.record` refuses it.
+    """
+    found = [*_contradictions(trial), *_falling_percentiles(trial)]
+    if trial.valid and trial.error is None:
+        found += littles_law(trial, thresholds)
+        found += hits(trial, thresholds, upstream_calls)
+    return tuple(found)
+
+
+def _contradictions(trial: Trial) -> Iterator[str]:
+    if trial.valid and trial.error is not None:
+        yield "it is called valid and has an error"
+    if trial.valid and trial.error is None and (trial.throughput_rps is None or not kept(trial)):
+        yield "it is called valid and has no throughput"
+    if trial.valid and trial.reasons:
+        yield "it is called valid and has reasons why not"
+    if trial.errors > trial.requests:
+        yield f"more errors ({trial.errors}) than requests ({trial.requests})"
+    for one in trial.slices:
+        if one.scheduled is not None and one.done is not None and one.done > one.scheduled:
+            yield f"more done ({one.done}) than scheduled ({one.scheduled}) in round {one.round}"
+    if sum(trial.worker_shares.values()) > 1 + ROUNDING:
+        yield "the workers' shares sum to more than 1"
+    slices_rps = mean(kept(trial), lambda one: one.throughput_rps)
+    if trial.throughput_rps is not None and abs(trial.throughput_rps - slices_rps) > ROUNDING * slices_rps:
+        yield f"throughput {trial.throughput_rps:.1f}/s, but its slices show {slices_rps:.1f}/s"
+
+
+def _falling_percentiles(trial: Trial) -> Iterator[str]:
+    for field in ("latency_us", "service_us", "lateness_us"):
+        shown: Latency | None = getattr(trial, field)
+        if shown is None:
+            continue
+        names = [name for name in ("p50", "p90", "p95", "p99", "p99_9", "max") if getattr(shown, name) is not None]
+        for lower, higher in combinations(names, 2):
+            if getattr(shown, higher) < getattr(shown, lower) * (1 - ROUNDING):
+                yield f"{field}: {higher} ({getattr(shown, higher):.0f}) below {lower} ({getattr(shown, lower):.0f})"
+
+
+def disturbed(slices: Iterable[SliceRow], thresholds: Thresholds) -> bool:
+    """Whether something outside disturbed the slices of a round so far that it is dropped for every arm."""
+    return any(
+        one.steal_fraction > thresholds.steal or one.outside_fraction > thresholds.outside_load for one in slices
+    )
+
+
+def dropped(rounds: Mapping[int, Sequence[SliceRow]], thresholds: Thresholds) -> tuple[int, ...]:
+    """Which rounds of a phase to drop: the worst disturbed first, within the budget; the rest must stand as it is."""
+
+    def excess(number: int) -> float:
+        return max(
+            max(
+                one.steal_fraction / max(thresholds.steal, 1e-9),
+                one.outside_fraction / max(thresholds.outside_load, 1e-9),
+            )
+            for one in rounds[number]
+        )
+
+    found = sorted((number for number in rounds if disturbed(rounds[number], thresholds)), key=excess, reverse=True)
+    return tuple(sorted(found[: math.floor(thresholds.disturbed_rounds * len(rounds))]))
+
+
+def _rounds(numbers: Sequence[int]) -> str:
+    return ("round " if len(numbers) == 1 else "rounds ") + ", ".join(map(str, numbers))
+
+
+def _percent(fraction: float) -> str:
+    return f"{fraction * 100:.3g} %"
+
+
+def mean(slices: Sequence[SliceRow], value: Callable[[SliceRow], float]) -> float:
+    """Weighted by how long each slice lasted."""
+    length = sum(one.length_s for one in slices)
+    return sum(value(one) * one.length_s for one in slices) / length if length else 0.0
+
+
+def _highest_resolved(late: Latency | None, response: Latency | None) -> tuple[str, float, float]:
+    """The highest percentile, up to p99, that the samples of both reach."""
+    for name in ("p99", "p95", "p90", "p50"):
+        values = getattr(late, name, None), getattr(response, name, None)
+        if values[0] is not None and values[1] is not None:
+            return name, values[0], values[1]
+    return "p50", 0.0, math.inf
