@@ -1,0 +1,241 @@
+"""The documents, the build files and the code say the same."""
+
+import ast
+import dataclasses
+import importlib
+import importlib.metadata
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import typer
+from packaging.requirements import Requirement
+
+from harness import definitions, verdicts
+from harness.definitions import Thresholds
+
+ROOT = Path(__file__).resolve().parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+README = (ROOT / "README.md").read_text()
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("results/*.md")])
+OWN = {"harness", "loadtests", "targets", "benchmarks", "tests", "bench"}
+
+
+def documented_tables() -> Iterator[tuple[str, str, set[str]]]:
+    """Page, class, and the keys in the first column of each table under a `<!-- fields: CLASS -->` mark."""
+    for page in DOCUMENTS:
+        for mark in re.finditer(r"<!-- fields: (\S+) -->\n((?:\|.*\n)+)", page.read_text()):
+            rows = mark[2].splitlines()[2:]
+            yield page.name, mark[1], {key for row in rows for key in re.findall(r"`(\w+)`", row.split("|")[1])}
+
+
+def fields_of(name: str) -> set[str]:
+    """Names of the fields of the dataclass `module.Class`."""
+    module, _, kind = name.rpartition(".")
+    return {field.name for field in dataclasses.fields(getattr(importlib.import_module(module), kind))}
+
+
+@pytest.mark.parametrize(("page", "name", "keys"), [*documented_tables()])
+def test_a_table_of_fields_lists_what_the_class_has(page: str, name: str, keys: set[str]) -> None:
+    """Each key of a record or a definition is documented, and nothing that is not there."""
+    assert keys == fields_of(name), page
+
+
+def test_every_class_that_is_written_or_read_has_its_table() -> None:
+    """No dataclass of records, verdicts, plans or definitions is left out of FORMAT and EXTENDING."""
+    inner = {"Run", "Definitions", "Thresholds"}  # never in a file; Thresholds has a table of its own
+    modules = [importlib.import_module(f"harness.{name}") for name in ("record", "plan")] + [definitions, verdicts]
+    wanted = {
+        kind.__name__
+        for module in modules
+        for kind in vars(module).values()
+        if isinstance(kind, type) and dataclasses.is_dataclass(kind) and not kind.__name__.startswith("_")
+    }
+    assert {name.rpartition(".")[2] for _, name, _ in documented_tables()} == wanted - inner
+
+
+def test_the_thresholds_of_validity_are_documented_with_their_defaults() -> None:
+    """METHODOLOGY lists each threshold and its default."""
+    page = (ROOT / "docs/METHODOLOGY.md").read_text()
+    block = page.partition("<!-- thresholds:begin -->")[2].partition("<!-- thresholds:end -->")[0]
+    listed = {key: float(value) for key, value in re.findall(r"^\| `(\w+)` \| ([\d.]+) \|", block, re.MULTILINE)}
+    assert listed == dataclasses.asdict(Thresholds())
+
+
+@pytest.mark.parametrize("page", DOCUMENTS, ids=lambda page: page.name)
+def test_links_between_the_pages_lead_somewhere(page: Path) -> None:
+    """Each relative link names a file that is there and, after #, one of its headings."""
+    text = page.read_text()
+    for target in re.findall(r"\]\((?!https?:)([^)\s]+)\)", text):
+        path, _, anchor = target.partition("#")
+        linked = (page.parent / path) if path else page
+        assert linked.exists(), target
+        if anchor:
+            headings = re.findall(r"^#+ (.*)$", linked.read_text(), re.MULTILINE)
+            assert anchor in {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in headings}, target
+
+
+def test_the_readme_names_every_verb_with_all_its_options() -> None:
+    """`gatebench VERB` and each `--option` of it stand in the README."""
+    from harness.cli import app
+
+    group = typer.main.get_command(app)
+    verbs = getattr(group, "commands", {})
+    assert verbs
+    for name, verb in verbs.items():
+        assert f"gatebench {name}" in README, name
+        options = {option for parameter in verb.params for option in parameter.opts if option.startswith("--")}
+        missing = sorted(options - {"--help"} - set(re.findall(r"--[\w-]+", README)))
+        assert not missing, f"{name}: {missing}"
+
+
+def test_the_readme_names_every_suite_server_target_and_scenario() -> None:
+    """What there is to choose from stands in the README."""
+    known = definitions.load_definitions()
+    names = [*definitions.suite_names(), *known.servers, *known.targets, *known.scenarios]
+    assert [name for name in names if f"`{name}`" not in README] == []
+
+
+def examples() -> dict[str, str]:
+    """Kind to text of the marked TOML examples in EXTENDING."""
+    page = (ROOT / "docs/EXTENDING.md").read_text()
+    return dict(re.findall(r"<!-- example: (\w+) -->\n```toml\n(.*?)```", page, re.DOTALL))
+
+
+def test_the_suite_of_the_documentation_is_one(tmp_path: Path) -> None:
+    """The example of a user's own app parses, with its targets, scenario and pairs."""
+    path = tmp_path / "shop.toml"
+    path.write_text(examples()["suite"])
+    known, suite = definitions.load_suite(str(path))
+    assert [pair.workers for pair in suite.pairs] == [1, 4]
+    assert {"shop", "shop-async"} <= set(known.targets)
+
+
+@pytest.mark.parametrize("kind", ["scenario", "server", "target"])
+def test_a_definition_in_the_documentation_is_one(kind: str, tmp_path: Path) -> None:
+    """The examples of a scenario, a server and a target parse where they are said to stand."""
+    text = examples()[kind]
+    table = f"[[scenario]]\n{text}" if kind == "scenario" else text
+    path = tmp_path / "own.toml"
+    path.write_text(f'{table}\n[[pair]]\nscenario = "json"\n')
+    known, _ = definitions.load_suite(str(path))
+    assert tomllib.loads(table)[kind][0]["name"] in {*known.scenarios, *known.servers, *known.targets}
+
+
+def third_party_imports(folder: str) -> set[str]:
+    """Top-level modules that the files of `folder` import and that are neither ours nor Python's."""
+    found = set()
+    for path in (ROOT / folder).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                found |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.level == 0:
+                found.add((node.module or "").partition(".")[0])
+    return found - set(sys.stdlib_module_names) - OWN
+
+
+def names(requirements: list[str]) -> set[str]:
+    """Normalized names of requirements, whatever their markers."""
+    return {re.sub(r"[-_.]+", "-", Requirement(line).name).lower() for line in requirements}
+
+
+@pytest.mark.parametrize("folder", ["harness", "loadtests", "targets"])
+def test_what_is_imported_is_declared(folder: str) -> None:
+    """Every third-party module belongs to a declared dependency, not to a guest of one."""
+    # What FastAPI, Flask and Jinja are made of: their own documentation imports from these.
+    declared = names(PROJECT["project"]["dependencies"]) | {"starlette", "werkzeug", "markupsafe"}
+    owners = importlib.metadata.packages_distributions()
+    for module in third_party_imports(folder):
+        assert {re.sub(r"[-_.]+", "-", owner).lower() for owner in owners.get(module, [module])} & declared, module
+
+
+@pytest.mark.parametrize(
+    ("lock", "wanted"),
+    [
+        ("requirements.txt", PROJECT["project"]["dependencies"]),
+        ("requirements-dev.txt", PROJECT["dependency-groups"]["dev"]),
+    ],
+)
+def test_the_pins_cover_the_project_and_name_no_index(lock: str, wanted: list[str]) -> None:
+    """Each dependency is pinned within its bounds, by name and version alone."""
+    lines = (ROOT / lock).read_text().splitlines()
+    pins = {pin.name: next(iter(pin.specifier)).version for pin in map(Requirement, lines)}
+    for requirement in map(Requirement, wanted):
+        assert requirement.specifier.contains(pins[requirement.name]), requirement
+    assert all(re.match(r"^[\w.-]+==", line) for line in lines)
+
+
+def test_the_two_locks_agree() -> None:
+    """What both files pin has one version."""
+    runtime, dev = (
+        {pin.name: str(pin.specifier) for pin in map(Requirement, (ROOT / lock).read_text().splitlines())}
+        for lock in ("requirements.txt", "requirements-dev.txt")
+    )
+    assert {name: dev[name] for name in runtime.keys() & dev.keys()} == {
+        name: runtime[name] for name in runtime.keys() & dev.keys()
+    }
+
+
+def test_the_changelog_knows_the_version() -> None:
+    """The version in pyproject has its heading."""
+    assert f"## [{PROJECT['project']['version']}]" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_an_old_python_gets_one_clear_message(tmp_path: Path) -> None:
+    """`make setup` with Python 3.10 says what is needed and how to name another, and makes nothing."""
+    old = tmp_path / "python3"
+    old.write_text('#!/bin/sh\ncase "$2" in *platform*) echo 3.10.4 ;; *) exit 1 ;; esac\n')
+    old.chmod(0o755)
+    made = make("setup", f"PYTHON={old}", f"VENV={tmp_path}/venv")
+    assert made.returncode == 2
+    assert "needs Python 3.11 or newer" in made.stderr
+    assert "3.10.4" in made.stderr
+    assert not (tmp_path / "venv").exists()
+
+
+def test_no_python_gets_one_clear_message(tmp_path: Path) -> None:
+    """`make setup` without any Python says so."""
+    made = make("setup", f"PYTHON={tmp_path}/nowhere", f"VENV={tmp_path}/venv")
+    assert made.returncode == 2
+    assert "was not found" in made.stderr
+
+
+def test_make_lists_what_it_can_do() -> None:
+    """`make` alone prints the targets that people need."""
+    listed = re.findall(r"^  make ([\w-]+)", make().stdout, re.MULTILINE)
+    assert {"setup", "bench", "bench-engine", "test", "check", "lock", "clean", "help"} <= set(listed)
+
+
+def make(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run make in the checkout, free of what an outer make told us."""
+    env = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C"}
+    return subprocess.run(
+        ["make", "--no-print-directory", *arguments], cwd=ROOT, env=env, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize("script", [".ci/run"])
+def test_a_shell_script_parses(script: str) -> None:
+    """Bash finds no syntax error, and it may be executed."""
+    done = subprocess.run(["bash", "-n", ROOT / script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (ROOT / script).stat().st_mode & 0o111
+
+
+def test_compose_publishes_nothing_beyond_this_machine() -> None:
+    """Every published port is bound to the loopback address."""
+    ports = re.findall(r"^\s+ports: (\[.*\])$", (ROOT / "docker-compose.yml").read_text(), re.MULTILINE)
+    assert ports
+    assert all(re.fullmatch(r'\["127\.0\.0\.1:\d+:\d+"\]', line) for line in ports)
+
+
+def test_the_image_copies_what_the_wheel_holds() -> None:
+    """Dockerfile and .dockerignore name every folder of the wheel."""
+    dockerfile, ignored = (ROOT / "Dockerfile").read_text(), (ROOT / ".dockerignore").read_text()
+    for folder in PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]:
+        assert f"COPY {folder} /src/{folder}" in dockerfile
+        assert f"!{folder}\n" in ignored
