@@ -7,7 +7,7 @@ A reason is a sentence: what was seen, what is allowed, and after a colon what t
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import combinations
 
 from harness.definitions import Thresholds
@@ -290,22 +290,6 @@ def disturbed(slices: Iterable[SliceRow], thresholds: Thresholds) -> bool:
     return any(
         one.steal_fraction > thresholds.steal or one.outside_fraction > thresholds.outside_load for one in slices
     )
-
-
-def dropped(rounds: Mapping[int, Sequence[SliceRow]], thresholds: Thresholds) -> tuple[int, ...]:
-    """Which rounds of a phase to drop: the worst disturbed first, within the budget; the rest must stand as it is."""
-
-    def excess(number: int) -> float:
-        return max(
-            max(
-                one.steal_fraction / max(thresholds.steal, 1e-9),
-                one.outside_fraction / max(thresholds.outside_load, 1e-9),
-            )
-            for one in rounds[number]
-        )
-
-    found = sorted((number for number in rounds if disturbed(rounds[number], thresholds)), key=excess, reverse=True)
-    return tuple(sorted(found[: math.floor(thresholds.disturbed_rounds * len(rounds))]))
 
 
 def _rounds(numbers: Sequence[int]) -> str:

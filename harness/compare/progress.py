@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from harness.compare.blocks import Trials, sample
 from harness.compare.metrics import THROUGHPUT
-from harness.compare.single import block_seconds
 from harness.compare.verdict import MIN_BLOCKS, verdict
 from harness.plan import Group, Pair, Plan
 from harness.record import Trial
@@ -30,16 +29,15 @@ class Forecast:
 def progress(trials: Sequence[Trial], plan: Plan, pair: Pair) -> PairVerdict:
     """The throughput verdict on `pair` from the trials so far."""
     group = next(one for one in plan.groups if pair in one.pairs)
-    block_s = block_seconds(trials, group)
-    return verdict(group, pair, THROUGHPUT, sample(Trials(trials), pair, THROUGHPUT), plan.margin, block_s)
+    return verdict(group, pair, THROUGHPUT, sample(Trials(trials), pair, THROUGHPUT), plan)
 
 
 def enough(plan: Plan, group: Group, trials: Sequence[Trial], elapsed_s: float, block_s: float) -> bool:
     """Whether `group` needs no further block. Asked between blocks; never looks at what a verdict says.
 
     Without `plan.width` exactly `plan.blocks`. With it at least those (and five), then until every pair's interval is
-    that narrow, or another block of `block_s` seconds would not fit into the group's share of the budget, or there
-    are MOST_BLOCKS. `elapsed_s` counts from the start of the run: time that earlier groups left over is there to use.
+    that narrow, or another block of `block_s` seconds would not end within the budget, or there are MOST_BLOCKS.
+    `elapsed_s` counts from the start of the run, and groups take turns.
     """
     done = len({trial.block for trial in trials if trial.group == group.id})
     if plan.width is None:
@@ -48,7 +46,7 @@ def enough(plan: Plan, group: Group, trials: Sequence[Trial], elapsed_s: float, 
         return False
     if done >= MOST_BLOCKS:
         return True
-    if plan.budget_s is not None and elapsed_s + block_s > plan.budget_s * _share_due(plan, group):
+    if plan.budget_s is not None and elapsed_s + block_s > plan.budget_s:
         return True
     return all(narrow(trials, pair, plan.width) for pair in group.pairs)
 
@@ -77,9 +75,3 @@ def forecast(plan: Plan, group: Group, trials: Sequence[Trial], block_s: float) 
 
 def _values(trials: Sequence[Trial], pair: Pair) -> list[float]:
     return list(sample(Trials(trials), pair, THROUGHPUT).values.values())
-
-
-def _share_due(plan: Plan, group: Group) -> float:
-    """The part of the budget by whose end `group` should be done: groups are measured one after the other."""
-    names = [one.id for one in plan.groups]
-    return (names.index(group.id) + 1) / len(names) if group.id in names else 1.0

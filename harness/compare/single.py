@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import pairwise
-from statistics import median
 
 from harness.compare.blocks import Trials, refuse, sample
 from harness.compare.effects import effects
 from harness.compare.metrics import metrics
 from harness.compare.verdict import verdict
 from harness.limits import diagnoses
-from harness.plan import Group
 from harness.record import Run, Trial
 from harness.verdicts import Caveat, Comparison, Noise, PairVerdict
 
@@ -35,26 +32,9 @@ def pair_verdicts(run: Run, trials: Trials) -> Iterator[PairVerdict]:
     """Every metric of every planned pair, in the plan's order."""
     plan = run.info.plan
     for group in plan.groups:
-        block_s = block_seconds(run.trials, group)
         for pair in group.pairs:
             for metric in metrics(group):
-                yield verdict(group, pair, metric, sample(trials, pair, metric), plan.margin, block_s)
-
-
-def block_seconds(trials: Iterable[Trial], group: Group) -> float:
-    """What a block of `group` takes, from when the slices of successive blocks began; 0: nothing is known."""
-    begins: dict[int, float] = {}
-    ends: dict[int, float] = {}
-    for trial in trials:
-        if trial.group == group.id and trial.slices:
-            begin = min(one.start_s for one in trial.slices)
-            end = max(one.start_s + one.length_s for one in trial.slices)
-            begins[trial.block] = min(begin, begins.get(trial.block, begin))
-            ends[trial.block] = max(end, ends.get(trial.block, end))
-    starts = sorted(begins.values())
-    if len(starts) > 1:
-        return median(later - earlier for earlier, later in pairwise(starts))
-    return max((ends[block] - begins[block] for block in begins), default=0.0)
+                yield verdict(group, pair, metric, sample(trials, pair, metric), plan)
 
 
 def _noise(pairs: Iterable[PairVerdict]) -> Iterator[Noise]:

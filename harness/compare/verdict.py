@@ -9,9 +9,9 @@ from typing import Any
 
 from harness import units
 from harness.compare.blocks import Sample
-from harness.compare.metrics import Metric, histogram, resolved
+from harness.compare.metrics import SAMPLES_BEYOND, Metric, histogram, resolved
 from harness.histogram import Histogram
-from harness.plan import Arm, Group, Pair
+from harness.plan import Arm, Group, Pair, Plan, block_seconds
 from harness.record import Trial
 from harness.statistics import Estimate, estimate, geometric_mean, sample_size
 from harness.verdicts import PairVerdict, Verdict
@@ -34,7 +34,7 @@ def judge(estimated: Estimate, margin: float, *, higher_is_better: bool) -> Verd
     return "equivalent" if low > -edge and high < edge else "inconclusive"
 
 
-def verdict(group: Group, pair: Pair, metric: Metric, found: Sample, margin: float, block_s: float) -> PairVerdict:
+def verdict(group: Group, pair: Pair, metric: Metric, found: Sample, plan: Plan) -> PairVerdict:
     """The verdict on `metric` of `pair`; where there is no ratio it says why."""
     arms = {arm.id: arm for arm in group.arms}
     a, b = arms[pair.a], arms[pair.b]
@@ -57,7 +57,7 @@ def verdict(group: Group, pair: Pair, metric: Metric, found: Sample, margin: flo
         b_ceiling=_over_ceiling(right),
         phase=metric.phase,
         null=pair.null,
-        **_ratio(metric, found, margin, block_s),
+        **_ratio(metric, found, plan.margin, block_seconds(plan, group)),
     )
 
 
@@ -89,15 +89,20 @@ def _unresolved(metric: Metric, found: Sample) -> dict[str, Any]:
     if metric.percentile is None:
         return {"verdict": "not resolved", "reasons": ("a block has no figure for it",), "blocks": 0}
     need = round(10 / (1 - metric.percentile))
-    reason = f"needs {need:,} answers of each arm in each block: a longer slice (open_slice_s) or a higher rate"
+    need = round(SAMPLES_BEYOND / (1 - metric.percentile))
+    remedy = "a longer slice (open_slice_s) or a higher rate" if metric.phase == "open" else "a longer slice (slice_s)"
     texts = [(a.histogram, b.histogram) for a, b in found.usable]
     whole = [text for pair in texts for text in pair if text]
-    ratio = None
-    if len(whole) == 2 * len(texts):
-        sides = (Histogram.merged(histogram(pair[side] or "") for pair in texts) for side in (0, 1))
-        before, after = (resolved(side, metric.percentile) for side in sides)
-        ratio = after / before if before and after else None
-    return {"verdict": "not resolved", "reasons": (reason,), "ratio": ratio, "blocks": 0}
+    if len(whole) < 2 * len(texts):
+        return {"verdict": "not resolved", "reasons": ("a block has no histogram on record",), "blocks": 0}
+    sides = (Histogram.merged(histogram(pair[side] or "") for pair in texts) for side in (0, 1))
+    before, after = (resolved(side, metric.percentile) for side in sides)
+    return {
+        "verdict": "not resolved",
+        "reasons": (f"needs {need:,} answers of each arm in each block: {remedy}",),
+        "ratio": after / before if before and after else None,
+        "blocks": 0,
+    }
 
 
 def blocks_to_settle(values: Sequence[float], margin: float) -> int | None:

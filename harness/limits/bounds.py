@@ -106,9 +106,8 @@ def upstream_wait_s(trial: Trial, arm: Arm, upstream: Upstream) -> float:
 
 
 def mean_delay_s(upstream: Upstream) -> float:
-    """Mean of the delay law, what the upstream burns included."""
-    spread = math.exp(upstream.sigma**2 / 2) if upstream.law == "lognormal" else 1.0
-    return (upstream.delay_ms * spread + upstream.busy_ms) / 1e3
+    """What a call takes when nothing queues: the delay, which is the mean whatever its law, and what is burnt."""
+    return (upstream.delay_ms + upstream.busy_ms) / 1e3
 
 
 def _held(name: Limit, count: float, rps: float, waits_s: float, works_s: float) -> Bound:

@@ -69,11 +69,16 @@ class Seen:
         """Whether the upstream is waited for while the server's CPU is not used up."""
         return self.wait_s > 0 and self.bounds["server-cpu"].utilization < BUSY
 
+    def loaded_like(self, other: Trial) -> bool:
+        """Whether `other` was under the same load."""
+        mine, theirs = self.trial.load, other.load
+        return (mine.kind, mine.connections, mine.rate_rps) == (theirs.kind, theirs.connections, theirs.rate_rps)
+
     def differing(self, **changes: Any) -> Iterator[Trial]:
         """Siblings whose cell is this one with `changes`, under the same load."""
         wanted = replace(self.cell, **changes)
         for one in self.siblings:
-            if one.cell == wanted and one.load == self.trial.load and one.throughput_rps:
+            if one.cell == wanted and self.loaded_like(one) and one.throughput_rps:
                 yield one
 
 
@@ -142,7 +147,7 @@ def client_pool(seen: Seen) -> Iterator[Caveat]:
         one
         for one in seen.siblings
         if one.cell.client not in ("httpx", "none")
-        and one.load == seen.trial.load
+        and seen.loaded_like(one)
         and _same(one.cell, seen.cell, "scenario", "workers", "pooling", "cache")
         and (one.cpu_s_per_request or 0) * DEARER < seen.cpu_s
     ]

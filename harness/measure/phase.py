@@ -190,8 +190,8 @@ def _seen_wrong(server: Launched, workers_before: set[int]) -> list[str]:
 
 
 def _judged(bench: Bench, arm: Arm, trial: Trial, seen_wrong: list[str]) -> Trial:
-    reasons = (*judge(trial, bench.plan.thresholds), *seen_wrong)
-    bound, ceiling = limit(trial, arm.target, arm.server, bench.plan.upstream, bench.placement.as_dict())
+    reasons = judge(trial, bench.plan.thresholds, upstream_calls=arm.scenario.upstream_calls, seen=seen_wrong)
+    bound, ceiling = limit(trial, arm, bench.plan, bench.placement.as_dict())
     return replace(trial, valid=not reasons, reasons=reasons, limit=bound, ceiling_rps=ceiling)
 
 
