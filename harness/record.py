@@ -293,6 +293,30 @@ def read(folder: Path) -> Run:
     return Run(str(folder), info, tuple(trials), torn)
 
 
+def whole_blocks(run: Run) -> tuple[Trial, ...]:
+    """The trials of blocks that are complete; a block that was interrupted is measured again as a whole."""
+    kept: list[Trial] = []
+    for group in run.info.plan.groups:
+        mine = [trial for trial in run.trials if trial.group == group.id]
+        for block in sorted({trial.block for trial in mine}):
+            rows = [trial for trial in mine if trial.block == block]
+            if len(rows) == len(group.arms) * len(group.phases):
+                kept += rows
+    return tuple(kept)
+
+
+def keep_only(folder: Path, trials: tuple[Trial, ...]) -> None:
+    """Rewrite the records without the trials of an interrupted block; they are set aside, not lost."""
+    path = folder / TRIALS
+    if not path.exists():
+        return
+    partial = folder / f"{TRIALS}.part"
+    partial.write_bytes(b"".join(_adapter(Trial).dump_json(trial) + b"\n" for trial in trials))
+    number = len(list(folder.glob(f"{TRIALS}.before-resume*")))
+    path.rename(folder / f"{TRIALS}.before-resume{number + 1}")
+    partial.rename(path)
+
+
 def utc_now() -> str:
     """The time of day, as records keep it."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")

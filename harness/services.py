@@ -81,14 +81,21 @@ def started(
 def free_port() -> int:
     """A port that nobody listens on, below the range that clients are given theirs from."""
     for _ in range(200):
-        port = random.randint(20_000, 30_000)  # noqa: S311 - a port is no secret
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            with contextlib.suppress(OSError):
-                probe.bind((HOST, port))
-                return port
-    message = "no free port between 20000 and 30000"
-    raise LaunchError(message)
+        port = random.randint(20_000, 30_000)
+        if is_free(HOST, port):
+            return port
+    raise LaunchError("no free port between 20000 and 30000")
+
+
+def is_free(host: str, port: int) -> bool:
+    """Whether a server could listen there now."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
 
 
 def find_redis() -> str | None:

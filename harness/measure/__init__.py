@@ -18,7 +18,7 @@ from harness.measure.bench import Bench, GroupState, resume
 from harness.measure.block import measure_block
 from harness.measure.progress import Progress, Silent
 from harness.placement import Placement
-from harness.plan import Plan, block_seconds, needs_redis, needs_upstream
+from harness.plan import Arm, Plan, block_seconds, needs_redis, needs_upstream
 from harness.record import Trial, Writer
 
 __all__ = ["Progress", "Receipts", "Silent", "measure", "receipts"]
@@ -101,9 +101,9 @@ class Receipts:
     missing: dict[str, str]
 
 
-def receipts(plan: Plan) -> Receipts:
+def receipts(of: Iterable[Arm]) -> Receipts:
     """Ask each interpreter once for the packages that its arms stand on. No version, no measurement."""
-    arms = [arm for group in plan.groups for arm in group.arms]
+    arms = list(of)
     wanted: dict[str, set[str]] = {}
     for arm in arms:
         wanted.setdefault(arm.target.python, set()).update(arm.target.packages, arm.server.packages)

@@ -72,15 +72,9 @@ class GroupState:
 
 
 def resume(group: Group, trials: Iterable[Trial]) -> GroupState:
-    """The state of `group` after the whole blocks among `trials`; those of a torn block are measured again."""
-    mine = [trial for trial in trials if trial.group == group.id]
-    whole = []
-    block = 0
-    while len(rows := [trial for trial in mine if trial.block == block]) >= len(group.arms) * len(group.phases):
-        whole += rows
-        block += 1
-    state = GroupState(group, trials=whole)
-    for trial in whole:
+    """The state of `group` after `trials`, which are whole blocks (`record.whole_blocks`)."""
+    state = GroupState(group, trials=[trial for trial in trials if trial.group == group.id])
+    for trial in state.trials:
         if trial.load.response_s is not None:
             state.response_s.setdefault(trial.arm, trial.load.response_s)
     return state

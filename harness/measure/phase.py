@@ -16,8 +16,8 @@ from harness.measure.observe import Observer
 from harness.measure.trial import Hits, Observed, assemble, slice_row
 from harness.plan import Arm, rounds
 from harness.probe.answers import Answer
-from harness.record import Load, Trial, utc_now
-from harness.validity import disturbed, judge
+from harness.record import Load, SliceRow, Trial, utc_now
+from harness.validity import dropped, judge
 
 WARMUP_S = 0.5
 WARMUP_REQUESTS = 50
@@ -165,16 +165,11 @@ def _load(told: spec.Spec, asked: spec.Arm) -> Load:
 
 
 def _left_out(bench: Bench, observed: list[Observed]) -> tuple[int, ...]:
-    """Rounds to leave out for every arm; none when there are more of them than the budget allows."""
-    rows: dict[int, list[Observed]] = {}
+    """Rounds to leave out for every arm because something outside disturbed them, as far as the budget allows."""
+    rows: dict[int, list[SliceRow]] = {}
     for one in observed:
-        rows.setdefault(one.measured.round, []).append(one)
-    bad = tuple(
-        number
-        for number, those in sorted(rows.items())
-        if disturbed([slice_row(one, bench.started_ns) for one in those], bench.plan.thresholds)
-    )
-    return bad if len(bad) <= bench.plan.thresholds.disturbed_rounds * len(rows) else ()
+        rows.setdefault(one.measured.round, []).append(slice_row(one, bench.started_ns))
+    return dropped(rows, bench.plan.thresholds)
 
 
 def _seen_wrong(server: Launched, workers_before: set[int]) -> list[str]:
@@ -189,10 +184,11 @@ def _seen_wrong(server: Launched, workers_before: set[int]) -> list[str]:
     return reasons
 
 
-def _judged(bench: Bench, arm: Arm, trial: Trial, seen_wrong: list[str]) -> Trial:
-    reasons = judge(trial, bench.plan.thresholds, upstream_calls=arm.scenario.upstream_calls, seen=seen_wrong)
-    bound, ceiling = limit(trial, arm, bench.plan, bench.placement.as_dict())
-    return replace(trial, valid=not reasons, reasons=reasons, limit=bound, ceiling_rps=ceiling)
+def _judged(bench: Bench, arm: Arm, trial: Trial, seen: list[str]) -> Trial:
+    reasons = judge(trial, bench.plan.thresholds, upstream_calls=arm.scenario.upstream_calls, seen=seen)
+    judged = replace(trial, valid=not reasons, reasons=reasons)
+    bound, ceiling = limit(judged, arm, bench.plan.upstream, bench.placement.as_dict())
+    return replace(judged, limit=bound, ceiling_rps=ceiling)
 
 
 def _name(arm: Arm, block: int, phase: Phase) -> str:

@@ -99,9 +99,9 @@ def assemble(
         reconnects=sum(piece.reconnects for piece in slices),
         throughput_rps=good / length_s,
         offered_rps=_ratio(sum(piece.scheduled or 0 for piece in slices), length_s) if load.kind == "open" else None,
-        latency_us=_latency(histogram),
-        service_us=_latency(_merged(piece.service for piece in slices)),
-        lateness_us=_latency(_merged(piece.lateness for piece in slices)),
+        latency_us=latency(histogram),
+        service_us=latency(_merged(piece.service for piece in slices)),
+        lateness_us=latency(_merged(piece.lateness for piece in slices)),
         slices=tuple(slice_row(observed, run_started_ns) for observed in kept),
         cpu_s_per_request=_ratio(sum(sum(one.cpu_s.values()) for one in seen), good),
         generator_cpu_s_per_request=_ratio(sum(one.generator_cpu_s for one in seen), good),
@@ -152,7 +152,7 @@ def _merged(texts: Iterable[str | None]) -> Histogram | None:
     return Histogram.merged(histograms) if histograms else None
 
 
-def _latency(histogram: Histogram | None) -> Latency | None:
+def latency(histogram: Histogram | None) -> Latency | None:
     if histogram is None or histogram.count == 0:
         return None
     values = {

@@ -1,0 +1,5 @@
+"""`python -m harness` is `gatebench`."""
+
+from harness.cli import main
+
+main()

@@ -1,0 +1,63 @@
+"""The command line: one file a verb.
+
+Exit codes: 0 every planned pair has a row; 1 a gate failed; 2 bad usage or definitions; 3 nothing valid came out, or a
+port that was asked for is taken; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from types import FrameType
+from typing import NoReturn
+
+import typer
+
+from harness.cli import compare, doctor, list_, load, plan, report, run, serve, verify
+from harness.cli.output import fail
+from harness.errors import GatebenchError
+
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="gatebench",
+    help="Which gateway interface (WSGI or ASGI), which server, how many workers, and why: measured, with error bars.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+for name, verb in {
+    "list": list_.list_,
+    "plan": plan.plan,
+    "verify": verify.verify,
+    "run": run.run,
+    "report": report.report,
+    "compare": compare.compare,
+    "load": load.load,
+    "doctor": doctor.doctor,
+    "serve": serve.serve,
+}.items():
+    app.command(name)(verb)
+
+
+def main() -> NoReturn:
+    """Run the command line; every error that a user can cause is one message, never a traceback."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    try:
+        app(standalone_mode=True)
+    except GatebenchError as error:
+        fail(str(error))
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:  # `gatebench list | head`
+        sys.stderr.close()
+        sys.exit(0)
+    sys.exit(0)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    """End as Ctrl-C does, so that every `with` cleans up."""
+    raise KeyboardInterrupt

@@ -1,0 +1,93 @@
+"""`gatebench list`: what there is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from harness.cli.options import RESULTS, AsJson, Results
+from harness.cli.output import answers, print_json
+from harness.definitions import load_definitions, load_suite, suite_names
+from harness.errors import GatebenchError
+from harness.record import folders, read
+
+Row = dict[str, Any]
+
+
+class What(StrEnum):
+    """What can be listed."""
+
+    targets = "targets"
+    servers = "servers"
+    scenarios = "scenarios"
+    suites = "suites"
+    runs = "runs"
+
+
+def list_(
+    what: Annotated[What | None, typer.Argument(help="All but runs if not given.")] = None,
+    *,
+    results: Results = RESULTS,
+    as_json: AsJson = False,
+) -> None:
+    """What there is: targets, servers, scenarios, suites, runs.
+
+    Examples: `gatebench list`, `gatebench list servers`, `gatebench list runs --json`.
+    """
+    kinds = [what] if what else [kind for kind in What if kind is not What.runs]
+    found = {kind.value: list(_rows(kind, results)) for kind in kinds}
+    if as_json:
+        print_json(found)
+        return
+    console = answers()
+    for kind, rows in found.items():
+        table = Table(title=kind, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+        for column in rows[0] if rows else ["nothing here"]:
+            table.add_column(column)
+        for row in rows:
+            table.add_row(*(str(value) for value in row.values()))
+        console.print(table)
+        console.print()
+
+
+def _rows(kind: What, results: Results) -> Iterable[Row]:
+    if kind is What.runs:
+        return (_run(path) for path in reversed(folders(results)))
+    if kind is What.suites:
+        suites = (load_suite(name)[1] for name in suite_names())
+        return ({"name": one.name, "pairs": len(one.pairs), "about": _first(one.about)} for one in suites)
+    known = load_definitions()
+    if kind is What.targets:
+        return (
+            {"name": one.name, "interface": one.interface, "handler": one.handler, "clients": ", ".join(one.clients)}
+            for one in known.targets.values()
+        )
+    if kind is What.servers:
+        return (
+            {"name": one.name, "interface": one.interface, "keep_alive": one.keep_alive, "packages": ", ".join(one.packages)}
+            for one in known.servers.values()
+        )
+    return (
+        {"name": one.name, "request": f"{one.request.method} {one.request.path}", "about": _first(one.about)}
+        for one in known.scenarios.values()
+    )
+
+
+def _run(path: Any) -> Row:
+    try:
+        run = read(path)
+    except GatebenchError as error:
+        return {"run": path.name, "suite": "?", "trials": 0, "valid": 0, "finished": str(error)}
+    valid = sum(trial.valid for trial in run.trials)
+    finished = run.info.finished or "interrupted"
+    return {"run": path.name, "suite": run.info.plan.suite, "trials": len(run.trials), "valid": valid, "finished": finished}
+
+
+def _first(about: str) -> str:
+    """The first sentence."""
+    text = " ".join(about.split())
+    return text.partition(". ")[0].rstrip(".") if len(text) > 90 else text  # noqa: PLR2004 - a line of the table

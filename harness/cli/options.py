@@ -1,0 +1,64 @@
+"""Options that several verbs share, and what their values mean."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.errors import UsageError
+from harness.placement import Placement, place, usable_cpus
+
+UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
+
+SuiteName = Annotated[str, typer.Argument(metavar="SUITE", help="A shipped suite's name, or the path of a TOML file.")]
+RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run's directory, its name, part of it, or `latest`.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+Results = Annotated[Path, typer.Option("--results", metavar="DIR", help="Where runs lie.")]
+Filter = Annotated[
+    str,
+    typer.Option(
+        "--filter", metavar="EXPR", help="Only pairs that match, such as `scenario=json,server=uvicorn*,workers=4`."
+    ),
+]
+Blocks = Annotated[int | None, typer.Option(min=1, help="Blocks a group; five at least for a verdict worth having.")]
+Seed = Annotated[int | None, typer.Option(help="Fixes orders and arrivals; printed and recorded if not given.")]
+ServerCpus = Annotated[int | None, typer.Option(min=1, help="CPUs for the servers; default: all that can be spared.")]
+Baseline = Annotated[
+    str | None,
+    typer.Option(metavar="TARGET", help="Measure each pair's b against this target, on b's server with b's factors."),
+]
+
+RESULTS = Path("results")
+
+
+def seconds(text: str) -> float:
+    """`90s`, `10m`, `500ms`, `1h` or plain seconds."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|)", text.strip())
+    if match is None or float(match[1]) == 0:
+        message = f"{text!r} is no duration: write 90s, 10m, 500ms or 1h"
+        raise UsageError(message)
+    return float(match[1]) * UNITS[match[2]]
+
+
+def fraction(text: str) -> float:
+    """`5%` or `0.05`."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(%?)", text.strip())
+    value = float(match[1]) / (100 if match[2] else 1) if match else 0.0
+    if not 0 < value < 1:
+        message = f"{text!r} is no share between 0 and 1: write 5% or 0.05"
+        raise UsageError(message)
+    return value
+
+
+def fresh_seed(seed: int | None) -> int:
+    """`seed`, or a new one."""
+    return secrets.randbelow(2**31) if seed is None else seed
+
+
+def placed(server_cpus: int | None) -> Placement:
+    """The CPUs that this process may use, shared out."""
+    return place(usable_cpus(), server_cpus)

@@ -1,0 +1,37 @@
+"""Where output goes: answers to standard output, everything else to standard error; no colour but on a terminal."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+
+def answers() -> Console:
+    """For what was asked for. Not a terminal: wide enough that no table is cut."""
+    return _console(stderr=False)
+
+
+def remarks() -> Console:
+    """For progress, warnings and errors."""
+    return _console(stderr=True)
+
+
+def print_json(value: Any) -> None:
+    """`value` as JSON, the only thing on standard output."""
+    sys.stdout.write(json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def fail(message: str) -> None:
+    """One message; a list of problems one a line."""
+    remarks().print(Text("error: ", style="bold red") + Text(message), soft_wrap=True)
+
+
+def _console(*, stderr: bool) -> Console:
+    console = Console(stderr=stderr, highlight=False, emoji=False, markup=False)
+    if not console.is_terminal:
+        return Console(stderr=stderr, highlight=False, emoji=False, markup=False, no_color=True, width=160)
+    return console

@@ -1,0 +1,86 @@
+"""`gatebench plan`: what a run would do, measuring nothing."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from rich.table import Table
+
+from harness import plan as planning
+from harness import units
+from harness.cli.options import AsJson, Baseline, Blocks, Filter, Seed, SuiteName, fresh_seed
+from harness.cli.output import answers, print_json
+from harness.definitions import load_suite
+
+
+def plan(
+    suite: SuiteName,
+    *,
+    wanted: Filter = "",
+    blocks: Blocks = None,
+    baseline: Baseline = None,
+    seed: Seed = None,
+    as_json: AsJson = False,
+) -> None:
+    """The groups, pairs, blocks and the time that a run will take, measuring nothing.
+
+    Examples: `gatebench plan quick`, `gatebench plan full --filter scenario=external-data`.
+    """
+    definitions, chosen = load_suite(suite)
+    laid = planning.build(definitions, chosen, seed=fresh_seed(seed), wanted=wanted, blocks=blocks, baseline=baseline)
+    if as_json:
+        print_json(_as_json(laid))
+        return
+    console = answers()
+    arms = sum(len(group.arms) for group in laid.groups)
+    console.print(
+        f"{laid.suite}: {sum(len(group.pairs) for group in laid.groups)} pairs, {arms} arms in {len(laid.groups)} groups, "
+        f"{laid.blocks} blocks of {laid.rounds} rounds, about {units.clock(planning.seconds(laid))}"
+    )
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for column in ("group", "pair", "scenario", "a", "b", "workers", "pooling", "cache", "load"):
+        table.add_column(column)
+    for group in laid.groups:
+        place = {arm.id: arm for arm in group.arms}
+        for pair in group.pairs:
+            a, b = place[pair.a], place[pair.b]
+            table.add_row(
+                group.id,
+                pair.id + (" (A/A)" if pair.null else ""),
+                group.scenario,
+                label(a),
+                label(b),
+                str(a.cell.workers),
+                a.cell.pooling,
+                a.cell.cache,
+                f"{a.connections} connections" if a.rate_rps is None else f"{a.rate_rps:g} rps",
+            )
+    console.print(table)
+
+
+def label(arm: planning.Arm) -> str:
+    """TARGET on SERVER, with what is this side's own."""
+    own = [f"{arm.cell.threads} threads"] if arm.server.slots == "threads" else []
+    own += [value for value in (arm.cell.client, arm.cell.middleware) if value != "none"]
+    return f"{arm.cell.target} on {arm.cell.server}" + (f" ({', '.join(own)})" if own else "")
+
+
+def _as_json(laid: planning.Plan) -> dict[str, object]:
+    return {
+        "suite": laid.suite,
+        "seed": laid.seed,
+        "blocks": laid.blocks,
+        "rounds": laid.rounds,
+        "seconds": planning.seconds(laid),
+        "groups": [
+            {
+                "group": group.id,
+                "scenario": group.scenario,
+                "phases": group.phases,
+                "seconds_per_block": planning.block_seconds(laid, group),
+                "pairs": [asdict(pair) for pair in group.pairs],
+                "arms": [{"arm": arm.id, "cell": asdict(arm.cell), "connections": arm.connections} for arm in group.arms],
+            }
+            for group in laid.groups
+        ],
+    }
