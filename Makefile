@@ -13,7 +13,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 WHEELS := --only-binary :all:
 SUITE  ?= quick
 
-.PHONY: help setup setup-dev bench bench-engine test check format lock clean
+.PHONY: help setup bench bench-engine reference test check format lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -25,6 +25,9 @@ bench: $(VENV)/.setup ## measure the suite quick and draw its report (SUITE=name
 
 bench-engine: $(VENV)/.setup ## hold the load engine against wrk
 	$(BIN)/python bench/engine.py
+
+reference: $(VENV)/.setup ## quote a run in the README (RUN=results/...; without it, the last one anew)
+	$(BIN)/python bench/reference.py $(RUN)
 
 test: $(VENV)/.setup-dev ## run the tests
 	$(BIN)/python -m pytest $(TESTS)
