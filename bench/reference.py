@@ -5,6 +5,7 @@ drawn from them; the table and charts of results/reference-quick/ go between the
 """
 
 import argparse
+import html
 import re
 import shutil
 from pathlib import Path
@@ -39,18 +40,12 @@ def quotation(folder: Path = QUOTED) -> str:
     _, _, answer = summary.partition("\n\n")
     pictures = [
         f'<picture><source media="(prefers-color-scheme: dark)" srcset="{folder}/charts/{chart.name}-dark.png">'
-        f'<img alt="{chart.title}" src="{folder}/charts/{chart.name}.png"></picture>'
+        f'<img alt="{html.escape(chart.title)}" src="{folder}/charts/{chart.name}.png"></picture>'
         for chart in charts(Study(run, compare.within(run)))
         if chart.featured
     ]
-    return "\n\n".join(
-        [
-            f"`gatebench run {run.info.plan.suite}` on {run.info.started:.10}, as it came out "
-            f"([records]({folder}), [how it was made](results/README.md)):",
-            answer.strip(),
-            *pictures[:3],
-        ]
-    )
+    says = f"`gatebench run {run.info.plan.suite}` on {run.info.started:.10}, as it came out ([its folder]({folder})):"
+    return "\n\n".join([says, answer.strip(), *pictures[:3]])
 
 
 def splice(text: str) -> str:
