@@ -66,14 +66,17 @@ class Histogram:
         """How many values were recorded."""
         return int(self.counts.sum())
 
+    def buckets(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """The middles of the buckets that are not empty, in microseconds and rising, and their counts."""
+        indices = self.counts.nonzero()[0]
+        low, high = _edges(indices)
+        return (low + high) / 2, self.counts[indices]
+
     @property
     def mean(self) -> float:
         """Mean in microseconds, each value as the middle of its bucket; 0 without any."""
-        indices = self.counts.nonzero()[0]
-        if not indices.size:
-            return 0.0
-        low, high = _edges(indices)
-        return float(np.average((low + high) / 2, weights=self.counts[indices]))
+        values, counts = self.buckets()
+        return float(np.average(values, weights=counts)) if counts.size else 0.0
 
     @property
     def max(self) -> float:
@@ -92,7 +95,7 @@ class Histogram:
         if not cumulative[-1]:
             return 0.0
         rank = max(int(q / 100 * int(cumulative[-1]) + 0.5), 1)
-        low, high = _edges(np.searchsorted(cumulative, rank, side="left")[np.newaxis])
+        low, high = _edges(np.searchsorted(cumulative, [rank]))
         return float(high[0] if q else low[0])
 
     def encode(self) -> str:
@@ -104,7 +107,7 @@ class Histogram:
 
     @classmethod
     def decode(cls, text: str | bytes) -> Self:
-        """Read what `encode`, or another HDR tool with three digits and microseconds, wrote; `ValueError` if it is not."""
+        """Read what `encode` or another HDR tool (three digits, from 1 us up) wrote; `ValueError` on anything else."""
         try:
             packed = base64.b64decode(text, validate=True)
             cookie, length = _COMPRESSED_HEADER.unpack_from(packed)
@@ -119,9 +122,7 @@ class Histogram:
         if length != len(packed) - _COMPRESSED_HEADER.size or size != len(body) or not inflater.eof:
             raise ValueError("the HdrHistogram is cut off")
         if (digits, lowest, offset) != (_SIGNIFICANT_DIGITS, 1, 0):
-            raise ValueError(
-                f"an HdrHistogram of {digits} digits from {lowest} up, not of {_SIGNIFICANT_DIGITS} from 1"
-            )
+            raise ValueError(f"an HdrHistogram of {digits} digits from {lowest} up, not of three from 1")
         histogram = cls()
         index = 0
         for number in _numbers(body):

@@ -1,0 +1,111 @@
+"""`python -P -m loadtests SPEC RESULT`: one Locust run, told by the file SPEC, that leaves its answer in RESULT.
+
+Standard output carries events, a JSON object a line (`harness.spec.Event`), and nothing else; logs go to standard error.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import signal
+import sys
+from functools import partial
+from pathlib import Path
+
+import gevent
+import locust
+from gevent.event import AsyncResult
+from locust.env import Environment
+from pydantic import ValidationError
+
+from harness.spec import FORMAT, Arm, Event, Result, Spec, dump, load
+from loadtests.engine import user_running
+from loadtests.rounds import Rounds, Stopped
+from loadtests.shown import Shown
+from loadtests.timer import monotonic_ns
+
+_PARENT_EVERY_S = 0.25
+log = logging.getLogger("loadtests")
+
+
+class Events:
+    """Standard output, taken over: whatever else prints goes to standard error."""
+
+    def __init__(self) -> None:
+        self._fd = os.dup(1)
+        os.dup2(2, 1)
+
+    def emit(self, event: Event) -> None:
+        """One line; raises `OSError` when nobody reads any more."""
+        os.write(self._fd, dump(event).encode() + b"\n")
+
+
+def run(told: Spec, events: Events) -> Result:
+    """Let Locust run the phase."""
+    environment = Environment(events=locust.events)
+    rounds = Rounds(told, events.emit, lambda arm: _line(environment, arm))
+    finished: AsyncResult[None] = AsyncResult()
+    environment.user_classes = [user_running(rounds.run, finished)]
+    runner = environment.create_local_runner()
+    environment.events.init.fire(environment=environment, runner=runner, web_ui=None)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        gevent.signal_handler(number, partial(rounds.stop, f"stopped by {signal.Signals(number).name}"))
+    gevent.spawn(_watch_parent, os.getppid(), rounds)
+    events.emit(Event(event="ready", at_ns=monotonic_ns()))
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    runner.start(1, spawn_rate=1)
+    error = None
+    try:
+        finished.get()
+    except (Stopped, Exception) as raised:  # whatever it was, what was measured until then is told
+        error = str(raised) or type(raised).__name__
+        if not isinstance(raised, Stopped):
+            log.exception("the run failed")
+    runner.quit()
+    return Result(slices=tuple(rounds.slices), totals=rounds.totals, error=error)
+
+
+def _line(environment: Environment, arm: Arm) -> Shown:
+    return Shown(environment.stats, arm.request.method, f"{arm.name} {arm.request.path}")
+
+
+def _watch_parent(parent: int, rounds: Rounds) -> None:
+    while os.getppid() == parent:
+        gevent.sleep(_PARENT_EVERY_S)
+    rounds.stop("the process that started the run is gone")
+
+
+def _write(path: Path, result: Result) -> None:
+    """Whole or not at all."""
+    partial_path = path.with_name(path.name + ".part")
+    partial_path.write_text(dump(result), encoding="utf-8")
+    partial_path.replace(path)
+
+
+def main(spec_file: str, result_file: str) -> int:
+    """The exit status: 0 when the whole spec was run."""
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    events = Events()
+    try:
+        told = load(Spec, Path(spec_file).read_bytes())
+        if told.format != FORMAT:
+            raise ValueError(f"the spec has format {told.format}, this engine reads {FORMAT}")  # noqa: TRY301
+        result = run(told, events)
+    except (OSError, ValueError, ValidationError) as error:
+        log.exception("nothing was run")
+        result = Result(error=f"nothing was run: {error}")
+    _write(Path(result_file), result)
+    try:
+        events.emit(Event(event="done", at_ns=monotonic_ns()))
+    except OSError:
+        log.warning("nobody reads the events any more")
+    return 0 if result.error is None else 1
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:  # noqa: PLR2004 - two arguments
+        sys.exit("usage: python -P -m loadtests SPEC RESULT")
+    sys.exit(main(sys.argv[1], sys.argv[2]))

@@ -1,0 +1,83 @@
+"""What closed and open load share: connections that start one after another, and end when the last answer is in."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from functools import partial
+
+from loadtests.reactor import Reactor
+from loadtests.recorder import FOLD_AT, Recorder
+from loadtests.timer import monotonic_ns
+from loadtests.wire import Connection, Exchange
+
+SPACING_NS = 1_000_000
+"""Connections are opened at least this far apart."""
+_FOLD_EVERY_NS = 20_000_000
+
+
+class Load(ABC):
+    """Load on one arm, from `start` to `stop`, after which `drained` stops the reactor."""
+
+    def __init__(self, exchange: Exchange, reactor: Reactor, recorder: Recorder, connections: int) -> None:
+        self.reactor = reactor
+        self.recorder = recorder
+        self.exchange = exchange
+        self.connections = [Connection(exchange, reactor, self) for _ in range(connections)]
+        self.sending = False
+        self._over = False
+
+    @abstractmethod
+    def answered(self, connection: Connection, sent_ns: int, kind: str | None, done_ns: int) -> None:
+        """A request is done (`wire.Owner`)."""
+
+    def start(self, at_ns: int, spacing_ns: int) -> None:
+        """Let each connection begin, one after another; each sends as soon as it is open."""
+        self.sending = True
+        for number, connection in enumerate(self.connections):
+            self.reactor.at(at_ns + number * spacing_ns, partial(self._first, connection))
+        deadline_ns = min(self.exchange.connect_timeout_ns, self.exchange.read_timeout_ns)
+        self.reactor.every(max(deadline_ns // 20, SPACING_NS), self._expire, over=self._is_over)
+        self.reactor.every(_FOLD_EVERY_NS, partial(self.recorder.fold, at_least=FOLD_AT), over=self._is_over)
+
+    def opening(self, sent_ns: int, *, again: bool) -> None:
+        """A connection is opened (`wire.Owner`)."""
+        self.recorder.connect(sent_ns, again=again)
+
+    def stop(self) -> None:
+        """Send no more; what is under way is awaited."""
+        self.sending = False
+        self.settle()
+
+    def abandon(self) -> None:
+        """Give up what is still under way, counting it as timed out."""
+        for connection in self.connections:
+            connection.give_up()
+        self.settle()
+
+    def settle(self) -> None:
+        """After `stop`: is the last answer in?"""
+        if not (self.sending or self._over or self.outstanding()):
+            self._over = True
+            self.reactor.stop()
+
+    def outstanding(self) -> int:
+        """Requests that are under way, or wait to be."""
+        return sum(1 for connection in self.connections if connection.sent)
+
+    def close(self) -> None:
+        """After the drain: end the connections, and count what is left."""
+        for connection in self.connections:
+            connection.close()
+        self.recorder.fold()
+
+    def _first(self, connection: Connection) -> None:
+        if self.sending:
+            connection.begin()
+
+    def _expire(self) -> None:
+        now = monotonic_ns()
+        for connection in self.connections:
+            connection.expire(now)
+
+    def _is_over(self) -> bool:
+        return self._over

@@ -1,0 +1,83 @@
+"""Locust's own statistics, fed in bulk, so that its console, CSV files and web page show what we counted.
+
+One request at a time, as Locust's own clients do it, costs more than our sending and receiving (FACTS: 2.5 us).
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, defaultdict
+
+import numpy as np
+from locust.stats import RequestStats, StatsEntry, StatsError
+from numpy.typing import NDArray
+
+from harness.histogram import Histogram
+
+
+class Shown:
+    """One line of Locust's table."""
+
+    def __init__(self, stats: RequestStats, method: str, name: str) -> None:
+        self._stats = stats
+        self._method = method
+        self._name = name
+        self.body_length = 0
+        """Of the latest good answer; Locust's mean size is taken from it."""
+        self._clear()
+
+    def good(self, response_ns: NDArray[np.int64]) -> None:
+        """Good answers, with their response times."""
+        self._responses.record((response_ns + 500) // 1000)
+        self._sum_ns += int(response_ns.sum())
+        self._max_ns = max(self._max_ns, int(response_ns.max()))
+        self._min_ns = min(self._min_ns, int(response_ns.min())) if self._min_ns is not None else int(response_ns.min())
+
+    def fail(self, kind: str) -> None:
+        """A failed request."""
+        self._kinds[kind] += 1
+
+    def flush(self) -> None:
+        """Hand over what came since the last time."""
+        good, failed = self._responses.count, self._kinds.total()
+        if not good + failed:
+            return
+        now = time.time()
+        entry = StatsEntry(self._stats, self._name, self._method)
+        entry.start_time = entry.last_request_timestamp = now
+        entry.num_requests = good + failed
+        entry.num_none_requests = entry.num_failures = failed  # None: no response time, hence in no percentile
+        entry.num_reqs_per_sec = {int(now): good + failed}
+        entry.num_fail_per_sec = {int(now): failed} if failed else {}
+        entry.response_times = _rounded(self._responses)
+        entry.total_response_time = self._sum_ns / 1e6  # type: ignore[assignment]  # its own clients add floats too
+        entry.max_response_time = self._max_ns / 1e6  # type: ignore[assignment]
+        entry.min_response_time = self._min_ns / 1e6 if self._min_ns is not None else None  # type: ignore[assignment]
+        entry.total_content_length = good * self.body_length
+        self._stats.entries[self._name, self._method].extend(entry)
+        self._stats.total.extend(entry)
+        for kind, times in self._kinds.items():
+            self._error(kind, times)
+        self._clear()
+
+    def _error(self, kind: str, times: int) -> None:
+        key = StatsError.create_key(self._method, self._name, kind)
+        error = self._stats.errors.setdefault(key, StatsError(self._method, self._name, kind))
+        error.occurred()
+        error.occurrences += times - 1
+
+    def _clear(self) -> None:
+        self._responses = Histogram()
+        self._kinds: Counter[str] = Counter()
+        self._sum_ns = self._max_ns = 0
+        self._min_ns: int | None = None
+
+
+def _rounded(responses: Histogram) -> dict[int, int]:
+    """Counts by milliseconds, rounded as Locust rounds them."""
+    from locust.stats import bucket_response_time  # noqa: PLC0415 - a user may have replaced it, as Locust's docs say
+
+    times: dict[int, int] = defaultdict(int)
+    for value_us, times_seen in zip(*responses.buckets(), strict=True):
+        times[bucket_response_time(float(value_us) / 1000)] += int(times_seen)
+    return times
