@@ -187,7 +187,7 @@ def _seen_wrong(server: Launched, workers_before: set[int]) -> list[str]:
 def _judged(bench: Bench, arm: Arm, trial: Trial, seen: list[str]) -> Trial:
     reasons = judge(trial, bench.plan.thresholds, upstream_calls=arm.scenario.upstream_calls, seen=seen)
     judged = replace(trial, valid=not reasons, reasons=reasons)
-    bound, ceiling = limit(judged, arm, bench.plan.upstream, bench.placement.as_dict())
+    bound, ceiling = limit(judged, arm, bench.plan, bench.placement.as_dict())
     return replace(judged, limit=bound, ceiling_rps=ceiling)
 
 

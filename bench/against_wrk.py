@@ -1,0 +1,97 @@
+"""Does gatebench see what wrk sees? `json` on uvicorn by both, alternated, with the same connections.
+
+    .venv/bin/python bench/against_wrk.py
+
+Prints each round and the ratio gatebench / wrk with its interval; ends with 1 when they differ by more than 7 %.
+Both run on the generator's CPU, the server on its own. wrk counts from its first connection on, gatebench leaves the
+start of a slice out; with rounds of two seconds that is well under a percent.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from harness import load, spec
+from harness.definitions import load_definitions
+from harness.launch import Launched, launch, wait_settled
+from harness.placement import place, usable_cpus
+from harness.plan import Arm, cell
+from harness.services import Services
+from harness.statistics import estimate
+
+CONNECTIONS = 64
+ROUNDS = 10
+SECONDS = 2
+ALLOWED = 0.07
+
+
+def main() -> int:
+    """Alternate, print, judge."""
+    wrk = shutil.which("wrk")
+    if wrk is None:
+        print("wrk is missing: apt-get install wrk")
+        return 2
+    known = load_definitions()
+    target, server, scenario = known.targets["fastapi"], known.servers["uvicorn"], known.scenarios["json"]
+    arm = Arm(
+        id="p1b",
+        cell=cell(target, server, scenario),
+        connections=CONNECTIONS,
+        target=target,
+        server=server,
+        scenario=scenario,
+    )
+    where = place(usable_cpus())
+    ratios = []
+    with (
+        tempfile.TemporaryDirectory(prefix="gatebench-") as folder,
+        launch(arm, Services(), cpus=where.server, log=Path(folder, "target.log")) as running,
+    ):
+        running.wait_ready()
+        running.verify()
+        wait_settled([running])
+        for number in range(ROUNDS):
+            measures = [ours, theirs] if number % 2 else [theirs, ours]
+            rps = {measure: measure(running, where.generator, Path(folder)) for measure in measures}
+            ratios.append(math.log(rps[ours] / rps[theirs]))
+            print(f"round {number + 1:2}: gatebench {rps[ours]:8.0f}/s  wrk {rps[theirs]:8.0f}/s  {rps[ours] / rps[theirs]:.3f}")
+    mean = estimate(ratios)
+    low, high = (math.exp(value) for value in mean.interval())
+    ratio = math.exp(mean.mean)
+    held = abs(ratio - 1) <= ALLOWED
+    print(f"gatebench / wrk = {ratio:.3f} ({low:.3f} to {high:.3f}), allowed within {ALLOWED:.0%}: {'PASS' if held else 'FAIL'}")
+    return 0 if held else 1
+
+
+def ours(server: Launched, cpus: tuple[int, ...], folder: Path) -> float:
+    """Good answers a second by our engine."""
+    request = spec.Request(path=server.arm.scenario.request.path)
+    told = spec.Spec(
+        kind="closed",
+        arms=(spec.Arm(name="p1b", port=server.port, request=request, connections=CONNECTIONS),),
+        rounds=((0,),),
+        slice_s=float(SECONDS),
+    )
+    result = load.run(told, cpus=cpus, log=folder / "generator.log", on_event=lambda *_: None)
+    return result.slices[0].throughput_rps
+
+
+def theirs(server: Launched, cpus: tuple[int, ...], _: Path) -> float:
+    """Requests a second by wrk."""
+    url = f"http://{server.host}:{server.port}{server.arm.scenario.request.path}"
+    argv = ["taskset", "-c", ",".join(map(str, cpus)), "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s", url]
+    out = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=60).stdout
+    found = re.search(r"Requests/sec:\s*([\d.]+)", out)
+    if found is None or "Non-2xx" in out or "Socket errors" in out:
+        raise SystemExit(f"wrk: {out}")
+    return float(found[1])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
