@@ -37,7 +37,7 @@ class Reactor:
         self._order = count()
         self._due = _NEVER
         self._running = False
-        self.watch(self._timer.fd, lambda _: None, IN)
+        self.watch(self._timer.fd, self._arm, IN)
 
     def watch(self, fd: int, handler: Callable[[int], None], events: int) -> None:
         """Call `handler` with what happens on `fd`, of `events`, errors and hang-ups; until `forget`."""
@@ -95,7 +95,7 @@ class Reactor:
                         handler(mask)
                 if not events or now >= to_hub_ns:
                     if self._running:
-                        self._timer.arm(0 if self._due == _NEVER else self._due)
+                        self._arm()
                         hub.switch()
                     to_hub_ns = monotonic_ns() + _HUB_EVERY_NS
         finally:
@@ -106,6 +106,10 @@ class Reactor:
         """Give the file descriptors back."""
         self._timer.close()
         self._epoll.close()
+
+    def _arm(self, _: int = 0) -> None:
+        """Wake up for the next call; as the timer's handler: it is to be readable no longer."""
+        self._timer.arm(0 if self._due == _NEVER else self._due)
 
     def _call(self, now: int) -> None:
         calls = self._calls
