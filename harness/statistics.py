@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy import stats
@@ -28,7 +29,7 @@ class Estimate:
         """Half the width of the t interval; infinite where nothing is known of the spread."""
         if self.degrees <= 0:
             return math.inf
-        return float(stats.t.ppf((1 + confidence) / 2, self.degrees)) * self.standard_error
+        return t_quantile((1 + confidence) / 2, self.degrees) * self.standard_error
 
     def interval(self, confidence: float = CONFIDENCE) -> tuple[float, float]:
         """The t interval of the mean."""
@@ -68,6 +69,12 @@ def _share(variance: float, degrees: float) -> float:
     return variance**2 / degrees
 
 
+@lru_cache(maxsize=4096)
+def t_quantile(probability: float, degrees: float) -> float:
+    """The value below which Student's t lies with that probability."""
+    return float(stats.t.ppf(probability, degrees))
+
+
 def estimate(values: Sequence[float]) -> Estimate:
     """The mean of independent values with Student's t on one degree of freedom less than there are.
 
@@ -103,7 +110,7 @@ def holm(p_values: Sequence[float]) -> tuple[float, ...]:
 def sample_size(spread: float, half_width: float, *, at_least: int = 2, at_most: int = 1000) -> int | None:
     """How many values with standard deviation `spread` give a t interval of that half-width; None: over `at_most`."""
     for count in range(max(at_least, 2), at_most + 1):
-        if float(stats.t.ppf((1 + CONFIDENCE) / 2, count - 1)) * spread / math.sqrt(count) <= half_width:
+        if t_quantile((1 + CONFIDENCE) / 2, count - 1) * spread / math.sqrt(count) <= half_width:
             return count
     return None
 

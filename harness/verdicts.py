@@ -52,6 +52,8 @@ class PairVerdict:
     standard_error: float | None = None
     """Of the logarithm of the ratio, on `degrees` degrees of freedom."""
     degrees: float | None = None
+    caveats: tuple[str, ...] = ()
+    """What weakens the verdict without voiding it: an A/A pair that differs from itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
-from itertools import combinations
+from dataclasses import asdict, dataclass, fields, replace
+from itertools import combinations, product
 from typing import Any
 
 from harness.compare.blocks import Trials, sample
-from harness.compare.metrics import Metric, metrics
+from harness.compare.metrics import metrics
 from harness.definitions import Cell
-from harness.plan import Arm, Group, Pair
+from harness.plan import Arm
 from harness.record import Run, Trial
 from harness.statistics import Estimate, estimate, welch
 from harness.validity import kept
@@ -41,7 +41,7 @@ def effects(run: Run) -> tuple[Effect, ...]:
     found: list[Effect] = []
     for name, log_value in (("throughput_rps", _log_throughput), ("cpu_s_per_request", _log_cpu)):
         found += _within_interfaces(name, _levels(run, trials, log_value))
-        found += _between_interfaces(run, trials, name)
+        found += _between_interfaces(name, _pairs(run, trials, name))
     return tuple(found)
 
 
@@ -52,26 +52,34 @@ def _within_interfaces(metric: str, levels: Sequence[Level]) -> Iterator[Effect]
             yield _effect(factor, low.arm, high.arm, low.arm.cell.interface, metric, estimated, blocks)
 
 
-def _between_interfaces(run: Run, trials: Trials, name: str) -> Iterator[Effect]:
-    pairs = [
-        (Level(arms[pair.b], _pair_values(group, pair, trials, metric)), arms[pair.a])
-        for group in run.info.plan.groups
-        for metric in metrics(group)
-        if metric.name == name and metric.phase == "closed"
-        for arms in [{arm.id: arm for arm in group.arms}]
-        for pair in group.pairs
-        if arms[pair.a].cell.interface != arms[pair.b].cell.interface
-    ]
-    others = {id(level): other for level, other in pairs}
+def _between_interfaces(metric: str, pairs: Sequence[tuple[Level, Arm]]) -> Iterator[Effect]:
+    """`pairs` are levels whose values are the log ratios of pairs, each with the pair's other arm."""
+    others = {level.arm.id: other for level, other in pairs}
     for low, high, factor in _ordered([level for level, _ in pairs]):
-        if _factor(others[id(low)], others[id(high)]) != factor:
-            continue
-        if _level(others[id(low)], factor) != _level(low.arm, factor):
+        a_low, a_high = others[low.arm.id], others[high.arm.id]
+        alike = _level(a_low, factor) == _level(low.arm, factor)
+        if _factor(a_low, a_high) != factor or not alike:
             continue
         estimated, blocks = _difference(high.values, low.values)
         if estimated is not None:
-            where = f"{low.arm.cell.interface} / {others[id(low)].cell.interface}"
-            yield _effect(factor, low.arm, high.arm, where, name, estimated, blocks)
+            where = f"{low.arm.cell.interface} / {a_low.cell.interface}"
+            effect = _effect(factor, low.arm, high.arm, where, metric, estimated, blocks)
+            yield replace(effect, context=f"{effect.context} / {_context(a_low, factor)}")
+
+
+def _pairs(run: Run, trials: Trials, name: str) -> list[tuple[Level, Arm]]:
+    """The pairs of two interfaces; those of equal cells are one."""
+    found: dict[tuple[Any, ...], tuple[Level, Arm]] = {}
+    for group in run.info.plan.groups:
+        arms = {arm.id: arm for arm in group.arms}
+        shown = [metric for metric in metrics(group) if metric.name == name and metric.phase == "closed"]
+        for metric, pair in product(shown, group.pairs):
+            a, b = arms[pair.a], arms[pair.b]
+            if a.cell.interface != b.cell.interface:
+                seen = {(group.id, block): value for block, value in sample(trials, pair, metric).values.items()}
+                level, _ = found.get((a.cell, b.cell, b.connections), (Level(b, {}), a))
+                found[a.cell, b.cell, b.connections] = (Level(level.arm, {**level.values, **seen}), a)
+    return list(found.values())
 
 
 def _levels(run: Run, trials: Trials, log_value: Callable[[Trial], float | None]) -> list[Level]:
@@ -159,10 +167,6 @@ def _context(arm: Arm, factor: str) -> str:
     others = {name: cell[name] for name in FACTORS if name != factor}
     words = [f"{name} {value}" for name, value in others.items() if value not in ("none", 1)]
     return ", ".join([f"{arm.cell.target} on {arm.cell.server}", *words])
-
-
-def _pair_values(group: Group, pair: Pair, trials: Trials, metric: Metric) -> Values:
-    return {(group.id, block): value for block, value in sample(trials, pair, metric).values.items()}
 
 
 def _log_throughput(trial: Trial) -> float | None:

@@ -48,14 +48,12 @@ def enough(plan: Plan, group: Group, trials: Sequence[Trial], elapsed_s: float, 
         return True
     if plan.budget_s is not None and elapsed_s + block_s > plan.budget_s:
         return True
-    return all(narrow(trials, pair, plan.width) for pair in group.pairs)
+    # A pair that never works holds up none.
+    return all(narrow(values, plan.width) for pair in group.pairs if (values := _values(trials, pair)))
 
 
-def narrow(trials: Sequence[Trial], pair: Pair, width: float) -> bool:
-    """Whether the throughput interval of `pair` is as narrow as `width`; a pair that never works holds up none."""
-    values = _values(trials, pair)
-    if not values:
-        return True
+def narrow(values: Sequence[float], width: float) -> bool:
+    """Whether the interval of a pair's block values is at most `width` to each side."""
     return len(values) >= MIN_BLOCKS and estimate(values).half_width() <= math.log1p(width)
 
 

@@ -4,25 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from typing import Any
 
 from harness.compare.blocks import Sample, Trials, refuse, sample
+from harness.compare.conditions import BETTER_WAY, caveats, environment_changes
 from harness.compare.metrics import Metric, metrics
 from harness.compare.verdict import MIN_BLOCKS, common, factors, judge, label
 from harness.errors import UsageError
-from harness.plan import Arm, Group, Pair, Plan
+from harness.plan import Arm, Group, Pair
 from harness.record import Run
-from harness.statistics import Estimate, geometric_mean, holm, welch
+from harness.statistics import geometric_mean, welch
 from harness.verdicts import ArmChange, Caveat, Comparison, PairVerdict, Verdict
-
-VOLATILE = ("load_average",)
-"""What differs between any two runs and means nothing."""
-ALPHA = 0.05
-"""Chance, over all pairs, that the gate fails without cause."""
-BETTER_WAY = (
-    "measure the baseline again as an arm beside the candidate (run --baseline NAME): it shares the machine's moods"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,43 +55,9 @@ def between(before: Run, after: Run) -> Comparison:
     return Comparison(
         runs=(before.path, after.path),
         pairs=pairs,
-        caveats=(*_changed(changes), *_alone(old, new), *_baseline_moved(pairs, arms := _arms(old, new, shared))),
+        caveats=(*caveats(changes), *_alone(old, new), *_baseline_moved(pairs, arms := _arms(old, new, shared))),
         environment_changes=changes,
         arms=arms,
-    )
-
-
-def regressions(comparison: Comparison, threshold: float) -> tuple[PairVerdict, ...]:
-    """Pairs whose throughput is credibly over `threshold` worse, Holm-corrected over all pairs; A/A pairs aside.
-
-    The p values are two-sided against the edge: a single pair fails exactly when its 95 % interval is beyond it.
-    """
-    judged = [one for one in comparison.pairs if one.primary and not one.null and one.standard_error is not None]
-    adjusted = holm([_p_worse(one, threshold) for one in judged])
-    return tuple(
-        replace(one, adjusted_p=p, verdict="worse") for one, p in zip(judged, adjusted, strict=True) if p < ALPHA
-    )
-
-
-def environment_changes(before: Run, after: Run) -> dict[str, tuple[str, str]]:
-    """What differs between the conditions of two runs, by name: machine, versions, placement, plan."""
-    one, other = _conditions(before), _conditions(after)
-    return {
-        name: (str(one.get(name, "none")), str(other.get(name, "none")))
-        for name in sorted(one.keys() | other.keys())
-        if one.get(name) != other.get(name)
-    }
-
-
-def _conditions(run: Run) -> dict[str, Any]:
-    info = run.info
-    settings = {field.name: getattr(info.plan, field.name) for field in fields(Plan)}
-    return (
-        {f"machine: {name}": value for name, value in info.environment.items() if name not in VOLATILE}
-        | {f"versions: {name}": value for name, value in info.versions.items()}
-        | {"versions: gatebench": info.gatebench}
-        | {f"placement: {name}": value for name, value in info.placement.items()}
-        | {f"plan: {name}": settings[name] for name in ("slice_s", "open_slice_s", "arrivals", "upstream")}
     )
 
 
@@ -172,15 +131,6 @@ def _missing(old: Sample, new: Sample) -> Verdict:
     return "error" if old.failed or new.failed else "invalid"
 
 
-def _p_worse(one: PairVerdict, threshold: float) -> float:
-    found = Estimate(
-        mean=math.log(one.ratio or 1.0), standard_error=one.standard_error or 0.0, degrees=one.degrees or 0.0
-    )
-    edge = math.log1p(threshold)
-    p = found.p_below(-edge) if one.higher_is_better else found.p_above(edge)
-    return min(1.0, 2 * p)
-
-
 def _arms(
     old: dict[tuple[Any, ...], Place], new: dict[tuple[Any, ...], Place], shared: Iterable[tuple[Any, ...]]
 ) -> tuple[ArmChange, ...]:
@@ -210,12 +160,6 @@ def _rps(place: Place, side: int) -> float | None:
     trials = place.trials.of(place.arms[side].id, "closed").values()
     values = [one.throughput_rps for one in trials if one.valid and one.throughput_rps]
     return geometric_mean(values) if values else None
-
-
-def _changed(changes: dict[str, tuple[str, str]]) -> Iterator[Caveat]:
-    for name, (earlier, later) in changes.items():
-        kind = name.partition(":")[0]
-        yield Caveat(kind=kind, text=f"{name} differs: {earlier} before, {later} after", remedy=BETTER_WAY)
 
 
 def _alone(old: dict[tuple[Any, ...], Place], new: dict[tuple[Any, ...], Place]) -> Iterator[Caveat]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
+from harness import units
 from harness.compare.blocks import Trials, refuse, sample
 from harness.compare.effects import effects
 from harness.compare.metrics import metrics
@@ -19,9 +21,10 @@ def within(run: Run) -> Comparison:
     trials = Trials(run.trials)
     pairs = tuple(pair_verdicts(run, trials))
     noise = tuple(_noise(pairs))
+    doubts = {one.metric: _doubt(one) for one in noise if one.excludes_one}
     return Comparison(
         runs=(run.path,),
-        pairs=pairs,
+        pairs=tuple(replace(one, caveats=(doubts[one.metric],)) if one.metric in doubts else one for one in pairs),
         noise=noise,
         effects=effects(run),
         caveats=(*_noise_caveats(noise), *_torn(run), *_diagnoses(run, trials)),
@@ -39,7 +42,9 @@ def pair_verdicts(run: Run, trials: Trials) -> Iterator[PairVerdict]:
 
 def _noise(pairs: Iterable[PairVerdict]) -> Iterator[Noise]:
     for one in pairs:
-        if one.null and one.ratio is not None and one.low is not None and one.high is not None:
+        # Two copies' memory differs by a page or two for certain, which says nothing of the instrument.
+        comparable = one.null and one.metric != "memory_bytes"
+        if comparable and one.ratio is not None and one.low is not None and one.high is not None:
             yield Noise(
                 metric=one.metric,
                 low=one.low,
@@ -54,9 +59,13 @@ def _noise_caveats(noise: Iterable[Noise]) -> Iterator[Caveat]:
         if one.excludes_one:
             yield Caveat(
                 kind="noise",
-                text=f"an A/A pair differs in {one.metric}: {one.ratio:.3f} ({one.low:.3f} to {one.high:.3f})",
+                text=_doubt(one),
                 remedy="take every verdict on it with caution; measure again with more blocks on a quieter machine",
             )
+
+
+def _doubt(noise: Noise) -> str:
+    return f"an A/A pair differs in {noise.metric}: {units.ratio(noise.ratio, noise.low, noise.high)}"
 
 
 def _torn(run: Run) -> Iterator[Caveat]:

@@ -88,7 +88,6 @@ def _unresolved(metric: Metric, found: Sample) -> dict[str, Any]:
     """Too few samples for a percentile in some block: the ratio over all blocks merged, without an interval."""
     if metric.percentile is None:
         return {"verdict": "not resolved", "reasons": ("a block has no figure for it",), "blocks": 0}
-    need = round(10 / (1 - metric.percentile))
     need = round(SAMPLES_BEYOND / (1 - metric.percentile))
     remedy = "a longer slice (open_slice_s) or a higher rate" if metric.phase == "open" else "a longer slice (slice_s)"
     texts = [(a.histogram, b.histogram) for a, b in found.usable]
@@ -119,9 +118,7 @@ def settle(values: Sequence[float], margin: float, block_s: float) -> str:
     """What would settle an inconclusive verdict, in words."""
     blocks = blocks_to_settle(values, margin)
     if blocks is None:
-        return (
-            f"over {MOST_BLOCKS} blocks: the ratio lies at the edge of the margin; a quieter machine or another margin"
-        )
+        return f"a quieter machine or another margin (at this spread over {MOST_BLOCKS} blocks)"
     more = max(blocks - len(values), 1)
     text = f"about {more} more block{'s' if more > 1 else ''}"
     return f"{text} ({units.clock(more * block_s)})" if block_s > 0 else text

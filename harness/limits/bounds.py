@@ -63,17 +63,17 @@ def _name(trial: Trial, found: Iterable[Bound], thresholds: Thresholds) -> Limit
 def bounds(trial: Trial, arm: Arm, upstream: Upstream, placement: Placement) -> tuple[Bound, ...]:
     """Every resource of a trial that has good answers; of equally busy ones the first is meant."""
     rps = trial.throughput_rps or 0.0
-    cpu_s = cores_used(trial) / rps
+    used = used_cores(trial)
+    cpu_s = used["server"] / rps
     waits_s = upstream_wait_s(trial, arm, upstream)
-    available = cores(arm, placement) * (1 - mean(kept(trial), lambda one: one.steal_fraction))
-    found = [Bound(name="server-cpu", utilization=rps * cpu_s / available, ceiling_rps=_over(available, cpu_s))]
+    free = cores(arm, placement) * (1 - mean(kept(trial), lambda one: one.steal_fraction))
+    found = [_worn("server-cpu", used, "server", free, rps, placement)]
     if waits_s:
         found.append(_held("worker-slots", slots(arm), rps, waits_s, cpu_s))
     found.append(_held("connections", arm.connections, rps, waits_s, cpu_s + ROUND_TRIP_S))
-    if waits_s and (burnt := trial.services_cpu_s.get("upstream")):
-        used = burnt / _length(trial)
-        free = max(1 - _generator_cores(trial, placement, rps), used, 1e-9)
-        found.append(Bound(name="upstream", utilization=used / free, ceiling_rps=_over(free, used / rps)))
+    if waits_s and used["services"]:
+        # One process, so one core, whatever CPUs it may run on.
+        found.append(_worn("upstream", used, "services", 1.0, rps, placement))
     return tuple(found)
 
 
@@ -94,9 +94,14 @@ def cores(arm: Arm, placement: Placement) -> int:
     return max(1, min(len(placement["server"]), arm.cell.workers))
 
 
-def cores_used(trial: Trial) -> float:
-    """CPUs' worth of time that the arm's processes used, over the slices that count."""
-    return sum(one.cpu_s for one in kept(trial)) / _length(trial)
+def used_cores(trial: Trial) -> dict[str, float]:
+    """CPUs' worth of time that each role used over the slices that count; of the services, the upstream."""
+    length = sum(one.length_s for one in kept(trial))
+    return {
+        "server": sum(one.cpu_s for one in kept(trial)) / length,
+        "generator": (trial.generator_cpu_s_per_request or 0.0) * (trial.throughput_rps or 0.0),
+        "services": trial.services_cpu_s.get("upstream", 0.0) / length,
+    }
 
 
 def upstream_wait_s(trial: Trial, arm: Arm, upstream: Upstream) -> float:
@@ -115,15 +120,11 @@ def _held(name: Limit, count: float, rps: float, waits_s: float, works_s: float)
     return Bound(name=name, utilization=rps * (waits_s + works_s) / count, ceiling_rps=_over(count, waits_s))
 
 
-def _generator_cores(trial: Trial, placement: Placement, rps: float) -> float:
-    """What the generator takes of the upstream's CPU, where they share one."""
-    if not set(placement["generator"]) & set(placement["services"]):
-        return 0.0
-    return (trial.generator_cpu_s_per_request or 0.0) * rps
-
-
-def _length(trial: Trial) -> float:
-    return sum(one.length_s for one in kept(trial))
+def _worn(name: Limit, used: Mapping[str, float], role: str, cpus: float, rps: float, placement: Placement) -> Bound:
+    """A role's CPU time, of which the roles that share its CPUs leave it the rest."""
+    shared = sum(used[other] for other in used if other != role and set(placement[other]) & set(placement[role]))
+    free = max(cpus - shared, used[role], 1e-9)
+    return Bound(name=name, utilization=used[role] / free, ceiling_rps=_over(free, used[role] / rps))
 
 
 def _over(amount: float, each: float) -> float:

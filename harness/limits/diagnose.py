@@ -6,12 +6,12 @@ Every diagnosis is a small pure function of a :class:`Seen`; its text states the
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 from harness import units
 from harness.definitions import Cell
-from harness.limits.bounds import ANYIO_THREADS, BUSY, Bound, bounds, cores_used, upstream_wait_s
+from harness.limits.bounds import ANYIO_THREADS, BUSY, bounds, upstream_wait_s
+from harness.limits.seen import Seen
 from harness.plan import Arm, Plan
 from harness.record import Trial
 from harness.validity import kept
@@ -29,57 +29,8 @@ UNEVEN = 1.5
 """Times its fair share that the busiest worker answers."""
 CONNECTIONS_A_WORKER = 8
 """Fewer are not shared out evenly among workers."""
-NO_GAIN = 0.98
+NO_GAIN = 0.95
 """Throughput with a cache over that without, below which it costs more than it saves."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
-    """A trial, what is known of its arm, and trials of other arms of the run to hold it against."""
-
-    trial: Trial
-    arm: Arm
-    siblings: tuple[Trial, ...]
-    wait_s: float
-    """What an answer waits for the upstream."""
-    bounds: Mapping[str, Bound]
-
-    @property
-    def cell(self) -> Cell:
-        """The cell of the trial."""
-        return self.trial.cell
-
-    @property
-    def rps(self) -> float:
-        """Good answers a second."""
-        return self.trial.throughput_rps or 0.0
-
-    @property
-    def cpu_s(self) -> float:
-        """CPU seconds a request."""
-        return cores_used(self.trial) / self.rps
-
-    @property
-    def in_hand(self) -> float:
-        """Requests that a worker has in hand at once, by the utilization law."""
-        return self.rps * (self.wait_s + self.cpu_s) / self.cell.workers
-
-    @property
-    def starved(self) -> bool:
-        """Whether the upstream is waited for while the server's CPU is not used up."""
-        return self.wait_s > 0 and self.bounds["server-cpu"].utilization < BUSY
-
-    def loaded_like(self, other: Trial) -> bool:
-        """Whether `other` was under the same load."""
-        mine, theirs = self.trial.load, other.load
-        return (mine.kind, mine.connections, mine.rate_rps) == (theirs.kind, theirs.connections, theirs.rate_rps)
-
-    def differing(self, **changes: Any) -> Iterator[Trial]:
-        """Siblings whose cell is this one with `changes`, under the same load."""
-        wanted = replace(self.cell, **changes)
-        for one in self.siblings:
-            if one.cell == wanted and self.loaded_like(one) and one.throughput_rps:
-                yield one
 
 
 Diagnosis = Callable[[Seen], Iterator[Caveat]]
@@ -141,7 +92,7 @@ def client_pool(seen: Seen) -> Iterator[Caveat]:
     """A pooled client whose bookkeeping costs more CPU than another client does under the same load."""
     if seen.cell.client != "httpx" or seen.cell.pooling != "pool" or not seen.arm.scenario.upstream_calls:
         return
-    if seen.starved:
+    if seen.bounds["server-cpu"].utilization < BUSY:
         return
     rivals = [
         one

@@ -1,4 +1,4 @@
-"""May this trial be used? Each rule a small pure function over the record, with its reason and remedy.
+"""The rules, each a small pure function over the record, with its reason and remedy.
 
 A reason is a sentence: what was seen, what is allowed, and after a colon what to do about it. Thresholds are
 :class:`harness.definitions.Thresholds`, which a suite may override.
@@ -7,41 +7,17 @@ A reason is a sentence: what was seen, what is allowed, and after a colon what t
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import combinations
+from collections.abc import Callable, Iterator, Sequence
 
 from harness.definitions import Thresholds
-from harness.record import Latency, SliceRow, Trial
+from harness.record import Latency, Trial
 from harness.statistics import moderated_t, normal_tail_as_t
+from harness.validity.slices import kept, mean
 
 Rule = Callable[[Trial, Thresholds], Iterator[str]]
 
-ROUNDING = 0.01
-"""What a histogram's buckets and a record's rounding may do to a figure."""
 SAMPLING_Z = 4.0
 """Standard errors by which a slice of few requests may miss Little's law by chance."""
-
-
-def kept(trial: Trial) -> tuple[SliceRow, ...]:
-    """The slices that count: those of rounds that nothing disturbed."""
-    return tuple(one for one in trial.slices if one.round not in trial.dropped_rounds)
-
-
-def judge(
-    trial: Trial, thresholds: Thresholds, *, upstream_calls: int = 1, seen: Sequence[str] = ()
-) -> tuple[str, ...]:
-    """Why `trial` may not be used, each reason with its remedy; nothing when it may.
-
-    `upstream_calls` is what one uncached answer costs. `seen` are reasons that no record shows: a worker that
-    restarted, a wrong answer after the load.
-    """
-    if trial.error is not None:
-        return (f"failed: {trial.error}",)
-    reasons = [*seen]
-    for rule in RULES:
-        reasons += rule(trial, thresholds)
-    reasons += hits(trial, thresholds, upstream_calls)
-    return tuple(reasons)
 
 
 def answered(trial: Trial, _: Thresholds) -> Iterator[str]:
@@ -195,23 +171,6 @@ def halves(trial: Trial, limits: Thresholds) -> Iterator[str]:
         )
 
 
-RULES: tuple[Rule, ...] = (
-    answered,
-    generator_cpu,
-    generator_waiting,
-    lateness,
-    littles_law,
-    connections_busy,
-    done_of_scheduled,
-    drops,
-    errors,
-    wrong_answers,
-    steal,
-    outside_load,
-    halves,
-)
-
-
 def hits(trial: Trial, limits: Thresholds, upstream_calls: int = 1) -> Iterator[str]:
     """The upstream was called as often as the answers say.
 
@@ -243,53 +202,21 @@ def hits(trial: Trial, limits: Thresholds, upstream_calls: int = 1) -> Iterator[
         )
 
 
-def impossible(trial: Trial, thresholds: Thresholds, *, upstream_calls: int = 1) -> tuple[str, ...]:
-    """What cannot be true in a record, by name; such a record is refused, not shown as invalid.
-
-    What the model itself forbids (a negative CPU time, a share over 1) never gets here: `harness.record` refuses it.
-    """
-    found = [*_contradictions(trial), *_falling_percentiles(trial)]
-    if trial.valid and trial.error is None:
-        found += littles_law(trial, thresholds)
-        found += hits(trial, thresholds, upstream_calls)
-    return tuple(found)
-
-
-def _contradictions(trial: Trial) -> Iterator[str]:
-    if trial.valid and trial.error is not None:
-        yield "it is called valid and has an error"
-    if trial.valid and trial.error is None and (trial.throughput_rps is None or not kept(trial)):
-        yield "it is called valid and has no throughput"
-    if trial.valid and trial.reasons:
-        yield "it is called valid and has reasons why not"
-    if trial.errors > trial.requests:
-        yield f"more errors ({trial.errors}) than requests ({trial.requests})"
-    for one in trial.slices:
-        if one.scheduled is not None and one.done is not None and one.done > one.scheduled:
-            yield f"more done ({one.done}) than scheduled ({one.scheduled}) in round {one.round}"
-    if sum(trial.worker_shares.values()) > 1 + ROUNDING:
-        yield "the workers' shares sum to more than 1"
-    slices_rps = mean(kept(trial), lambda one: one.throughput_rps)
-    if trial.throughput_rps is not None and abs(trial.throughput_rps - slices_rps) > ROUNDING * slices_rps:
-        yield f"throughput {trial.throughput_rps:.1f}/s, but its slices show {slices_rps:.1f}/s"
-
-
-def _falling_percentiles(trial: Trial) -> Iterator[str]:
-    for field in ("latency_us", "service_us", "lateness_us"):
-        shown: Latency | None = getattr(trial, field)
-        if shown is None:
-            continue
-        names = [name for name in ("p50", "p90", "p95", "p99", "p99_9", "max") if getattr(shown, name) is not None]
-        for lower, higher in combinations(names, 2):
-            if getattr(shown, higher) < getattr(shown, lower) * (1 - ROUNDING):
-                yield f"{field}: {higher} ({getattr(shown, higher):.0f}) below {lower} ({getattr(shown, lower):.0f})"
-
-
-def disturbed(slices: Iterable[SliceRow], thresholds: Thresholds) -> bool:
-    """Whether something outside disturbed the slices of a round so far that it is dropped for every arm."""
-    return any(
-        one.steal_fraction > thresholds.steal or one.outside_fraction > thresholds.outside_load for one in slices
-    )
+RULES: tuple[Rule, ...] = (
+    answered,
+    generator_cpu,
+    generator_waiting,
+    lateness,
+    littles_law,
+    connections_busy,
+    done_of_scheduled,
+    drops,
+    errors,
+    wrong_answers,
+    steal,
+    outside_load,
+    halves,
+)
 
 
 def _rounds(numbers: Sequence[int]) -> str:
@@ -298,12 +225,6 @@ def _rounds(numbers: Sequence[int]) -> str:
 
 def _percent(fraction: float) -> str:
     return f"{fraction * 100:.3g} %"
-
-
-def mean(slices: Sequence[SliceRow], value: Callable[[SliceRow], float]) -> float:
-    """Weighted by how long each slice lasted."""
-    length = sum(one.length_s for one in slices)
-    return sum(value(one) * one.length_s for one in slices) / length if length else 0.0
 
 
 def _highest_resolved(late: Latency | None, response: Latency | None) -> tuple[str, float, float]:

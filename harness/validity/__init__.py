@@ -1,0 +1,30 @@
+"""May this trial be used? And what cannot be true in a record."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.definitions import Thresholds
+from harness.record import Trial
+from harness.validity.records import impossible
+from harness.validity.rules import RULES, Rule, generator_cpu, generator_waiting, hits
+from harness.validity.slices import disturbed, kept, mean
+
+__all__ = ["RULES", "Rule", "disturbed", "generator_cpu", "generator_waiting", "impossible", "judge", "kept", "mean"]
+
+
+def judge(
+    trial: Trial, thresholds: Thresholds, *, upstream_calls: int = 1, seen: Sequence[str] = ()
+) -> tuple[str, ...]:
+    """Why `trial` may not be used, each reason with its remedy; nothing when it may.
+
+    `upstream_calls` is what one uncached answer costs. `seen` are reasons that no record shows: a worker that
+    restarted, a wrong answer after the load.
+    """
+    if trial.error is not None:
+        return (f"failed: {trial.error}",)
+    reasons = [*seen]
+    for rule in RULES:
+        reasons += rule(trial, thresholds)
+    reasons += hits(trial, thresholds, upstream_calls)
+    return tuple(reasons)
