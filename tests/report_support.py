@@ -264,6 +264,9 @@ def _slices(rng: np.random.Generator, trial: Trial, rps: float, start_s: float, 
     for index in range(rounds):
         rate = rps * float(np.exp(rng.normal(0, 0.015)))
         cpu = (trial.cpu_s_per_request or 0.0) * rate * length
+        mean_us = trial.latency_us.mean if trial.latency_us and trial.latency_us.mean else 0.0
+        # Little's law, which a record must obey
+        in_flight = float(trial.load.connections) if trial.phase == "closed" else rate * mean_us / 1e6
         rows.append(
             SliceRow(
                 round=index,
@@ -273,8 +276,8 @@ def _slices(rng: np.random.Generator, trial: Trial, rps: float, start_s: float, 
                 errors=0,
                 throughput_rps=rate,
                 half_rps=(rate * 1.002, rate * 0.998),
-                in_flight=float(trial.load.connections),
-                mean_latency_us=trial.latency_us.mean if trial.latency_us else None,
+                in_flight=in_flight,
+                mean_latency_us=in_flight / rate * 1e6,
                 cpu_s=cpu,
                 steal_fraction=0.001,
             )
@@ -336,7 +339,8 @@ def trial_of(rng: np.random.Generator, arm: Arm, side: Fake, pair_id: str, group
         generator=GeneratorCheck(cpu_percent=41.0, waiting_fraction=0.004, gc_pause_s=0.0, valid=True),
         histogram=_histogram(values),
     )
-    return replace(figures, slices=_slices(rng, figures, rps, start_s, 3 if phase == "closed" else 1))
+    slices = _slices(rng, figures, rps, start_s, 3 if phase == "closed" else 1)
+    return replace(figures, slices=slices, throughput_rps=sum(one.throughput_rps for one in slices) / len(slices))
 
 
 def run(pairs: list[FakePair] | None = None, *, suite: str = "quick", blocks: int = 5,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from harness import compare, record
 from harness.report import style
-from harness.report.charts.all import charts
+from harness.report.charts import charts
 from harness.report.embed import Embedded, embed
 from harness.report.markdown import summary
 from harness.report.page import report
@@ -49,8 +49,7 @@ def draw(study: Study, folder: Path) -> list[tuple[Chart, Embedded]]:
             stem.with_suffix(".png").write_bytes(style.png(drawing.figure))
         stem.with_suffix(".svg").write_text(light, encoding="utf-8")
         stem.with_name(f"{stem.name}-dark.svg").write_text(style.dark(light), encoding="utf-8")
-        if chart.featured:
-            with style.styled(style.DARK) as theme:
-                stem.with_name(f"{stem.name}-dark.png").write_bytes(style.png(chart.draw(theme).figure))
+        with style.styled(style.DARK) as theme:
+            stem.with_name(f"{stem.name}-dark.png").write_bytes(style.png(chart.draw(theme).figure))
         done.append((chart, embed(chart.name, drawing, light)))
     return done

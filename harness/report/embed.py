@@ -31,8 +31,9 @@ def embed(name: str, drawing: Drawing, light_svg: str) -> Embedded:
     opening = f'<svg class="drawing" viewBox="0 {crop:.1f} {width:.1f} {height - crop:.1f}" role="group" '
     opening += 'xmlns:xlink="http://www.w3.org/1999/xlink" xmlns="http://www.w3.org/2000/svg" aria-hidden="false">'
     text = re.sub(r"<svg[^>]*>", lambda _: opening, text, count=1)
-    for identity, says in drawing.marks.items():
-        attributes = f'class="mark" tabindex="0" role="img" aria-label="{escape(says)}" data-tip="{escape(says)}"'
+    for identity, mark in drawing.marks.items():
+        says = escape(mark.says)
+        attributes = f'class="mark" tabindex="-1" role="img" aria-label="{says}" data-arms="{escape(" ".join(mark.arms))}"'
         text = text.replace(f'<g id="{identity}">', f"<g {attributes}>")
     text = _namespaced(style.themed(text), re.sub(r"[^a-zA-Z0-9-]", "-", name))
     return Embedded(Markup(re.sub(r"\n\s*", "\n", text)))  # noqa: S704 - drawn by matplotlib, which escapes its text

@@ -24,7 +24,12 @@ def summary(study: Study) -> str:
 
 def escaped(text: str) -> str:
     """`text` with nothing in it that Markdown or HTML would take for its own."""
-    return SPECIAL.sub(r"\\\1", shown(text)).replace("\n", " ")
+    return protected(shown(text))
+
+
+def protected(text: str) -> str:
+    """The same for words that are fit to be shown."""
+    return SPECIAL.sub(r"\\\1", text).replace("\n", " ")
 
 
 def _lines(study: Study) -> Iterator[str]:
@@ -33,7 +38,7 @@ def _lines(study: Study) -> Iterator[str]:
     yield ""
     for pair in study.pairs:
         if not study.pairs[pair].null and study.verdict(pair):
-            yield f"- {escaped(sentence(study, pair))}"
+            yield f"- {protected(sentence(study, pair))}"
     yield ""
     yield "| scenario | a | b | a | b | b / a (95 %) | verdict |"
     yield "|---|---|---|---:|---:|---:|---|"
@@ -61,9 +66,9 @@ def _row(study: Study, pair: str, verdict: PairVerdict) -> str:
         word = verdict.verdict
     null = " (A/A)" if planned.null else ""
     cells = [
-        f"**{escaped(a.cell.scenario)}**, {escaped(condition(a))}{null}",
-        escaped(side(a)),
-        escaped(side(b)),
+        f"**{escaped(a.cell.scenario)}**, {protected(condition(a))}{null}",
+        protected(side(a)),
+        protected(side(b)),
         *figures,
         ratio,
         f"{SYMBOLS[verdict.verdict]} {escaped(word)}",

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from harness import units
+from harness.compare.metrics import PERCENTILES, histogram, resolved
+from harness.record import Trial
+from harness.validity import kept
 
-if TYPE_CHECKING:
-    from harness.record import Trial
-
-PERCENTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99_9": 0.999}
+Read = Callable[[Trial], float | None]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
     """A quantity of a trial; `read` gives None where the trial does not show it."""
 
@@ -22,23 +21,42 @@ class Metric:
     label: str
     unit: str
     text: Callable[[float | None], str]
-    read: Callable[[Trial], float | None]
+    read: Read
     logarithmic: bool = True
     """Averaged over blocks as a geometric mean; otherwise arithmetically (shares, which may be zero)."""
-    phases: tuple[str, ...] = ("closed", "open")
+    phase: str | None = None
+    """The only phase in which it means anything; None: either."""
+    quantile: float | None = None
 
 
-def _latency(quantile: str) -> Callable[[Trial], float | None]:
-    def read(trial: Trial) -> float | None:
-        value: float | None = getattr(trial.latency_us, quantile) if trial.latency_us else None
-        return value
-
-    return read
+def latency_name(quantile: str, phase: str) -> str:
+    """The metric of a percentile: what is measured at saturation says so in its name."""
+    return f"latency_{quantile}_us" if phase == "open" else f"saturated_latency_{quantile}_us"
 
 
-def _services(trial: Trial) -> float | None:
-    good = sum(row.requests - row.errors for row in trial.slices)
-    return sum(trial.services_cpu_s.values()) / good if good and trial.services_cpu_s else None
+def quantile_label(quantile: str) -> str:
+    """`p99_9` as p99.9."""
+    return quantile.replace("_", ".")
+
+
+def _latency(quantile: str, phase: str) -> Metric:
+    level = PERCENTILES[quantile]
+    return Metric(
+        name=latency_name(quantile, phase),
+        label=f"{quantile_label(quantile)} {'latency' if phase == 'open' else 'latency at saturation'}",
+        unit="us",
+        text=units.duration_us,
+        read=lambda trial: resolved(histogram(trial.histogram), level) if trial.histogram else None,
+        phase=phase,
+        quantile=level,
+    )
+
+
+def services_cpu(trial: Trial, service: str | None = None) -> float | None:
+    """CPU seconds that a service (or all of them) used for a good answer."""
+    good = sum(one.throughput_rps * one.length_s for one in kept(trial))
+    used = [seconds for name, seconds in trial.services_cpu_s.items() if service in (None, name)]
+    return sum(used) / good if good and used else None
 
 
 def _per_cpu(trial: Trial) -> float | None:
@@ -55,45 +73,66 @@ def _of_ceiling(trial: Trial) -> float | None:
     return trial.throughput_rps / trial.ceiling_rps if trial.throughput_rps and trial.ceiling_rps else None
 
 
-def quantile_label(quantile: str) -> str:
-    """`p99_9` as p99.9."""
-    return quantile.replace("_", ".")
+_ALL = (
+    Metric(name="throughput_rps", label="throughput", unit="1/s", text=units.rps, read=lambda t: t.throughput_rps),
+    *(_latency(name, "open") for name in PERCENTILES),
+    *(_latency(name, "closed") for name in PERCENTILES),
+    Metric(
+        name="cpu_s_per_request",
+        label="server CPU a request",
+        unit="s",
+        text=units.seconds,
+        read=lambda t: t.cpu_s_per_request,
+    ),
+    Metric(
+        name="services_cpu_s_per_request",
+        label="services CPU a request",
+        unit="s",
+        text=units.seconds,
+        read=services_cpu,
+    ),
+    Metric(
+        name="generator_cpu_s_per_request",
+        label="generator CPU a request",
+        unit="s",
+        text=units.seconds,
+        read=lambda t: t.generator_cpu_s_per_request,
+    ),
+    Metric(name="memory_bytes", label="memory", unit="B", text=units.bytes_, read=lambda t: t.memory_bytes),
+    Metric(
+        name="requests_per_cpu_s",
+        label="requests a CPU second",
+        unit="1/s",
+        text=units.number,
+        read=_per_cpu,
+        phase="closed",
+    ),
+    Metric(
+        name="rps_per_gib", label="requests/s a GiB", unit="1/s", text=units.number, read=_per_gib, phase="closed"
+    ),
+    Metric(
+        name="of_ceiling", label="of the ceiling", unit="1", text=units.percent, read=_of_ceiling, phase="closed"
+    ),
+    Metric(
+        name="connections_per_request",
+        label="connections a request",
+        unit="1",
+        text=units.number,
+        read=lambda t: t.connections_per_request,
+        logarithmic=False,
+    ),
+    Metric(
+        name="cache_hit_ratio",
+        label="cache hit ratio",
+        unit="1",
+        text=units.percent,
+        read=lambda t: t.cache_hit_ratio,
+        logarithmic=False,
+    ),
+)
+METRICS = {metric.name: metric for metric in _ALL}
 
 
-CLOSED = ("closed",)
-METRICS: dict[str, Metric] = {
-    metric.name: metric
-    for metric in (
-        Metric("throughput_rps", "throughput", "1/s", units.rps, lambda t: t.throughput_rps),
-        *(
-            Metric(
-                f"latency_{name}_us", f"{quantile_label(name)} latency", "us", units.duration_us, _latency(name)
-            )
-            for name in PERCENTILES
-        ),
-        Metric("cpu_s_per_request", "server CPU a request", "s", units.seconds, lambda t: t.cpu_s_per_request),
-        Metric(
-            "generator_cpu_s_per_request",
-            "generator CPU a request",
-            "s",
-            units.seconds,
-            lambda t: t.generator_cpu_s_per_request,
-        ),
-        Metric("services_cpu_s_per_request", "services CPU a request", "s", units.seconds, _services),
-        Metric("memory_bytes", "memory", "B", units.bytes_, lambda t: t.memory_bytes),
-        Metric("requests_per_cpu_s", "requests a CPU second", "1/s", units.number, _per_cpu, phases=CLOSED),
-        Metric("rps_per_gib", "requests/s a GiB", "1/s", units.number, _per_gib, phases=CLOSED),
-        Metric("of_ceiling", "of the ceiling", "1", units.percent, _of_ceiling, phases=CLOSED),
-        Metric(
-            "connections_per_request",
-            "connections a request",
-            "1",
-            units.number,
-            lambda t: t.connections_per_request,
-            logarithmic=False,
-        ),
-        Metric(
-            "cache_hit_ratio", "cache hit ratio", "1", units.percent, lambda t: t.cache_hit_ratio, logarithmic=False
-        ),
-    )
-}
+def label(name: str) -> str:
+    """A metric in words."""
+    return METRICS[name].label if name in METRICS else name.replace("_", " ")

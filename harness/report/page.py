@@ -13,7 +13,8 @@ from harness import units
 from harness.report import style, words
 from harness.report.charts.base import Chart
 from harness.report.embed import Embedded
-from harness.report.study import Study, Value
+from harness.report.study import Study
+from harness.report.values import Value
 
 TEMPLATES = Path(__file__).parent / "templates"
 

@@ -31,13 +31,8 @@ def terminal(run: Run, comparison: Comparison, console: Console) -> None:
     study = Study(run, comparison)
     parts: list[RenderableType] = [_table(study)]
     parts += [Text(line) for line in _foot(study)]
-    title = f"[bold]gatebench[/bold] {_plain(run.info.plan.suite)} · {_plain(run.info.run)}"
+    title = Text.assemble(("gatebench", "bold"), f" {shown(run.info.plan.suite)} · {shown(run.info.run)}")
     console.print(Panel(Group(*parts), title=title, title_align="left", box=box.ROUNDED, border_style="dim"))
-
-
-def _plain(text: str) -> str:
-    """A name with nothing in it that Rich would take for markup."""
-    return shown(text).replace("[", r"\[")
 
 
 def _table(study: Study) -> Table:
@@ -60,7 +55,7 @@ def _row(study: Study, pair: str, verdict: PairVerdict) -> list[Text]:
     planned = study.pairs[pair]
     a, b = study.arms[planned.a], study.arms[planned.b]
     scenario = Text(shown(a.cell.scenario), style="bold")
-    scenario.append(f"\n{shown(condition(a))}", style="not bold dim")
+    scenario.append(f"\n{condition(a)}", style="not bold dim")
     if verdict.ratio is None:
         why = Text("; ".join(map(shown, verdict.reasons)) or "no result", style="dim")
         return [scenario, _side(study, planned.a), _side(study, planned.b), Text(units.MISSING), why, _word(verdict)]
@@ -85,9 +80,9 @@ def _side(study: Study, arm_id: str) -> Text:
     arm = study.arms[arm_id]
     value = study.arm(arm_id, "throughput_rps")
     text = Text(units.rps(value.value if value else None))
-    text.append(f"\n{shown(setup(arm))}", style="dim")
+    text.append(f"\n{setup(arm)}", style="dim")
     if own(arm):
-        text.append(f"\n{shown(own(arm))}", style="dim")
+        text.append(f"\n{own(arm)}", style="dim")
     return text
 
 
@@ -96,7 +91,7 @@ def _word(verdict: PairVerdict) -> Text:
 
 
 def _latency(study: Study, pair: str) -> Text:
-    verdict = study.verdict(pair, "latency_p99_us", "open")
+    verdict = study.verdict(pair, "latency_p99_us")
     if verdict is None:
         return Text("")
     if verdict.ratio is None:
@@ -108,7 +103,7 @@ def _latency(study: Study, pair: str) -> Text:
 
 
 def _shared(study: Study) -> bool:
-    return any(study.verdict(pair, "latency_p99_us", "open") for pair in study.pairs)
+    return any(study.verdict(pair, "latency_p99_us") for pair in study.pairs)
 
 
 def _reach(study: Study) -> float:
@@ -142,7 +137,7 @@ def _strip(study: Study, verdict: PairVerdict) -> Text:
 
 
 def _foot(study: Study) -> list[str]:
-    cores = len(study.run.info.placement.get("server", ()))
+    cores = study.cores
     invalid = sum(not t.valid and t.error is None for t in study.run.trials)
     failed = sum(t.error is not None for t in study.run.trials)
     facts = [f"{len(study.run.trials)} trials", f"server on {cores} core{'s' if cores != 1 else ''}"]

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import unicodedata
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
-from harness import units
+from harness import limits, units
+from harness.compare.verdict import MIN_BLOCKS
+from harness.plan import Arm
 from harness.report.metrics import METRICS
-
-if TYPE_CHECKING:
-    from harness.plan import Arm
-    from harness.report.study import Study, Value
-    from harness.verdicts import PairVerdict
+from harness.report.study import Study
+from harness.report.values import Value
+from harness.verdicts import PairVerdict
 
 SYMBOLS = {
     "better": "▲",
@@ -22,34 +23,37 @@ SYMBOLS = {
     "invalid": "✕",
     "error": "✕",
 }
-"""Beside the colour, never colour alone."""
-
-
+"""Beside the colour: never colour alone."""
 ISOLATE, POP = "\u2068", "\u2069"
+RIGHT_TO_LEFT = {"R", "AL", "RLE", "RLO", "RLI", "LRE", "LRO", "LRI", "FSI", "PDF", "PDI"}
+VOID = "\ufffd"
 
 
 def shown(text: str) -> str:
     """A name of anyone's making, safe to print: control characters replaced, right-to-left text kept to itself."""
-    clean = "".join("\ufffd" if unicodedata.category(c) in {"Cc", "Cs"} else c for c in text)
-    if any(unicodedata.bidirectional(c) in {"R", "AL", "RLE", "RLO", "LRE", "LRO", "RLI", "FSI"} for c in clean):
-        return f"{ISOLATE}{clean}{POP}"
-    return clean
+    kinds = [(unicodedata.category(c), unicodedata.bidirectional(c)) for c in text]
+    # What would turn the direction of the text around it is replaced too: only letters have a direction of their own.
+    clean = "".join(
+        VOID if category in {"Cc", "Cs"} or (category == "Cf" and direction in RIGHT_TO_LEFT) else c
+        for c, (category, direction) in zip(text, kinds, strict=True)
+    )
+    return f"{ISOLATE}{clean}{POP}" if any(direction in {"R", "AL"} for _, direction in kinds) else clean
 
 
 def plural(count: int, noun: str) -> str:
     """`1 worker`, `4 workers`."""
-    return f"{count} {noun}" if count == 1 else f"{count:,} {noun}s"
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def setup(arm: Arm) -> str:
     """What serves: `fastapi on uvicorn`."""
-    return f"{arm.cell.target} on {arm.cell.server}"
+    return f"{shown(arm.cell.target)} on {shown(arm.cell.server)}"
 
 
 def own(arm: Arm) -> str:
     """What is a side's own, printed beside it: threads, client, middleware; empty where nothing is."""
     parts = [plural(arm.cell.threads, "thread")] if arm.server.slots == "threads" else []
-    parts += [level for level in (arm.cell.client, arm.cell.middleware) if level != "none"]
+    parts += [shown(level) for level in (arm.cell.client, arm.cell.middleware) if level != "none"]
     return ", ".join(parts)
 
 
@@ -74,76 +78,135 @@ def condition(arm: Arm) -> str:
     return ", ".join(parts)
 
 
-def slots(arm: Arm) -> int | None:
-    """Requests that the arm's workers can hold at once; None where an event loop holds as many as come."""
-    if arm.server.slots == "threads":
-        return arm.cell.workers * arm.cell.threads
-    if arm.server.slots == "one" or arm.target.handler == "blocking":
-        return arm.cell.workers
-    return None
+def name(study: Study, pair: str) -> str:
+    """A pair by what it was measured under: `external-data, pooled, 4 workers`; what only some pairs vary is added."""
+    a, b = study.sides(pair)
+    parts = [shown(a.cell.scenario), condition(a)]
+    parts += [shown(b.cell.middleware)] if b.cell.middleware != "none" else []
+    parts += ["A/A"] if study.pairs[pair].null else []
+    return ", ".join(parts)
 
 
-def limit(arm: Arm, name: str | None, server_cores: int) -> str:
-    """What stopped an arm, as the end of a sentence about it; empty where nothing is known."""
-    held = slots(arm)
-    phrases = {
-        "server-cpu": f"has used up its {plural(server_cores, 'server core')}",
-        "worker-slots": f"is bound by its {plural(held, 'worker slot')}" if held else "is bound by its worker slots",
+def same_sides(study: Study, pairs: Iterable[str]) -> tuple[str, str] | None:
+    """What a and b are called when these pairs all compare the same two; otherwise None."""
+    names = {tuple(map(setup, study.sides(pair))) for pair in pairs if not study.pairs[pair].null}
+    found = names.pop() if len(names) == 1 else None
+    return (found[0], found[1]) if found else None
+
+
+def bound(arm: Arm, limit: str | None, cores: int) -> str:
+    """What stopped an arm, as what a sentence says of it; empty where nothing is known."""
+    slots = limits.slots(arm)
+    held = f"its {plural(int(slots), 'worker slot')}" if math.isfinite(slots) else "its worker slots"
+    used = min(cores, arm.cell.workers) or 1
+    said = {
+        "server-cpu": f"uses up its {plural(used, 'server core') if used > 1 else 'server core'}",
+        "worker-slots": f"is bound by {held}",
         "upstream": "is bound by the upstream",
         "connections": f"is bound by the load's {plural(arm.connections, 'connection')}",
         "generator": "is bound by the load generator",
     }
-    return phrases.get(name or "", f"is bound by {name}" if name else "")
+    return said.get(limit, f"is bound by {shown(limit)}") if limit else ""
 
 
 def sentence(study: Study, pair: str) -> str:
     """The answer that a pair gives, in one sentence."""
+    return f"{name(study, pair)}: {clause(study, pair)}"
+
+
+def clause(study: Study, pair: str) -> str:
+    """The same without the pair's name."""
     verdict = study.verdict(pair)
-    planned = study.pairs[pair]
-    a, b = study.arms[planned.a], study.arms[planned.b]
-    lead = f"{a.cell.scenario}, {condition(a)}: "
+    a, b = study.sides(pair)
     if verdict is None:
-        return lead + f"{setup(b)} and {setup(a)} were not compared."
+        return _without_throughput(study, pair)
     if verdict.ratio is None:
-        return lead + f"no result. {'; '.join(verdict.reasons) or verdict.verdict}."
-    return lead + said(verdict, setup(a), setup(b), study.run.info.plan.margin) + _limits(study, pair) + "."
+        reasons = "; ".join(map(shown, verdict.reasons)) or verdict.verdict
+        return f"no result for {setup(b)} against {setup(a)}: {reasons}"
+    limited = _bounds(study, pair, verdict)
+    return said(verdict, setup(a), setup(b), study.run.info.plan.margin) + (f"; {limited}." if limited else ".")
 
 
 def said(verdict: PairVerdict, a: str, b: str, margin: float) -> str:
-    """The clause that states a verdict."""
+    """The clause that states a throughput verdict."""
     figure = f"{units.ratio(verdict.ratio)} times"
-    if verdict.low is not None and verdict.high is not None:
-        figure += f" ({units.ratio(verdict.low)} to {units.ratio(verdict.high)})"
-    if verdict.blocks == 1:
+    if verdict.low is None:
         return f"{b} served {figure} what {a} did, in a single block, so without an interval"
+    figure += f" ({units.ratio(verdict.low)} to {units.ratio(verdict.high)})"
+    if verdict.blocks < MIN_BLOCKS:
+        return f"{b} served {figure} what {a} did, in {verdict.blocks} blocks: too few for a verdict"
     if verdict.verdict == "equivalent":
         return f"{b} serves the same as {a} within {units.percent(margin)}, {figure}"
     if verdict.verdict == "inconclusive":
-        more = f"; {verdict.settle} would settle it" if verdict.settle else ""
-        return f"{b} and {a} cannot be told apart yet, {figure}{more}"
+        more = f"; {verdict.settle} would settle it" if verdict.settle and "about" in verdict.settle else ""
+        return f"{b} and {a} cannot be told apart, {figure}{more}"
     return f"{b} serves {figure} what {a} does"
 
 
-def _limits(study: Study, pair: str) -> str:
-    planned = study.pairs[pair]
-    cores = len(study.run.info.placement.get("server", ()))
-    verdict = study.verdict(pair)
-    names = (verdict.a_limit, verdict.b_limit) if verdict else (None, None)
+def _without_throughput(study: Study, pair: str) -> str:
+    """Of a pair that was measured at a given rate only."""
+    a, b = study.sides(pair)
+    for quantile in ("p99", "p95", "p90", "p50"):
+        verdict = study.verdict(pair, f"latency_{quantile}_us")
+        if verdict is not None and verdict.ratio is not None:
+            figure = units.ratio(verdict.ratio, verdict.low, verdict.high)
+            return f"the {quantile} latency of {setup(b)} is {figure} times that of {setup(a)}."
+    return f"{setup(b)} and {setup(a)} gave no result to compare."
+
+
+def _bounds(study: Study, pair: str, verdict: PairVerdict) -> str:
+    a, b = study.sides(pair)
+    found = [
+        (arm, bound(arm, limit, study.cores))
+        for arm, limit in ((a, verdict.a_limit), (b, verdict.b_limit))
+        if limit is not None
+    ]
+    if len(found) == 2 and found[0][1] == found[1][1]:  # noqa: PLR2004 - both sides
+        return f"each {found[0][1]}"
+    apart = a.cell.target != b.cell.target
+    return ", ".join(f"{shown(arm.cell.target) if apart else setup(arm)} {what}" for arm, what in found)
+
+
+def tally(study: Study, pairs: Iterable[str]) -> str:
+    """How many of these pairs each side wins, in a sentence."""
+    real = [pair for pair in pairs if not study.pairs[pair].null]
+    verdicts = [verdict for verdict in map(study.verdict, real) if verdict]
+    a, b = same_sides(study, real) or ("side a", "side b")
+    count = [verdict.verdict for verdict in verdicts].count
     parts = []
-    for arm_id, name in zip((planned.a, planned.b), names, strict=True):
-        arm = study.arms[arm_id]
-        if name:
-            parts.append(f"{arm.cell.target} {limit(arm, name, cores)}")
-    return f"; {', '.join(parts)}" if parts else ""
+    if count("better"):
+        parts.append(f"{b} serves more in {count('better')} of {len(verdicts)}")
+    if count("worse"):
+        parts.append(f"{a} in {count('worse')}" if parts else f"{a} serves more in {count('worse')} of {len(verdicts)}")
+    parts += [f"equal in {count('equivalent')}"] if count("equivalent") else []
+    parts += [f"undecided in {count('inconclusive')}"] if count("inconclusive") else []
+    lost = count("invalid") + count("error") + count("not resolved")
+    parts += [f"no result in {lost}"] if lost else []
+    text = ", ".join(parts) or "No pair was compared"
+    return text[0].upper() + text[1:] if text.startswith(("equal", "undecided", "no ", "side")) else text
+
+
+def text(value: Value | None) -> str:
+    """A value in its metric's unit, without its interval."""
+    if value is None or value.value is None:
+        return units.MISSING
+    return units.ratio(value.value) if value.unit == "ratio" else METRICS[value.metric].text(value.value)
 
 
 def interval(value: Value | None) -> str:
     """A value with its interval, in its metric's unit."""
-    if value is None or value.value is None:
-        return units.MISSING
+    if value is None or value.value is None or value.low is None or value.high is None:
+        return text(value)
     if value.unit == "ratio":
         return units.ratio(value.value, value.low, value.high)
-    text = METRICS[value.metric].text
-    if value.low is None or value.high is None:
-        return text(value.value)
-    return f"{text(value.value)} ({text(value.low)} to {text(value.high)})"
+    return f"{text(value)} ({ends(value)})"
+
+
+def ends(value: Value | None) -> str:
+    """The interval of a value alone; empty where there is none."""
+    if value is None or value.low is None or value.high is None:
+        return ""
+    if value.unit == "ratio":
+        return units.ratio(value.value, value.low, value.high).partition("(")[2].rstrip(")")
+    shown_as = METRICS[value.metric].text
+    return f"{shown_as(value.low)} to {shown_as(value.high)}"

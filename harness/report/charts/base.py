@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Any
 
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from harness.report import style
-from harness.report.study import Value
+from harness.report.style import Theme
+from harness.report.values import Value
 from harness.report.words import interval
-
-if TYPE_CHECKING:
-    from harness.report.style import Theme
 
 WIDTH = 9.0
 """Inches of every chart: one width makes one size of type on the page."""
-PAD = 0.16
-CHARACTERS = 96
+PAD = 0.12
+CHARACTERS = 100
 """Of a title, in one line of that width."""
 
 Cell = str | Value
 """What a table holds: words, or a value that is printed with its interval."""
+Row = tuple[Cell, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What a part of a drawing says when it is pointed at, and whose it is."""
+
+    says: str
+    arms: tuple[str, ...] = ()
 
 
 @dataclass
@@ -33,20 +42,26 @@ class Drawing:
     """A figure, the height of its title in inches, and the marks that answer when pointed at."""
 
     figure: Figure
+    theme: Theme
     header: float
-    marks: dict[str, str] = field(default_factory=dict)
-    """Id of the SVG group -> what it says."""
+    marks: dict[str, Mark] = field(default_factory=dict)
+    """By the id of their SVG group."""
 
-    def mark(self, artist: Artist, says: str) -> None:
+    def mark(self, artist: Artist, says: str, *arms: str) -> None:
         """Let `artist` say its exact value when it is pointed at or focused."""
         name = f"mark-{len(self.marks)}"
         artist.set_gid(name)
-        self.marks[name] = says
+        self.marks[name] = Mark(says, arms)
 
     def axes(self, left: float, bottom: float, width: float, height: float) -> Axes:
         """Axes at a place in inches from the bottom left corner."""
         across, up = self.figure.get_size_inches()
         return self.figure.add_axes((left / across, bottom / up, width / across, height / up))
+
+    def text(self, x: float, y: float, words: str, **how: Any) -> None:
+        """Words at a place in inches from the bottom left corner."""
+        across, up = self.figure.get_size_inches()
+        self.figure.text(x / across, y / up, words, **how)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,33 +74,40 @@ class Chart:
     """Its conclusion."""
     note: str
     """What is drawn, in which unit, under which load."""
-    draw: Callable[[Theme], Drawing]
+    body: float
+    """Its height in inches, without title and note."""
+    paint: Callable[[Drawing], None]
     columns: tuple[str, ...]
-    rows: tuple[tuple[Cell, ...], ...]
+    rows: tuple[Row, ...]
     scenario: str | None = None
     """The scenario whose section it belongs to; None: the run as a whole."""
-    featured: bool = False
-    """Whether a dark PNG of it is written too."""
+    arms: tuple[str, ...] = ()
+    """Whose figures it shows, row by row of the table; empty: no row belongs to one arm or pair."""
+
+    def draw(self, theme: Theme) -> Drawing:
+        """The chart in a theme."""
+        drawing = _start(self.title, self.note, theme, self.body)
+        self.paint(drawing)
+        return drawing
 
 
-def start(title: str, note: str, theme: Theme, body: float, width: float = WIDTH) -> Drawing:
-    """A drawing with `body` inches below its title and note."""
-    lines = textwrap.wrap(title, CHARACTERS) or [""]
-    notes = textwrap.wrap(note, int(CHARACTERS * 1.32)) if note else []
-    header = PAD + 0.235 * len(lines) + 0.185 * len(notes) + 0.08
-    made = style.figure(width, body + header)
+def _start(title: str, note: str, theme: Theme, body: float) -> Drawing:
+    lines = textwrap.wrap(title, CHARACTERS, max_lines=3, placeholder=" …") or [""]
+    notes = textwrap.wrap(note, int(CHARACTERS * 1.3)) if note else []
+    header = PAD + 0.235 * len(lines) + 0.18 * len(notes) + 0.12
     height = body + header
+    drawing = Drawing(style.figure(WIDTH, height), theme, header)
     top = height - PAD
     for line in lines:
-        made.text(PAD / width, top / height, line, fontsize=12, fontweight="bold", va="top")
+        drawing.text(PAD, top, line, fontsize=12, fontweight="bold", va="top")
         top -= 0.235
     for line in notes:
-        made.text(PAD / width, (top - 0.02) / height, line, fontsize=9, color=theme.muted, va="top")
-        top -= 0.185
-    return Drawing(made, header)
+        drawing.text(PAD, top - 0.02, line, fontsize=9, color=theme.muted, va="top")
+        top -= 0.18
+    return drawing
 
 
-def says(label: str, value: Value | None) -> str:
+def tip(label: str, value: Value | None) -> str:
     """What a mark tells: its name, its value with interval, and on how many blocks it rests."""
     if value is None or value.value is None:
         return f"{label}: no valid result"
@@ -97,3 +119,52 @@ def says(label: str, value: Value | None) -> str:
 def shorten(text: str, most: int) -> str:
     """`text` cut to `most` characters with an ellipsis."""
     return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+
+
+def log_ticks(low: float, high: float, most: int = 6) -> list[float]:
+    """Round numbers between `low` and `high`, as close together as `most` of them allow."""
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    fine = [[low + (high - low) * i / 4 for i in range(5)]] if high / low < 1.02 else []  # noqa: PLR2004
+    for steps in ((1, 1.2, 1.4, 1.6, 1.8, 2, 2.5, 3, 4, 5, 6, 7, 8, 9), (1, 1.5, 2, 3, 5, 7), (1, 2, 5), (1, 3), (1,)):
+        fine.append([step * 10.0**d for d in decades for step in steps if low <= step * 10.0**d <= high])
+    return next((ticks for ticks in fine if len(ticks) <= most), fine[-1][:: max(1, len(fine[-1]) // most)])
+
+
+def log_axis(axis: Any, limits: tuple[float, float], label: Callable[[float], str], most: int = 6) -> None:
+    """Make `axis` logarithmic between `limits`, with round ticks that `label` writes."""
+    name = axis.axis_name
+    getattr(axis.axes, f"set_{name}scale")("log")
+    getattr(axis.axes, f"set_{name}lim")(*limits)
+    axis.set_major_locator(FixedLocator(log_ticks(*limits, most)))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda x, _: label(x)))
+
+
+def times(x: float) -> str:
+    """A tick of a ratio axis."""
+    return f"{x:.3g}×"
+
+
+def span(values: Iterable[float | None], around: float = 1.08) -> tuple[float, float]:
+    """Limits of a logarithmic axis that holds all `values`."""
+    seen = [value for value in values if value and value > 0] or [1.0]
+    return min(seen) / around, max(seen) * around
+
+
+def apart(places: Sequence[float], least: float) -> list[float]:
+    """`places` of labels, moved so that none is nearer to another than `least`; their order stays."""
+    order = sorted(range(len(places)), key=places.__getitem__)
+    moved = list(places)
+    for _ in range(50):
+        for low, high in zip(order, order[1:], strict=False):
+            overlap = least - (moved[high] - moved[low])
+            if overlap > 0:
+                moved[low] -= overlap / 2
+                moved[high] += overlap / 2
+    return moved
+
+
+def bar_of(axes: Axes, value: Value, y: float, colour: str, width: float = 7) -> None:
+    """The interval of a value as a soft bar along x; nothing where there is none."""
+    if value.low is not None and value.high is not None:
+        axes.plot([value.low, value.high], [y, y], color=colour, lw=width, alpha=0.4, solid_capstyle="butt", zorder=3)

@@ -3,67 +3,97 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.axes import Axes
+from matplotlib.ticker import FixedLocator, FuncFormatter
 
 from harness import units
-from harness.report.charts.base import WIDTH, Cell, Chart, Drawing, shorten, start
-from harness.report.metrics import PERCENTILES, quantile_label
-from harness.report.study import ENOUGH
-from harness.report.words import condition, setup
+from harness.compare.metrics import PERCENTILES, SAMPLES_BEYOND
+from harness.plan import Arm
+from harness.report.charts.base import PAD, WIDTH, Chart, Drawing, Row, log_axis, shorten, span, tip
+from harness.report.charts.throughput import colour_of
+from harness.report.metrics import latency_name, quantile_label
+from harness.report.study import Study
+from harness.report.words import condition, setup, shown
+from harness.verdicts import PairVerdict
 
-if TYPE_CHECKING:
-    from harness.histogram import Histogram
-    from harness.report.study import Study
-    from harness.report.style import Theme
-
-POINTS = 160
-BODY = 3.1
+POINTS = 120
+PANEL, GAP_X, GAP_Y, HEAD, BELOW = 2.05, 0.75, 0.62, 0.5, 0.5
+TICKS = {0: "0", 0.5: "50 %", 0.9: "90 %", 0.99: "99 %", 0.999: "99.9 %", 0.9999: "99.99 %", 0.99999: "99.999 %"}
 
 
-def latency(study: Study, pair: str, phase: str = "open") -> Chart | None:
-    """Response-time percentiles of both arms of a pair at the rate that they share."""
-    planned = study.pairs[pair]
-    found = {arm: study.histogram(arm, phase) for arm in (planned.a, planned.b)}
-    if not any(found.values()):
+def latency(study: Study, scenario: str) -> Chart | None:
+    """Response-time percentiles of both arms of each pair of a scenario, at the rate that they share."""
+    pairs = [p for p in study.pairs_of(scenario) if any(study.histogram(arm.id, "open") for arm in study.sides(p))]
+    if not pairs:
         return None
-    a = study.arms[planned.a]
-    rate = next((t.load.rate_rps for arm in found for t in study.used(arm, phase)), None)
-    title = _title(study, pair, phase)
-    note = f"Response time by percentile at {units.rps(rate)} offered to both, over all valid blocks: {condition(a)}."
-    quantiles = list(PERCENTILES)
+    arms = [arm for pair in pairs for arm in study.sides(pair)]
+    panels = math.ceil(len(pairs) / columns(pairs))
     return Chart(
-        name=f"latency-{a.cell.scenario}-{pair}",
-        title=title,
-        note=note,
-        scenario=a.cell.scenario,
-        draw=lambda theme: draw(study, found, theme, title, note),
-        columns=("arm", *map(quantile_label, quantiles)),
-        rows=tuple((setup(study.arms[arm]), *_figures(study, arm, phase)) for arm in found),
+        name=f"latency-{scenario}",
+        title=_title(study, scenario, pairs),
+        note="Response time by percentile under open load, both arms of a pair at the same rate, over all blocks; "
+        "95 % intervals where every block has the samples. Lines end where the samples do.",
+        body=panels * (PANEL + HEAD) + (panels - 1) * (GAP_Y - 0.2) + BELOW,
+        scenario=scenario,
+        paint=lambda drawing: _paint(drawing, study, pairs),
+        columns=("condition", "arm", "offered", *map(quantile_label, PERCENTILES)),
+        rows=tuple(_row(study, pair, arm) for pair in pairs for arm in study.sides(pair)),
+        arms=tuple(arm.id for arm in arms),
     )
 
 
-def _figures(study: Study, arm: str, phase: str) -> list[Cell]:
-    return [study.arm(arm, f"latency_{q}_us", phase) or "not resolved" for q in PERCENTILES]
+def _row(study: Study, pair: str, arm: Arm) -> Row:
+    figures = [study.arm(arm.id, latency_name(q, "open"), "open") or "not resolved" for q in PERCENTILES]
+    return (condition(arm), setup(arm), units.rps(study.rate(pair)), *figures)
 
 
-def _title(study: Study, pair: str, phase: str) -> str:
-    planned = study.pairs[pair]
-    a, b = study.arms[planned.a], study.arms[planned.b]
-    lead = f"{a.cell.scenario}, {condition(a)}"
-    for quantile in reversed(PERCENTILES):
-        verdict = study.verdict(pair, f"latency_{quantile}_us", phase)
-        if verdict is None or verdict.ratio is None:
-            continue
-        name = f"{quantile_label(quantile)} latency"
-        figure = units.ratio(verdict.ratio, verdict.low, verdict.high)
-        if verdict.verdict == "equivalent":
-            return f"{lead}: {name} is the same, {figure} times"
-        if verdict.verdict == "inconclusive":
-            return f"{lead}: {name} cannot be told apart, {figure} times"
-        return f"{lead}: {name} of {setup(b)} is {figure} times that of {setup(a)}"
-    return f"{lead}: too few samples for an interval of any percentile"
+def highest(study: Study, pair: str) -> PairVerdict | None:
+    """The verdict on the highest percentile that has an interval; without any the highest with a ratio."""
+    found = [v for q in reversed(PERCENTILES) if (v := study.verdict(pair, latency_name(q, "open"))) and v.ratio]
+    return next((verdict for verdict in found if verdict.low is not None), found[0] if found else None)
+
+
+def percentile_of(verdict: PairVerdict) -> str:
+    """`p99` of the metric latency_p99_us."""
+    return quantile_label(verdict.metric.removeprefix("saturated_").removeprefix("latency_").removesuffix("_us"))
+
+
+def _title(study: Study, scenario: str, pairs: Sequence[str]) -> str:
+    verdicts = [verdict for pair in pairs if (verdict := highest(study, pair))]
+    lead = f"{shown(scenario)}: "
+    if not verdicts:
+        return lead + "too few answers for a comparison of latencies"
+    if len(pairs) == 1:
+        return lead + _compared(study, pairs[0], verdicts[0])
+    count = [verdict.verdict for verdict in verdicts].count
+    parts = [
+        f"b answers {word} in {count(said)}"
+        for said, word in (("better", "sooner"), ("worse", "later"), ("equivalent", "as soon"))
+        if count(said)
+    ]
+    open_ = count("inconclusive") + count("not resolved")
+    parts += [f"undecided in {open_}"] if open_ else []
+    names = {percentile_of(verdict) for verdict in verdicts}
+    which = f"by {names.pop()}" if len(names) == 1 else "by the highest percentile resolved"
+    return f"{lead}at equal rates, {', '.join(parts)} of {len(pairs)} ({which})"
+
+
+def _compared(study: Study, pair: str, verdict: PairVerdict) -> str:
+    a, b = map(setup, study.sides(pair))
+    figure = f"{units.ratio(verdict.ratio, verdict.low, verdict.high)} times"
+    lead = f"at {units.rps(study.rate(pair))} the {percentile_of(verdict)} latency"
+    if verdict.verdict == "equivalent":
+        return f"{lead} is the same, {figure}"
+    if verdict.verdict == "inconclusive":
+        return f"{lead} cannot be told apart, {figure}"
+    return f"{lead} of {b} is {figure} that of {a}"
+
+
+def columns(pairs: Sequence[str]) -> int:
+    """Panels side by side."""
+    return 1 if len(pairs) == 1 else 2
 
 
 def nines(quantile: float) -> float:
@@ -71,35 +101,58 @@ def nines(quantile: float) -> float:
     return -math.log10(1 - quantile)
 
 
-def draw(study: Study, found: dict[str, Histogram | None], theme: Theme, title: str, note: str) -> Drawing:
-    """One line an arm."""
-    drawing = start(title, note, theme, BODY)
-    axes = drawing.axes(0.85, 0.55, WIDTH - 0.85 - 1.9, BODY - 0.75)
-    ends = []
-    for (arm, histogram), colour in zip(found.items(), (theme.a, theme.b), strict=True):
-        if histogram is None or histogram.count < ENOUGH:
+def _paint(drawing: Drawing, study: Study, pairs: Sequence[str]) -> None:
+    across = columns(pairs)
+    width = (WIDTH - 0.2 - GAP_X * across) / across
+    rows = math.ceil(len(pairs) / across)
+    for index, pair in enumerate(pairs):
+        column, row = index % across, index // across
+        left = GAP_X + column * (width + GAP_X)
+        bottom = BELOW + (rows - 1 - row) * (PANEL + HEAD + GAP_Y - 0.2)
+        axes = drawing.axes(left, bottom, width, PANEL)
+        _panel(drawing, axes, study, pair)
+        _head(drawing, study, pair, left - GAP_X + PAD if across == 1 else left - 0.5, bottom + PANEL)
+        if row == rows - 1 or index + across >= len(pairs):
+            axes.set_xlabel("percentile")
+
+
+def _head(drawing: Drawing, study: Study, pair: str, left: float, top: float) -> None:
+    a, b = study.sides(pair)
+    rate = f" at {units.rps(study.rate(pair))}" if a.rate_rps is None else ""
+    drawing.text(left, top + 0.38, shorten(condition(a) + rate, 58), fontweight="bold", va="center", fontsize=9.5)
+    drawing.text(left, top + 0.19, f"● {shorten(setup(a), 30)}", color=drawing.theme.a, va="center", fontsize=8.5)
+    across = left + 0.3 + 0.068 * len(shorten(setup(a), 30))
+    drawing.text(across, top + 0.19, f"● {shorten(setup(b), 30)}", color=drawing.theme.b, va="center", fontsize=8.5)
+
+
+def _panel(drawing: Drawing, axes: Axes, study: Study, pair: str) -> None:
+    most, seen = 1.0, []
+    for arm in study.sides(pair):
+        histogram = study.histogram(arm.id, "open")
+        if histogram is None or histogram.count <= SAMPLES_BEYOND:
             continue
-        reach = 1 - ENOUGH / histogram.count
-        xs = [nines(reach) * i / POINTS for i in range(POINTS + 1)]
-        ys = [histogram.percentile(100 * (1 - 10**-x)) for x in xs]
-        axes.plot(xs, ys, color=colour)
-        ends.append((ys[-1], xs[-1], shorten(setup(study.arms[arm]), 30), colour))
-        for quantile, q in PERCENTILES.items():
-            value = study.arm(arm, f"latency_{quantile}_us", "open")
-            if value and value.value and q <= reach:
-                (point,) = axes.plot([nines(q)], [value.value], "o", color=colour, ms=5)
-                name = f"{setup(study.arms[arm])}, {quantile_label(quantile)}"
-                drawing.mark(point, f"{name}: {units.duration_us(value.value)}")
-    axes.set_yscale("log")
-    for y, x, name, colour in ends:
-        axes.annotate(f" {name}", (x, y), color=colour, va="center", fontsize=9, annotation_clip=False)
-    ticks = {0: "0", nines(0.5): "50 %", 1: "90 %", 2: "99 %", 3: "99.9 %", 4: "99.99 %", 5: "99.999 %"}
-    most = max((x for _, x, _, _ in ends), default=1)
-    axes.xaxis.set_major_locator(FixedLocator([t for t in ticks if t <= most * 1.05]))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: ticks.get(x, "")))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: units.duration_us(y)))
-    axes.yaxis.set_minor_locator(NullLocator())
+        reach = nines(1 - SAMPLES_BEYOND / histogram.count)
+        xs = [reach * i / POINTS for i in range(POINTS + 1)]
+        ys = [max(histogram.percentile(100 * (1 - 10**-x)), 1) for x in xs]
+        axes.plot(xs, ys, color=colour_of(study, arm, drawing), lw=1.8, drawstyle="steps-mid", zorder=3)
+        most, seen = max(most, reach), [*seen, ys[0], ys[-1]]
+        _points(drawing, axes, study, arm)
+    log_axis(axes.yaxis, span(seen, 1.15), units.duration_us, 5)
+    axes.set_xlim(0, most * 1.03)
+    places = {nines(q): text for q, text in TICKS.items() if nines(q) <= most * 1.03}
+    axes.xaxis.set_major_locator(FixedLocator(list(places)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: places.get(x, "")))
     axes.grid()
-    axes.set_xlabel("percentile")
-    axes.set_ylabel("response time")
-    return drawing
+
+
+def _points(drawing: Drawing, axes: Axes, study: Study, arm: Arm) -> None:
+    colour = colour_of(study, arm, drawing)
+    for name, level in PERCENTILES.items():
+        value = study.arm(arm.id, latency_name(name, "open"), "open")
+        if value is None or value.value is None:
+            continue
+        x = nines(level)
+        if value.low is not None and value.high is not None:
+            axes.plot([x, x], [value.low, value.high], color=colour, lw=6, alpha=0.35, solid_capstyle="butt")
+        (point,) = axes.plot([x], [value.value], "o", color=colour, ms=4.5, mec=drawing.theme.paper, mew=0.8, zorder=4)
+        drawing.mark(point, tip(f"{condition(arm)}, {setup(arm)}, {quantile_label(name)}", value), arm.id)

@@ -1,105 +1,129 @@
-"""Throughput by pair, with intervals."""
+"""Throughput by pair, with intervals, the limit that was met and the analytic ceiling."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
+from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from harness import units
-from harness.report.charts.base import PAD, WIDTH, Chart, Drawing, says, shorten, start
-from harness.report.words import condition, sentence, setup
+from harness.plan import Arm
+from harness.report.charts.base import PAD, WIDTH, Chart, Drawing, Row, shorten, tip
+from harness.report.study import Study
+from harness.report.values import Value, average
+from harness.report.words import clause, condition, own, setup, shown, tally, text
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from matplotlib.axes import Axes
-
-    from harness.report.study import Study
-    from harness.report.style import Theme
-
-ROW, LEFT, RIGHT = 0.62, 2.9, 1.75
-BAR = 0.36
+ROW, LEFT, RIGHT, BELOW = 0.8, 2.45, 2.0, 0.5
+BAR = 0.26
+"""Height of a bar, where a pair's row is 1."""
 
 
 def throughput(study: Study, scenario: str) -> Chart | None:
     """Requests a second of both sides of every pair of a scenario."""
     pairs = [
         pair
-        for pair, planned in study.pairs.items()
-        if study.arms[planned.a].cell.scenario == scenario
-        and any(study.arm(arm, "throughput_rps") for arm in (planned.a, planned.b))
+        for pair in study.pairs_of(scenario)
+        if any(f"arm/{arm.id}/throughput_rps/closed" in study.values for arm in study.sides(pair))
     ]
     if not pairs:
         return None
-    title = _title(study, scenario, pairs)
-    note = "Good answers a second under closed load; mean over blocks with 95 % interval."
+    arms = [arm for pair in pairs for arm in study.sides(pair)]
     return Chart(
         name=f"throughput-{scenario}",
-        title=title,
-        note=note,
+        title=_title(study, scenario, pairs),
+        note="Good answers a second under closed load: mean over blocks with 95 % interval, and what stopped it. "
+        "Dashed: the analytic ceiling.",
+        body=ROW * len(pairs) + BELOW,
         scenario=scenario,
-        draw=lambda theme: draw(study, pairs, theme, title, note),
+        paint=lambda drawing: _paint(drawing, study, pairs),
         columns=("condition", "arm", "throughput", "limit", "of the ceiling"),
-        rows=tuple(
-            (
-                condition(study.arms[arm]),
-                setup(study.arms[arm]),
-                study.arm(arm, "throughput_rps") or units.MISSING,
-                (value.limit if (value := study.arm(arm, "throughput_rps")) else None) or units.MISSING,
-                study.arm(arm, "of_ceiling") or units.MISSING,
-            )
-            for pair in pairs
-            for arm in (study.pairs[pair].a, study.pairs[pair].b)
-        ),
+        rows=tuple(_row(study, arm) for arm in arms),
+        arms=tuple(arm.id for arm in arms),
     )
 
 
 def _title(study: Study, scenario: str, pairs: Sequence[str]) -> str:
     if len(pairs) == 1:
-        return sentence(study, pairs[0]).rstrip(".").split("; ")[0]
-    best = max(
-        (v for p in pairs for arm in (study.pairs[p].a, study.pairs[p].b) if (v := study.arm(arm, "throughput_rps"))),
-        key=lambda value: value.value or 0,
+        return f"{shown(scenario)}: {clause(study, pairs[0]).rstrip('.')}"
+    return f"{shown(scenario)}: {tally(study, pairs)}"
+
+
+def _row(study: Study, arm: Arm) -> Row:
+    value = study.arm(arm.id, "throughput_rps")
+    return (
+        condition(arm),
+        f"{setup(arm)} ({own(arm)})" if own(arm) else setup(arm),
+        value or "no valid result",
+        (shown(value.limit) if value and value.limit else units.MISSING),
+        study.arm(arm.id, "of_ceiling") or units.MISSING,
     )
-    if best.value is None:
-        return f"{scenario}: no valid result"
-    arm = study.arms[best.id]
-    return f"{scenario}: {setup(arm)} serves most, {units.rps(best.value)} ({condition(arm)})"
 
 
-def draw(study: Study, pairs: Sequence[str], theme: Theme, title: str, note: str) -> Drawing:
-    """Two bars a pair."""
-    drawing = start(title, note, theme, ROW * len(pairs) + 0.7)
-    axes = drawing.axes(LEFT, 0.52, WIDTH - LEFT - RIGHT, ROW * len(pairs))
-    axes.set_ylim(-0.55, len(pairs) - 0.45)
+def ceiling(study: Study, arm: str) -> float | None:
+    """The analytic ceiling of an arm, over the blocks that count."""
+    known = [trial.ceiling_rps for trial in study.used(arm, "closed") if trial.ceiling_rps]
+    return average(known)[0]
+
+
+def _paint(drawing: Drawing, study: Study, pairs: Sequence[str]) -> None:
+    axes = drawing.axes(LEFT, BELOW, WIDTH - LEFT - RIGHT, ROW * len(pairs))
+    values = [v for pair in pairs for arm in study.sides(pair) if (v := study.arm(arm.id, "throughput_rps"))]
+    most = max((value.high or value.value or 0 for value in values), default=0) or 1
+    axes.set_xlim(0, most * 1.12)
+    axes.set_ylim(-0.5, len(pairs) - 0.5)
     axes.yaxis.set_visible(False)
     axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
     axes.grid(axis="x")
     axes.set_xlabel("good answers a second")
     for index, pair in enumerate(pairs):
-        _pair(drawing, axes, study, pair, len(pairs) - 1 - index, theme)
-    axes.set_xlim(left=0)
-    return drawing
+        y = len(pairs) - 1 - index
+        a, b = study.sides(pair)
+        heading = f"{condition(a)}{' (A/A)' if study.pairs[pair].null else ''}"
+        drawing.text(
+            PAD, BELOW + ROW * (y + 0.87), shorten(heading, 60), fontweight="bold", va="center", fontsize=9.5
+        )
+        _arm(drawing, axes, study, a, y + 0.08)
+        _arm(drawing, axes, study, b, y - 0.24)
 
 
-def _pair(drawing: Drawing, axes: Axes, study: Study, pair: str, y: int, theme: Theme) -> None:
-    planned = study.pairs[pair]
-    side = axes.get_yaxis_transform()
-    offset = -(LEFT - PAD) / (WIDTH - LEFT - RIGHT)
-    label = shorten(condition(study.arms[planned.a]), 24)
-    axes.text(offset, y, label, fontweight="bold", va="center", transform=side, fontsize=9.5)
-    for arm, place, colour in ((planned.a, y + BAR / 2 + 0.02, theme.a), (planned.b, y - BAR / 2 - 0.02, theme.b)):
-        value = study.arm(arm, "throughput_rps")
-        name = shorten(setup(study.arms[arm]), 30)
-        axes.text(-0.01, place, name, color=colour, fontsize=8.5, ha="right", va="center", transform=side)
-        if value is None or value.value is None:
-            axes.text(0.01, place, "✕ no valid result", color=theme.muted, fontsize=8.5, va="center", transform=side)
-            continue
-        bars = axes.barh([place], [value.value], height=BAR, color=colour)
-        drawing.mark(bars.patches[0], says(f"{condition(study.arms[arm])}, {name}", value))
-        if value.low is not None and value.high is not None:
-            axes.plot([value.low, value.high], [place, place], color=theme.ink, lw=1.4)
-        text = f" {units.rps(value.value)}"
-        axes.text(value.high or value.value, place, text, fontsize=9, va="center", clip_on=False)
+def _arm(drawing: Drawing, axes: Axes, study: Study, arm: Arm, y: float) -> None:
+    theme, side = drawing.theme, axes.get_yaxis_transform()
+    colour = colour_of(study, arm, drawing)
+    left = (PAD - LEFT) / (WIDTH - LEFT - RIGHT)
+    axes.text(left, y, shorten(setup(arm), 34), color=colour, fontsize=9, va="center", transform=side)
+    value = study.arm(arm.id, "throughput_rps")
+    if value is None or value.value is None:
+        axes.text(0.01, y, "✕ no valid result", color=theme.muted, fontsize=9, va="center", transform=side)
+        return
+    bar = axes.barh([y], [value.value], height=BAR, color=colour)
+    drawing.mark(bar.patches[0], tip(f"{condition(arm)}, {setup(arm)}", value), arm.id)
+    if value.low is not None and value.high is not None:
+        axes.plot([value.low, value.high], [y, y], color=theme.ink, lw=1.4, solid_capstyle="butt")
+    top = ceiling(study, arm.id)
+    if top is not None and top <= axes.get_xlim()[1]:
+        axes.plot([top, top], [y - BAR * 0.62, y + BAR * 0.62], color=theme.muted, lw=1.2, ls=(0, (2, 1.2)))
+    _label(axes, value, y, max(value.high or 0, value.value, top if top and top <= axes.get_xlim()[1] else 0), drawing)
+
+
+def _label(axes: Axes, value: Value, y: float, x: float, drawing: Drawing) -> None:
+    said = axes.annotate(
+        text(value), (x, y), (5, 0), textcoords="offset points", va="center", fontsize=9, fontweight="bold",
+        annotation_clip=False,
+    )  # fmt: skip
+    if value.limit:
+        axes.annotate(
+            shown(value.limit), (1, 0.5), (5, 0), xycoords=said, textcoords="offset points", va="center", fontsize=8.5,
+            color=drawing.theme.muted, annotation_clip=False,
+        )  # fmt: skip
+
+
+def colour_of(study: Study, arm: Arm, drawing: Drawing) -> str:
+    """The colour of an arm: its side's; without a pair its interface's."""
+    sides = {pair.a for pair in study.pairs.values()}
+    if arm.id in sides:
+        return drawing.theme.a
+    if any(arm.id == pair.b for pair in study.pairs.values()) or arm.cell.interface == "asgi":
+        return drawing.theme.b
+    return drawing.theme.a
