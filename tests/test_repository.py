@@ -4,6 +4,7 @@ import ast
 import dataclasses
 import importlib
 import importlib.metadata
+import json
 import re
 import subprocess
 import sys
@@ -14,8 +15,11 @@ from pathlib import Path
 import pytest
 import typer
 from packaging.requirements import Requirement
+from typer.testing import CliRunner
 
-from harness import definitions, verdicts
+from harness import compare, definitions, spec, verdicts
+from harness.cli import app
+from harness.cli.load import summarise
 from harness.definitions import Thresholds
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -25,12 +29,12 @@ DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("res
 OWN = {"harness", "loadtests", "targets", "benchmarks", "tests", "bench"}
 
 
-def documented_tables() -> Iterator[tuple[str, str, set[str]]]:
-    """Page, class, and the keys in the first column of each table under a `<!-- fields: CLASS -->` mark."""
+def documented(kind: str) -> Iterator[tuple[str, set[str]]]:
+    """Name, and the keys in the first column, of each table under a `<!-- KIND: NAME -->` mark."""
     for page in DOCUMENTS:
-        for mark in re.finditer(r"<!-- fields: (\S+) -->\n((?:\|.*\n)+)", page.read_text()):
+        for mark in re.finditer(rf"<!-- {kind}: (\S+) -->\n((?:\|.*\n)+)", page.read_text()):
             rows = mark[2].splitlines()[2:]
-            yield page.name, mark[1], {key for row in rows for key in re.findall(r"`(\w+)`", row.split("|")[1])}
+            yield mark[1], {key for row in rows for key in re.findall(r"`(\w+)`", row.split("|")[1])}
 
 
 def fields_of(name: str) -> set[str]:
@@ -39,15 +43,15 @@ def fields_of(name: str) -> set[str]:
     return {field.name for field in dataclasses.fields(getattr(importlib.import_module(module), kind))}
 
 
-@pytest.mark.parametrize(("page", "name", "keys"), [*documented_tables()])
-def test_a_table_of_fields_lists_what_the_class_has(page: str, name: str, keys: set[str]) -> None:
+@pytest.mark.parametrize(("name", "keys"), [*documented("fields")])
+def test_a_table_of_fields_lists_what_the_class_has(name: str, keys: set[str]) -> None:
     """Each key of a record or a definition is documented, and nothing that is not there."""
-    assert keys == fields_of(name), page
+    assert keys == fields_of(name)
 
 
 def test_every_class_that_is_written_or_read_has_its_table() -> None:
     """No dataclass of records, verdicts, plans or definitions is left out of FORMAT and EXTENDING."""
-    inner = {"Run", "Definitions", "Thresholds"}  # never in a file; Thresholds has a table of its own
+    inner = {"Run", "Definitions", "Comparison", "Thresholds"}  # in no file as they are; the last has its own table
     modules = [importlib.import_module(f"harness.{name}") for name in ("record", "plan")] + [definitions, verdicts]
     wanted = {
         kind.__name__
@@ -55,7 +59,42 @@ def test_every_class_that_is_written_or_read_has_its_table() -> None:
         for kind in vars(module).values()
         if isinstance(kind, type) and dataclasses.is_dataclass(kind) and not kind.__name__.startswith("_")
     }
-    assert {name.rpartition(".")[2] for _, name, _ in documented_tables()} == wanted - inner
+    assert {name.rpartition(".")[2] for name, _ in documented("fields")} == wanted - inner
+
+
+def test_the_answer_of_compare_has_the_documented_keys() -> None:
+    """FORMAT lists what `gatebench compare --json` prints."""
+    answer = compare.as_json(verdicts.Comparison(runs=(), pairs=()))
+    assert dict(documented("keys"))["compare"] == answer.keys()
+
+
+def test_the_answer_of_load_has_the_documented_keys() -> None:
+    """FORMAT lists what `gatebench load --json --histogram` prints."""
+    generator = spec.Generator(cpu_percent=10, waiting_fraction=0)
+    counted = spec.Slice(
+        arm="load",
+        round=0,
+        start_ns=0,
+        length_s=1,
+        requests=1,
+        good=1,
+        errors=0,
+        throughput_rps=1,
+        half_rps=(1, 1),
+        in_flight=1,
+        mean_latency_us=1,
+        generator=generator,
+    )
+    totals = spec.Totals(arm="load", attempts=1, good=1, errors=0, connects=1, reconnects=0, response_s=0.1)
+    answer = summarise(counted, totals, with_histogram=True)
+    assert dict(documented("keys"))["load"] == answer.keys()
+
+
+@pytest.mark.parametrize("call", ["list", "plan smoke", "doctor"])
+def test_the_answer_of_a_small_verb_has_the_documented_keys(call: str) -> None:
+    """FORMAT lists what the verb prints with `--json`."""
+    done = CliRunner().invoke(app, [*call.split(), "--json"])
+    assert dict(documented("keys"))[call.split(maxsplit=1)[0]] == json.loads(done.stdout).keys()
 
 
 def test_the_thresholds_of_validity_are_documented_with_their_defaults() -> None:
@@ -81,8 +120,6 @@ def test_links_between_the_pages_lead_somewhere(page: Path) -> None:
 
 def test_the_readme_names_every_verb_with_all_its_options() -> None:
     """`gatebench VERB` and each `--option` of it stand in the README."""
-    from harness.cli import app
-
     group = typer.main.get_command(app)
     verbs = getattr(group, "commands", {})
     assert verbs
