@@ -12,7 +12,7 @@ from pathlib import Path
 
 from harness import compare, record
 from harness.report import build
-from harness.report.charts.all import charts
+from harness.report.charts import charts
 from harness.report.study import Study
 
 ROOT = Path(__file__).resolve().parent.parent
