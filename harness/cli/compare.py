@@ -10,11 +10,7 @@ import typer
 from harness import record, units
 from harness.cli.options import RESULTS, AsJson, Results, RunName, fraction
 from harness.cli.output import answers, print_json, remarks
-from harness.compare import as_json as comparison_json
-from harness.compare import between, regressions, within
 from harness.errors import GateError
-from harness.report import compare_page, terminal
-from harness.report.terminal import between as terminal_between
 
 
 def compare(
@@ -37,6 +33,11 @@ def compare(
 
     Examples: `gatebench compare latest`, `gatebench compare BEFORE AFTER --fail-on-regression 5%`.
     """
+    from harness.compare import as_json as comparison_json
+    from harness.compare import between, regressions, within
+    from harness.report import compare_page, terminal
+    from harness.report.terminal import between as terminal_between
+
     threshold = fraction(fail_on_regression) if fail_on_regression else None
     first = record.read(record.find(run, results))
     if after is None:

@@ -16,7 +16,6 @@ from harness.cli.output import answers, print_json
 from harness.errors import NothingValidError, UsageError
 from harness.histogram import Histogram
 from harness.load import run as run_load
-from harness.measure.trial import latency
 
 Report = dict[str, Any]
 
@@ -85,6 +84,8 @@ def load(
 
 def summarise(measured: spec.Slice, totals: spec.Totals, *, with_histogram: bool = False) -> Report:
     """The JSON of `gatebench load`."""
+
+    from harness.measure.trial import latency
 
     def of(text: str | None) -> Report | None:
         found = latency(Histogram.decode(text)) if text is not None else None

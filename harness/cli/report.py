@@ -10,8 +10,6 @@ import typer
 from harness import record
 from harness.cli.options import RESULTS, Results, RunName
 from harness.cli.output import answers
-from harness.compare import within
-from harness.report import build, terminal
 
 
 def report(
@@ -24,6 +22,9 @@ def report(
 
     Examples: `gatebench report latest --open`, `gatebench report results/20261124T090000Z-quick`.
     """
+    from harness.compare import within
+    from harness.report import build, terminal
+
     folder = record.find(run, results)
     read = record.read(folder)
     page = build(folder)

@@ -25,14 +25,9 @@ from harness.cli.options import (
     seconds,
 )
 from harness.cli.output import answers, print_json, remarks
-from harness.cli.progress import shown
-from harness.compare import as_json as comparison_json
-from harness.compare import within
 from harness.definitions import load_suite
 from harness.errors import NothingValidError, UsageError
-from harness.measure import measure, receipts
 from harness.placement import Placement
-from harness.report import build, terminal
 
 
 def run(
@@ -86,6 +81,9 @@ def run(
 def _measure(
     folder: Path, info: record.RunInfo, placement: Placement, done: tuple[record.Trial, ...], *, as_json: bool
 ) -> None:
+    from harness.cli.progress import shown
+    from harness.measure import measure, receipts
+
     stock = receipts(arm for group in info.plan.groups for arm in group.arms)
     info = replace(info, versions=info.versions | stock.versions)
     console = remarks()
@@ -105,6 +103,10 @@ def _measure(
 
 
 def _show(folder: Path, *, as_json: bool) -> None:
+    from harness.compare import as_json as comparison_json
+    from harness.compare import within
+    from harness.report import build, terminal
+
     run = record.read(folder)
     if not run.trials:
         return

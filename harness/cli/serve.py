@@ -13,7 +13,6 @@ from harness.cli.output import remarks
 from harness.definitions import Upstream, load_definitions, load_suite
 from harness.errors import NothingValidError, UsageError
 from harness.launch import launch
-from harness.measure import receipts
 from harness.plan import Arm, cell
 from harness.probe.answers import wait_until
 from harness.services import HOST
@@ -37,6 +36,8 @@ def serve(
 
     Example: `gatebench serve --target fastapi --server uvicorn --workers 2`.
     """
+    from harness.measure import receipts
+
     known = load_suite(suite)[0] if suite else load_definitions()
     for kind, name, names in (("target", target, known.targets), ("server", server, known.servers)):
         if name not in names:

@@ -12,7 +12,6 @@ from harness.cli.options import AsJson, Filter
 from harness.cli.output import answers, print_json, remarks
 from harness.definitions import Scenario, Upstream, load_definitions, load_suite
 from harness.errors import GateError
-from harness.measure import receipts
 from harness.plan import Arm
 from harness.verify import Checked, every_arm
 from harness.verify import verify as check
@@ -30,6 +29,8 @@ def verify(
 
     Examples: `gatebench verify`, `gatebench verify quick`, `gatebench verify my-suite.toml --json`.
     """
+    from harness.measure import receipts
+
     arms, upstream = _everything() if suite is None else _of_suite(suite, wanted)
     missing = receipts(arm for arm, _ in arms).missing
     checked = []

@@ -17,7 +17,7 @@ from harness.measure.trial import Hits, Observed, assemble, slice_row
 from harness.plan import Arm, rounds
 from harness.probe.answers import Answer
 from harness.record import Load, SliceRow, Trial, utc_now
-from harness.validity import dropped, judge
+from harness.validity import disturbed, judge
 
 WARMUP_S = 0.5
 WARMUP_REQUESTS = 50
@@ -165,11 +165,13 @@ def _load(told: spec.Spec, asked: spec.Arm) -> Load:
 
 
 def _left_out(bench: Bench, observed: list[Observed]) -> tuple[int, ...]:
-    """Rounds to leave out for every arm because something outside disturbed them, as far as the budget allows."""
+    """Rounds to leave out for every arm because something outside disturbed them; none when the budget is exceeded."""
     rows: dict[int, list[SliceRow]] = {}
     for one in observed:
         rows.setdefault(one.measured.round, []).append(slice_row(one, bench.started_ns))
-    return dropped(rows, bench.plan.thresholds)
+    limits = bench.plan.thresholds
+    bad = tuple(number for number in sorted(rows) if disturbed(rows[number], limits))
+    return bad if len(bad) <= limits.disturbed_rounds * len(rows) else ()
 
 
 def _seen_wrong(server: Launched, workers_before: set[int]) -> list[str]:
