@@ -1,7 +1,7 @@
 """Make a run the one that README quotes: `python bench/reference.py RUN`; without RUN the quotation is made anew.
 
 The records are copied to results/reference-SUITE/, with paths relative to the checkout, and everything else there is
-drawn from them; the table and charts of results/reference-quick/ go between the marks in README.
+drawn from them; the table and some charts of results/reference-quick/ go between the marks in README.
 """
 
 import argparse
@@ -17,6 +17,8 @@ from harness.report.study import Study
 
 ROOT = Path(__file__).resolve().parent.parent
 QUOTED = Path("results/reference-quick")
+SHOWN = ("forest", "throughput-external-data", "factors")
+"""Charts that README shows."""
 BEGIN, END = "<!-- reference:begin -->", "<!-- reference:end -->"
 
 
@@ -34,18 +36,19 @@ def adopt(run: Path) -> Path:
 
 
 def quotation(folder: Path = QUOTED) -> str:
-    """Table and featured charts of the reference run, as README shows them."""
+    """Table and charts of the reference run, as README shows them."""
     run = record.read(ROOT / folder)
     summary = (ROOT / folder / "summary.md").read_text(encoding="utf-8")
     _, _, answer = summary.partition("\n\n")
+    drawn = {chart.name: chart for chart in charts(Study(run, compare.within(run)))}
     pictures = [
-        f'<picture><source media="(prefers-color-scheme: dark)" srcset="{folder}/charts/{chart.name}-dark.png">'
-        f'<img alt="{html.escape(chart.title)}" src="{folder}/charts/{chart.name}.png"></picture>'
-        for chart in charts(Study(run, compare.within(run)))
-        if chart.featured
+        f'<picture><source media="(prefers-color-scheme: dark)" srcset="{folder}/charts/{name}-dark.png">'
+        f'<img alt="{html.escape(drawn[name].title)}" src="{folder}/charts/{name}.png"></picture>'
+        for name in SHOWN
+        if name in drawn
     ]
     says = f"`gatebench run {run.info.plan.suite}` on {run.info.started:.10}, as it came out ([its folder]({folder})):"
-    return "\n\n".join([says, answer.strip(), *pictures[:3]])
+    return "\n\n".join([says, answer.strip(), *pictures])
 
 
 def splice(text: str) -> str:

@@ -276,3 +276,15 @@ def test_the_image_copies_what_the_wheel_holds() -> None:
     for folder in PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]:
         assert f"COPY {folder} /src/{folder}" in dockerfile
         assert f"!{folder}\n" in ignored
+
+
+def test_the_readme_quotes_the_reference_run_as_it_is() -> None:
+    """`make reference` would change nothing, and every picture that it shows is there."""
+    from bench.reference import QUOTED, splice
+
+    if not (ROOT / QUOTED).is_dir():
+        pytest.skip(f"{QUOTED} is not there: `make reference RUN=...` makes it")
+    assert splice(README) == README
+    pictures = re.findall(r'(?:srcset|src)="([^"]+)"', README)
+    assert pictures
+    assert all((ROOT / picture).is_file() for picture in pictures)
