@@ -13,6 +13,7 @@ from pathlib import Path
 from harness import compare, record
 from harness.report import build
 from harness.report.charts import charts
+from harness.report.markdown import summary
 from harness.report.study import Study
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -38,9 +39,9 @@ def adopt(run: Path) -> Path:
 def quotation(folder: Path = QUOTED) -> str:
     """Table and charts of the reference run, as README shows them."""
     run = record.read(ROOT / folder)
-    summary = (ROOT / folder / "summary.md").read_text(encoding="utf-8")
-    _, _, answer = summary.partition("\n\n")
-    drawn = {chart.name: chart for chart in charts(Study(run, compare.within(run)))}
+    study = Study(run, compare.within(run))
+    _, _, answer = summary(study).partition("\n\n")
+    drawn = {chart.name: chart for chart in charts(study)}
     pictures = [
         f'<picture><source media="(prefers-color-scheme: dark)" srcset="{folder}/charts/{name}-dark.png">'
         f'<img alt="{html.escape(drawn[name].title)}" src="{folder}/charts/{name}.png"></picture>'
