@@ -26,7 +26,7 @@ T = TypeVar("T")
 class Request:
     """One request, as it is sent every time, and what its answer must be."""
 
-    __pydantic_config__ = STRICT  # noqa: RUF012 - pydantic reads the class attribute
+    __pydantic_config__ = STRICT
 
     method: str = "GET"
     path: str = "/"
@@ -44,7 +44,7 @@ class Request:
 class Arm:
     """One arm of the block: where it listens, what is asked of it, and how hard."""
 
-    __pydantic_config__ = STRICT  # noqa: RUF012 - pydantic reads the class attribute
+    __pydantic_config__ = STRICT
 
     name: str
     host: str = "127.0.0.1"
@@ -66,7 +66,7 @@ class Arm:
 class Spec:
     """One phase of one block: one load on all its arms, in rounds of slices."""
 
-    __pydantic_config__ = STRICT  # noqa: RUF012 - pydantic reads the class attribute
+    __pydantic_config__ = STRICT
 
     format: int = FORMAT
     kind: Literal["closed", "open"]
@@ -92,7 +92,7 @@ class Spec:
 class Event:
     """A line on the subprocess's standard output. `arm` is the arm's name, `round` -1 for the warm-up."""
 
-    __pydantic_config__ = STRICT  # noqa: RUF012 - pydantic reads the class attribute
+    __pydantic_config__ = STRICT
 
     event: Literal["ready", "started", "opened", "closed", "drained", "done"]
     """ready: imported and connected to nothing. started: first connection of a slice. opened, closed: its counted
@@ -108,7 +108,7 @@ class Event:
 class Generator:
     """The generator's judgement of itself over one slice's counted window."""
 
-    __pydantic_config__ = STRICT  # noqa: RUF012 - pydantic reads the class attribute
+    __pydantic_config__ = STRICT
 
     cpu_percent: float
     """Of one core, the highest over 250 ms pieces."""
@@ -123,7 +123,7 @@ class Generator:
 class Slice:
     """What the counted window of one slice showed. Histograms are HdrHistogram V2 in base64, microseconds."""
 
-    __pydantic_config__ = STRICT  # noqa: RUF012 - pydantic reads the class attribute
+    __pydantic_config__ = STRICT
 
     arm: str
     round: int
@@ -168,7 +168,7 @@ class Slice:
 class Totals:
     """All that one arm was sent by this run, warm-up and uncounted edges included: the upstream's hits must fit it."""
 
-    __pydantic_config__ = STRICT  # noqa: RUF012 - pydantic reads the class attribute
+    __pydantic_config__ = STRICT
 
     arm: str
     attempts: int
@@ -185,7 +185,7 @@ class Totals:
 class Result:
     """What a run answers; `error` is set, and says why, when it ended early."""
 
-    __pydantic_config__ = STRICT  # noqa: RUF012 - pydantic reads the class attribute
+    __pydantic_config__ = STRICT
 
     format: int = FORMAT
     slices: tuple[Slice, ...] = ()
@@ -194,15 +194,18 @@ class Result:
 
 
 @cache
-def _adapter(kind: type[T]) -> TypeAdapter[T]:
+def _adapter(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
 def dump(value: Any) -> str:
     """`value` (one of the classes above) as one line of JSON."""
-    return _adapter(type(value)).dump_json(value).decode()
+    kind: Any = type(value)
+    return _adapter(kind).dump_json(value).decode()
 
 
 def load(kind: type[T], text: str | bytes) -> T:
     """Parse JSON strictly into `kind`; raises `pydantic.ValidationError` on anything unknown, missing or mistyped."""
-    return _adapter(kind).validate_json(text, strict=False)
+    key: Any = kind
+    value: T = _adapter(key).validate_json(text, strict=False)
+    return value

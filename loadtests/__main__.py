@@ -1,4 +1,4 @@
-"""`python -P -m loadtests SPEC RESULT`: one Locust run, told by the file SPEC, that leaves its answer in RESULT.
+"""`python -P -m loadtests SPEC RESULT`: one Locust run, told by a file, that leaves another.
 
 Standard output carries events, a JSON object a line (`harness.spec.Event`), and nothing else; logs go to standard error.
 """
@@ -48,7 +48,7 @@ def run(told: Spec, events: Events) -> Result:
     finished: AsyncResult[None] = AsyncResult()
     environment.user_classes = [user_running(rounds.run, finished)]
     runner = environment.create_local_runner()
-    environment.events.init.fire(environment=environment, runner=runner, web_ui=None)
+    environment.events.init.fire(environment=environment, runner=runner, web_ui=None)  # type: ignore[no-untyped-call]
     for number in (signal.SIGTERM, signal.SIGINT):
         gevent.signal_handler(number, partial(rounds.stop, f"stopped by {signal.Signals(number).name}"))
     gevent.spawn(_watch_parent, os.getppid(), rounds)

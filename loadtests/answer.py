@@ -41,6 +41,7 @@ class Answer:
     def __init__(self, expected: Expected) -> None:
         self._expected = expected
         self._parser: HttpResponseParser | None = None
+        self._close = self._keep = False
         self.restart(digest=False)
 
     def restart(self, *, digest: bool) -> None:
@@ -73,7 +74,7 @@ class Answer:
             self.keep_alive = self._keeps()
 
     def end(self) -> bool:
-        """The connection has ended: does that complete the answer?"""
+        """The connection has ended; True if that completes the answer."""
         if self._headers_done and not self._framed:
             self.complete = True
         return self.complete

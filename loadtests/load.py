@@ -55,7 +55,7 @@ class Load(ABC):
         self.settle()
 
     def settle(self) -> None:
-        """After `stop`: is the last answer in?"""
+        """After `stop`: end the reactor's run if the last answer is in."""
         if not (self.sending or self._over or self.outstanding()):
             self._over = True
             self.reactor.stop()

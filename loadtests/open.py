@@ -24,7 +24,7 @@ class Open(Load):
     Free connections take turns: all stay warm, and the server's workers are loaded alike.
     """
 
-    def __init__(  # noqa: PLR0913 - a load is made once, and each of these is a choice of the spec
+    def __init__(
         self,
         exchange: Exchange,
         reactor: Reactor,

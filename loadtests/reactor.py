@@ -16,7 +16,7 @@ from gevent import get_hub, monkey
 
 from loadtests.timer import Timer, monotonic_ns
 
-# gevent's monkey-patching, which Locust does at import, takes epoll out of the select module: it blocks. We never let it.
+# Locust has gevent patch the select module at import, which takes epoll out, as it blocks. Here it never does.
 epoll = monkey.get_original("select", "epoll") if monkey.is_module_patched("select") else select.epoll
 
 IN, OUT, RDHUP = 0x001, 0x004, 0x2000

@@ -41,7 +41,8 @@ class Window:
 
     def overlap_ns(self, sent: Stamps, done: Stamps) -> Stamps:
         """How long each request was in flight inside the window."""
-        return np.maximum(np.minimum(done, self.end_ns) - np.maximum(sent, self.start_ns), 0)
+        inside: Stamps = np.minimum(done, self.end_ns) - np.maximum(sent, self.start_ns)
+        return inside.clip(min=0)
 
 
 @dataclass(slots=True)
@@ -63,7 +64,7 @@ class Totals:
 
 
 class Recorder:
-    """Takes stamps in nanoseconds: `intended` when the request should have gone (closed: when it did), `sent`, `done`."""
+    """Takes stamps in nanoseconds: `intended` (open only: when it should have been sent), `sent`, `done`."""
 
     def __init__(self, window: Window, shown: Shown | None = None) -> None:
         self.window = window
@@ -107,7 +108,7 @@ class Recorder:
         return self._latency_ns / self.good if self.good else None
 
     def inside(self, at_ns: int) -> bool:
-        """Is this moment of the window?"""
+        """Whether this moment is in the window."""
         return self.window.start_ns <= at_ns < self.window.end_ns
 
     def connect(self, sent_ns: int, *, again: bool) -> None:

@@ -1,4 +1,4 @@
-"""Is it the generator that is slow? Its own CPU, its wait for one, its pauses, its lateness: over one counted window."""
+"""The generator's judgement of itself over a counted window: its CPU, its wait for one, its pauses, its lateness."""
 
 from __future__ import annotations
 

@@ -24,14 +24,19 @@ class Shown:
         self._name = name
         self.body_length = 0
         """Of the latest good answer; Locust's mean size is taken from it."""
-        self._clear()
+        self._responses = Histogram()
+        self._kinds: Counter[str] = Counter()
+        self._sum_ns = 0
+        self._least_ns: int | None = None
+        self._most_ns = 0
 
     def good(self, response_ns: NDArray[np.int64]) -> None:
         """Good answers, with their response times."""
         self._responses.record((response_ns + 500) // 1000)
         self._sum_ns += int(response_ns.sum())
-        self._max_ns = max(self._max_ns, int(response_ns.max()))
-        self._min_ns = min(self._min_ns, int(response_ns.min())) if self._min_ns is not None else int(response_ns.min())
+        least_ns = int(response_ns.min())
+        self._least_ns = least_ns if self._least_ns is None else min(self._least_ns, least_ns)
+        self._most_ns = max(self._most_ns, int(response_ns.max()))
 
     def fail(self, kind: str) -> None:
         """A failed request."""
@@ -50,27 +55,26 @@ class Shown:
         entry.num_reqs_per_sec = {int(now): good + failed}
         entry.num_fail_per_sec = {int(now): failed} if failed else {}
         entry.response_times = _rounded(self._responses)
-        entry.total_response_time = self._sum_ns / 1e6  # type: ignore[assignment]  # its own clients add floats too
-        entry.max_response_time = self._max_ns / 1e6  # type: ignore[assignment]
-        entry.min_response_time = self._min_ns / 1e6 if self._min_ns is not None else None  # type: ignore[assignment]
+        # annotated as whole milliseconds, but Locust's own clients give floats too
+        entry.total_response_time = self._sum_ns / 1e6  # type: ignore[assignment]
+        entry.max_response_time = self._most_ns / 1e6  # type: ignore[assignment]
+        if self._least_ns is not None:
+            entry.min_response_time = self._least_ns / 1e6  # type: ignore[assignment]
         entry.total_content_length = good * self.body_length
         self._stats.entries[self._name, self._method].extend(entry)
         self._stats.total.extend(entry)
         for kind, times in self._kinds.items():
             self._error(kind, times)
-        self._clear()
+        self._responses = Histogram()
+        self._kinds.clear()
+        self._sum_ns = self._most_ns = 0
+        self._least_ns = None
 
     def _error(self, kind: str, times: int) -> None:
         key = StatsError.create_key(self._method, self._name, kind)
         error = self._stats.errors.setdefault(key, StatsError(self._method, self._name, kind))
         error.occurred()
         error.occurrences += times - 1
-
-    def _clear(self) -> None:
-        self._responses = Histogram()
-        self._kinds: Counter[str] = Counter()
-        self._sum_ns = self._max_ns = 0
-        self._min_ns: int | None = None
 
 
 def _rounded(responses: Histogram) -> dict[int, int]:

@@ -1,4 +1,4 @@
-"""One keep-alive HTTP/1.1 connection: it sends a prepared request, and says when the answer is in and whether it is good.
+"""One keep-alive HTTP/1.1 connection: it sends a prepared request, and says whether a good answer came, and when.
 
 The common case is made cheap without being made lax: an answer that is byte for byte the last good one of its arm is
 whole and good, since its bytes were parsed and checked then (nothing may follow them either). Only what differs, such
@@ -10,16 +10,16 @@ which the close crosses our request, but only on proof: the end of the stream wa
 refused our bytes, so no application ever read them (Linux: EPIPE, see `tcp_reset` in net/ipv4/tcp_input.c).
 
 Kinds of errors: `connect` (refused, unreachable or not in time), `timeout` (no whole answer in time), `reset` (the
-connection ended before the answer did), `status`, `body` (length or digest), `protocol` (no HTTP, or more than one answer).
+connection ended before the answer did), `status`, `body` (length or digest), `protocol` (no HTTP, or more than one).
 """
 
 from __future__ import annotations
 
+import _socket  # the C socket beneath gevent's: it is never waited for, so it needs no hub
 import errno
 import socket
-from _socket import socket as Socket  # the C socket, beneath gevent's: it never waits, so it needs no hub
 from collections.abc import Callable
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from harness.spec import Request
 from loadtests.answer import Answer, Expected, ProtocolError
@@ -49,8 +49,9 @@ class Exchange:
     def __init__(
         self, request: Request, host: str, port: int, *, connect_timeout_s: float, read_timeout_s: float
     ) -> None:
-        family, _, _, _, self.address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         self.family = int(family)
+        self.address: tuple[Any, ...] = address
         self.data = prepare(request, host, port)
         self.expected = Expected(
             status=request.status, length=request.length, sha256=request.sha256, head=request.method == "HEAD"
@@ -65,7 +66,7 @@ class Exchange:
         self._parsed = 0
 
     def digest_next(self) -> bool:
-        """Is this the answer whose body's sum is checked?"""
+        """Whether the next answer is one whose body's sum is checked."""
         self._parsed += 1
         return self._parsed % self._digest_every == 1 or self._digest_every == 1
 
@@ -108,7 +109,7 @@ class Connection:
         self._owner = owner
         self._answer = Answer(exchange.expected)
         self._size = len(exchange.data)
-        self._sock: Socket | None = None
+        self._sock: _socket.socket | None = None
         self._fd = -1
         self._recv: Callable[[int], bytes]
         self._send: Callable[[Buffer], int]
@@ -149,7 +150,7 @@ class Connection:
         except BlockingIOError:
             return
         except OSError as error:
-            self._lost(error.errno)
+            self._lost(error.errno or errno.EIO)
             return
         if data == self._expect:
             sent, self.sent, self._expect = self.sent, 0, None
@@ -184,7 +185,7 @@ class Connection:
         self.served = 0
         self._stale = False
         try:
-            self._sock = sock = Socket(self._exchange.family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+            self._sock = sock = _socket.socket(self._exchange.family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except OSError:  # no file descriptor left
             self._later("connect")
