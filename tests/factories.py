@@ -1,18 +1,21 @@
 """Definitions, plans, trials and runs that were never measured, for tests: plain figures unless told otherwise.
 
 Each builder makes a value that is true in itself (Little's law holds, percentiles rise) and takes overrides by name.
-:func:`simulated_run` draws whole runs with a known truth.
+:func:`simulated_run` and :func:`block_values` draw with a known truth.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.definitions import Ask, Cell, Expect, Scenario, Server, Target, Thresholds, Upstream
+from harness.histogram import Histogram
 from harness.plan import Arm, Group, Pair, Plan
 from harness.record import GeneratorCheck, Latency, Load, Run, RunInfo, SliceRow, Trial
 
@@ -231,6 +234,13 @@ def trial(arm: Arm | None = None, **changes: Any) -> Trial:
     return Trial(**given | changes)
 
 
+def histogram(values_us: Sequence[float] | NDArray[np.float64]) -> str:
+    """Those response times as a record keeps them."""
+    counted = Histogram()
+    counted.record(np.asarray(values_us).astype(np.int64))
+    return counted.encode()
+
+
 def failed_trial(arm: Arm | None = None, error: str = "uvicorn: died", **changes: Any) -> Trial:
     """A row with an error and no figures."""
     arm = arm or _default_arm()
@@ -282,6 +292,26 @@ def simulated_run(
                 )
                 trials.append(trial(one, group=each.id, block=number, slices=slices))
     return run(plan_, tuple(trials), **changes)
+
+
+def block_values(
+    random: np.random.Generator, runs: int, blocks: int, rounds: int, truth: float, scale: float = 1.0
+) -> NDArray[np.float64]:
+    """Mean log ratios by run and block, from throughputs of paired slices on a machine that drifts.
+
+    The machine's speed is a random walk of 2 % a slice on a trend of its own; each launch of a server has a speed of
+    its own, each slice scatters; both with Student's t of three degrees, whose tails are heavy. The order inside a pair
+    is drawn.
+    """
+    steps = scale * random.normal(0, 0.02, (runs, blocks, rounds, 2))
+    trend = scale * random.normal(0, 0.01, (runs, blocks, 1, 1)) * np.arange(2 * rounds).reshape(1, 1, rounds, 2)
+    speed = np.cumsum(steps.reshape(runs, blocks, -1), axis=2).reshape(steps.shape) + trend
+    slices = speed + scale * 0.02 * random.standard_t(3, steps.shape)
+    launch = scale * 0.008 * random.standard_t(3, (runs, blocks, 1, 2))
+    first = random.integers(0, 2, (runs, blocks, rounds, 1))
+    logs = np.take_along_axis(slices, first, axis=3), np.take_along_axis(slices, 1 - first, axis=3)
+    a, b = logs[0][..., 0] + launch[..., 0], logs[1][..., 0] + launch[..., 1] + truth
+    return np.asarray((b - a).mean(axis=2), dtype=np.float64)
 
 
 def _default_arm() -> Arm:
