@@ -1,6 +1,6 @@
-"""`python -P -m loadtests SPEC RESULT`: one Locust run, told by a file, that leaves another.
+"""`python -P -m loadtests SPEC RESULT`: one Locust run, from a file into a file.
 
-Standard output carries events, a JSON object a line (`harness.spec.Event`), and nothing else; logs go to standard error.
+Standard output carries events (`harness.spec.Event`), a JSON object a line, and nothing else; logs go to standard error.
 """
 
 from __future__ import annotations

@@ -37,3 +37,9 @@ class Closed(Load):
             connection.begin()
         else:
             self.settle()
+
+
+if not __package__:  # Locust loads a locustfile by its path, and runs the user classes that it finds in it
+    from loadtests.standalone import locustfile
+
+    Engine = locustfile("closed")

@@ -13,6 +13,7 @@ from loadtests.wire import Connection, Exchange
 SPACING_NS = 1_000_000
 """Connections are opened at least this far apart."""
 _FOLD_EVERY_NS = 20_000_000
+_SHOW_EVERY_NS = 1_000_000_000
 
 
 class Load(ABC):
@@ -38,6 +39,7 @@ class Load(ABC):
         deadline_ns = min(self.exchange.connect_timeout_ns, self.exchange.read_timeout_ns)
         self.reactor.every(max(deadline_ns // 20, SPACING_NS), self._expire, over=self._is_over)
         self.reactor.every(_FOLD_EVERY_NS, partial(self.recorder.fold, at_least=FOLD_AT), over=self._is_over)
+        self.reactor.every(_SHOW_EVERY_NS, self.show, over=self._is_over)
 
     def opening(self, sent_ns: int, *, again: bool) -> None:
         """A connection is opened (`wire.Owner`)."""
@@ -68,7 +70,12 @@ class Load(ABC):
         """After the drain: end the connections, and count what is left."""
         for connection in self.connections:
             connection.close()
+        self.show()
+
+    def show(self) -> None:
+        """Bring counts and Locust's statistics up to date."""
         self.recorder.fold()
+        self.recorder.show(self.exchange.body_length)
 
     def _first(self, connection: Connection) -> None:
         if self.sending:

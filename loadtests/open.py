@@ -94,3 +94,9 @@ class Open(Load):
     def _await_next(self) -> None:
         self._next_ns = next(self._arrivals)
         self.reactor.at(self._next_ns, self._dispatch)
+
+
+if not __package__:  # Locust loads a locustfile by its path, and runs the user classes that it finds in it
+    from loadtests.standalone import locustfile
+
+    Engine = locustfile("open")

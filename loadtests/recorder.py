@@ -129,6 +129,8 @@ class Recorder:
         """An arrival is never sent."""
         if self.inside(intended_ns):
             self.dropped += 1
+        if self._shown is not None:
+            self._shown.drop()
 
     def fail(self, kind: str, intended_ns: int, sent_ns: int, done_ns: int) -> None:
         """A request failed: counted by kind, in no percentile."""
@@ -140,6 +142,11 @@ class Recorder:
         self._in_flight_ns += max(overlap_ns, 0)
         if self._shown is not None:
             self._shown.fail(kind)
+
+    def show(self, body_length: int) -> None:
+        """Let Locust's statistics have what is folded."""
+        if self._shown is not None:
+            self._shown.flush(body_length)
 
     def fold(self, *, at_least: int = 1) -> None:
         """Turn stamps into counts, if there are so many."""

@@ -186,8 +186,6 @@ class Rounds:
             self._load = None
         load.close()
         self._totals[index].add(load.recorder.totals)
-        self._shown[index].body_length = load.exchange.body_length
-        self._shown[index].flush()
         gc.collect()  # of this slice's own; the collector itself is off, and what was there before is frozen
         if self._stopped is not None:
             raise Stopped(self._stopped)

@@ -22,10 +22,9 @@ class Shown:
         self._stats = stats
         self._method = method
         self._name = name
-        self.body_length = 0
-        """Of the latest good answer; Locust's mean size is taken from it."""
         self._responses = Histogram()
         self._kinds: Counter[str] = Counter()
+        self._dropped = 0
         self._sum_ns = 0
         self._least_ns: int | None = None
         self._most_ns = 0
@@ -42,8 +41,15 @@ class Shown:
         """A failed request."""
         self._kinds[kind] += 1
 
-    def flush(self) -> None:
-        """Hand over what came since the last time."""
+    def drop(self) -> None:
+        """A request was never sent: among Locust's errors, so that it is seen, but no request."""
+        self._dropped += 1
+
+    def flush(self, body_length: int) -> None:
+        """Hand over what came since the last time; `body_length`: of a good answer, which Locust's mean size is."""
+        if self._dropped:
+            self._error("dropped: no connection was free, and no room in the queue", self._dropped)
+            self._dropped = 0
         good, failed = self._responses.count, self._kinds.total()
         if not good + failed:
             return
@@ -60,7 +66,7 @@ class Shown:
         entry.max_response_time = self._most_ns / 1e6  # type: ignore[assignment]
         if self._least_ns is not None:
             entry.min_response_time = self._least_ns / 1e6  # type: ignore[assignment]
-        entry.total_content_length = good * self.body_length
+        entry.total_content_length = good * body_length
         self._stats.entries[self._name, self._method].extend(entry)
         self._stats.total.extend(entry)
         for kind, times in self._kinds.items():

@@ -1,0 +1,192 @@
+"""The engine under plain `locust -f`: one load from the start of the test until Locust stops it, then a drain.
+
+Locust shows it, on its console, its web page and in its files; our own, finer percentiles are logged at the end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import logging
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import gevent
+from gevent.event import Event
+from locust import User, events, task
+from locust.env import Environment
+
+from harness.histogram import Histogram
+from harness.spec import Request
+from loadtests import arrivals
+from loadtests.closed import Closed
+from loadtests.load import SPACING_NS, Load
+from loadtests.open import Open
+from loadtests.reactor import Reactor
+from loadtests.recorder import Recorder, Window
+from loadtests.selfcheck import PERIOD_NS, SelfCheck
+from loadtests.shown import Shown
+from loadtests.timer import monotonic_ns
+from loadtests.wire import Exchange
+
+Kind = Literal["closed", "open"]
+_WARN_EVERY = 40  # periods of the self-check, hence ten seconds
+log = logging.getLogger("loadtests")
+
+
+def locustfile(kind: Kind) -> type[User]:
+    """Add our arguments to Locust's, and return the user class that it is to run."""
+    listen: Any = events.init_command_line_parser.add_listener  # Locust types its events loosely
+    listen(lambda parser, **_: add_arguments(parser, kind))
+
+    class Engine(User):
+        fixed_count = 1
+        running = False
+
+        @task
+        def drive(self) -> None:
+            if Engine.running:
+                log.warning("one user drives all connections: further users do nothing; see --connections")
+            else:
+                Engine.running = True
+                try:
+                    Continuous(self.environment, kind).run()
+                finally:
+                    Engine.running = False
+            gevent.sleep(float("inf"))  # Locust ends it
+
+    Engine.__name__ = kind.capitalize()
+    return Engine
+
+
+def add_arguments(parser: argparse.ArgumentParser, kind: Kind) -> None:
+    """The choices of a load, as options."""
+    add = parser.add_argument_group("gatebench", f"{kind} load").add_argument
+    add("--connections", type=int, default=32, help="connections, kept alive")
+    add("--path", default="/", help="what is asked for, behind --host")
+    add("--method", default="GET")
+    add("--header", action="append", default=[], metavar="NAME: VALUE", help="may be repeated")
+    add("--body", default="")
+    add("--expect-status", type=int, default=200)
+    add("--expect-length", type=int, default=None, help="bytes of each good answer's body")
+    add("--connect-timeout", type=float, default=5.0, metavar="SECONDS")
+    add("--read-timeout", type=float, default=10.0, metavar="SECONDS")
+    if kind == "open":
+        add("--rate", type=float, default=100.0, help="arrivals a second")
+        add("--arrivals", choices=["poisson", "constant"], default="poisson")
+        add("--seed", type=int, default=0, help="of the arrivals")
+        add(
+            "--when-full",
+            choices=["queue", "drop"],
+            default="queue",
+            help="what arrivals do when no connection is free",
+        )
+        add("--queue", type=int, default=100_000, help="arrivals that may wait")
+
+
+class Continuous:
+    """One load until Locust stops the test."""
+
+    def __init__(self, environment: Environment, kind: Kind) -> None:
+        options = environment.parsed_options
+        assert options is not None  # noqa: S101 - Locust's command line made it
+        self._stopping: Any = environment.events.test_stopping  # Locust types its events loosely
+        self._reactor = Reactor()
+        self._check = SelfCheck()
+        self._drained = Event()
+        self._load = _load(kind, options, environment, self._reactor)
+        self._warned = -_WARN_EVERY
+        self._periods = 0
+
+    def run(self) -> None:
+        """From the first request to the last answer."""
+        self._stopping.add_listener(self._finish)
+        gc.collect()
+        gc.freeze()  # a full collection would stop everything for tens of milliseconds: what is there now stays
+        self._check.start()
+        self._reactor.every(PERIOD_NS, self._watch, over=self._drained.is_set)
+        self._load.start(monotonic_ns(), SPACING_NS)
+        try:
+            self._reactor.run()
+        finally:
+            self._load.close()
+            self._drained.set()
+            self._stopping.remove_listener(self._finish)
+            self._check.close()
+            self._reactor.close()
+        self._report()
+
+    def _finish(self, **_: Any) -> None:
+        """Locust is about to stop its users: drain first, or what is under way would be killed uncounted."""
+        self._reactor.soon(self._load.stop)
+        patience_s = self._load.exchange.read_timeout_ns / 1e9 + 1
+        if not self._drained.wait(patience_s):
+            self._reactor.soon(self._load.abandon)
+            self._drained.wait(1)
+
+    def _watch(self) -> None:
+        """Once a period: say so if it is the generator that is slow."""
+        self._check.finish()
+        verdict = self._check.verdict(self._load.recorder.lateness, self._load.recorder.latency)
+        self._check.start()
+        self._periods += 1
+        if not verdict.valid and self._periods - self._warned >= _WARN_EVERY:
+            self._warned = self._periods
+            log.warning("do not trust these numbers: %s", "; ".join(verdict.reasons))
+
+    def _report(self) -> None:
+        recorder = self._load.recorder
+        totals = recorder.totals
+        log.info("%d good answers, %d errors, %d reconnects", totals.good, totals.errors, totals.reconnects)
+        _log_percentiles("response", recorder.latency)
+        if isinstance(self._load, Open):
+            _log_percentiles("service", recorder.service)
+            _log_percentiles("lateness", recorder.lateness)
+            log.info("%d arrivals, %d dropped", recorder.scheduled, recorder.dropped)
+
+
+def _load(kind: Kind, options: argparse.Namespace, environment: Environment, reactor: Reactor) -> Load:
+    url = urlsplit(environment.host or options.host or "")
+    if url.scheme != "http" or not url.hostname:
+        raise SystemExit("the host must be given as http://name:port; this engine speaks plain HTTP")
+    request = Request(
+        method=options.method,
+        path=url.path.rstrip("/") + options.path,
+        headers=tuple(_header(line) for line in options.header),
+        body=options.body,
+        status=options.expect_status,
+        length=options.expect_length,
+    )
+    exchange = Exchange(
+        request,
+        url.hostname,
+        url.port or 80,
+        connect_timeout_s=options.connect_timeout,
+        read_timeout_s=options.read_timeout,
+    )
+    now = monotonic_ns()
+    recorder = Recorder(Window(now), Shown(environment.stats, request.method, request.path))
+    if kind == "closed":
+        return Closed(exchange, reactor, recorder, options.connections)
+    due = arrivals.schedule(options.arrivals, options.rate, str(options.seed))
+    return Open(
+        exchange,
+        reactor,
+        recorder,
+        options.connections,
+        arrivals.shifted(due, now + options.connections * SPACING_NS),
+        when_full=options.when_full,
+        queue=options.queue,
+    )
+
+
+def _header(line: str) -> tuple[str, str]:
+    name, colon, value = line.partition(":")
+    if not colon:
+        raise SystemExit(f"a header is NAME: VALUE, not {line!r}")
+    return name.strip(), value.strip()
+
+
+def _log_percentiles(name: str, histogram: Histogram) -> None:
+    shown = "  ".join(f"p{q:g} {histogram.percentile(q) / 1000:.3f} ms" for q in (50, 90, 99, 99.9))
+    log.info("%-8s %s", name, shown)
