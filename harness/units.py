@@ -6,11 +6,16 @@ Three significant digits, because no interval here is narrower than that; a thin
 from __future__ import annotations
 
 import math
+import re
 
-MISSING = "–"
+MISSING = "\u2013"
 """What stands where there is no number: never a zero."""
 
 THIN = "\u202f"
+ROUND = re.compile(r"(\.\d*?)0+(?!\d)")
+TENTHS_BELOW = 9.95
+MINUTE, HOUR = 60, 3600
+KILO, MEGA = 1e3, 1e6
 KIB, MIB, GIB = 1024.0, 1024.0**2, 1024.0**3
 
 
@@ -40,25 +45,29 @@ def rps(value: float | None) -> str:
 
 def duration_us(value: float | None) -> str:
     """A latency in microseconds, in the unit that it reads best in."""
-    if value is None or abs(value) < 1e3:
+    if value is None or abs(value) < KILO:
         return _with(value, "µs")
-    return _with(value / 1e3, "ms") if abs(value) < 1e6 else _with(value / 1e6, "s")
+    return _with(value / KILO, "ms") if abs(value) < MEGA else _with(value / MEGA, "s")
 
 
 def seconds(value: float | None) -> str:
     """A duration in seconds, down to microseconds."""
-    return duration_us(None if value is None else value * 1e6)
+    return duration_us(None if value is None else value * MEGA)
 
 
 def clock(value: float) -> str:
     """A length of time that a person waits: 45 s, 8 min 40 s, 1 h 05 min."""
     whole = round(value)
-    if whole < 60:  # noqa: PLR2004 - seconds of a minute
+    if whole < MINUTE:
         return f"{whole}{THIN}s"
-    minutes, rest = divmod(whole, 60)
-    if minutes < 60:  # noqa: PLR2004 - minutes of an hour
-        return f"{minutes}{THIN}min {rest:02d}{THIN}s"
-    return f"{minutes // 60}{THIN}h {minutes % 60:02d}{THIN}min"
+    if whole < HOUR:
+        return f"{whole // MINUTE}{THIN}min {whole % MINUTE:02d}{THIN}s"
+    return f"{whole // HOUR}{THIN}h {whole % HOUR // MINUTE:02d}{THIN}min"
+
+
+def tick(text: str) -> str:
+    """A number that is round anyway, without the zeros that say how exact it is: 20.0 ms as 20 ms."""
+    return ROUND.sub(lambda match: match[1].rstrip("."), text)
 
 
 def bytes_(value: float | None) -> str:
@@ -76,7 +85,8 @@ def percent(fraction: float | None) -> str:
     if fraction is None or not math.isfinite(fraction):
         return MISSING
     value = fraction * 100
-    return f"{value:.1f}{THIN}%" if abs(value) < 9.95 else f"{value:.0f}{THIN}%"  # noqa: PLR2004 - where 10.0 begins
+    text = f"{value:.1f}".removesuffix(".0") if abs(value) < TENTHS_BELOW else f"{value:.0f}"
+    return f"{text}{THIN}%"
 
 
 def ratio(value: float | None, low: float | None = None, high: float | None = None) -> str:

@@ -358,6 +358,8 @@ def run(pairs: list[FakePair] | None = None, *, suite: str = "quick", blocks: in
             for phase in phases:
                 for pair in group.pairs:
                     fake = pairs[int(pair.id[1:]) - 1]
+                    if phase == "closed" and fake.rate_rps is not None:
+                        continue
                     rate = fake.rate_rps or 0.7 * min(fake.a.rps, fake.b.rps)
                     for arm_id, side in ((pair.a, fake.a), (pair.b, fake.b)):
                         trials.append(trial_of(rng, arms[arm_id], side, pair.id, group.id, block, phase, rate, drift, start))
@@ -396,3 +398,46 @@ def without(run_: Run, keep: Iterable[str]) -> Run:
 def geometric(values: list[float]) -> float:
     """The geometric mean."""
     return math.exp(sum(map(math.log, values)) / len(values))
+
+
+def worker_pairs() -> list[FakePair]:
+    """Two scenarios over worker counts."""
+    found = []
+    for scenario_name, counts in (("external-data", (1, 2, 4, 8)), ("json", (1, 2, 4))):
+        for count in counts:
+            even = tuple([1 / count] * count)
+            grown = min(count, 3) ** 0.9
+            flask = Fake(rps=361 * grown, client="requests", cpu_us=870, limit="worker-slots", shares=even)
+            fastapi = Fake(
+                rps=548 * (1 + 0.03 * count), target="fastapi", server="uvicorn", threads=1, client="httpx", shares=even
+            )
+            if scenario_name == "json":
+                flask = replace(flask, rps=3890 * (1 - 0.02 * count), client="none", limit="server-cpu")
+                fastapi = replace(fastapi, rps=15300 * (1 - 0.03 * count), client="none")
+            found.append(
+                FakePair(
+                    scenario=scenario_name,
+                    workers=count,
+                    pooling="pool" if scenario_name == "external-data" else "none",
+                    a=flask,
+                    b=fastapi,
+                )
+            )
+    return found
+
+
+def sweep_pairs() -> list[FakePair]:
+    """One pair over connections and over rates; the highest rates are not held by a."""
+    flask = Fake(rps=0, client="requests", cpu_us=870, limit="worker-slots")
+    fastapi = Fake(rps=0, target="fastapi", server="uvicorn", threads=1, client="httpx", cpu_us=1790)
+    found = []
+    for count in (1, 2, 4, 8, 16, 32, 64, 128, 256):
+        a = replace(flask, rps=1 / (1 / (count * 45) + 1 / 361))
+        b = replace(fastapi, rps=1 / (1 / (count * 44) + 1 / 560))
+        found.append(FakePair(scenario="external-data", pooling="pool", connections=count, a=a, b=b))
+    lost = ("done 312 of 350 scheduled a second, under 99 %: the rate is more than it holds; offer less",)
+    for rate in (25, 50, 100, 150, 200, 250, 300, 350):
+        a = replace(flask, rps=361, response_ms=22 / (1 - min(rate, 340) / 361), reasons=lost if rate > 300 else ())
+        b = replace(fastapi, rps=560, response_ms=23 / (1 - rate / 560))
+        found.append(FakePair(scenario="external-data", pooling="pool", connections=256, rate_rps=rate, a=a, b=b))
+    return found

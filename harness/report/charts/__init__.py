@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from harness.report.charts.balance import balance
 from harness.report.charts.base import Chart
+from harness.report.charts.costs import costs
+from harness.report.charts.efficiency import efficiency
+from harness.report.charts.factors import factors
 from harness.report.charts.forest import forest
 from harness.report.charts.latency import latency
+from harness.report.charts.series import series
+from harness.report.charts.sweep import connections, rates
 from harness.report.charts.throughput import throughput
+from harness.report.charts.workers import workers
 from harness.report.study import Study
 
-WHOLE = (forest,)
-EACH = (throughput, latency)
+WHOLE = (forest, factors, workers, efficiency, balance)
+EACH = (throughput, connections, rates, latency, costs, series)
 
 
 def charts(study: Study) -> Iterator[Chart]:

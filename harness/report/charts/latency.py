@@ -137,7 +137,7 @@ def _panel(drawing: Drawing, axes: Axes, study: Study, pair: str) -> None:
         axes.plot(xs, ys, color=colour_of(study, arm, drawing), lw=1.8, drawstyle="steps-mid", zorder=3)
         most, seen = max(most, reach), [*seen, ys[0], ys[-1]]
         _points(drawing, axes, study, arm)
-    log_axis(axes.yaxis, span(seen, 1.15), units.duration_us, 5)
+    log_axis(axes.yaxis, span(seen, 1.15), lambda y: units.tick(units.duration_us(y)), 5)
     axes.set_xlim(0, most * 1.03)
     places = {nines(q): text for q, text in TICKS.items() if nines(q) <= most * 1.03}
     axes.xaxis.set_major_locator(FixedLocator(list(places)))

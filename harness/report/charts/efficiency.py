@@ -1,0 +1,105 @@
+"""What a core and a gigabyte yield: requests a CPU second, requests a second a GiB, and the memory itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.ticker import FixedLocator
+
+from harness import units
+from harness.report.charts.base import PAD, WIDTH, Cell, Chart, Drawing, Row, log_axis, log_ticks, shorten, span, tip
+from harness.report.charts.throughput import colour_of
+from harness.report.metrics import METRICS
+from harness.report.study import Study
+from harness.report.words import condition, name, same_sides, setup, shown
+
+ROW, LEFT, GAP, ABOVE, BELOW = 0.42, 2.75, 0.22, 0.5, 0.5
+PANELS = (
+    ("requests_per_cpu_s", "requests a CPU second", "per core kept busy"),
+    ("rps_per_gib", "requests/s a GiB", "per GiB of memory held"),
+    ("memory_bytes", "memory", "PSS of all processes"),
+)
+
+
+def efficiency(study: Study) -> Chart | None:
+    """Both sides of every pair by what they take."""
+    pairs = [p for p in study.pairs if any(study.arm(arm.id, PANELS[0][0]) for arm in study.sides(p))]
+    if not pairs:
+        return None
+    arms = [arm for pair in pairs for arm in study.sides(pair)]
+    return Chart(
+        name="efficiency",
+        title=_title(study, pairs),
+        note="Requests for each second of CPU used (that is requests/s for each core kept busy), requests/s for each GiB "
+        "of memory held, and that memory; closed load, mean over blocks, logarithmic axes.",
+        body=ROW * len(pairs) + ABOVE + BELOW,
+        paint=lambda drawing: _paint(drawing, study, pairs),
+        columns=("pair", "arm", *(METRICS[metric].label for metric, _, _ in PANELS)),
+        rows=tuple(_row(study, pair, side) for pair in pairs for side in (0, 1)),
+        arms=tuple(arm.id for arm in arms),
+    )
+
+
+def _row(study: Study, pair: str, side: int) -> Row:
+    arm = study.sides(pair)[side]
+    cells: list[Cell] = [study.arm(arm.id, metric) or units.MISSING for metric, _, _ in PANELS]
+    return (name(study, pair), setup(arm), *cells)
+
+
+def _title(study: Study, pairs: Sequence[str]) -> str:
+    real = [pair for pair in pairs if not study.pairs[pair].null]
+    b = (same_sides(study, real) or ("", "side b"))[1]
+    parts = []
+    for metric, words in (("requests_per_cpu_s", "a CPU second"), ("rps_per_gib", "a GiB of memory")):
+        both = [
+            (x.value or 0, y.value or 0)
+            for one, other in map(study.sides, real)
+            if (x := study.arm(one.id, metric)) and (y := study.arm(other.id, metric))
+        ]
+        parts.append(f"with {words} in {sum(second > first for first, second in both)} of {len(both)} pairs")
+    return f"{b[0].upper() + b[1:] if b.startswith('side') else b} does more {', '.join(parts)}"
+
+
+def _paint(drawing: Drawing, study: Study, pairs: Sequence[str]) -> None:
+    width = (WIDTH - LEFT - GAP * len(PANELS)) / len(PANELS)
+    for index, pair in enumerate(pairs):
+        y = BELOW + ROW * (len(pairs) - index - 0.5)
+        a, _ = study.sides(pair)
+        drawing.text(PAD, y + 0.07, shorten(shown(a.cell.scenario), 30), fontweight="bold", va="center", fontsize=9.5)
+        muted = {"fontsize": 8.5, "color": drawing.theme.muted, "va": "center"}
+        drawing.text(PAD, y - 0.09, shorten(condition(a), 44), **muted)
+    for index, (metric, title, note) in enumerate(PANELS):
+        axes = drawing.axes(LEFT + index * (width + GAP), BELOW, width, ROW * len(pairs))
+        axes.annotate(title, (0, 1), (0, 20), xycoords="axes fraction", textcoords="offset points", fontsize=9.5,
+                      fontweight="bold", annotation_clip=False)  # fmt: skip
+        axes.annotate(note, (0, 1), (0, 7), xycoords="axes fraction", textcoords="offset points", fontsize=8.5,
+                      color=drawing.theme.muted, annotation_clip=False)  # fmt: skip
+        _panel(drawing, axes, study, pairs, metric)
+    sides = same_sides(study, pairs)
+    if sides:
+        for shift, words, colour in ((0.0, sides[0], drawing.theme.a), (0.165, sides[1], drawing.theme.b)):
+            drawing.text(PAD, BELOW + ROW * len(pairs) + 0.33 - shift, f"● {shorten(words, 36)}", fontsize=8.5, color=colour)
+
+
+def _panel(drawing: Drawing, axes: Axes, study: Study, pairs: Sequence[str], metric: str) -> None:
+    values = [v for pair in pairs for arm in study.sides(pair) if (v := study.arm(arm.id, metric))]
+    short = units.bytes_ if metric == "memory_bytes" else units.number
+    limits = span([value.value for value in values], 1.25)
+    log_axis(axes.xaxis, limits, lambda x: units.tick(short(x)), 4)
+    if metric == "memory_bytes":
+        axes.xaxis.set_major_locator(FixedLocator([t * units.MIB for t in log_ticks(*(x / units.MIB for x in limits), 3)]))
+    axes.set_ylim(-0.5, len(pairs) - 0.5)
+    axes.yaxis.set_visible(False)
+    axes.spines["left"].set_visible(False)
+    axes.grid(axis="x")
+    for index, pair in enumerate(pairs):
+        y = len(pairs) - 1 - index
+        found = [(arm, value) for arm in study.sides(pair) if (value := study.arm(arm.id, metric))]
+        axes.plot([v.value or 0 for _, v in found], [y] * len(found), color=drawing.theme.line, lw=1.2, zorder=2)
+        for arm, value in found:
+            colour = colour_of(study, arm, drawing)
+            if value.low is not None and value.high is not None:
+                axes.plot([value.low, value.high], [y, y], color=colour, lw=7, alpha=0.35, solid_capstyle="butt")
+            (point,) = axes.plot([value.value], [y], "o", ms=6, color=colour, zorder=4)
+            drawing.mark(point, tip(f"{name(study, pair)}, {setup(arm)}, {METRICS[metric].label}", value), arm.id)

@@ -1,0 +1,201 @@
+"""What each factor does to throughput within each interface, and how that differs between the interfaces."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from matplotlib.axes import Axes
+
+from harness import units
+from harness.report.charts.base import (
+    PAD,
+    WIDTH,
+    Chart,
+    Drawing,
+    Row,
+    bar_of,
+    log_axis,
+    log_ticks,
+    shorten,
+    span,
+    times,
+    tip,
+)
+from harness.report.study import Study
+from harness.report.style import Theme
+from harness.report.values import Value, of_effect
+from harness.report.words import interval, shown
+from harness.verdicts import Effect
+
+METRIC = "throughput_rps"
+ROW, LEFT, RIGHT, ABOVE, BELOW = 0.5, 3.1, 2.2, 0.28, 0.5
+OFFSET = 0.17
+MOST = 4
+"""Factors named in the title."""
+WORTH = {
+    "pooling": "a connection pool",
+    "cache": "a {high} cache",
+    "client": "{high} for {low}",
+    "workers": "{high} workers for {low}",
+}
+"""What is said to bring an effect."""
+OWN = ("client ", "threads ", "middleware ")
+"""What a context says of one side only."""
+
+
+@dataclass
+class Contrast:
+    """One change of one factor in one scenario: its effect within each interface, and between them."""
+
+    factor: str
+    change: str
+    scenario: str
+    context: str
+    effects: dict[str, Effect] = field(default_factory=dict)
+    """By `where`."""
+
+    @property
+    def inside(self) -> dict[str, Effect]:
+        """The effects within an interface."""
+        return {where: effect for where, effect in self.effects.items() if "/" not in where}
+
+    @property
+    def size(self) -> float:
+        """How far the largest effect is from none."""
+        return max(abs(math.log(effect.ratio)) for effect in self.inside.values())
+
+    @property
+    def difference(self) -> Effect | None:
+        """The ratio of the two interfaces' effects."""
+        return next((effect for where, effect in self.effects.items() if "/" in where), None)
+
+
+def factors(study: Study) -> Chart | None:
+    """Effects of pooling, cache, client and the rest on throughput, by interface."""
+    found = contrasts(effect for effect in study.comparison.effects if effect.metric == METRIC)
+    if not found:
+        return None
+    return Chart(
+        name="factors",
+        title=_title(found),
+        note="Throughput at the second level over that at the first, closed load, everything else equal, with 95 % "
+        "interval. On the right: how the effect differs between the interfaces.",
+        body=ROW * len(found) + ABOVE + BELOW,
+        paint=lambda drawing: _paint(drawing, found),
+        columns=("scenario", "factor", "change", "context", "interface", "times the throughput"),
+        rows=tuple(_row(contrast, effect) for contrast in found for effect in contrast.effects.values()),
+    )
+
+
+def contrasts(effects: Iterable[Effect]) -> list[Contrast]:
+    """Effects of one change side by side; two of the same interface (other targets, clients) in rows of their own."""
+    found: dict[tuple[str, ...], Contrast] = {}
+    for effect in effects:
+        change = f"{effect.low_level} → {effect.high_level}"
+        context = _shared(effect.context)
+        for twin in range(len(found) + 1):
+            key = (effect.factor, change, effect.scenario, context, str(twin))
+            one = found.setdefault(key, Contrast(effect.factor, change, effect.scenario, context))
+            if effect.where not in one.effects:
+                one.effects[effect.where] = effect
+                break
+    order = list(WORTH)
+    ranked = [one for one in found.values() if one.inside]
+    return sorted(ranked, key=lambda one: order.index(one.factor) if one.factor in order else len(order))
+
+
+def _shared(context: str) -> str:
+    """What both sides have in common of a context: without target and server, and what is each side's own."""
+    parts = context.partition(" / ")[0].split(", ")[1:]
+    return ", ".join(part for part in parts if not part.startswith(OWN))
+
+
+def _row(contrast: Contrast, effect: Effect) -> Row:
+    value = of_effect(effect)
+    return (
+        shown(contrast.scenario),
+        contrast.factor,
+        shown(contrast.change),
+        shown(effect.context),
+        effect.where,
+        value,
+    )
+
+
+def _title(found: Sequence[Contrast]) -> str:
+    parts = []
+    for factor in dict.fromkeys(one.factor for one in found):
+        most = max((one for one in found if one.factor == factor), key=lambda one: one.size)
+        figures = " and ".join(f"{units.ratio(effect.ratio)} ({where})" for where, effect in most.inside.items())
+        low, high = map(shown, most.change.split(" → "))
+        parts.append(f"{WORTH.get(factor, '{high} instead of {low}').format(low=low, high=high)} {figures}")
+    text = "; ".join(parts[:MOST])
+    return f"Times the throughput: {text}"
+
+
+def _paint(drawing: Drawing, found: Sequence[Contrast]) -> None:
+    theme = drawing.theme
+    axes = drawing.axes(LEFT, BELOW, WIDTH - LEFT - RIGHT, ROW * len(found))
+    inside = [effect for one in found for effect in one.inside.values()]
+    low, high = span([end for effect in inside for end in (effect.low, effect.high, 1.0)], 1.12)
+    log_axis(axes.xaxis, (low, high), times)
+    axes.set_ylim(-0.5, len(found) - 0.5)
+    axes.yaxis.set_visible(False)
+    axes.spines["left"].set_visible(False)
+    axes.grid(axis="x")
+    axes.axvline(1, color=theme.line, lw=1, zorder=1)
+    axes.set_xlabel("times the throughput (logarithmic)" if len(log_ticks(low, high)) > 1 else "times the throughput")
+    right = 1 + 0.12 / (WIDTH - LEFT - RIGHT)
+    heads = ((0.0, "● wsgi", theme.a), (0.17, "● asgi", theme.b), (right, "asgi over wsgi", theme.muted))
+    for x, words, colour in heads:
+        axes.annotate(words, (x, 1), (0, 6), xycoords="axes fraction", textcoords="offset points", color=colour,
+                      fontsize=8.5, annotation_clip=False)  # fmt: skip
+    for index, contrast in enumerate(found):
+        _contrast(drawing, axes, contrast, len(found) - 1 - index, right)
+
+
+def _contrast(drawing: Drawing, axes: Axes, contrast: Contrast, y: int, right: float) -> None:
+    theme, side = drawing.theme, axes.get_yaxis_transform()
+    left = (PAD - LEFT) / (WIDTH - LEFT - RIGHT)
+    head = f"{contrast.factor} {shown(contrast.change)}"
+    axes.text(left, y + OFFSET, shorten(head, 36), fontweight="bold", va="center", transform=side)
+    alone = next(iter(contrast.inside.values())) if len(contrast.inside) == 1 else None
+    context = alone.context if alone else contrast.context
+    below = shown(contrast.scenario) + (f", {shown(context)}" if context else "")
+    axes.text(left, y - OFFSET, shorten(below, 52), fontsize=8.5, color=theme.muted, va="center", transform=side)
+    for place, (where, effect) in enumerate(contrast.inside.items()):
+        shift = 0.0 if len(contrast.inside) == 1 else OFFSET - place * 2 * OFFSET
+        _point(drawing, axes, where, effect, y + shift)
+    difference = contrast.difference
+    words = interval(of_effect(difference)) if difference else ""
+    axes.text(right, y, words, va="center", transform=side, fontsize=9.5, color=theme.ink)
+
+
+def _point(drawing: Drawing, axes: Axes, where: str, effect: Effect, y: float) -> None:
+    colour, value = _hue(where, drawing.theme), of_effect(effect)
+    bar_of(axes, value, y, colour)
+    (point,) = axes.plot([effect.ratio], [y], "o", ms=5.5, color=colour, zorder=4)
+    drawing.mark(point, tip(f"{effect.factor} {shown(effect.low_level)} → {shown(effect.high_level)}, "
+                            f"{shown(effect.scenario)}, {shown(effect.context)} ({where})", value))  # fmt: skip
+    _number(axes, value, y, colour)
+
+
+def _number(axes: Axes, value: Value, y: float, colour: str) -> None:
+    near_right = (value.value or 1) > axes.get_xlim()[1] ** 0.8 * axes.get_xlim()[0] ** 0.2
+    axes.annotate(
+        interval(value).split(" ")[0],
+        (value.low if near_right and value.low else value.high or value.value or 1, y),
+        (-6, 0) if near_right else (6, 0),
+        textcoords="offset points",
+        ha="right" if near_right else "left",
+        va="center",
+        fontsize=8.5,
+        color=colour,
+        annotation_clip=False,
+    )
+
+
+def _hue(where: str, theme: Theme) -> str:
+    return {"wsgi": theme.a, "asgi": theme.b}.get(where, theme.neutral)

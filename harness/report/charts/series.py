@@ -1,0 +1,162 @@
+"""The slices of a group's blocks over time: how the machine drifted, what was dropped, where blocks were started."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from statistics import stdev
+
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from harness import units
+from harness.plan import Arm
+from harness.record import SliceRow, Trial
+from harness.report.charts.base import WIDTH, Chart, Drawing, Row, shorten
+from harness.report.charts.throughput import colour_of
+from harness.report.study import PHASES, Study
+from harness.report.words import condition, same_sides, setup, shown
+
+BODY, LEFT, RIGHT, BELOW, ABOVE = 2.5, 0.8, 0.25, 0.5, 0.3
+PAUSE_S = 2.0
+"""A longer time without a slice is the start of a block."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """One slice, relative to what its arm did on average."""
+
+    arm: Arm
+    trial: Trial
+    slice: SliceRow
+    level: float
+    """Logarithm of its throughput over the arm's mean."""
+
+    @property
+    def kept(self) -> bool:
+        """Whether it counts."""
+        return self.trial.valid and self.slice.round not in self.trial.dropped_rounds
+
+
+def series(study: Study, scenario: str) -> Chart | None:
+    """Every closed slice of a scenario's arms, in the order of time."""
+    points = list(_points(study, scenario))
+    if not points:
+        return None
+    blocks = sorted({point.trial.block for point in points})
+    return Chart(
+        name=f"series-{scenario}",
+        title=_title(study, scenario, points),
+        note="Each dot is a slice under closed load: its throughput relative to its arm's mean. Shaded: a block is started, "
+        "verified and warmed up; blank: open load. Crosses: not counted.",
+        body=BODY,
+        scenario=scenario,
+        paint=lambda drawing: _paint(drawing, study, scenario, points),
+        columns=("block", "began", "slices", "mean level", "not counted"),
+        rows=tuple(_row(points, block) for block in blocks),
+    )
+
+
+def _points(study: Study, scenario: str) -> Iterator[Point]:
+    for arm in study.arms.values():
+        if arm.cell.scenario != scenario:
+            continue
+        trials = study.trials(arm.id, "closed")
+        logs = [math.log(t.throughput_rps) for t in study.used(arm.id, "closed") if t.throughput_rps]
+        if not logs:
+            continue
+        mean = math.fsum(logs) / len(logs)
+        for trial in trials:
+            for one in trial.slices:
+                if one.throughput_rps > 0:
+                    yield Point(arm, trial, one, math.log(one.throughput_rps) - mean)
+
+
+def _levels(points: Sequence[Point]) -> dict[int, float]:
+    """Mean level of each block."""
+    found: dict[int, list[float]] = {}
+    for point in points:
+        if point.kept:
+            found.setdefault(point.trial.block, []).append(point.level)
+    return {block: math.fsum(levels) / len(levels) for block, levels in found.items()}
+
+
+def _title(study: Study, scenario: str, points: Sequence[Point]) -> str:
+    levels = list(_levels(points).values())
+    lead = f"{shown(scenario)}: "
+    spreads = [
+        verdict.standard_error * math.sqrt(verdict.blocks)
+        for pair in study.pairs_of(scenario)
+        if (verdict := study.verdict(pair)) and verdict.standard_error is not None
+    ]
+    lost = sum(not point.kept for point in points)
+    dropped = f", {lost} slices not counted" if lost else ""
+    if len(levels) < 2 or not spreads:  # noqa: PLR2004 - a spread needs two
+        return f"{lead}one block, so nothing can be said of drift{dropped}"
+    drift, ratio = (units.percent(math.expm1(spread)) for spread in (stdev(levels), max(spreads)))
+    return f"{lead}blocks differ by {drift} (SD), the ratios within them by {ratio} at most{dropped}"
+
+
+def _row(points: Sequence[Point], block: int) -> Row:
+    mine = [point for point in points if point.trial.block == block]
+    level = _levels(mine).get(block)
+    return (
+        f"{block + 1}",
+        units.clock(min(point.slice.start_s for point in mine)),
+        f"{len(mine)}",
+        units.MISSING if level is None else units.percent(math.exp(level)),
+        f"{sum(not point.kept for point in mine)}",
+    )
+
+
+def _paint(drawing: Drawing, study: Study, scenario: str, points: Sequence[Point]) -> None:
+    theme = drawing.theme
+    axes = drawing.axes(LEFT, BELOW, WIDTH - LEFT - RIGHT, BODY - BELOW - ABOVE)
+    spans = sorted(_spans(study, scenario))
+    axes.set_xlim(spans[0][0] - 1.5, spans[-1][1] + 1)
+    reach = max(0.04, *(abs(point.level) for point in points)) * 1.1
+    axes.set_ylim(math.exp(-reach), math.exp(reach))
+    for (_, end), (begin, _) in zip(spans, spans[1:], strict=False):
+        if begin - end > PAUSE_S:
+            axes.axvspan(end, begin, color=theme.band, lw=0, zorder=0)
+    axes.axhline(1, color=theme.line, lw=0.9, zorder=1)
+    axes.grid(axis="y")
+    axes.yaxis.set_major_locator(MaxNLocator(5))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: units.percent(y)))
+    axes.set_ylabel("of the arm's mean")
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: units.clock(max(x, 0))))
+    axes.set_xlabel("since the run started")
+    _dots(drawing, axes, study, points)
+    names = same_sides(study, study.pairs_of(scenario)) or ("side a", "side b")
+    for x, words, colour in ((0.0, names[0], theme.a), (0.3, names[1], theme.b)):
+        axes.annotate(
+            f"● {shorten(words, 34)}", (x, 1), (0, 6), xycoords="axes fraction", textcoords="offset points", color=colour,
+            fontsize=8.5, annotation_clip=False,
+        )  # fmt: skip
+
+
+def _spans(study: Study, scenario: str) -> Iterator[tuple[float, float]]:
+    """When anything of the scenario was measured."""
+    for arm in study.arms.values():
+        if arm.cell.scenario == scenario:
+            for phase in PHASES:
+                for trial in study.trials(arm.id, phase):
+                    yield from ((one.start_s, one.start_s + one.length_s) for one in trial.slices)
+
+
+def _dots(drawing: Drawing, axes: Axes, study: Study, points: Sequence[Point]) -> None:
+    for block in sorted({point.trial.block for point in points}):
+        mine = [point for point in points if point.trial.block == block]
+        for arm in dict.fromkeys(point.arm.id for point in mine):
+            for kept, marker in ((True, "o"), (False, "x")):
+                some = [point for point in mine if point.arm.id == arm and point.kept is kept]
+                if not some:
+                    continue
+                colour = colour_of(study, some[0].arm, drawing) if kept else drawing.theme.muted
+                xs = [point.slice.start_s + point.slice.length_s / 2 for point in some]
+                ys = [math.exp(point.level) for point in some]
+                (dots,) = axes.plot(xs, ys, marker, color=colour, ms=4, alpha=0.85, ls="none", zorder=3)
+                said = ", ".join(units.rps(point.slice.throughput_rps) for point in some)
+                lost = "" if kept else " (not counted)"
+                drawing.mark(dots, f"block {block + 1}, {condition(some[0].arm)}, {setup(some[0].arm)}{lost}: {said}", arm)
