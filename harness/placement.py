@@ -65,7 +65,9 @@ def place(cpus: tuple[int, ...], server_cpus: int | None = None) -> Placement:
     server = cpus[: len(cpus) - spare]
     if server_cpus is not None:
         if not 1 <= server_cpus <= len(server):
-            message = f"--server-cpus {server_cpus}: of the {len(cpus)} usable CPUs the server can have 1 to {len(server)}"
+            message = (
+                f"--server-cpus {server_cpus}: of the {len(cpus)} usable CPUs the server can have 1 to {len(server)}"
+            )
             raise UsageError(message)
         server = server[:server_cpus]
     return Placement(server, cpus[-spare : -spare + 1] or cpus[-1:], cpus[-1:])

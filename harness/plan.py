@@ -9,7 +9,6 @@ from fnmatch import fnmatchcase
 from typing import Literal
 
 from harness.definitions import (
-    STRICT,
     Cell,
     Definitions,
     PairDefinition,
@@ -23,6 +22,7 @@ from harness.definitions import (
     Upstream,
 )
 from harness.errors import DefinitionError, UsageError
+from harness.strict import STRICT
 
 DEFAULT_THREADS = 8
 """Of a server that has threads, where a suite says nothing."""
@@ -32,7 +32,7 @@ DEFAULT_THREADS = 8
 class Arm:
     """A cell as it stands in a comparison, with all that is needed to launch it."""
 
-    __pydantic_config__ = STRICT  # noqa: RUF012 - pydantic reads the class attribute
+    __pydantic_config__ = STRICT
 
     id: str
     """Unique in the run: p3a, p3b (pair 3), or t1, t2 ... where there are no pairs (tune)."""
@@ -44,12 +44,17 @@ class Arm:
     server: Server
     scenario: Scenario
 
+    @property
+    def pair(self) -> str | None:
+        """Id of the pair that it belongs to; None in groups without pairs."""
+        return self.id[:-1] if self.id.startswith("p") else None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
     """Two arms that are compared; an A/A pair compares a cell with itself."""
 
-    __pydantic_config__ = STRICT  # noqa: RUF012 - pydantic reads the class attribute
+    __pydantic_config__ = STRICT
 
     id: str
     """p1, p2, ..."""
@@ -64,7 +69,7 @@ class Pair:
 class Group:
     """The arms of one scenario that are measured together."""
 
-    __pydantic_config__ = STRICT  # noqa: RUF012 - pydantic reads the class attribute
+    __pydantic_config__ = STRICT
 
     id: str
     """g1, g2, ..."""
@@ -78,7 +83,7 @@ class Group:
 class Plan:
     """What a run will do."""
 
-    __pydantic_config__ = STRICT  # noqa: RUF012 - pydantic reads the class attribute
+    __pydantic_config__ = STRICT
 
     suite: str
     about: str
@@ -98,22 +103,23 @@ class Plan:
     """With `width`: seconds that the whole run may take."""
 
 
-def build(
-    definitions: Definitions,
-    suite: Suite,
-    *,
-    seed: int,
-    wanted: str = "",
-    baseline: str | None = None,
-    blocks: int | None = None,
-    width: float | None = None,
-    budget_s: float | None = None,
-) -> Plan:
-    """Lay out what a run of `suite` will do.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What a call may say beside the suite."""
 
-    `wanted` is a filter, see `matches`. With a `baseline` (a target's name) each pair's b is the candidate and its a
-    becomes the baseline on the same server with the same factors. Raises `UsageError` when nothing is left.
-    """
+    seed: int
+    wanted: str = ""
+    """A filter, see `matches`."""
+    baseline: str | None = None
+    """A target's name: each pair's b is the candidate, its a becomes this on the same server, with the same factors."""
+    blocks: int | None = None
+    width: float | None = None
+    budget_s: float | None = None
+
+
+def build(definitions: Definitions, suite: Suite, options: Options) -> Plan:
+    """Lay out what a run of `suite` will do; raises `UsageError` when the filter leaves nothing."""
+    baseline, wanted = options.baseline, options.wanted
     chosen = [pair if baseline is None else _against(pair, baseline) for pair in suite.pairs]
     if baseline is not None:
         _check_baseline(definitions, chosen, baseline)
@@ -129,9 +135,9 @@ def build(
     return Plan(
         suite=suite.name,
         about=suite.about,
-        seed=seed,
+        seed=options.seed,
         groups=tuple(_groups(arms, suite)),
-        blocks=blocks or suite.blocks,
+        blocks=options.blocks or suite.blocks,
         rounds=suite.rounds,
         slice_s=suite.slice_s,
         open_slice_s=suite.open_slice_s,
@@ -139,8 +145,8 @@ def build(
         arrivals=suite.arrivals,
         upstream=suite.upstream,
         thresholds=suite.thresholds,
-        width=width,
-        budget_s=budget_s,
+        width=options.width,
+        budget_s=options.budget_s,
     )
 
 
@@ -168,7 +174,7 @@ def rounds(plan: Plan, group: Group, block: int, phase: Phase) -> tuple[tuple[in
     units = [[place[pair.a], place[pair.b]] for pair in group.pairs] or [[index] for index in place.values()]
     order = []
     for number in range(plan.rounds if phase == "closed" else 1):
-        chance = random.Random(f"{plan.seed}/{group.id}/{block}/{phase}/{number}")  # noqa: S311 - an order, no secret
+        chance = random.Random(f"{plan.seed}/{group.id}/{block}/{phase}/{number}")
         chance.shuffle(units)
         for unit in units:
             chance.shuffle(unit)
@@ -212,7 +218,7 @@ def needs_upstream(plan: Plan) -> bool:
     return any(arm.scenario.upstream_calls for group in plan.groups for arm in group.arms)
 
 
-def cell(
+def cell(  # noqa: PLR0913 - a cell has as many settings as there are factors
     target: Target,
     server: Server,
     scenario: Scenario,

@@ -108,7 +108,9 @@ def stop(process: Process, timeout_s: float = STOP_S) -> None:
 
 def clean_environment(extra: Mapping[str, str]) -> dict[str, str]:
     """Our environment without what would change a measured process by accident, and with `extra`."""
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(("GATEBENCH_", "PYTHON", "GUNICORN_"))}
+    kept = {
+        key: value for key, value in os.environ.items() if not key.startswith(("GATEBENCH_", "PYTHON", "GUNICORN_"))
+    }
     kept.pop("WEB_CONCURRENCY", None)  # gunicorn and uvicorn take their worker count from it
     return kept | {"PYTHONUNBUFFERED": "1"} | dict(extra)
 

@@ -8,15 +8,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 from typing import IO, Annotated, Any, TypeVar
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, ValidationError
 
-from harness.definitions import STRICT, Cell, Phase
+from harness.definitions import Cell, Phase
 from harness.errors import RecordError, UsageError
 from harness.plan import Plan
+from harness.strict import STRICT, adapter
 
 T = TypeVar("T")
 INFO, TRIALS = "run.json", "trials.jsonl"
@@ -32,7 +32,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 class Latency:
     """Percentiles in microseconds; None where the samples do not reach (a percentile q needs 10 / (1 - q))."""
 
-    __pydantic_config__ = STRICT  # noqa: RUF012 - pydantic reads the class attribute
+    __pydantic_config__ = STRICT
 
     p50: NonNegative | None
     p90: NonNegative | None
@@ -47,7 +47,7 @@ class Latency:
 class Load:
     """The load that a trial was under."""
 
-    __pydantic_config__ = STRICT  # noqa: RUF012 - pydantic reads the class attribute
+    __pydantic_config__ = STRICT
 
     kind: Phase
     connections: int
@@ -62,7 +62,7 @@ class Load:
 class GeneratorCheck:
     """The generator's judgement of itself, the worst over the slices."""
 
-    __pydantic_config__ = STRICT  # noqa: RUF012 - pydantic reads the class attribute
+    __pydantic_config__ = STRICT
 
     cpu_percent: NonNegative
     waiting_fraction: NonNegative
@@ -75,7 +75,7 @@ class GeneratorCheck:
 class SliceRow:
     """One slice of one arm, with what the harness saw at its edges."""
 
-    __pydantic_config__ = STRICT  # noqa: RUF012 - pydantic reads the class attribute
+    __pydantic_config__ = STRICT
 
     round: Count
     start_s: NonNegative
@@ -104,7 +104,7 @@ class Trial:
     A failure is a row with `error` set and no figures: every figure may be None, none is ever a stand-in zero.
     """
 
-    __pydantic_config__ = STRICT  # noqa: RUF012 - pydantic reads the class attribute
+    __pydantic_config__ = STRICT
 
     format: int = FORMAT
     trial: str
@@ -168,7 +168,7 @@ class Trial:
 class RunInfo:
     """run.json: what was planned, with what, where."""
 
-    __pydantic_config__ = STRICT  # noqa: RUF012 - pydantic reads the class attribute
+    __pydantic_config__ = STRICT
 
     format: int = FORMAT
     run: str
@@ -211,7 +211,7 @@ class Writer:
 
     def append(self, trial: Trial) -> None:
         """Add a row, flushed to disk."""
-        self._file.write(_adapter(Trial).dump_json(trial) + b"\n")
+        self._file.write(adapter(Trial).dump_json(trial) + b"\n")
         self._file.flush()
         os.fsync(self._file.fileno())
 
@@ -311,7 +311,7 @@ def keep_only(folder: Path, trials: tuple[Trial, ...]) -> None:
     if not path.exists():
         return
     partial = folder / f"{TRIALS}.part"
-    partial.write_bytes(b"".join(_adapter(Trial).dump_json(trial) + b"\n" for trial in trials))
+    partial.write_bytes(b"".join(adapter(Trial).dump_json(trial) + b"\n" for trial in trials))
     number = len(list(folder.glob(f"{TRIALS}.before-resume*")))
     path.rename(folder / f"{TRIALS}.before-resume{number + 1}")
     partial.rename(path)
@@ -324,11 +324,11 @@ def utc_now() -> str:
 
 def as_json(value: Trial | RunInfo) -> dict[str, Any]:
     """As it stands in the file."""
-    return dict(_adapter(type(value)).dump_python(value, mode="json"))
+    return dict(adapter(type(value)).dump_python(value, mode="json"))
 
 
 def _write_info(folder: Path, info: RunInfo) -> None:
-    text = _adapter(RunInfo).dump_json(info, indent=1)
+    text = adapter(RunInfo).dump_json(info, indent=1)
     partial = folder / f"{INFO}.part"
     partial.write_bytes(text + b"\n")
     partial.replace(folder / INFO)
@@ -355,7 +355,7 @@ def _parse(kind: type[T], where: Path | str, text: str) -> T:
         if found != FORMAT:
             message = f"{where}: format {found!r}; this gatebench reads format {FORMAT}"
             raise RecordError(message)
-        return _adapter(kind).validate_json(text)
+        return adapter(kind).validate_json(text)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
         key = ".".join(str(part) for part in first["loc"])
@@ -364,8 +364,3 @@ def _parse(kind: type[T], where: Path | str, text: str) -> T:
     except (ValueError, AttributeError) as error:
         message = f"{where}: not a JSON object: {error}"
         raise RecordError(message) from error
-
-
-@cache
-def _adapter(kind: type[T]) -> TypeAdapter[T]:
-    return TypeAdapter(kind)

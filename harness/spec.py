@@ -10,15 +10,17 @@ All moments are nanoseconds of CLOCK_MONOTONIC, which on Linux is one clock for 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any, Literal, TypeVar
 
-from pydantic import ConfigDict, TypeAdapter
+from pydantic import ConfigDict
+
+from harness.strict import adapter
 
 FORMAT = 1
 """Version of the spec and of the result; a mismatch is refused."""
 
 STRICT = ConfigDict(extra="forbid", strict=True)
+"""Written and read by ourselves only: no number may come as text."""
 T = TypeVar("T")
 
 
@@ -193,19 +195,14 @@ class Result:
     error: str | None = None
 
 
-@cache
-def _adapter(kind: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)
-
-
 def dump(value: Any) -> str:
     """`value` (one of the classes above) as one line of JSON."""
     kind: Any = type(value)
-    return _adapter(kind).dump_json(value).decode()
+    return adapter(kind).dump_json(value).decode()
 
 
 def load(kind: type[T], text: str | bytes) -> T:
     """Parse JSON strictly into `kind`; raises `pydantic.ValidationError` on anything unknown, missing or mistyped."""
     key: Any = kind
-    value: T = _adapter(key).validate_json(text, strict=False)
+    value: T = adapter(key).validate_json(text, strict=False)
     return value

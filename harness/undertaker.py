@@ -17,17 +17,17 @@ from pathlib import Path
 def members(sessions: set[int]) -> list[int]:
     """Ids of the living processes whose session is one of `sessions`."""
     found = []
-    for entry in os.listdir("/proc"):
-        if not entry.isdigit():
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
             continue
         try:
-            stat = Path("/proc", entry, "stat").read_text()
+            stat = (entry / "stat").read_text()
         except (OSError, UnicodeDecodeError):
             continue
         # The command name may hold spaces and brackets: what follows its last bracket is state, ppid, pgrp, session.
         state, _, _, session = stat[stat.rindex(")") + 2 :].split()[:4]
         if int(session) in sessions and state != "Z":
-            found.append(int(entry))
+            found.append(int(entry.name))
     return found
 
 

@@ -61,9 +61,10 @@ def _batch(
     with contextlib.ExitStack() as stack:
         launched: list[tuple[Launched, tuple[Scenario, ...]]] = []
         for arm, scenarios in batch:
+            if arm.id in missing:
+                yield from (Checked(arm, scenario, missing[arm.id]) for scenario in scenarios)
+                continue
             try:
-                if arm.id in missing:
-                    raise LaunchError(missing[arm.id])
                 log = logs / f"{len(list(logs.iterdir()))}.log"
                 launched.append((stack.enter_context(launch(arm, beside, cpus=(), log=log)), scenarios))
             except LaunchError as error:

@@ -10,7 +10,7 @@ import pytest
 from harness import spec
 from harness.histogram import Histogram
 from harness.measure.observe import Seen
-from harness.measure.trial import Hits, Observed, assemble, latency, worker_shares
+from harness.measure.trial import Hits, Observed, Parts, assemble, latency, worker_shares
 from harness.record import Load, Trial
 from tests import factories
 
@@ -62,19 +62,17 @@ SEEN = Seen(
 def put_together(*observed: Observed, hits: Hits | None = None, **changes: object) -> Trial:
     """The row of those slices."""
     arm = factories.arm("p1a", **changes)
-    return assemble(
-        "p1a/0/closed",
-        arm,
-        "g1",
-        0,
-        Load(kind="closed", connections=10),
-        observed,
-        dropped_rounds=(),
+    parts = Parts(
+        arm=arm,
+        group="g1",
+        block=0,
+        load=Load(kind="closed", connections=10),
+        started="2026-11-24T09:00:00+00:00",
+        kept=observed,
         hits=hits,
         answer_bytes=27,
-        started="2026-11-24T09:00:00+00:00",
-        run_started_ns=1_000_000_000,
     )
+    return assemble(parts, run_started_ns=1_000_000_000)
 
 
 def test_slices_of_unequal_length_are_weighed_by_it() -> None:
@@ -125,4 +123,8 @@ def test_the_generator_is_judged_by_its_worst_slice() -> None:
     bad = spec.Generator(cpu_percent=97.0, waiting_fraction=0.2, valid=False, reasons=("saturated",))
     trial = put_together(Observed(measured=piece(), seen=SEEN), Observed(measured=piece(generator=bad), seen=SEEN))
     assert trial.generator is not None
-    assert (trial.generator.cpu_percent, trial.generator.valid, trial.generator.reasons) == (97.0, False, ("saturated",))
+    assert (trial.generator.cpu_percent, trial.generator.valid, trial.generator.reasons) == (
+        97.0,
+        False,
+        ("saturated",),
+    )

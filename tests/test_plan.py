@@ -12,7 +12,7 @@ from harness.errors import DefinitionError, UsageError
 def plan_of(suite: str, **options: object) -> planning.Plan:
     """The plan of a shipped suite."""
     definitions, chosen = load_suite(suite)
-    return planning.build(definitions, chosen, seed=7, **options)  # type: ignore[arg-type]
+    return planning.build(definitions, chosen, planning.Options(seed=7, **options))  # type: ignore[arg-type]
 
 
 def test_a_group_holds_the_arms_of_one_scenario_eight_at_most() -> None:
@@ -57,7 +57,7 @@ def test_rounds_are_fixed_by_the_seed() -> None:
 
 
 def test_a_factor_that_does_not_matter_stands_at_none() -> None:
-    """json has no client; external-data has its target's default."""
+    """No client for json; external-data has its target's default."""
     plan = plan_of("quick")
     cells = {arm.id: arm.cell for group in plan.groups for arm in group.arms}
     assert (cells["p1a"].client, cells["p1a"].pooling, cells["p1a"].cache) == ("none", "none", "none")

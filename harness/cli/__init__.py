@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Callable
 from types import FrameType
 from typing import NoReturn
 
@@ -27,7 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for name, verb in {
+VERBS: dict[str, Callable[..., None]] = {
     "list": list_.list_,
     "plan": plan.plan,
     "verify": verify.verify,
@@ -37,7 +38,8 @@ for name, verb in {
     "load": load.load,
     "doctor": doctor.doctor,
     "serve": serve.serve,
-}.items():
+}
+for name, verb in VERBS.items():
     app.command(name)(verb)
 
 
@@ -58,6 +60,6 @@ def main() -> NoReturn:
     sys.exit(0)
 
 
-def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
     """End as Ctrl-C does, so that every `with` cleans up."""
     raise KeyboardInterrupt

@@ -22,7 +22,9 @@ def compare(
     fail_on_regression: Annotated[
         str | None, typer.Option(metavar="5%", help="Exit 1 when a throughput verdict is worse by that margin (Holm).")
     ] = None,
-    page: Annotated[Path | None, typer.Option(metavar="FILE", help="With two runs: where their page is written.")] = None,
+    page: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="With two runs: where their page is written.")
+    ] = None,
     results: Results = RESULTS,
     as_json: AsJson = False,
 ) -> None:

@@ -1,4 +1,4 @@
-"""`gatebench doctor`: is this machine fit?"""
+"""`gatebench doctor`: whether this machine is fit."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ def doctor(*, as_json: AsJson = False) -> None:
     else:
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
         for one in findings:
-            table.add_row(one.what, one.grade, one.seen, one.remedy, style=None if one.grade == "ok" else STYLES[one.grade])
+            table.add_row(
+                one.what, one.grade, one.seen, one.remedy, style=None if one.grade == "ok" else STYLES[one.grade]
+            )
         answers().print(table)
     if unfit:
         raise GateError("unfit: " + "; ".join(f"{one.what}: {one.remedy}" for one in unfit))

@@ -68,7 +68,12 @@ def _rows(kind: What, results: Results) -> Iterable[Row]:
         )
     if kind is What.servers:
         return (
-            {"name": one.name, "interface": one.interface, "keep_alive": one.keep_alive, "packages": ", ".join(one.packages)}
+            {
+                "name": one.name,
+                "interface": one.interface,
+                "keep_alive": one.keep_alive,
+                "packages": ", ".join(one.packages),
+            }
             for one in known.servers.values()
         )
     return (
@@ -84,7 +89,13 @@ def _run(path: Any) -> Row:
         return {"run": path.name, "suite": "?", "trials": 0, "valid": 0, "finished": str(error)}
     valid = sum(trial.valid for trial in run.trials)
     finished = run.info.finished or "interrupted"
-    return {"run": path.name, "suite": run.info.plan.suite, "trials": len(run.trials), "valid": valid, "finished": finished}
+    return {
+        "run": path.name,
+        "suite": run.info.plan.suite,
+        "trials": len(run.trials),
+        "valid": valid,
+        "finished": finished,
+    }
 
 
 def _first(about: str) -> str:

@@ -23,7 +23,9 @@ Report = dict[str, Any]
 def load(
     url: Annotated[str, typer.Argument(metavar="URL", help="http://HOST:PORT/PATH of something that already runs.")],
     *,
-    connections: Annotated[int | None, typer.Option(min=1, help="Closed load, or the pool of an open one (64).")] = None,
+    connections: Annotated[
+        int | None, typer.Option(min=1, help="Closed load, or the pool of an open one (64).")
+    ] = None,
     rate: Annotated[float | None, typer.Option(min=0.1, help="Open load: arrivals a second.")] = None,
     duration: Annotated[str, typer.Option(metavar="S", help="Counted time, such as 10s.")] = "10s",
     warmup: Annotated[str, typer.Option(metavar="S", help="Uncounted time before it.")] = "1s",
@@ -48,7 +50,11 @@ def load(
     _one_of("--when-full", when_full, ("queue", "drop"))
     host, port, path = _address(url)
     request = spec.Request(
-        method=method.upper(), path=path, headers=tuple(_header(text) for text in header or ()), body=body, status=status
+        method=method.upper(),
+        path=path,
+        headers=tuple(_header(text) for text in header or ()),
+        body=body,
+        status=status,
     )
     arm = spec.Arm(
         name="load",
@@ -72,7 +78,9 @@ def load(
         when_full="queue" if when_full == "queue" else "drop",
     )
     with tempfile.TemporaryDirectory(prefix="gatebench-") as folder:
-        result = run_load(told, cpus=placed(None).generator, log=Path(folder, "generator.log"), on_event=lambda *_: None)
+        result = run_load(
+            told, cpus=placed(None).generator, log=Path(folder, "generator.log"), on_event=lambda *_: None
+        )
     said = summarise(result.slices[0], result.totals[0], with_histogram=histogram)
     if as_json:
         print_json(said)
@@ -84,7 +92,6 @@ def load(
 
 def summarise(measured: spec.Slice, totals: spec.Totals, *, with_histogram: bool = False) -> Report:
     """The JSON of `gatebench load`."""
-
     from harness.measure.trial import latency
 
     def of(text: str | None) -> Report | None:

@@ -27,14 +27,16 @@ def plan(
     Examples: `gatebench plan quick`, `gatebench plan full --filter scenario=external-data`.
     """
     definitions, chosen = load_suite(suite)
-    laid = planning.build(definitions, chosen, seed=fresh_seed(seed), wanted=wanted, blocks=blocks, baseline=baseline)
+    options = planning.Options(seed=fresh_seed(seed), wanted=wanted, blocks=blocks, baseline=baseline)
+    laid = planning.build(definitions, chosen, options)
     if as_json:
         print_json(_as_json(laid))
         return
     console = answers()
+    pairs = sum(len(group.pairs) for group in laid.groups)
     arms = sum(len(group.arms) for group in laid.groups)
     console.print(
-        f"{laid.suite}: {sum(len(group.pairs) for group in laid.groups)} pairs, {arms} arms in {len(laid.groups)} groups, "
+        f"{laid.suite}: {pairs} pairs, {arms} arms in {len(laid.groups)} groups, "
         f"{laid.blocks} blocks of {laid.rounds} rounds, about {units.clock(planning.seconds(laid))}"
     )
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
@@ -79,7 +81,9 @@ def _as_json(laid: planning.Plan) -> dict[str, object]:
                 "phases": group.phases,
                 "seconds_per_block": planning.block_seconds(laid, group),
                 "pairs": [asdict(pair) for pair in group.pairs],
-                "arms": [{"arm": arm.id, "cell": asdict(arm.cell), "connections": arm.connections} for arm in group.arms],
+                "arms": [
+                    {"arm": arm.id, "cell": asdict(arm.cell), "connections": arm.connections} for arm in group.arms
+                ],
             }
             for group in laid.groups
         ],

@@ -6,7 +6,8 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from rich.console import Console, Group as Stack
+from rich.console import Console
+from rich.console import Group as Stack
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -43,7 +44,7 @@ class Lines:
     def block_started(self, group: Group, block: int, left_s: float) -> None:
         """Say nothing: the line comes when the block is over."""
 
-    def slice_done(self, arm: str, round_: int, throughput_rps: float) -> None:
+    def slice_done(self, arm: str, throughput_rps: float) -> None:
         """Say nothing: lines of slices would drown the rest."""
 
     def trial_done(self, trial: Trial) -> None:
@@ -88,7 +89,7 @@ class Screen:
         self._group, self._block = group, block
         self._show(left_s)
 
-    def slice_done(self, arm: str, round_: int, throughput_rps: float) -> None:
+    def slice_done(self, arm: str, throughput_rps: float) -> None:
         """Show the newest throughput."""
         self._rps[arm] = throughput_rps
         self._live.update(self._table())
@@ -127,7 +128,9 @@ class Screen:
         elapsed, left = now - self._began, max(0.0, self._ends - now)
         bar = ProgressBar(total=elapsed + left, completed=elapsed, width=40)
         line = Text(f"{units.clock(elapsed)} gone, about {units.clock(left)} left")
-        problems = [Text(f"! {text}", style="yellow", overflow="ellipsis", no_wrap=True) for text in self._problems[-3:]]
+        problems = [
+            Text(f"! {text}", style="yellow", overflow="ellipsis", no_wrap=True) for text in self._problems[-3:]
+        ]
         return Stack(table, *problems, bar, line)
 
     def _row(self, table: Table, group: Group, pair: str, a: Arm, b: Arm) -> None:

@@ -66,12 +66,14 @@ def run(
         laid = planning.build(
             definitions,
             chosen,
-            seed=fresh_seed(seed),
-            wanted=wanted,
-            baseline=baseline,
-            blocks=blocks,
-            width=fraction(width) if width else None,
-            budget_s=seconds(budget) if budget else None,
+            planning.Options(
+                seed=fresh_seed(seed),
+                wanted=wanted,
+                baseline=baseline,
+                blocks=blocks,
+                width=fraction(width) if width else None,
+                budget_s=seconds(budget) if budget else None,
+            ),
         )
         placement = placed(server_cpus)
         folder, info, done = _new(laid, placement, out, baseline)
@@ -149,7 +151,9 @@ def _own_folder(out: Path) -> Path:
     try:
         out.mkdir(parents=True)
     except FileExistsError as error:
-        raise UsageError(f"--out {out}: exists already; a run is never overwritten (--resume goes on with it)") from error
+        raise UsageError(
+            f"--out {out}: exists already; a run is never overwritten (--resume goes on with it)"
+        ) from error
     except OSError as error:
         raise UsageError(f"--out {out}: {error}") from error
     return out

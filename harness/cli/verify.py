@@ -1,4 +1,4 @@
-"""`gatebench verify`: does every cell answer rightly?"""
+"""`gatebench verify`: whether every cell answers rightly."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ from harness.verify import verify as check
 
 
 def verify(
-    suite: Annotated[str | None, typer.Argument(metavar="[SUITE]", help="A suite's name or file; none: everything.")] = None,
+    suite: Annotated[
+        str | None, typer.Argument(metavar="[SUITE]", help="A suite's name or file; none: everything.")
+    ] = None,
     *,
     wanted: Filter = "",
     as_json: AsJson = False,
@@ -38,7 +40,7 @@ def verify(
     for one in check(arms, missing, upstream):
         checked.append(one)
         if one.problem is not None:
-            console.print(f"{planning_label(one)}: {one.problem}", soft_wrap=True)
+            console.print(f"{label(one)}: {one.problem}", soft_wrap=True)
     failed = [one for one in checked if one.problem is not None]
     if as_json:
         print_json({"checked": len(checked), "failed": [_as_json(one) for one in failed]})
@@ -49,7 +51,7 @@ def verify(
         raise GateError(f"{len(failed)} of {len(checked)} answers are wrong")
 
 
-def planning_label(one: Checked) -> str:
+def label(one: Checked) -> str:
     """Which cell, in words."""
     return f"{one.arm.cell.target} on {one.arm.cell.server}, {one.scenario.name}"
 
@@ -60,7 +62,7 @@ def _everything() -> tuple[list[tuple[Arm, tuple[Scenario, ...]]], Upstream]:
 
 def _of_suite(suite: str, wanted: str) -> tuple[list[tuple[Arm, tuple[Scenario, ...]]], Upstream]:
     definitions, chosen = load_suite(suite)
-    laid = planning.build(definitions, chosen, seed=0, wanted=wanted)
+    laid = planning.build(definitions, chosen, planning.Options(seed=0, wanted=wanted))
     return [(arm, (arm.scenario,)) for group in laid.groups for arm in group.arms], laid.upstream
 
 

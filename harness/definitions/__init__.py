@@ -3,7 +3,6 @@
 from harness.definitions.load import BENCHMARKS, load_definitions, load_suite, suite_names
 from harness.definitions.model import (
     PLACEHOLDERS,
-    STRICT,
     Ask,
     Cache,
     Cell,
@@ -25,7 +24,6 @@ from harness.definitions.model import (
 __all__ = [
     "BENCHMARKS",
     "PLACEHOLDERS",
-    "STRICT",
     "Ask",
     "Cache",
     "Cell",

@@ -10,20 +10,20 @@ import json
 import sys
 import tomllib
 from dataclasses import dataclass, field, replace
-from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from harness.definitions.check import check_server, check_suite
 from harness.definitions.model import Definitions, Scenario, Server, Suite, Target
 from harness.errors import DefinitionError, UsageError
+from harness.strict import adapter
 
 BENCHMARKS = Path(__file__).resolve().parent.parent.parent / "benchmarks"
 
 T = TypeVar("T", Server, Target, Scenario, Suite)
-KINDS: dict[str, type[Server | Target | Scenario]] = {"server": Server, "target": Target, "scenario": Scenario}
+KINDS: dict[str, type[Any]] = {"server": Server, "target": Target, "scenario": Scenario}
 
 
 def suite_names(folder: Path = BENCHMARKS) -> tuple[str, ...]:
@@ -111,7 +111,12 @@ class _Reader:
             built = _resolve(built, path.parent)
         if isinstance(built, Server):
             self.problems += [f"{path}: {where}{problem}" for problem in check_server(built)]
-        known: dict[str, Any] = {Server: self.servers, Target: self.targets, Scenario: self.scenarios}[type(built)]
+        tables: dict[type[Any], dict[str, Any]] = {
+            Server: self.servers,
+            Target: self.targets,
+            Scenario: self.scenarios,
+        }
+        known = tables[type(built)]
         if built.name in known:
             self.problems.append(f"{path}: {where}name: {built.name!r} is defined twice")
         known[built.name] = built
@@ -119,7 +124,7 @@ class _Reader:
     def build(self, path: Path, where: str, kind: type[T], table: dict[str, Any]) -> T | None:
         # Through JSON, because there strict mode takes an array for a tuple, yet no string for a number.
         try:
-            return _adapter(kind).validate_json(json.dumps(table), strict=True)
+            return adapter(kind).validate_json(json.dumps(table), strict=True)
         except ValidationError as error:
             for problem in error.errors(include_url=False, include_context=False):
                 key = _key(problem["loc"])
@@ -151,8 +156,3 @@ def _resolve(target: Target, folder: Path) -> Target:
     # Not resolved through symlinks: a virtual environment's python is one, and must stay in its environment.
     python = str((folder / target.python).absolute()) if target.python else sys.executable
     return replace(target, python=python, folder=str((folder / target.folder).resolve()))
-
-
-@cache
-def _adapter(kind: type[T]) -> TypeAdapter[T]:
-    return TypeAdapter(kind)

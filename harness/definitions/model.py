@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
+
+from harness.strict import STRICT
 
 Interface = Literal["wsgi", "asgi"]
 Pooling = Literal["none", "pool"]
@@ -16,7 +18,6 @@ Count = Annotated[int, Field(ge=1)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 
-STRICT = ConfigDict(extra="forbid")
 PLACEHOLDERS = frozenset({"{python}", "{host}", "{port}", "{workers}", "{threads}", "{app}"})
 
 
@@ -24,7 +25,7 @@ PLACEHOLDERS = frozenset({"{python}", "{host}", "{port}", "{workers}", "{threads
 class Server:
     """What serves a target."""
 
-    __pydantic_config__ = STRICT  # noqa: RUF012 - pydantic reads the class attribute
+    __pydantic_config__ = STRICT
 
     name: Name
     interface: Interface
@@ -45,7 +46,7 @@ class Server:
 class Target:
     """An application under test and how to import it."""
 
-    __pydantic_config__ = STRICT  # noqa: RUF012 - pydantic reads the class attribute
+    __pydantic_config__ = STRICT
 
     name: Name
     interface: Interface
@@ -67,7 +68,7 @@ class Target:
 class Ask:
     """The request of a scenario."""
 
-    __pydantic_config__ = STRICT  # noqa: RUF012 - pydantic reads the class attribute
+    __pydantic_config__ = STRICT
 
     method: str = "GET"
     path: str
@@ -79,7 +80,7 @@ class Ask:
 class Expect:
     """What the answer must be; each thing that is stated is checked."""
 
-    __pydantic_config__ = STRICT  # noqa: RUF012 - pydantic reads the class attribute
+    __pydantic_config__ = STRICT
 
     status: int = 200
     json: Any = None
@@ -94,7 +95,7 @@ class Expect:
 class Scenario:
     """One request, its expected answer, and the cost it isolates."""
 
-    __pydantic_config__ = STRICT  # noqa: RUF012 - pydantic reads the class attribute
+    __pydantic_config__ = STRICT
 
     name: Name
     about: str
@@ -112,7 +113,7 @@ class Scenario:
 class Side:
     """One side of a pair: what is each interface's own."""
 
-    __pydantic_config__ = STRICT  # noqa: RUF012 - pydantic reads the class attribute
+    __pydantic_config__ = STRICT
 
     target: str
     server: str
@@ -124,9 +125,9 @@ class Side:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairDefinition:
-    """Two sides with equal scenario, workers, pooling, cache and load; a is WSGI or the baseline, b what is judged."""
+    """Two sides with equal scenario, workers, pooling, cache and load; a is WSGI or the baseline, b is judged."""
 
-    __pydantic_config__ = STRICT  # noqa: RUF012 - pydantic reads the class attribute
+    __pydantic_config__ = STRICT
 
     scenario: str
     a: Side = Side(target="flask", server="gunicorn-gthread")
@@ -136,14 +137,14 @@ class PairDefinition:
     cache: Cache = "none"
     connections: Count | None = None
     rate_rps: Positive | None = None
-    """Open at this rate, and no closed phase; None: the suite's phases, open at 70 % of the slower arm's capacity."""
+    """Open at this rate, and no closed phase; None: the suite's phases, open at 70 % of the slower capacity."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upstream:
     """The slow API: how long it takes, and how often it fails."""
 
-    __pydantic_config__ = STRICT  # noqa: RUF012 - pydantic reads the class attribute
+    __pydantic_config__ = STRICT
 
     delay_ms: Annotated[float, Field(ge=0)] = 20.0
     law: Literal["fixed", "lognormal"] = "fixed"
@@ -157,7 +158,7 @@ class Upstream:
 class Thresholds:
     """Where a number stops being believable (METHOD, validity); each may be set by a suite."""
 
-    __pydantic_config__ = STRICT  # noqa: RUF012 - pydantic reads the class attribute
+    __pydantic_config__ = STRICT
 
     generator_cpu_percent: Positive = 85.0
     generator_waiting: Fraction = 0.05
@@ -173,7 +174,7 @@ class Thresholds:
     halves_z: Positive = 4.0
     """Standard errors by which the pooled halves of the slices may differ."""
     halves: Positive = 0.10
-    """Log ratio of the two halves of a steady slice: how far it scatters, and what it must exceed, pooled, to matter."""
+    """Log ratio of the halves of a steady slice: how far it scatters, and what it must exceed, pooled, to matter."""
     cached_misses: Fraction = 0.10
     """Share of a cached arm's requests that may reach the upstream."""
     disturbed_rounds: Fraction = 0.34
@@ -184,7 +185,7 @@ class Thresholds:
 class Suite:
     """Which pairs are measured, and how much of it."""
 
-    __pydantic_config__ = STRICT  # noqa: RUF012 - pydantic reads the class attribute
+    __pydantic_config__ = STRICT
 
     name: Name
     about: str = ""
@@ -216,7 +217,7 @@ class Definitions:
 class Cell:
     """One point of the matrix: target x server x scenario x factors."""
 
-    __pydantic_config__ = STRICT  # noqa: RUF012 - pydantic reads the class attribute
+    __pydantic_config__ = STRICT
 
     target: str
     interface: Interface

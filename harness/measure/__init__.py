@@ -11,8 +11,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from harness import environment, services
-from harness.compare import enough, progress
+from harness import compare, environment, services
 from harness.errors import LaunchError
 from harness.measure.bench import Bench, GroupState, resume
 from harness.measure.block import measure_block
@@ -68,13 +67,13 @@ def _next_block(bench: Bench, state: GroupState, states: list[GroupState], write
         state.trials.append(trial)
         bench.progress.trial_done(trial)
     state.block_s.append(time.monotonic() - began)
-    verdicts = [progress(state.trials, bench.plan, pair) for pair in state.group.pairs]
+    verdicts = [compare.progress(state.trials, bench.plan, pair) for pair in state.group.pairs]
     bench.progress.block_done(state.group, block, verdicts, _left_s(bench.plan, states))
 
 
 def _enough(bench: Bench, state: GroupState) -> bool:
     elapsed_s = (time.perf_counter_ns() - bench.started_ns) * 1e-9
-    return enough(bench.plan, state.group, state.trials, elapsed_s, _block_s(bench.plan, state))
+    return compare.enough(bench.plan, state.group, state.trials, elapsed_s, _block_s(bench.plan, state))
 
 
 def _block_s(plan: Plan, state: GroupState) -> float:

@@ -59,15 +59,11 @@ class GroupState:
         """
         if arm.rate_rps is not None:
             return arm.rate_rps
-        pair = arm.id.rstrip("ab")
-        for trial in self.trials:
-            if trial.phase == "open" and trial.arm.rstrip("ab") == pair and trial.load.rate_rps is not None:
+        mine = [trial for trial in self.trials if (trial.pair or trial.arm) == (arm.pair or arm.id)]
+        for trial in mine:
+            if trial.phase == "open" and trial.load.rate_rps is not None:
                 return trial.load.rate_rps
-        capacities = [
-            trial.throughput_rps
-            for trial in self.trials
-            if trial.phase == "closed" and trial.arm.rstrip("ab") == pair and trial.throughput_rps
-        ]
+        capacities = [trial.throughput_rps for trial in mine if trial.phase == "closed" and trial.throughput_rps]
         return OPEN_SHARE * min(capacities) if capacities else None
 
 

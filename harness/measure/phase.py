@@ -13,9 +13,10 @@ from harness.launch import Launched
 from harness.limits import limit
 from harness.measure.bench import Bench, GroupState
 from harness.measure.observe import Observer
-from harness.measure.trial import Hits, Observed, assemble, slice_row
+from harness.measure.trial import Hits, Observed, Parts, assemble, slice_row, trial_name
 from harness.plan import Arm, rounds
 from harness.probe.answers import Answer
+from harness.process import Process
 from harness.record import Load, SliceRow, Trial, utc_now
 from harness.validity import disturbed, judge
 
@@ -45,10 +46,10 @@ def measure_phase(
     started, workers_before = utc_now(), {name: set(one.server.process.members()) for name, one in serving.items()}
     hits_before = bench.services.hits()
 
-    def on_event(event: spec.Event, generator: load.Process) -> None:
+    def on_event(event: spec.Event, generator: Process) -> None:
         observer(event, generator)
         if event.event == "drained" and event.throughput_rps is not None:
-            bench.progress.slice_done(event.arm, event.round, event.throughput_rps)
+            bench.progress.slice_done(event.arm, event.throughput_rps)
 
     try:
         result = load.run(told, cpus=bench.placement.generator, log=bench.logs / "generator.log", on_event=on_event)
@@ -70,28 +71,27 @@ def measure_phase(
         if not kept:
             continue  # a warm-up only
         calls = hits_after.get(arm.id, 0) - hits_before.get(arm.id, 0)
-        trial = assemble(
-            _name(arm, block, phase),
-            arm,
-            state.group.id,
-            block,
-            _load(told, asked),
-            kept,
+        parts = Parts(
+            arm=arm,
+            group=state.group.id,
+            block=block,
+            load=_load(told, asked),
+            started=started,
+            kept=kept,
             dropped_rounds=left_out,
             hits=Hits(calls=calls, totals=totals[arm.id]) if arm.scenario.upstream_calls else None,
             answer_bytes=len(serving[arm.id].answer.body),
-            started=started,
-            run_started_ns=bench.started_ns,
         )
+        trial = assemble(parts, bench.started_ns)
         yield _judged(bench, arm, trial, _seen_wrong(serving[arm.id].server, workers_before[arm.id]))
 
 
 def failed(arm: Arm, state: GroupState, block: int, phase: Phase, why: str, started: str | None = None) -> Trial:
     """The row of an arm that could not be measured."""
     return Trial(
-        trial=_name(arm, block, phase),
+        trial=trial_name(arm, block, phase),
         arm=arm.id,
-        pair=arm.id[:-1] if arm.id.startswith("p") else None,
+        pair=arm.pair,
         group=state.group.id,
         block=block,
         phase=phase,
@@ -124,7 +124,6 @@ def _spec(
 
 
 def _arm(bench: Bench, state: GroupState, block: int, phase: Phase, arm: Arm, serving: Serving) -> spec.Arm:
-    pair = arm.id.rstrip("ab")
     return spec.Arm(
         name=arm.id,
         host=serving.server.host,
@@ -135,7 +134,7 @@ def _arm(bench: Bench, state: GroupState, block: int, phase: Phase, arm: Arm, se
         warmup_requests=WARMUP_REQUESTS * arm.cell.workers,
         rate_rps=state.rate_rps(arm) if phase == "open" else None,
         # Equal for both arms of a pair, so that they replay the same arrivals.
-        arrivals_seed=zlib.crc32(f"{bench.plan.seed}/{pair}/{block}".encode()),
+        arrivals_seed=zlib.crc32(f"{bench.plan.seed}/{arm.pair or arm.id}/{block}".encode()),
     )
 
 
@@ -191,9 +190,3 @@ def _judged(bench: Bench, arm: Arm, trial: Trial, seen: list[str]) -> Trial:
     judged = replace(trial, valid=not reasons, reasons=reasons)
     bound, ceiling = limit(judged, arm, bench.plan, bench.placement.as_dict())
     return replace(judged, limit=bound, ceiling_rps=ceiling)
-
-
-def _name(arm: Arm, block: int, phase: Phase) -> str:
-    return f"{arm.id}/{block}/{phase}"
-
-

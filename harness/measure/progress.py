@@ -19,7 +19,7 @@ class Progress(Protocol):
     def block_started(self, group: Group, block: int, left_s: float) -> None:
         """A block of `group` is launched."""
 
-    def slice_done(self, arm: str, round_: int, throughput_rps: float) -> None:
+    def slice_done(self, arm: str, throughput_rps: float) -> None:
         """A slice is over."""
 
     def trial_done(self, trial: Trial) -> None:
@@ -38,7 +38,7 @@ class Silent:
     def block_started(self, group: Group, block: int, left_s: float) -> None:
         """Say nothing."""
 
-    def slice_done(self, arm: str, round_: int, throughput_rps: float) -> None:
+    def slice_done(self, arm: str, throughput_rps: float) -> None:
         """Say nothing."""
 
     def trial_done(self, trial: Trial) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from harness import spec
+from harness.definitions import Phase
 from harness.histogram import Histogram
 from harness.measure.observe import Seen
 from harness.plan import Arm
@@ -60,21 +61,35 @@ def slice_row(observed: Observed, run_started_ns: int) -> SliceRow:
     )
 
 
-def assemble(
-    trial: str,
-    arm: Arm,
-    group: str,
-    block: int,
-    load: Load,
-    kept: Sequence[Observed],
-    *,
-    dropped_rounds: tuple[int, ...],
-    hits: Hits | None,
-    answer_bytes: int | None,
-    started: str,
-    run_started_ns: int,
-) -> Trial:
-    """One row of the records, not judged yet. `kept` are the slices that nothing outside disturbed, at least one."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """All that one row is put together from."""
+
+    arm: Arm
+    group: str
+    block: int
+    load: Load
+    started: str
+    kept: Sequence[Observed]
+    """The slices that nothing outside disturbed, at least one."""
+    dropped_rounds: tuple[int, ...] = ()
+    hits: Hits | None = None
+    answer_bytes: int | None = None
+
+    @property
+    def name(self) -> str:
+        """Unique in the run."""
+        return trial_name(self.arm, self.block, self.load.kind)
+
+
+def trial_name(arm: Arm, block: int, phase: Phase) -> str:
+    """ARM/BLOCK/PHASE."""
+    return f"{arm.id}/{block}/{phase}"
+
+
+def assemble(parts: Parts, run_started_ns: int) -> Trial:
+    """One row of the records, not judged yet."""
+    arm, load, kept, hits = parts.arm, parts.load, parts.kept, parts.hits
     slices = [observed.measured for observed in kept]
     seen = [observed.seen for observed in kept]
     length_s = sum(piece.length_s for piece in slices)
@@ -82,20 +97,20 @@ def assemble(
     requests = sum(piece.requests for piece in slices)
     histogram = _merged(piece.latency for piece in slices)
     return Trial(
-        trial=trial,
+        trial=parts.name,
         arm=arm.id,
-        pair=arm.id[:-1] if arm.id.startswith("p") else None,
-        group=group,
-        block=block,
+        pair=arm.pair,
+        group=parts.group,
+        block=parts.block,
         phase=load.kind,
         cell=arm.cell,
         load=load,
-        started=started,
+        started=parts.started,
         requests=requests,
         errors=sum(piece.errors for piece in slices),
         error_kinds={kind: int(count) for kind, count in _sum(piece.error_kinds for piece in slices).items()},
         dropped=sum(piece.dropped for piece in slices),
-        dropped_rounds=dropped_rounds,
+        dropped_rounds=parts.dropped_rounds,
         reconnects=sum(piece.reconnects for piece in slices),
         throughput_rps=good / length_s,
         offered_rps=_ratio(sum(piece.scheduled or 0 for piece in slices), length_s) if load.kind == "open" else None,
@@ -119,7 +134,7 @@ def assemble(
         cache_hit_ratio=_hit_ratio(arm, hits),
         steal_fraction=max(one.steal_fraction for one in seen),
         pressure=_pressure(seen, length_s),
-        answer_bytes=answer_bytes,
+        answer_bytes=parts.answer_bytes,
         generator=_generator(slices),
         histogram=histogram.encode() if histogram else None,
     )
@@ -153,6 +168,7 @@ def _merged(texts: Iterable[str | None]) -> Histogram | None:
 
 
 def latency(histogram: Histogram | None) -> Latency | None:
+    """Percentiles in microseconds, each only where the samples reach; None without any."""
     if histogram is None or histogram.count == 0:
         return None
     values = {

@@ -1,4 +1,4 @@
-"""Is a server ready, and does it answer rightly?"""
+"""Whether a server is ready, and whether it answers rightly."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def threads(pids: Iterable[int]) -> int:
     count = 0
     for pid in pids:
         with contextlib.suppress(OSError):
-            count += len(os.listdir(PROC / str(pid) / "task"))
+            count += len(list((PROC / str(pid) / "task").iterdir()))
     return count
 
 
@@ -85,8 +85,8 @@ def context_switches(pids: Iterable[int]) -> int:
     count = 0
     for pid in pids:
         with contextlib.suppress(OSError):
-            for task in os.listdir(PROC / str(pid) / "task"):
-                status = (PROC / str(pid) / "task" / task / "status").read_text()
+            for task in (PROC / str(pid) / "task").iterdir():
+                status = (task / "status").read_text()
                 count += sum(int(line.split()[1]) for line in status.splitlines() if "ctxt_switches" in line)
     return count
 
@@ -104,8 +104,8 @@ def _cpu_s(pid: int) -> float | None:
     tasks = PROC / str(pid) / "task"
     total = 0
     try:
-        for task in os.listdir(tasks):
-            with contextlib.suppress(OSError), (tasks / task / "schedstat").open() as file:
+        for task in tasks.iterdir():
+            with contextlib.suppress(OSError), (task / "schedstat").open() as file:
                 total += int(file.read().split()[0])
     except OSError:
         return None

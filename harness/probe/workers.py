@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -22,11 +21,10 @@ def connection_owners(port: int, pids: Iterable[int], proc: Path = PROC) -> dict
     inodes = dict(_accepted(port, proc))
     owners = {}
     for pid in pids:
-        folder = proc / str(pid) / "fd"
         with suppress(OSError):
-            for entry in os.listdir(folder):
+            for entry in (proc / str(pid) / "fd").iterdir():
                 with suppress(OSError):
-                    link = os.readlink(folder / entry)
+                    link = str(entry.readlink())
                     if link.startswith("socket:[") and (client := inodes.get(link[8:-1])) is not None:
                         owners[client] = pid
     return owners
