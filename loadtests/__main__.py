@@ -1,6 +1,6 @@
 """`python -P -m loadtests SPEC RESULT`: one Locust run, from a file into a file.
 
-Standard output carries events (`harness.spec.Event`), a JSON object a line, and nothing else; logs go to standard error.
+Standard output carries `harness.spec.Event`, a JSON object a line, and nothing else; logs go to standard error.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pydantic import ValidationError
 from harness.spec import FORMAT, Arm, Event, Result, Spec, dump, load
 from loadtests.engine import user_running
 from loadtests.rounds import Rounds, Stopped
-from loadtests.shown import Shown
+from loadtests.shown import Line
 from loadtests.timer import monotonic_ns
 
 _PARENT_EVERY_S = 0.25
@@ -68,8 +68,8 @@ def run(told: Spec, events: Events) -> Result:
     return Result(slices=tuple(rounds.slices), totals=rounds.totals, error=error)
 
 
-def _line(environment: Environment, arm: Arm) -> Shown:
-    return Shown(environment.stats, arm.request.method, f"{arm.name} {arm.request.path}")
+def _line(environment: Environment, arm: Arm) -> Line:
+    return Line(environment.stats, arm.request.method, f"{arm.name} {arm.request.path}")
 
 
 def _watch_parent(parent: int, rounds: Rounds) -> None:

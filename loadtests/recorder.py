@@ -9,17 +9,33 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from dataclasses import dataclass, field, fields
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.histogram import Histogram
-from loadtests.shown import Shown
 
 FOLD_AT = 4096
 _SECOND_NS = 1_000_000_000
 _FOR_EVER_NS = 1 << 62
 Stamps = NDArray[np.int64]
+
+
+class Shown(Protocol):
+    """Where load is shown while it runs (`shown.Line`, of Locust's table)."""
+
+    def good(self, response_ns: Stamps) -> None:
+        """Good answers, with their response times."""
+
+    def fail(self, kind: str) -> None:
+        """A failed request."""
+
+    def drop(self) -> None:
+        """A request that is never sent."""
+
+    def flush(self, body_length: int) -> None:
+        """Show what came since the last time."""
 
 
 @dataclass(frozen=True, slots=True)

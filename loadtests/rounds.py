@@ -19,9 +19,8 @@ from loadtests.closed import Closed
 from loadtests.load import SPACING_NS, Load
 from loadtests.open import Open
 from loadtests.reactor import Reactor
-from loadtests.recorder import Recorder, Totals, Window
+from loadtests.recorder import Recorder, Shown, Totals, Window
 from loadtests.selfcheck import PERIOD_NS, SelfCheck
-from loadtests.shown import Shown
 from loadtests.timer import monotonic_ns
 from loadtests.wire import Exchange
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from harness.histogram import Histogram
 
 
-class Shown:
+class Line:
     """One line of Locust's table."""
 
     def __init__(self, stats: RequestStats, method: str, name: str) -> None:

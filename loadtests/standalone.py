@@ -25,7 +25,7 @@ from loadtests.open import Open
 from loadtests.reactor import Reactor
 from loadtests.recorder import Recorder, Window
 from loadtests.selfcheck import PERIOD_NS, SelfCheck
-from loadtests.shown import Shown
+from loadtests.shown import Line
 from loadtests.timer import monotonic_ns
 from loadtests.wire import Exchange
 
@@ -165,7 +165,7 @@ def _load(kind: Kind, options: argparse.Namespace, environment: Environment, rea
         read_timeout_s=options.read_timeout,
     )
     now = monotonic_ns()
-    recorder = Recorder(Window(now), Shown(environment.stats, request.method, request.path))
+    recorder = Recorder(Window(now), Line(environment.stats, request.method, request.path))
     if kind == "closed":
         return Closed(exchange, reactor, recorder, options.connections)
     due = arrivals.schedule(options.arrivals, options.rate, str(options.seed))
