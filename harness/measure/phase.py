@@ -75,7 +75,7 @@ def measure_phase(
             arm=arm,
             group=state.group.id,
             block=block,
-            load=_load(told, asked),
+            load=_load(told, asked, state),
             started=started,
             kept=kept,
             dropped_rounds=left_out,
@@ -151,9 +151,9 @@ def _request(scenario: Scenario, serving: Serving) -> spec.Request:
     )
 
 
-def _load(told: spec.Spec, asked: spec.Arm) -> Load:
+def _load(told: spec.Spec, asked: spec.Arm, state: GroupState) -> Load:
     if told.kind == "closed":
-        return Load(kind="closed", connections=asked.connections, response_s=asked.response_s)
+        return Load(kind="closed", connections=asked.connections, response_s=state.response_s.get(asked.name))
     return Load(
         kind="open",
         connections=asked.connections,
