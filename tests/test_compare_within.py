@@ -256,6 +256,16 @@ def test_diagnoses_of_the_arms_are_among_the_caveats():
     assert [(one.kind, one.arm) for one in found] == [("no-keep-alive", "p1a")]
 
 
+def test_an_arm_that_is_never_valid_is_diagnosed_all_the_same():
+    """What is wrong with it may be why it is not valid."""
+    run = factories.simulated_run()
+    trials = tuple(
+        replace(one, valid=False, reasons=("unsteady",), connections_per_request=1.0) if one.arm == "p1a" else one
+        for one in run.trials
+    )
+    assert [(one.kind, one.arm) for one in within(replace(run, trials=trials)).caveats] == [("no-keep-alive", "p1a")]
+
+
 def test_the_json_has_the_documented_keys():
     """The keys that DESIGN promises are there, and all of it is JSON."""
     answer = json.loads(json.dumps(as_json(within(null_run(1.0))), allow_nan=False))

@@ -41,6 +41,13 @@ BROKEN: dict[str, Trial] = {
     "generator waited for a CPU 7 %": factories.trial(generator=factories.generator(waiting_fraction=0.07)),
     "generator was late: lateness p99 1.60 ms": open_trial(lateness_us=factories.latency(1000.0)),
     "Little's law is off in round 0": factories.trial(**slices(mean_latency_us=80_000.0)),
+    "Little's law is off in round 1": factories.trial(  # a blocking server with starved connections, as it was measured
+        factories.arm(connections=32),
+        slices=(
+            factories.slice_row(in_flight=32.0),
+            factories.slice_row(round=1, length_s=2.07, throughput_rps=42.1, in_flight=32.0, mean_latency_us=450_000.0),
+        ),
+    ),
     "32.0 requests in flight in round 0 on 64": factories.trial(**slices(in_flight=32.0)),
     "1380 of 1400 scheduled": open_trial(
         **slices(1, length_s=2.0, throughput_rps=690.0, in_flight=3.0, scheduled=1400, done=1380)
@@ -72,8 +79,8 @@ FINE: dict[str, Trial] = {
     ),
     "late, but not resolved": open_trial(lateness_us=None),
     "drops that the policy allows": open_trial(dropped=7, load=replace(OPEN, when_full="drop")),
-    "few requests, whose mean latency scatters": factories.trial(
-        **slices(throughput_rps=80.0, mean_latency_us=64 / 80 * 1e6 * 1.3)
+    "few requests, cut off at the edges": factories.trial(
+        factories.arm(connections=4), **slices(throughput_rps=40.0, in_flight=4.0, mean_latency_us=4 / 40 * 1e6 * 1.3)
     ),
     "one stolen slice among many": factories.trial(
         slices=(factories.slice_row(steal_fraction=0.12), factories.slice_row(round=1), factories.slice_row(round=2))

@@ -78,15 +78,17 @@ def _torn(run: Run) -> Iterator[Caveat]:
 
 
 def _diagnoses(run: Run, trials: Trials) -> Iterator[Caveat]:
-    """Of each arm by its median closed trial, with those of the other arms as siblings."""
+    """Of each arm by its median closed trial, with those of the other arms as siblings.
+
+    Where no trial is valid, by the median of those that answered: what is wrong with the arm may be why.
+    """
     typical: dict[str, Trial] = {}
     arms = {arm.id: arm for group in run.info.plan.groups for arm in group.arms}
     for name in arms:
-        fit = sorted(
-            (one for one in trials.of(name, "closed").values() if one.valid), key=lambda one: one.throughput_rps or 0.0
-        )
+        answered = [one for one in trials.of(name, "closed").values() if one.throughput_rps and one.error is None]
+        fit = [one for one in answered if one.valid] or answered
         if fit:
-            typical[name] = fit[len(fit) // 2]
+            typical[name] = sorted(fit, key=lambda one: one.throughput_rps or 0.0)[len(fit) // 2]
     for name, trial in typical.items():
         siblings = [other for key, other in typical.items() if key != name]
         yield from diagnoses(trial, arms[name], siblings, run.info.plan, run.info.placement)
