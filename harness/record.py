@@ -279,18 +279,20 @@ def read(folder: Path) -> Run:
 
     A torn last line (a run that was killed while it wrote) is left out and counted in `Run.torn`.
     """
-    info = _parse(RunInfo, (folder / INFO), _text(folder / INFO))
+    info = read_info(folder)
     trials = []
     torn = 0
-    lines = _text(folder / TRIALS).split("\n") if (folder / TRIALS).exists() else []
-    for number, line in enumerate(lines, 1):
-        if not line:
-            continue
-        if number == len(lines):  # no newline behind it
+    for number, line in enumerate(_lines(folder / TRIALS), 1):
+        if not line.endswith(b"\n"):
             torn = 1
-        else:
+        elif line.strip():
             trials.append(_parse(Trial, f"{folder / TRIALS}:{number}", line))
     return Run(str(folder), info, tuple(trials), torn)
+
+
+def read_info(folder: Path) -> RunInfo:
+    """run.json alone, of a run whose rows are not needed."""
+    return _parse(RunInfo, folder / INFO, _text(folder / INFO))
 
 
 def whole_blocks(run: Run) -> tuple[Trial, ...]:
@@ -340,6 +342,21 @@ def _cut_torn_line(path: Path) -> None:
         file.truncate(content.rfind(b"\n") + 1)
 
 
+def _lines(path: Path) -> Iterator[bytes]:
+    """Line by line, so that a large file is never held beside what is parsed from it; nothing when there is none.
+
+    Bytes, because a torn line may end within a character.
+    """
+    try:
+        with path.open("rb") as file:
+            yield from file
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        message = f"{path}: {error}"
+        raise RecordError(message) from error
+
+
 def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
@@ -348,7 +365,7 @@ def _text(path: Path) -> str:
         raise RecordError(message) from error
 
 
-def _parse(kind: type[T], where: Path | str, text: str) -> T:
+def _parse(kind: type[T], where: Path | str, text: str | bytes) -> T:
     try:
         # The format first: another version's keys would be a hundred errors that say nothing.
         found = json.loads(text).get("format")
