@@ -162,7 +162,7 @@ def failed(error: HTTPException) -> "ResponseReturnValue":
 def create_app(settings: Settings) -> Flask:
     """Make the app; its client and its cache last as long as the process."""
     if settings.middleware == "base":
-        raise ImpossibleError("GATEBENCH_MIDDLEWARE=base is FastAPI's BaseHTTPMiddleware; Flask has none or pure")
+        raise ImpossibleError("GATEBENCH_MIDDLEWARE=base is FastAPI's, not one of none, pure")
     app = Flask("targets", static_folder=None)
     app.url_map.merge_slashes = False
     app.config.from_mapping(GATEBENCH=settings, PROVIDE_AUTOMATIC_OPTIONS=False)

@@ -2,18 +2,19 @@
 
 import logging
 import time
+from functools import cache
 
 _LOG = logging.getLogger("gatebench.requests")
 
 
+@cache
 def configure() -> None:
-    """Log to standard error: a file when the harness has started us, never a terminal."""
-    if not _LOG.handlers:
-        handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("%(asctime)s %(process)d %(message)s"))
-        _LOG.addHandler(handler)
-        _LOG.setLevel(logging.INFO)
-        _LOG.propagate = False
+    """Log to standard error, once a process: under the harness that is a file, never a terminal."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(process)d %(message)s"))
+    _LOG.addHandler(handler)
+    _LOG.setLevel(logging.INFO)
+    _LOG.propagate = False
 
 
 def finish(method: str, path: str, status: int, started: float) -> str:

@@ -265,19 +265,52 @@ STACK = (
     _invalid("timed though invalid", "/items/0", present=TIMED),
     _refused("timed though a stranger", "/secure", 401, "Not authenticated", present=TIMED, answer_headers=CHALLENGE),
     _get("trusted host", "/json", {"message": "Hello, World!"}, headers={"Host": "localhost:4711"}, present=TIMED),
-    Case(name="foreign host", path="/json", headers={"Host": "evil.example"}, status=400, text="Invalid host header", present=TIMED),
-    Case(name="foreign host, unknown route", path="/x", headers={"Host": "evil.example:80"}, status=400, text="Invalid host header"),
-    _get("allowed origin", "/json", {"message": "Hello, World!"}, headers=ORIGIN, answer_headers=ALLOWED | {"Vary": "Origin"}),
+    Case(
+        name="foreign host",
+        path="/json",
+        headers={"Host": "evil.example"},
+        status=400,
+        text="Invalid host header",
+        present=TIMED,
+    ),
+    Case(
+        name="foreign host, unknown route",
+        path="/x",
+        headers={"Host": "evil.example:80"},
+        status=400,
+        text="Invalid host header",
+    ),
+    _get(
+        "allowed origin",
+        "/json",
+        {"message": "Hello, World!"},
+        headers=ORIGIN,
+        answer_headers=ALLOWED | {"Vary": "Origin"},
+    ),
     _refused("allowed origin, refused", "/secure", 401, "Not authenticated", headers=ORIGIN, answer_headers=ALLOWED),
-    _get("foreign origin", "/json", {"message": "Hello, World!"}, headers={"Origin": "https://evil.example"}, absent=("Access-Control-Allow-Origin",)),
+    _get(
+        "foreign origin",
+        "/json",
+        {"message": "Hello, World!"},
+        headers={"Origin": "https://evil.example"},
+        absent=("Access-Control-Allow-Origin",),
+    ),
     _preflight("preflight"),
     _preflight("preflight of an unknown route", path="/nowhere"),
     _preflight("preflight from a foreign origin", "origin", Origin="https://evil.example"),
     _preflight("preflight of a forbidden method", "method", Access_Control_Request_Method="DELETE"),
     _preflight("preflight of a forbidden header", "headers", Access_Control_Request_Headers="X-Evil"),
-    _preflight("preflight of all that", "origin, method, headers", Origin="null", Access_Control_Request_Method="PUT", Access_Control_Request_Headers="X-Evil, Accept"),
-    _refused("options, no preflight", "/json", 405, "Method Not Allowed", method="OPTIONS", headers=ORIGIN, present=TIMED),
-)  # fmt: skip
+    _preflight(
+        "preflight of all that",
+        "origin, method, headers",
+        Origin="null",
+        Access_Control_Request_Method="PUT",
+        Access_Control_Request_Headers="X-Evil, Accept",
+    ),
+    _refused(
+        "options, no preflight", "/json", 405, "Method Not Allowed", method="OPTIONS", headers=ORIGIN, present=TIMED
+    ),
+)
 """Under the middleware stack, whatever its make."""
 
 

@@ -11,7 +11,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -92,20 +92,15 @@ def process(argv: list[str], log: Path, cwd: Path, env: dict[str, str]) -> Itera
         yield started
     finally:
         started.terminate()
-        try:
+        with suppress(subprocess.TimeoutExpired):
             started.wait(5)
-        except subprocess.TimeoutExpired:
-            pass
-        finally:
-            _kill_session(started.pid)
-            started.wait()
+        _kill_session(started.pid)
+        started.wait()
 
 
 def _kill_session(leader: int) -> None:
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(leader, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
 
 
 @contextmanager

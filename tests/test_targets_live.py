@@ -58,7 +58,7 @@ def _ready(client: httpx.Client) -> bool:
 def _stats(client: httpx.Client) -> dict[str, int]:
     """Ask over a connection of its own, so that every worker gets its turn."""
     found = httpx.get(client.base_url.join("/stats"), trust_env=False).json()
-    return found["cache"] | {"pid": found["pid"]}
+    return {**found["cache"], "pid": found["pid"]}
 
 
 @pytest.mark.live

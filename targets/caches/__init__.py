@@ -2,8 +2,8 @@
 
 Caches keep bytes and the caller serializes, so that every twin pays for the same work whatever the cache: one
 `json.dumps` to store, one `json.loads` to find, and with Redis one round trip to find, two to miss and store.
-Flask-Caching and fastapi-cache2 cannot be held to that: the one pickles what the other writes as JSON (METHOD: twins
-must pay for the same work).
+Flask-Caching and fastapi-cache2 cannot be held to that: the one pickles, the other writes JSON with an encoder of its
+own and asks for the value's remaining life besides.
 """
 
 from collections.abc import AsyncIterator, Iterator
