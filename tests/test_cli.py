@@ -204,7 +204,7 @@ def test_a_target_of_ones_own_is_measured_by_its_own_interpreter(tmp_path: Path)
         "    return [b'hello']\n"
     )
     (tmp_path / "own.toml").write_text(
-        TINY.split("[[pair]]")[0]
+        TINY.split("[[pair]]", maxsplit=1)[0]
         + f"""
 [[target]]
 name = "mine"

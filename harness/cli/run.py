@@ -99,19 +99,22 @@ def _measure(
         except KeyboardInterrupt as stop:
             interrupted = stop
             console.print(f"interrupted; what is measured is kept: gatebench run --resume {folder}", soft_wrap=True)
-    _show(folder, as_json=as_json)
+    valid = _show(folder, as_json=as_json)
     if interrupted is not None:
         raise interrupted
+    if not valid:
+        raise NothingValidError(f"nothing valid came out; the reasons stand in {folder}/{record.TRIALS} and the report")
 
 
-def _show(folder: Path, *, as_json: bool) -> None:
+def _show(folder: Path, *, as_json: bool) -> int:
+    """Draw the report and print the answer; returns how many trials are valid."""
     from harness.compare import as_json as comparison_json
     from harness.compare import within
     from harness.report import build, terminal
 
     run = record.read(folder)
     if not run.trials:
-        return
+        return 0
     comparison = within(run)
     page = build(folder)
     valid = sum(trial.valid for trial in run.trials)
@@ -122,8 +125,7 @@ def _show(folder: Path, *, as_json: bool) -> None:
     else:
         terminal(run, comparison, answers())
         answers().print(f"\nreport: {page}", soft_wrap=True)
-    if valid == 0:
-        raise NothingValidError(f"nothing valid came out of {len(run.trials)} trials; {folder}/trials.jsonl says why")
+    return valid
 
 
 def _new(
