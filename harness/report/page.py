@@ -2,65 +2,184 @@
 
 from __future__ import annotations
 
-import math
-from pathlib import Path
-from typing import Any
-
-import jinja2
-from markupsafe import Markup
+import shlex
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from harness import units
-from harness.report import style, words
-from harness.report.charts.base import Chart
-from harness.report.embed import Embedded
+from harness.compare.verdict import MIN_BLOCKS
+from harness.report import view, words
+from harness.report.drawing import Drawn
+from harness.report.slugs import slugs
 from harness.report.study import Study
-from harness.report.values import Value
+from harness.report.templating import render
 
-TEMPLATES = Path(__file__).parent / "templates"
-
-
-def environment() -> jinja2.Environment:
-    """Templates in which every name is escaped, and every missing variable an error."""
-    made = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    made.globals.update(
-        units=units,
-        words=words,
-        is_value=lambda cell: isinstance(cell, Value),
-        exact=exact,
-        css=Markup((TEMPLATES / "style.css").read_text()),  # noqa: S704 - our own file
-        js=Markup((TEMPLATES / "script.js").read_text()),  # noqa: S704 - our own file
-        light=style.properties(style.LIGHT),
-        dark=style.properties(style.DARK),
-    )
-    made.filters["interval"] = words.interval
-    made.filters["shown"] = words.shown
-    return made
+FEW = 8
+"""So many answers open the page; of more, one a scenario."""
 
 
-def exact(number: float | None) -> str:
-    """A number as summary.csv and `--json` have it."""
-    return "" if number is None or not math.isfinite(number) else repr(float(number))
-
-
-def report(study: Study, charts: list[tuple[Chart, Embedded]]) -> str:
-    """The page."""
+def report(study: Study, drawn: Sequence[Drawn]) -> str:
+    """The page of a run."""
     info = study.run.info
-    scenarios = {study.arms[pair.a].scenario.name: study.arms[pair.a].scenario for pair in study.pairs.values()}
-    context: dict[str, Any] = {
-        "study": study,
-        "info": info,
-        "answers": [
-            (pair, words.sentence(study, pair)) for pair, p in study.pairs.items() if not p.null and study.verdict(pair)
+    pairs = view.pair_views(study)
+    first, more = _answers(pairs)
+    anchors = slugs(f"scenario-{name}" for name in study.scenarios)
+    return render(
+        "report.html.j2",
+        info=info,
+        headline=words.tally(study, [pair for pair in study.pairs if study.verdict(pair)]),
+        strip=_strip(study),
+        warnings=_warnings(study),
+        answers=first,
+        more=more,
+        filters=view.filters(study),
+        pairs=pairs,
+        same=words.same_sides(study, study.pairs),
+        axis=view.axis(study),
+        overview=[one for one in drawn if one.chart.scenario is None and one.chart.name != "forest"],
+        scenarios=view.scenario_views(study, pairs),
+        section={name: anchors[f"scenario-{name}"] for name in study.scenarios},
+        by_scenario={name: [one for one in drawn if one.chart.scenario == name] for name in study.scenarios},
+        missing={name: _missing(study, name) for name in study.scenarios},
+        general=study.caveats(None),
+        noise=[
+            (study.values[f"noise/{number}/{noise.metric}/"], _noise(noise.excludes_one))
+            for number, noise in enumerate(study.comparison.noise, 1)
         ],
-        "scenarios": scenarios,
-        "overview": [one for one in charts if one[0].scenario is None],
-        "by_scenario": {name: [one for one in charts if one[0].scenario == name] for name in scenarios},
-        "doubtful": [t for t in study.run.trials if not t.valid],
+        unfit=view.unfit(study.run.trials),
+        trials=len(study.run.trials),
+        method=method(study),
+        machine=machine(info.environment),
+        placement={name: ", ".join(f"CPU {cpu}" for cpu in cpus) or "none" for name, cpus in info.placement.items()},
+        versions=dict(sorted(info.versions.items())),
+        servers=list({arm.server.name: arm.server for arm in study.arms.values()}.values()),
+        commands=commands(study),
+        arms=view.arm_facts(study),
+    )
+
+
+def _answers(pairs: Sequence[view.PairView]) -> tuple[list[view.PairView], list[view.PairView]]:
+    real = [pair for pair in pairs if not pair.null]
+    if len(real) <= FEW:
+        return real, []
+    first = list({pair.scenario: pair for pair in reversed(real)}.values())
+    kept = {pair.id for pair in first}
+    return [pair for pair in real if pair.id in kept], [pair for pair in real if pair.id not in kept]
+
+
+def _strip(study: Study) -> list[tuple[str, str]]:
+    info = study.run.info
+    fit = sum(trial.valid and trial.error is None for trial in study.run.trials)
+    facts = [
+        (_day(info.started), "UTC"),
+        (f"{info.plan.blocks}", f"blocks of {words.plural(info.plan.rounds, 'round')}"),
+        (f"{fit} of {len(study.run.trials)}", "trials valid"),
+        (words.plural(study.cores, "core"), "for the servers"),
+    ]
+    if info.finished:
+        facts.append((units.clock(_between(info.started, info.finished)), "in all"))
+    if cpu := info.environment.get("cpu"):
+        facts.append((words.shown(str(cpu)), ""))
+    return facts
+
+
+def _warnings(study: Study) -> list[str]:
+    """What a reader must see before the first number."""
+    info = study.run.info
+    found = []
+    planned = sum(len(group.arms) * len(group.phases) for group in info.plan.groups) * info.plan.blocks
+    if info.finished is None:
+        missing = f" {len(study.run.trials)} of {planned} planned trials are there." if planned else ""
+        found.append(f"This run did not come to its end.{missing} `gatebench run --resume` goes on with it.")
+    if study.run.torn:
+        found.append("The last line of the records was torn and is left out.")
+    if study.pairs and not any(v.ratio for v in study.comparison.pairs):
+        found.append("No pair has a valid result.")
+    if info.plan.blocks < MIN_BLOCKS and study.pairs:
+        found.append(
+            f"With {words.plural(info.plan.blocks, 'block')} there can be no verdict: at least {MIN_BLOCKS} are needed"
+            + (", and one block has no interval." if info.plan.blocks == 1 else ".")
+        )
+    for noise in study.comparison.noise:
+        if noise.excludes_one:
+            found.append(f"The A/A interval of {noise.metric.replace('_', ' ')} excludes 1: doubt every verdict here.")
+    return found
+
+
+def _missing(study: Study, scenario: str) -> list[str]:
+    """What a scenario's section cannot show, and why."""
+    groups = [group for group in study.run.info.plan.groups if group.scenario == scenario]
+    phases = {phase for group in groups for phase in group.phases}
+    found = []
+    if "open" not in phases:
+        found.append("No open load was planned here, so there are no latencies at equal rates.")
+    if "closed" not in phases:
+        found.append("No closed load was planned here, so there is no throughput to compare.")
+    found += [
+        f"Nothing valid was measured under {phase} load."
+        for phase in sorted(phases)
+        if not any(t.valid and t.cell.scenario == scenario and t.phase == phase for t in study.run.trials)
+    ]
+    return found
+
+
+def method(study: Study) -> list[str]:
+    """How this run was measured, in paragraphs."""
+    plan = study.run.info.plan
+    arrivals = "Poisson arrivals" if plan.arrivals == "poisson" else "arrivals at equal distances"
+    return [
+        f"Each scenario's arms were launched side by side, afresh in each of {words.plural(plan.blocks, 'block')}, on the same "
+        f"{words.plural(study.cores, 'CPU')}, and driven in turn in {words.plural(plan.rounds, 'round')} of short slices (at least "
+        f"{units.seconds(plan.slice_s)} closed, {units.seconds(plan.open_slice_s)} open) while the others idled. The two of a pair "
+        "are always neighbours. The block is the sample of all statistics, never the request.",
+        "Under closed load every connection sends its next request when the last answer is in: that shows capacity. Under open "
+        f"load {arrivals} come at a rate that both arms of a pair share, 70 % of what the slower one holds unless a rate was asked "
+        "for, whatever the server does; response times count from when a request was due.",
+        "A ratio is the mean over blocks of the log ratio b / a, with Student's t interval at 95 %. Better or worse: the interval "
+        f"lies wholly beyond the margin of {units.percent(plan.margin)}; equivalent: wholly inside; otherwise inconclusive. "
+        "Throughput is the primary metric; everything else is exploratory. A percentile is shown where at least ten samples lie "
+        "beyond it.",
+        "Answers were verified before and after; a trial that cannot be true (generator saturated or late, Little's law off, wrong "
+        "answers, stolen CPU, no steady state) is kept and named, and never charted as a result.",
+    ]
+
+
+def commands(study: Study) -> list[str]:
+    """What makes such a run, and reads this one again."""
+    info = study.run.info
+    asked = shlex.join(info.command) if info.command else f"gatebench run {shlex.quote(info.plan.suite)}"
+    seeded = asked if "--seed" in asked or info.kind != "suite" else f"{asked} --seed {info.plan.seed}"
+    run = shlex.quote(info.run)
+    return [seeded, f"gatebench report {run} --open", f"gatebench compare {run}"]
+
+
+def _noise(excludes_one: bool) -> str:  # noqa: FBT001 - what it says is its only argument
+    return "excludes 1" if excludes_one else "holds 1, as it must"
+
+
+def machine(environment: Mapping[str, object]) -> dict[str, str]:
+    """What is known of the machine, in words."""
+    return {
+        name.removesuffix("_bytes").replace("_", " "): _plain(name, value)
+        for name, value in environment.items()
+        if value is not None
     }
-    return environment().get_template("report.html.j2").render(context)
+
+
+def _plain(name: str, value: object) -> str:
+    if name.endswith("_bytes") and isinstance(value, (int, float)):
+        return units.bytes_(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+
+
+def _day(moment: str) -> str:
+    return moment[:16].replace("T", " ")
+
+
+def _between(start: str, end: str) -> float:
+    try:
+        return (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()
+    except ValueError:
+        return 0.0

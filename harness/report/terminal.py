@@ -3,150 +3,196 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
 
 from rich import box
-from rich.console import Group
+from rich.console import Console, Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
 from harness import units
+from harness.plan import Arm
+from harness.record import Run
+from harness.report.charts.forest import reach
+from harness.report.charts.latency import highest, percentile_of
+from harness.report.comparing import headline, shared
 from harness.report.study import Study
-from harness.report.words import SYMBOLS, condition, own, setup, shown
+from harness.report.words import (
+    SYMBOLS,
+    condition,
+    ends,
+    own,
+    plural,
+    same_sides,
+    setup,
+    shown,
+    tally,
+)
+from harness.verdicts import Comparison, PairVerdict
 
-if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
-
-    from harness.record import Run
-    from harness.verdicts import Comparison, PairVerdict
-
-STYLES = {"better": "bold blue", "worse": "bold dark_orange3", "equivalent": "bold", "inconclusive": "dim"}
-STRIP = 25
+STYLES = {
+    "better": "bold blue",
+    "worse": "bold dark_orange3",
+    "equivalent": "bold",
+    "invalid": "red",
+    "error": "red",
+}
+STRIP = 17
 """Characters of the small forest plot."""
+WIDE, WIDER = 100, 122
+"""Columns of a terminal from which the small forest plot fits, and from which latencies do too."""
+CAVEATS = 6
+"""So many are printed; the report has them all."""
 
 
 def terminal(run: Run, comparison: Comparison, console: Console) -> None:
     """Print what a run shows."""
     study = Study(run, comparison)
-    parts: list[RenderableType] = [_table(study)]
-    parts += [Text(line) for line in _foot(study)]
-    title = Text.assemble(("gatebench", "bold"), f" {shown(run.info.plan.suite)} · {shown(run.info.run)}")
-    console.print(Panel(Group(*parts), title=title, title_align="left", box=box.ROUNDED, border_style="dim"))
+    pairs = [pair for pair in study.pairs if study.verdict(pair)]
+    parts: list[RenderableType] = [Text(tally(study, pairs), style="bold"), Text()]
+    parts += [_table(study, pairs, console.width)] if pairs else []
+    parts += _foot(study)
+    title = Text.assemble(("gatebench", "bold"), f" {shown(run.info.plan.suite)}", (f" · {shown(run.info.run)}", "dim"))
+    console.print(Panel(Group(*parts), title=title, title_align="left", box=box.ROUNDED, border_style="dim", padding=(1, 2)))
 
 
-def _table(study: Study) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=False, header_style="dim")
-    table.add_column("scenario")
-    for name in ("a", "b"):
-        table.add_column(name, justify="right")
-    table.add_column("b / a (95 %)", justify="right")
-    table.add_column(_scale(study), no_wrap=True)
+def between(before: Run, after: Run, comparison: Comparison, console: Console) -> None:
+    """Print how two runs differ: each pair's ratio after over before."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim")
+    for name in ("scenario", "a", "b"):
+        table.add_column(name)
+    table.add_column("after / before", justify="right")
     table.add_column("verdict")
-    table.add_column("p99 b / a" if _shared(study) else "", justify="right")
-    for pair in study.pairs:
+    for verdict in comparison.pairs:
+        if verdict.primary:
+            ratio = Text(units.ratio(verdict.ratio), style=STYLES.get(verdict.verdict, ""))
+            if verdict.low is not None:
+                ratio.append(f"\n{units.ratio(verdict.low)} to {units.ratio(verdict.high)}", style="not bold dim")
+            scenario = Text(shown(verdict.scenario), style="bold")
+            scenario.append(f"\n{shared(verdict)}", style="not bold dim")
+            word = _word(verdict, settle=False)
+            table.add_row(scenario, Text(shown(verdict.a)), Text(shown(verdict.b)), ratio, word)
+    parts: list[RenderableType] = [Text(headline(v for v in comparison.pairs if v.primary), style="bold"), Text(), table]
+    unsettled = dict.fromkeys(v.settle for v in comparison.pairs if v.primary and v.settle)
+    parts += [Text(f"? undecided: {shown(settle)}", style="dim") for settle in unsettled]
+    for name, (old, new) in comparison.environment_changes.items():
+        parts.append(Text(f"{shown(name)}: {shown(old)} → {shown(new)}"))
+    parts += [_caveat(caveat.text, caveat.remedy) for caveat in comparison.caveats]
+    title = Text.assemble(("gatebench", "bold"), f" {shown(before.info.run)} → {shown(after.info.run)}")
+    console.print(Panel(Group(*parts), title=title, title_align="left", box=box.ROUNDED, border_style="dim", padding=(1, 2)))
+
+
+def _table(study: Study, pairs: Sequence[str], width: int) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="not bold dim", padding=(0, 2, 0, 0))
+    same = same_sides(study, study.pairs)
+    plot, latencies = width >= WIDE, width >= WIDER and any(highest(study, pair) for pair in pairs)
+    table.add_column("scenario", min_width=18)
+    for letter, place in (("a", 0), ("b", 1)):
+        table.add_column(Text(f"{letter}\n{same[place].replace(' on ', chr(10) + 'on ')}" if same else letter),
+                         justify="right", min_width=(19, 14)[place])  # fmt: skip
+    table.add_column("b / a", justify="right", no_wrap=True)
+    if plot:
+        table.add_column(_scale(study), no_wrap=True)
+    table.add_column("verdict", min_width=14)
+    if latencies:
+        table.add_column("latency b / a\nequal rates", justify="right", no_wrap=True)
+    for pair in pairs:
         verdict = study.verdict(pair)
-        if verdict is not None:
-            table.add_row(*_row(study, pair, verdict))
+        if verdict:
+            row = list(_row(study, pair, verdict, named=same is None or study.pairs[pair].null))
+            row += [_latency(study, pair)] if latencies else []
+            table.add_row(*row if plot else [*row[:4], *row[5:]])
+            table.add_row()
     return table
 
 
-def _row(study: Study, pair: str, verdict: PairVerdict) -> list[Text]:
-    planned = study.pairs[pair]
-    a, b = study.arms[planned.a], study.arms[planned.b]
+def _row(study: Study, pair: str, verdict: PairVerdict, *, named: bool) -> Iterator[Text]:
+    a, b = study.sides(pair)
     scenario = Text(shown(a.cell.scenario), style="bold")
-    scenario.append(f"\n{condition(a)}", style="not bold dim")
+    scenario.append(f"\n{condition(a)}{', A/A' if study.pairs[pair].null else ''}", style="not bold dim")
+    yield scenario
+    yield _side(study, a, verdict.a_limit, named=named)
+    yield _side(study, b, verdict.b_limit, named=named)
     if verdict.ratio is None:
-        why = Text("; ".join(map(shown, verdict.reasons)) or "no result", style="dim")
-        return [scenario, _side(study, planned.a), _side(study, planned.b), Text(units.MISSING), why, _word(verdict)]
-    ratio = Text(units.ratio(verdict.ratio), style=STYLES.get(verdict.verdict, ""))
-    interval = f"\n{units.ratio(verdict.low)} to {units.ratio(verdict.high)}" if verdict.low else "\none block only"
-    ratio.append(interval, style="not bold dim")
-    word = _word(verdict)
-    limits = [f"{arm}: {name}" for arm, name in (("a", verdict.a_limit), ("b", verdict.b_limit)) if name]
-    word.append("\n" + ", ".join(limits), style="not bold dim")
-    return [
-        scenario,
-        _side(study, planned.a),
-        _side(study, planned.b),
-        ratio,
-        _strip(study, verdict),
-        word,
-        _latency(study, pair),
-    ]
+        yield Text(units.MISSING)
+        yield Text("│".center(STRIP), style="dim")
+    else:
+        ratio = Text(units.ratio(verdict.ratio), style=STYLES.get(verdict.verdict, ""))
+        yield ratio.append(f"\n{ends(study.pair(pair)) or 'one block'}", style="not bold dim")
+        yield _strip(study, verdict)
+    yield _word(verdict)
 
 
-def _side(study: Study, arm_id: str) -> Text:
-    arm = study.arms[arm_id]
-    value = study.arm(arm_id, "throughput_rps")
+def _side(study: Study, arm: Arm, limit: str | None, *, named: bool) -> Text:
+    value = study.arm(arm.id, "throughput_rps")
     text = Text(units.rps(value.value if value else None))
-    text.append(f"\n{setup(arm)}", style="dim")
-    if own(arm):
-        text.append(f"\n{own(arm)}", style="dim")
-    return text
+    about = [setup(arm)] if named else []
+    about += [own(arm)] if own(arm) else []
+    about += [shown(limit)] if limit else []
+    return text.append("".join(f"\n{line}" for line in about), style="dim")
 
 
-def _word(verdict: PairVerdict) -> Text:
-    return Text(f"{SYMBOLS[verdict.verdict]} {verdict.verdict}", style=STYLES.get(verdict.verdict, "dim"))
+def _word(verdict: PairVerdict, *, settle: bool = True) -> Text:
+    text = Text(f"{SYMBOLS[verdict.verdict]} {verdict.verdict}", style=STYLES.get(verdict.verdict, "dim"))
+    more = verdict.settle if verdict.settle and settle else ""
+    more = "; ".join(verdict.reasons) if verdict.ratio is None else more
+    return text.append(f"\n{shown(more)}", style="not bold dim") if more else text
 
 
 def _latency(study: Study, pair: str) -> Text:
-    verdict = study.verdict(pair, "latency_p99_us")
+    verdict = highest(study, pair)
     if verdict is None:
-        return Text("")
-    if verdict.ratio is None:
-        return Text(verdict.verdict, style="dim")
-    text = Text(units.ratio(verdict.ratio))
+        return Text("not resolved", style="dim")
+    text = Text(f"{percentile_of(verdict)}  {units.ratio(verdict.ratio)}")
     if verdict.low is not None:
         text.append(f"\n{units.ratio(verdict.low)} to {units.ratio(verdict.high)}", style="dim")
     return text
 
 
-def _shared(study: Study) -> bool:
-    return any(study.verdict(pair, "latency_p99_us") for pair in study.pairs)
-
-
-def _reach(study: Study) -> float:
-    """The factor at either end of the strip."""
-    verdicts = [v for pair in study.pairs if (v := study.verdict(pair)) and v.ratio]
-    ends = [abs(math.log(x)) for v in verdicts for x in (v.ratio, v.low, v.high) if x]
-    return math.exp(max([*ends, math.log(1.25)]))
-
-
 def _scale(study: Study) -> Text:
-    reach = _reach(study)
-    low, high = f"{1 / reach:.2g}×", f"{reach:.2g}×"
-    side = STRIP // 2
-    return Text(f"{low:<{side}}1{high:>{side}}")
+    low, high = reach(study)
+    one = _column(1, (low, high))
+    text = f"{low:.2g}×".ljust(one) + "1"
+    return Text(text + f"{high:.2g}×".rjust(STRIP - len(text)))
+
+
+def _column(ratio: float, limits: tuple[float, float]) -> int:
+    low, high = limits
+    return min(STRIP - 1, max(0, round((STRIP - 1) * math.log(ratio / low) / math.log(high / low))))
 
 
 def _strip(study: Study, verdict: PairVerdict) -> Text:
-    reach = math.log(_reach(study))
-    middle = STRIP // 2
-
-    def column(ratio: float) -> int:
-        return min(STRIP - 1, max(0, round(middle + middle * math.log(ratio) / reach)))
-
+    limits = reach(study)
     cells = [" "] * STRIP
-    cells[middle] = "│"
-    if verdict.low and verdict.high:
-        for index in range(column(verdict.low), column(verdict.high) + 1):
+    cells[_column(1, limits)] = "│"
+    if verdict.low is not None and verdict.high is not None:
+        for index in range(_column(verdict.low, limits), _column(verdict.high, limits) + 1):
             cells[index] = "━"
-    cells[column(verdict.ratio or 1)] = "○" if verdict.verdict == "inconclusive" else "●"
+    cells[_column(verdict.ratio or 1, limits)] = "○" if verdict.verdict == "inconclusive" else "●"
     return Text("".join(cells), style=STYLES.get(verdict.verdict, ""))
 
 
-def _foot(study: Study) -> list[str]:
-    cores = study.cores
-    invalid = sum(not t.valid and t.error is None for t in study.run.trials)
-    failed = sum(t.error is not None for t in study.run.trials)
-    facts = [f"{len(study.run.trials)} trials", f"server on {cores} core{'s' if cores != 1 else ''}"]
+def _foot(study: Study) -> Iterator[Text]:
+    trials = study.run.trials
+    failed = sum(trial.error is not None for trial in trials)
+    invalid = sum(not trial.valid and trial.error is None for trial in trials)
+    facts = [f"{len(trials) - failed - invalid} of {plural(len(trials), 'trial')} valid"]
     facts += [f"{invalid} invalid"] if invalid else []
     facts += [f"{failed} failed"] if failed else []
-    lines = [" · ".join(facts)]
+    facts += [f"servers on {plural(study.cores, 'core')}"]
+    facts += [] if study.run.info.finished else ["interrupted"]
+    yield Text(" · ".join(facts), style="dim")
     for noise in study.comparison.noise:
-        lines.append(f"A/A {noise.metric}: {units.ratio(noise.ratio, noise.low, noise.high)}")
-    for caveat in study.comparison.caveats:
-        lines.append(f"! {shown(caveat.text)}{f' → {shown(caveat.remedy)}' if caveat.remedy else ''}")
-    return lines
+        if noise.metric == "throughput_rps":
+            yield Text(f"A/A throughput {units.ratio(noise.ratio, noise.low, noise.high)}", style="dim")
+    caveats = study.comparison.caveats
+    for caveat in caveats[:CAVEATS]:
+        yield _caveat(caveat.text, caveat.remedy)
+    if len(caveats) > CAVEATS:
+        yield Text(f"  and {len(caveats) - CAVEATS} more in the report", style="dim")
 
+
+def _caveat(text: str, remedy: str) -> Text:
+    line = Text.assemble(("! ", "bold yellow"), shown(text))
+    return line.append(f" → {shown(remedy)}", style="dim") if remedy else line

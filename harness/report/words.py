@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from harness import limits, units
 from harness.compare.verdict import MIN_BLOCKS
@@ -170,20 +170,24 @@ def _bounds(study: Study, pair: str, verdict: PairVerdict) -> str:
 def tally(study: Study, pairs: Iterable[str]) -> str:
     """How many of these pairs each side wins, in a sentence."""
     real = [pair for pair in pairs if not study.pairs[pair].null]
-    verdicts = [verdict for verdict in map(study.verdict, real) if verdict]
-    a, b = same_sides(study, real) or ("side a", "side b")
-    count = [verdict.verdict for verdict in verdicts].count
+    return count([v.verdict for v in map(study.verdict, real) if v], same_sides(study, real))
+
+
+def count(verdicts: Sequence[str], sides: tuple[str, str] | None) -> str:
+    """The same from the verdicts alone, and what the sides are called where all have the same."""
+    a, b = sides or ("side a", "side b")
+    found = verdicts.count
     parts = []
-    if count("better"):
-        parts.append(f"{b} serves more in {count('better')} of {len(verdicts)}")
-    if count("worse"):
-        parts.append(f"{a} in {count('worse')}" if parts else f"{a} serves more in {count('worse')} of {len(verdicts)}")
-    parts += [f"equal in {count('equivalent')}"] if count("equivalent") else []
-    parts += [f"undecided in {count('inconclusive')}"] if count("inconclusive") else []
-    lost = count("invalid") + count("error") + count("not resolved")
+    if found("better"):
+        parts.append(f"{b} serves more in {found('better')} of {len(verdicts)}")
+    if found("worse"):
+        parts.append(f"{a} in {found('worse')}" if parts else f"{a} serves more in {found('worse')} of {len(verdicts)}")
+    parts += [f"equal in {found('equivalent')}"] if found("equivalent") else []
+    parts += [f"undecided in {found('inconclusive')}"] if found("inconclusive") else []
+    lost = found("invalid") + found("error") + found("not resolved")
     parts += [f"no result in {lost}"] if lost else []
-    text = ", ".join(parts) or "No pair was compared"
-    return text[0].upper() + text[1:] if text.startswith(("equal", "undecided", "no ", "side")) else text
+    words = ", ".join(parts) or "No pair was compared"
+    return words[0].upper() + words[1:] if words.startswith(("equal", "undecided", "no ", "side")) else words
 
 
 def text(value: Value | None) -> str:

@@ -84,6 +84,11 @@ class Chart:
     arms: tuple[str, ...] = ()
     """Whose figures it shows, row by row of the table; empty: no row belongs to one arm or pair."""
 
+    @property
+    def numeric(self) -> tuple[int, ...]:
+        """The columns of its table that hold values."""
+        return tuple(i for i in range(len(self.columns)) if any(isinstance(row[i], Value) for row in self.rows))
+
     def draw(self, theme: Theme) -> Drawing:
         """The chart in a theme."""
         drawing = _start(self.title, self.note, theme, self.body)
@@ -93,7 +98,7 @@ class Chart:
 
 def _start(title: str, note: str, theme: Theme, body: float) -> Drawing:
     lines = textwrap.wrap(title, CHARACTERS, max_lines=3, placeholder=" …") or [""]
-    notes = textwrap.wrap(note, int(CHARACTERS * 1.3)) if note else []
+    notes = textwrap.wrap(note, int(CHARACTERS * 1.42)) if note else []
     header = PAD + 0.235 * len(lines) + 0.18 * len(notes) + 0.12
     height = body + header
     drawing = Drawing(style.figure(WIDTH, height), theme, header)

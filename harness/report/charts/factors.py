@@ -37,8 +37,8 @@ MOST = 4
 WORTH = {
     "pooling": "a connection pool",
     "cache": "a {high} cache",
-    "client": "{high} for {low}",
-    "workers": "{high} workers for {low}",
+    "client": "{high} instead of {low}",
+    "workers": "{high} workers instead of {low}",
 }
 """What is said to bring an effect."""
 OWN = ("client ", "threads ", "middleware ")
@@ -128,11 +128,10 @@ def _title(found: Sequence[Contrast]) -> str:
     parts = []
     for factor in dict.fromkeys(one.factor for one in found):
         most = max((one for one in found if one.factor == factor), key=lambda one: one.size)
-        figures = " and ".join(f"{units.ratio(effect.ratio)} ({where})" for where, effect in most.inside.items())
+        figures = ", ".join(f"{where} {units.ratio(effect.ratio)}×" for where, effect in most.inside.items())
         low, high = map(shown, most.change.split(" → "))
-        parts.append(f"{WORTH.get(factor, '{high} instead of {low}').format(low=low, high=high)} {figures}")
-    text = "; ".join(parts[:MOST])
-    return f"Times the throughput: {text}"
+        parts.append(f"{WORTH.get(factor, '{high} instead of {low}').format(low=low, high=high)} ({figures})")
+    return f"Throughput changes with {', '.join(parts[:MOST])}"
 
 
 def _paint(drawing: Drawing, found: Sequence[Contrast]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from matplotlib.axes import Axes
 
@@ -13,6 +13,7 @@ from harness.report.study import Study
 from harness.report.style import Theme
 from harness.report.values import Value
 from harness.report.words import SYMBOLS, condition, name, same_sides, setup, shown, tally
+from harness.report.words import side as label
 from harness.verdicts import PairVerdict
 
 ROW = 0.42
@@ -42,15 +43,19 @@ def forest(study: Study, metric: str = "throughput_rps") -> Chart | None:
 
 
 def _row(study: Study, pair: str) -> Row:
-    verdict, value = study.verdict(pair), study.pair(pair)
-    if verdict is None or value is None:
-        return ()
-    return name(study, pair), shown(verdict.a), shown(verdict.b), value, verdict.verdict, f"{verdict.blocks}"
+    value = study.pair(pair)
+    a, b = map(label, study.sides(pair))
+    verdict, blocks = (value.verdict or units.MISSING, f"{value.blocks}") if value else (units.MISSING, "0")
+    return name(study, pair), a, b, value or units.MISSING, verdict, blocks
 
 
 def reach(study: Study, metric: str = "throughput_rps") -> tuple[float, float]:
-    """Limits of the ratio axis: all intervals, and room on both sides of 1."""
-    verdicts = [verdict for pair in study.pairs if (verdict := study.verdict(pair, metric))]
+    """Limits of the ratio axis of a run's forest."""
+    return limits_of([verdict for pair in study.pairs if (verdict := study.verdict(pair, metric))])
+
+
+def limits_of(verdicts: Iterable[PairVerdict]) -> tuple[float, float]:
+    """Limits of a ratio axis: all intervals, and room on both sides of 1."""
     ends = [end for verdict in verdicts for end in (verdict.ratio, verdict.low, verdict.high) if end]
     low, high = min([*ends, 1 / LEAST_REACH]), max([*ends, LEAST_REACH])
     room = math.exp(math.log(high / low) * 0.27)  # both headings stand beside 1

@@ -98,8 +98,9 @@ def _knees(study: Study, sweeps: Sequence[Sweep]) -> str:
             best = max(value.value or 0 for _, _, value in found)
             margin = 1 + study.run.info.plan.margin
             x, arm, value = next(one for one in found if (one[2].value or 0) * margin >= best)
-            parts.append(f"{shown(arm.cell.target)} grows no further from {x:g} connections ({text(value)})")
-    return ", ".join(parts) or "no valid result"
+            parts.append(f"{shown(arm.cell.target)} with {x:g} connections ({text(value)})")
+    within = f"within {units.percent(study.run.info.plan.margin)} of its best"
+    return f"{', '.join(parts)}: each is then {within}" if parts else "no valid result"
 
 
 def _held(study: Study, sweeps: Sequence[Sweep]) -> str:

@@ -89,7 +89,7 @@ def _title(study: Study, curves: Sequence[Curve]) -> str:
     parts = []
     for curve in sorted(curves, key=lambda curve: -curve.gain)[:3]:
         arm = curve.arms[0]
-        parts.append(f"{units.ratio(curve.gain)} times for {shown(arm.cell.target)} ({_where(arm)})")
+        parts.append(f"{shown(arm.cell.target)} {units.ratio(curve.gain)} times ({_where(arm)})")
     return f"Up to {widest} workers on {plural(study.cores, 'server core')} bring " + ", ".join(parts)
 
 

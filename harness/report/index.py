@@ -1,0 +1,111 @@
+"""results/index.html: all runs, newest first, with what each shows; two can be picked to compare."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import permutations
+from pathlib import Path
+from urllib.parse import quote
+
+import pandas as pd
+
+from harness import environment, record
+from harness.errors import RecordError
+from harness.record import RunInfo
+from harness.report.comparing import page_name
+from harness.report.slugs import slugs
+from harness.report.templating import render
+from harness.report.words import count, plural
+
+TOLD = ("fastapi", "flask", "uvicorn", "gunicorn")
+"""Versions that the index tells; the report has them all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A run as a row of the index."""
+
+    name: str
+    slug: str
+    suite: str
+    started: str = ""
+    report: str = ""
+    """Where its report is, relative to the index; empty: not built."""
+    headline: str = ""
+    extent: str = ""
+    machine: str = ""
+    cores: str = ""
+    versions: tuple[str, ...] = ()
+    problem: str = ""
+    """Why its records cannot be read."""
+
+
+def index(results: Path) -> Path:
+    """Write the index of all runs under `results`."""
+    folders = sorted(record.folders(results), key=_started, reverse=True)
+    anchors = slugs(folder.name for folder in folders)
+    names = [folder.name for folder in folders]
+    pages = {
+        f"{before} {after}": quote(page_name(before, after))
+        for before, after in permutations(names, 2)
+        if (results / page_name(before, after)).is_file()
+    }
+    page = render(
+        "index.html.j2",
+        runs=[_entry(folder, anchors[folder.name]) for folder in folders],
+        pages=pages,
+        version=environment.version(),
+    )
+    out = results / "index.html"
+    out.write_text(page, encoding="utf-8")
+    return out
+
+
+def _started(folder: Path) -> str:
+    try:
+        return record.read_info(folder).started
+    except RecordError:
+        return folder.name
+
+
+def _entry(folder: Path, slug: str) -> Entry:
+    try:
+        info = record.read_info(folder)
+    except RecordError as error:
+        return Entry(name=folder.name, slug=slug, suite=folder.name, problem=str(error).replace(str(folder), folder.name))
+    report = folder / "report.html"
+    cores = len(info.placement.get("server", ()))
+    return Entry(
+        name=folder.name,
+        slug=slug,
+        suite=info.plan.suite,
+        started=f"{info.started[:16].replace('T', ' ')} UTC",
+        report=quote(f"{folder.name}/report.html") if report.is_file() else "",
+        headline=_headline(folder),
+        extent=_extent(info),
+        machine=str(info.environment.get("cpu", "")),
+        cores=f"servers on {plural(cores, 'core')}",
+        versions=tuple(f"{name} {info.versions[name]}" for name in TOLD if name in info.versions),
+    )
+
+
+def _headline(folder: Path) -> str:
+    """The tally of its verdicts, from the summary that its report left."""
+    try:
+        table = pd.read_csv(folder / "summary.csv", keep_default_na=False)
+    except (OSError, ValueError):
+        return "no report yet: gatebench report draws it"
+    primary = table[(table["kind"] == "pair") & (table["metric"] == "throughput_rps")]
+    sides = {(_bare(a), _bare(b)) for a, b in zip(primary["a"], primary["b"], strict=True)}
+    return count(list(primary["verdict"]), sides.pop() if len(sides) == 1 else None)
+
+
+def _bare(side: str) -> str:
+    """TARGET on SERVER, without what is the side's own."""
+    return side.partition(" (")[0]
+
+
+def _extent(info: RunInfo) -> str:
+    pairs = sum(len(group.pairs) for group in info.plan.groups)
+    text = f"{plural(pairs, 'pair')}, {plural(info.plan.blocks, 'block')}"
+    return text if info.finished else f"{text}, interrupted"

@@ -1,0 +1,239 @@
+"""What the page shows of a run, as plain values for its template."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from harness.definitions import Scenario
+from harness.plan import Arm
+from harness.record import Trial
+from harness.report import words
+from harness.report.charts.base import log_ticks, times
+from harness.report.charts.forest import reach
+from harness.report.charts.latency import highest, percentile_of
+from harness.report.study import PHASES, Study
+from harness.report.values import Value, why
+from harness.verdicts import Caveat, PairVerdict
+
+FACTORS = ("workers", "pooling", "cache", "client", "middleware", "threads")
+"""What the page filters by, beside scenario, interface and server."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """An arm of a pair, and what its trials were."""
+
+    arm: Arm
+    setup: str
+    own: str
+    throughput: Value | None
+    bound: str
+    of_ceiling: Value | None
+    validity: str
+    unfit: tuple[str, ...]
+    """Why trials of it may not be used, each reason once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Track:
+    """A ratio on the shared axis of the forest, in percent of its width."""
+
+    point: float
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairView:
+    """A row of the forest."""
+
+    id: str
+    scenario: str
+    condition: str
+    name: str
+    null: bool
+    a: Side
+    b: Side
+    value: Value | None
+    verdict: str
+    symbol: str
+    word: str
+    """Verdict, or why there is none."""
+    track: Track | None
+    sentence: str
+    latency: Value | None
+    latency_name: str
+    cpu: Value | None
+    settle: str
+    caveats: tuple[Caveat, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Axis:
+    """The forest's shared axis: ticks and bands in percent of its width."""
+
+    ticks: tuple[tuple[float, str], ...]
+    one: float
+    margin: tuple[float, float]
+    noise: tuple[float, float] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScenarioView:
+    """A scenario's section."""
+
+    scenario: Scenario
+    pairs: tuple[PairView, ...]
+    validity: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """A thing to choose rows by, and its levels."""
+
+    name: str
+    label: str
+    levels: tuple[str, ...]
+
+
+def pair_views(study: Study) -> list[PairView]:
+    """The rows of the forest, in the order of the suite."""
+    limits = reach(study)
+    return [_pair(study, pair, limits) for pair in study.pairs]
+
+
+def scenario_views(study: Study, pairs: Sequence[PairView]) -> list[ScenarioView]:
+    """The sections, in the order of the suite."""
+    return [
+        ScenarioView(
+            scenario=scenario,
+            pairs=tuple(pair for pair in pairs if pair.scenario == name),
+            validity=_validity([trial for trial in study.run.trials if trial.cell.scenario == name]),
+        )
+        for name, scenario in study.scenarios.items()
+    ]
+
+
+def axis(study: Study) -> Axis:
+    """The axis that all rows of the forest share."""
+    noise = next((one for one in study.comparison.noise if one.metric == "throughput_rps"), None)
+    return axis_of(reach(study), study.run.info.plan.margin, (noise.low, noise.high) if noise else None)
+
+
+def axis_of(limits: tuple[float, float], margin: float, noise: tuple[float, float] | None) -> Axis:
+    """An axis between `limits`, logarithmic, with its bands."""
+    return Axis(
+        ticks=tuple((_place(tick, limits), times(tick)) for tick in log_ticks(*limits)),
+        one=_place(1, limits),
+        margin=(_place(1 / (1 + margin), limits), _place(1 + margin, limits)),
+        noise=(_place(noise[0], limits), _place(noise[1], limits)) if noise else None,
+    )
+
+
+def filters(study: Study) -> list[Filter]:
+    """Scenario, interface, server and each factor, where there is a choice."""
+    arms = study.arms.values()
+    found = [("scenario", [arm.cell.scenario for arm in arms]), ("interface", [arm.cell.interface for arm in arms])]
+    found += [("server", [arm.cell.server for arm in arms])]
+    found += [(factor, [str(getattr(arm.cell, factor)) for arm in arms]) for factor in FACTORS]
+    return [
+        Filter(name=name, label=name, levels=tuple(dict.fromkeys(levels)))
+        for name, levels in found
+        if len(set(levels)) > 1
+    ]
+
+
+def arm_facts(study: Study) -> dict[str, dict[str, str]]:
+    """What the page's script filters by, for each arm."""
+    pair_of = {arm: pair.id for pair in study.pairs.values() for arm in (pair.a, pair.b)}
+    names = ("scenario", "interface", "server", *FACTORS)
+    return {
+        arm.id: {"pair": pair_of.get(arm.id, ""), **{name: str(getattr(arm.cell, name)) for name in names}}
+        for arm in study.arms.values()
+    }
+
+
+def unfit(trials: Iterable[Trial]) -> list[tuple[Trial, str, tuple[str, ...]]]:
+    """The trials that may not be used: what they are, and why."""
+    return [
+        (trial, "error" if trial.error is not None else "invalid", why(trial))
+        for trial in trials
+        if not trial.valid or trial.error is not None
+    ]
+
+
+def _pair(study: Study, pair: str, limits: tuple[float, float]) -> PairView:
+    a, b = study.sides(pair)
+    verdict = study.verdict(pair)
+    slow = highest(study, pair)
+    return PairView(
+        id=pair,
+        scenario=a.cell.scenario,
+        condition=words.condition(a) + (f", {words.shown(b.cell.middleware)}" if b.cell.middleware != "none" else ""),
+        name=words.name(study, pair),
+        null=study.pairs[pair].null,
+        a=_side(study, a, verdict.a_limit if verdict else None),
+        b=_side(study, b, verdict.b_limit if verdict else None),
+        value=study.pair(pair),
+        verdict=verdict.verdict if verdict else "none",
+        symbol=words.SYMBOLS[verdict.verdict] if verdict else "",
+        word=_word(verdict),
+        track=track_of(verdict, limits),
+        sentence=words.clause(study, pair),
+        latency=study.pair(pair, slow.metric) if slow else None,
+        latency_name=percentile_of(slow) if slow else "",
+        cpu=study.pair(pair, "cpu_s_per_request"),
+        settle=(verdict.settle or "") if verdict else "",
+        caveats=tuple(study.caveats(pair)),
+    )
+
+
+def _side(study: Study, arm: Arm, limit: str | None) -> Side:
+    trials = [trial for phase in PHASES for trial in study.trials(arm.id, phase)]
+    return Side(
+        arm=arm,
+        setup=words.setup(arm),
+        own=words.own(arm),
+        throughput=study.arm(arm.id, "throughput_rps"),
+        bound=words.bound(arm, limit, study.cores),
+        of_ceiling=study.arm(arm.id, "of_ceiling"),
+        validity=_validity(trials),
+        unfit=tuple(dict.fromkeys(reason for trial in trials for reason in why(trial))),
+    )
+
+
+def _validity(trials: Sequence[Trial]) -> str:
+    if not trials:
+        return "not measured"
+    failed = sum(trial.error is not None for trial in trials)
+    invalid = sum(not trial.valid and trial.error is None for trial in trials)
+    good = len(trials) - failed - invalid
+    parts = [f"all {words.plural(good, 'trial')} valid" if good == len(trials) else f"{good} of {len(trials)} trials valid"]
+    parts += [f"{invalid} invalid"] if invalid else []
+    parts += [f"{failed} failed"] if failed else []
+    return ", ".join(parts)
+
+
+def _word(verdict: PairVerdict | None) -> str:
+    if verdict is None:
+        return "no throughput"
+    if verdict.ratio is None:
+        return f"{verdict.verdict}: {'; '.join(map(words.shown, verdict.reasons))}"
+    return verdict.verdict if verdict.low is not None else f"{verdict.verdict} (one block: no interval)"
+
+
+def track_of(verdict: PairVerdict | None, limits: tuple[float, float]) -> Track | None:
+    """Where a ratio and its interval lie on the axis; None where there is none."""
+    if verdict is None or verdict.ratio is None:
+        return None
+    low, high = (None if end is None else _place(end, limits) for end in (verdict.low, verdict.high))
+    return Track(point=_place(verdict.ratio, limits), low=low, high=high)
+
+
+def _place(ratio: float, limits: tuple[float, float]) -> float:
+    low, high = limits
+    return round(100 * min(1.0, max(0.0, math.log(ratio / low) / math.log(high / low))), 2)
+
+
