@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -17,7 +18,7 @@ import pytest
 from harness import record, services
 from harness.cli import app as commands
 from harness.cli.options import fraction, seconds
-from harness.errors import UsageError
+from harness.errors import NothingValidError, UsageError
 from harness.undertaker import members
 
 TINY = """
@@ -184,7 +185,8 @@ def test_without_redis_its_cells_are_rows_with_the_remedy(
     (tmp_path / "cached.toml").write_text(
         TINY + '\n[[pair]]\nscenario = "cached-data"\ncache = "redis"\nconnections = 16\n'
     )
-    commands(["run", "cached.toml", "--out", "mine"], standalone_mode=False)
+    with contextlib.suppress(NothingValidError):  # beside other tests json may not be valid either
+        commands(["run", "cached.toml", "--out", "mine"], standalone_mode=False)
     run = record.read(tmp_path / "mine")
     failed = [trial for trial in run.trials if trial.error is not None]
     assert {trial.cell.cache for trial in failed} == {"redis"}

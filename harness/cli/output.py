@@ -33,5 +33,5 @@ def fail(message: str) -> None:
 def _console(*, stderr: bool) -> Console:
     console = Console(stderr=stderr, highlight=False, emoji=False, markup=False)
     if not console.is_terminal:
-        return Console(stderr=stderr, highlight=False, emoji=False, markup=False, no_color=True, width=400)
+        return Console(stderr=stderr, highlight=False, emoji=False, markup=False, no_color=True, width=200)
     return console

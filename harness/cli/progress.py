@@ -39,7 +39,7 @@ class Lines:
 
     def run_started(self, plan: Plan, left_s: float) -> None:
         """Say how much there is to do."""
-        self._say(f"{len(plan.groups)} groups, {plan.blocks} blocks each, about {units.clock(left_s)} left")
+        self._say(f"groups: {len(plan.groups)}, blocks of each: {plan.blocks}, about {units.clock(left_s)} left")
 
     def block_started(self, group: Group, block: int, left_s: float) -> None:
         """Say nothing: the line comes when the block is over."""
