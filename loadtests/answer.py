@@ -69,9 +69,9 @@ class Answer:
             raise ProtocolError(str(error)) from error
         if self._bodiless and self._headers_done and not self.complete:
             # llhttp may now wait for a body that never comes: this parser is of no further use
-            self._parser = None
             self.complete = True
             self.keep_alive = self._keeps()
+            self._parser = None
 
     def end(self) -> bool:
         """The connection has ended; True if that completes the answer."""

@@ -66,8 +66,10 @@ class Load(ABC):
         """Requests that are under way, or wait to be."""
         return sum(1 for connection in self.connections if connection.sent)
 
-    def close(self) -> None:
-        """After the drain: end the connections, and count what is left."""
+    def end(self) -> None:
+        """After the drain, or instead of it: end the connections, and count everything."""
+        self.stop()
+        self.abandon()
         for connection in self.connections:
             connection.close()
         self.show()

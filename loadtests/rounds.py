@@ -40,7 +40,7 @@ class Stopped(Exception):  # noqa: N818 - told from outside, not an error of its
 class Rounds:
     """Runs a spec; what is done so far can be had at any time from `slices` and `totals`."""
 
-    def __init__(self, told: Spec, emit: Callable[[Event], None], shown: Callable[[Arm], Shown]) -> None:
+    def __init__(self, told: Spec, emit: Callable[[Event], None], shown: Callable[[Arm], Shown | None]) -> None:
         self._spec = told
         self._emit = emit
         self._reactor = Reactor()
@@ -179,12 +179,14 @@ class Rounds:
 
     def _drive(self, load: Load, index: int) -> None:
         """Serve until the last answer is in."""
-        if self._stopped is None:
-            self._load = load
-            self._reactor.run()
+        self._load = load
+        try:
+            if self._stopped is None:
+                self._reactor.run()
+        finally:
             self._load = None
-        load.close()
-        self._totals[index].add(load.recorder.totals)
+            load.end()
+            self._totals[index].add(load.recorder.totals)
         gc.collect()  # of this slice's own; the collector itself is off, and what was there before is frozen
         if self._stopped is not None:
             raise Stopped(self._stopped)
@@ -206,7 +208,10 @@ class Rounds:
 
     def _tell(self, event: Told, index: int, number: int, at_ns: int, throughput_rps: float | None = None) -> None:
         arm = self._spec.arms[index].name
-        self._emit(Event(event=event, arm=arm, round=number, at_ns=at_ns, throughput_rps=throughput_rps))
+        try:
+            self._emit(Event(event=event, arm=arm, round=number, at_ns=at_ns, throughput_rps=throughput_rps))
+        except OSError:
+            self.stop("nobody reads the events any more")
 
 
 def measured(arm: Arm, number: int, load: Load, check: SelfCheck, *, histograms: bool) -> Slice:

@@ -15,6 +15,7 @@ import gevent
 from gevent.event import Event
 from locust import User, events, task
 from locust.env import Environment
+from locust.stats import CSV_STATS_INTERVAL_SEC
 
 from harness.histogram import Histogram
 from harness.spec import Request
@@ -91,6 +92,7 @@ class Continuous:
         options = environment.parsed_options
         assert options is not None  # noqa: S101 - Locust's command line made it
         self._stopping: Any = environment.events.test_stopping  # Locust types its events loosely
+        self._csv = bool(options.csv_prefix)
         self._reactor = Reactor()
         self._check = SelfCheck()
         self._drained = Event()
@@ -109,7 +111,7 @@ class Continuous:
         try:
             self._reactor.run()
         finally:
-            self._load.close()
+            self._load.end()
             self._drained.set()
             self._stopping.remove_listener(self._finish)
             self._check.close()
@@ -123,6 +125,9 @@ class Continuous:
         if not self._drained.wait(patience_s):
             self._reactor.soon(self._load.abandon)
             self._drained.wait(1)
+        if self._csv:
+            # Locust writes these files once a second and not at its end: give it the time to write the last counts
+            gevent.sleep(1.2 * CSV_STATS_INTERVAL_SEC)
 
     def _watch(self) -> None:
         """Once a period: say so if it is the generator that is slow."""
