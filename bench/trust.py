@@ -13,6 +13,7 @@ null 14 minutes, sensitivity up to 55, limits 4, runs 10.
 from __future__ import annotations
 
 import json
+import math
 import statistics
 import subprocess
 import sys
@@ -20,17 +21,19 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from harness import record
-from harness.limits import diagnoses
 
 ROOT = Path(__file__).resolve().parent.parent
 APPS = ROOT / "bench" / "apps"
 FASTAPI = 'target = "fastapi", server = "uvicorn"'
 TRIES = 20
 NEEDED = 17
+WIDTH = 0.05
+REACHED = 0.90
 
 Answer = dict[str, Any]
 
@@ -41,25 +44,24 @@ class Claims:
 
     failed: int = 0
 
-    def check(self, held: bool, claim: str, seen: str) -> None:
+    def check(self, claim: str, seen: str, *, held: bool) -> None:
         """Print one."""
         self.failed += not held
         print(f"{'PASS' if held else 'FAIL'}  {claim}: {seen}", flush=True)
 
 
-def gatebench(*argv: str) -> tuple[int, str]:
-    """Exit code and standard output of one call, from the checkout."""
-    done = subprocess.run(
-        [sys.executable, "-m", "harness", *argv], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    if done.returncode not in {0, 1}:
+def gatebench(*argv: str, may: tuple[int, ...] = (0, 1)) -> tuple[int, str]:
+    """Exit code (one of those it `may` have) and both outputs' end of one call, from the checkout."""
+    command = [sys.executable, "-m", "harness", *argv]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode not in may:
         raise SystemExit(f"gatebench {' '.join(argv)} ended with {done.returncode}: {done.stderr[-2000:]}")
     return done.returncode, done.stdout
 
 
-def run(suite: str, *options: str) -> Answer:
+def run(suite: str, *options: str, may: tuple[int, ...] = (0,)) -> Answer:
     """Measure `suite` and return what `--json` says."""
-    answer: Answer = json.loads(gatebench("run", suite, "--json", *options)[1])
+    answer: Answer = json.loads(gatebench("run", suite, "--json", *options, may=may)[1])
     return answer
 
 
@@ -68,9 +70,9 @@ def throughput(answer: Answer, pair: str = "p1") -> Answer:
     return next(one for one in answer["pairs"] if one["pair"] == pair and one["primary"])
 
 
-def slower_suite(folder: Path, turns: int, *, name: str = "slower", head: str = "") -> str:
+def slower_suite(folder: Path, turns: int, *, head: str = "") -> str:
     """A suite file: FastAPI against itself with `turns` turns of an empty loop more a request."""
-    path = folder / f"{name}.toml"
+    path = folder / "slower.toml"
     path.write_text(f"""
 about = "FastAPI against itself with an extra CPU cost a request."
 phases = ["closed"]
@@ -99,125 +101,100 @@ def null(claims: Claims) -> None:
     began = time.monotonic()
     answer = run("null")
     took = time.monotonic() - began
-    verdicts = [one for one in answer["pairs"] if one["primary"]]
+    verdicts = [one for one in answer["pairs"] if one["primary"] and one["ratio"] is not None]
     called = [one["pair"] for one in verdicts if one["verdict"] in {"better", "worse"}]
-    halves = [(one["high"] / one["low"]) ** 0.5 - 1 for one in verdicts if one["low"]]
-    excluding = sum(not one["low"] <= 1 <= one["high"] for one in verdicts if one["low"])
-    claims.check(
-        len(halves) == len(verdicts) == TRIES, "every comparison has an interval", f"{len(halves)} of {len(verdicts)}"
-    )
-    claims.check(
-        not called,
-        "none is called better or worse",
-        f"{called or 'none'} of {len(verdicts)}; 1 is outside {excluding} intervals",
-    )
-    claims.check(statistics.median(halves) <= 0.05, "median half-width at most 5 %", f"{statistics.median(halves):.2%}")
-    print(f"      one comparison took {took / len(verdicts):.0f} s, start-up included (aim: 40 s); run {answer['run']}")
+    halves = [math.sqrt(one["high"] / one["low"]) - 1 for one in verdicts]
+    outside = sum(not one["low"] <= 1 <= one["high"] for one in verdicts)
+    claims.check("every comparison has an interval", f"{len(verdicts)} of {TRIES}", held=len(verdicts) == TRIES)
+    seen = f"{', '.join(called) or 'none'} of {len(verdicts)}; {outside} intervals exclude 1"
+    claims.check("none is called better or worse", seen, held=not called)
+    half = statistics.median(halves)
+    claims.check(f"median half-width at most {WIDTH:.0%}", f"{half:.2%}", held=half <= WIDTH)
+    print(f"      one comparison took {took / TRIES:.0f} s, start-up included (aim: 40 s); {answer['run']}")
 
 
 def sensitivity(claims: Claims) -> None:
     """Comparisons with a known difference."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for truth, needed in ((0.90, NEEDED), (0.75, TRIES)):
-            turns = calibrated(folder, truth)
-            long = throughput(run(slower_suite(folder, turns, head="blocks = 20\nrounds = 10")))
-            known = long["ratio"]
-            print(
-                f"      truth for {truth}: {known:.4f} ({long['low']:.4f} to {long['high']:.4f}) by 200 rounds, {turns} turns"
-            )
-            suite = slower_suite(folder, turns)
+        for aim, needed in ((0.90, NEEDED), (0.75, TRIES)):
+            turns = calibrated(folder, aim)
+            truth = throughput(run(slower_suite(folder, turns, head="blocks = 20\nrounds = 10")))
+            print(f"      {turns} turns bring {interval(truth)} by 200 rounds", flush=True)
             verdicts = []
             for number in range(TRIES):
+                suite = slower_suite(folder, turns)
                 one = throughput(run(suite, "--width", "3%", "--budget", "60s", "--seed", str(number)))
                 verdicts.append(one)
-                print(
-                    f"      {number + 1:2}: {one['ratio']:.3f} ({one['low']:.3f} to {one['high']:.3f}) {one['verdict']}, {one['blocks']} blocks",
-                    flush=True,
-                )
+                print(f"      {number + 1:2}: {interval(one)} {one['verdict']}, {one['blocks']} blocks", flush=True)
             worse = sum(one["verdict"] == "worse" for one in verdicts)
-            covered = sum(one["low"] <= known <= one["high"] for one in verdicts)
-            claims.check(worse >= needed, f"{truth} is called worse", f"{worse} of {TRIES}, {needed} needed")
-            claims.check(
-                covered >= NEEDED, f"intervals cover the truth of {truth}", f"{covered} of {TRIES}, {NEEDED} needed"
-            )
+            covered = sum(one["low"] <= truth["ratio"] <= one["high"] for one in verdicts)
+            claims.check(f"{aim} is called worse", f"{worse} of {TRIES}, {needed} needed", held=worse >= needed)
+            seen = f"{covered} of {TRIES}, {NEEDED} needed"
+            claims.check(f"the intervals cover the truth of {aim}", seen, held=covered >= NEEDED)
 
 
-def calibrated(folder: Path, truth: float) -> int:
-    """Turns that bring the ratio to about `truth`: two steps of a secant, from a guess."""
+def interval(verdict: Answer) -> str:
+    """Ratio and interval."""
+    return f"{verdict['ratio']:.3f} ({verdict['low']:.3f} to {verdict['high']:.3f})"
+
+
+def calibrated(folder: Path, aim: float) -> int:
+    """Turns that bring the ratio to about `aim`: the time a request grows linearly with them."""
     turns = 2000
     for _ in range(3):
         ratio = throughput(run(slower_suite(folder, turns, head="blocks = 3\nrounds = 4")))["ratio"]
-        # Time a request grows linearly with the turns: 1 / ratio - 1 is proportional to them.
-        turns = max(1, round(turns * (1 / truth - 1) / max(1 / ratio - 1, 1e-3)))
+        turns = max(1, round(turns * (1 / aim - 1) / max(1 / ratio - 1, 1e-3)))
     return turns
+
+
+SLOTS = """
+scenario = "external-data"
+workers = 2
+connections = 16
+a = { target = "flask", server = "gunicorn-sync" }
+b = { target = "flask", server = "gunicorn-gthread", threads = 4 }
+"""
+AIOHTTP = 'scenario = "external-data"\nb = { target = "fastapi", server = "uvicorn", client = "aiohttp" }\n'
+TRAP = 'scenario = "external-data"\nb = { target = "fastapi-blocking", server = "uvicorn" }\n'
 
 
 def limits(claims: Claims) -> None:
     """Cells whose bound is known beforehand."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        slow = 'a = { target = "flask", server = "gunicorn-sync" }\nb = { target = "flask", server = "gunicorn-gthread", threads = 4 }'
-        for trial, _ in closed(
-            folder, "slots", f'scenario = "external-data"\nworkers = 2\nconnections = 16\n{slow}', 50
-        ):
-            if trial.cell.server == "gunicorn-sync":
-                ceiling, rps = trial.ceiling_rps or 0, trial.throughput_rps or 0
-                held = trial.limit == "worker-slots" and abs(ceiling / 40 - 1) < 0.1 and rps >= 0.9 * 40
-                claims.check(
-                    held,
-                    "2 sync workers on a 50 ms upstream: worker-slots, 40/s",
-                    f"{trial.limit}, ceiling {ceiling:.1f}/s, {rps:.1f}/s",
-                )
-        for trial, _ in closed(folder, "cpu", 'scenario = "json"'):
-            claims.check(
-                trial.limit == "server-cpu", f"json on one CPU, {trial.cell.target}: server-cpu", f"{trial.limit}"
-            )
-        few = 'scenario = "external-data"\nconnections = 4\nb = { target = "fastapi", server = "uvicorn", client = "aiohttp" }'
-        for trial, _ in closed(folder, "few", few, 50):
-            if trial.cell.interface == "asgi":
-                claims.check(
-                    trial.limit == "connections", "4 connections on a 50 ms upstream: connections", f"{trial.limit}"
-                )
-        busy = 'scenario = "external-data"\nb = { target = "fastapi", server = "uvicorn", client = "aiohttp" }'
-        for trial, _ in closed(folder, "busy", busy, 5, busy_ms=8):
-            if trial.cell.interface == "asgi":
-                claims.check(trial.limit == "upstream", "an upstream that is out of CPU: upstream", f"{trial.limit}")
-        trap = 'scenario = "external-data"\nb = { target = "fastapi-blocking", server = "uvicorn" }'
-        for trial, found in closed(folder, "trap", trap, 20):
-            if trial.cell.target == "fastapi-blocking":
-                named = [caveat for caveat in found if "block" in caveat.kind]
-                claims.check(
-                    bool(named),
-                    "the trap target: a blocking call in async def",
-                    named[0].text if named else "not named",
-                )
-        nothing = fast(folder)
-        named = [trial.limit for trial in nothing]
-        held = any(trial.limit == "generator" and not trial.valid for trial in nothing)
-        claims.check(held, "a target faster than the generator: generator, and invalid", f"{named}")
+        slots, _ = closed(folder, "slots", SLOTS, delay_ms=50)
+        held = slots["p1a"].limit == "worker-slots" and near(slots["p1a"].ceiling_rps, 40)
+        held = held and (slots["p1a"].throughput_rps or 0) >= REACHED * 40
+        claims.check("2 sync workers on a 50 ms upstream: worker-slots, 40/s", bound(slots["p1a"]), held=held)
+        for trial in closed(folder, "cpu", 'scenario = "json"')[0].values():
+            held = trial.limit == "server-cpu"
+            claims.check(f"json on one CPU, {trial.cell.target}: server-cpu", bound(trial), held=held)
+        few = closed(folder, "few", AIOHTTP + "connections = 4\n", delay_ms=50)[0]["p1b"]
+        claims.check("4 connections, a 50 ms upstream: connections", bound(few), held=few.limit == "connections")
+        busy = closed(folder, "busy", AIOHTTP, delay_ms=5, busy_ms=8)[0]["p1b"]
+        claims.check("an upstream that is out of CPU: upstream", bound(busy), held=busy.limit == "upstream")
+        _, caveats = closed(folder, "trap", TRAP)
+        named = [one["text"] for one in caveats if one["arm"] == "p1b" and "block" in one["kind"]]
+        claims.check("the trap: a blocking call in async def", named[0] if named else "not named", held=bool(named))
+        fast = list(faster_than_the_generator(folder).values())
+        held = all(one.limit == "generator" and not one.valid for one in fast)
+        claims.check("a target faster than the generator: generator, invalid", bound(fast[0]), held=held)
 
 
 def closed(
-    folder: Path, name: str, pair: str, delay_ms: float = 20, busy_ms: float = 0
-) -> list[tuple[record.Trial, Any]]:
-    """The closed trials of one pair, each with its diagnoses."""
+    folder: Path, name: str, pair: str, *, delay_ms: float = 20, busy_ms: float = 0
+) -> tuple[dict[str, record.Trial], list[Answer]]:
+    """The last block's closed trials of one pair, by arm, and what the run says beside them."""
     path = folder / f"{name}.toml"
-    path.write_text(
-        f'phases = ["closed"]\nblocks = 2\n[upstream]\ndelay_ms = {delay_ms}\nbusy_ms = {busy_ms}\n[[pair]]\n{pair}\n'
-    )
-    measured = record.read(ROOT / run(str(path))["run"])
-    arms = {arm.id: arm for group in measured.info.plan.groups for arm in group.arms}
-    last = max(trial.block for trial in measured.trials)
-    return [
-        (trial, diagnoses(trial, arms[trial.arm], measured.info.plan, measured.info.placement))
-        for trial in measured.trials
-        if trial.block == last
-    ]
+    upstream = f"[upstream]\ndelay_ms = {delay_ms}\nbusy_ms = {busy_ms}\n"
+    path.write_text(f'phases = ["closed"]\nblocks = 2\n{upstream}[[pair]]\n{pair}\n')
+    answer = run(str(path), may=(0, 3))
+    return {trial.arm: trial for trial in record.read(ROOT / answer["run"]).trials}, answer["caveats"]
 
 
-def fast(folder: Path) -> list[record.Trial]:
-    """Trials of a server that only echoes fixed bytes: faster than what drives it."""
+def faster_than_the_generator(folder: Path) -> dict[str, record.Trial]:
+    """Trials of a server that only writes fixed bytes."""
     path = folder / "fast.toml"
     path.write_text(f"""
 phases = ["closed"]
@@ -246,16 +223,19 @@ scenario = "bytes"
 a = {{ target = "bytes", server = "bytes" }}
 b = {{ target = "bytes", server = "bytes" }}
 """)
-    code, out = gatebench_any("run", str(path), "--json")
-    if code not in {0, 3}:
-        raise SystemExit(out)
-    return list(record.read(ROOT / json.loads(out)["run"]).trials)
+    return {trial.arm: trial for trial in record.read(ROOT / run(str(path), may=(0, 3))["run"]).trials}
 
 
-def gatebench_any(*argv: str) -> tuple[int, str]:
-    """Exit code and standard output, whatever the code."""
-    done = subprocess.run([sys.executable, "-m", "harness", *argv], cwd=ROOT, capture_output=True, text=True)
-    return done.returncode, done.stdout
+def bound(trial: record.Trial) -> str:
+    """What bound it, its ceiling, what it reached."""
+    generator = f", generator at {trial.generator.cpu_percent:.0f} %" if trial.generator else ""
+    reached = f"ceiling {trial.ceiling_rps or 0:.1f}/s, {trial.throughput_rps or 0:.1f}/s"
+    return f"{trial.limit}, {reached}, {'valid' if trial.valid else 'invalid'}{generator}"
+
+
+def near(value: float | None, aim: float) -> bool:
+    """Within a tenth."""
+    return value is not None and abs(value / aim - 1) <= 1 - REACHED
 
 
 def runs(claims: Claims) -> None:
@@ -263,15 +243,14 @@ def runs(claims: Claims) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         turns = calibrated(folder, 0.80)
-        same = [run(slower_suite(folder, 0, name="mine"))["run"] for _ in range(11)]
-        codes = [
-            gatebench("compare", one, two, "--fail-on-regression", "5%")[0]
-            for one, two in zip(same, same[1:], strict=False)
-        ]
-        claims.check(codes == [0] * 10, "the same code exits 0", f"{codes.count(0)} of {len(codes)}")
-        changed = run(slower_suite(folder, turns, name="mine"))["run"]
-        code, out = gatebench("compare", same[0], changed, "--fail-on-regression", "5%")
-        claims.check(code == 1 and "slower" in out, "20 % slower exits 1 and names it", f"exit {code}")
+        same = [run(slower_suite(folder, 0))["run"] for _ in range(11)]
+        gate = ("--fail-on-regression", "5%")
+        codes = [gatebench("compare", one, two, *gate)[0] for one, two in pairwise(same)]
+        claims.check("the same code exits 0", f"{codes.count(0)} of {len(codes)}", held=codes == [0] * 10)
+        changed = run(slower_suite(folder, turns))["run"]
+        code, out = gatebench("compare", same[0], changed, *gate)
+        named = "slower" in out
+        claims.check("20 % slower exits 1 and is named", f"exit {code}, named: {named}", held=code == 1 and named)
 
 
 PARTS: dict[str, Callable[[Claims], None]] = {"null": null, "sensitivity": sensitivity, "limits": limits, "runs": runs}

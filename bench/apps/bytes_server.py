@@ -13,7 +13,7 @@ ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n
 def main(host: str, port: int) -> None:
     """Serve until killed; a request is taken to come in one piece, as the load engine sends it."""
     with socket.create_server((host, port), backlog=1024) as listener, select.epoll() as poll:
-        listener.setblocking(False)
+        listener.setblocking(False)  # noqa: FBT003 - its only parameter
         poll.register(listener, select.EPOLLIN)
         clients: dict[int, socket.socket] = {}
         while True:

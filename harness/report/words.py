@@ -31,6 +31,7 @@ VOID = "\ufffd"
 
 def shown(text: str) -> str:
     """A name of anyone's making, safe to print: control characters replaced, right-to-left text kept to itself."""
+    text = " ".join(text.split())
     kinds = [(unicodedata.category(c), unicodedata.bidirectional(c)) for c in text]
     # What would turn the direction of the text around it is replaced too: only letters have a direction of their own.
     clean = "".join(
