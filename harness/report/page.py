@@ -8,7 +8,7 @@ from datetime import datetime
 
 from harness import units
 from harness.compare.verdict import MIN_BLOCKS
-from harness.report import view, words
+from harness.report import metrics, view, words
 from harness.report.drawing import Drawn
 from harness.report.slugs import slugs
 from harness.report.study import Study
@@ -34,6 +34,7 @@ def report(study: Study, drawn: Sequence[Drawn]) -> str:
         more=more,
         filters=view.filters(study),
         pairs=pairs,
+        forest=[pair for pair in pairs if pair.value],
         same=words.same_sides(study, study.pairs),
         axis=view.axis(study),
         overview=[one for one in drawn if one.chart.scenario is None and one.chart.name != "forest"],
@@ -43,7 +44,7 @@ def report(study: Study, drawn: Sequence[Drawn]) -> str:
         missing={name: _missing(study, name) for name in study.scenarios},
         general=study.caveats(None),
         noise=[
-            (study.values[f"noise/{number}/{noise.metric}/"], _noise(noise.excludes_one))
+            (metrics.label(noise.metric), study.values[f"noise/{number}/{noise.metric}/"], noise.excludes_one)
             for number, noise in enumerate(study.comparison.noise, 1)
         ],
         unfit=view.unfit(study.run.trials),
@@ -90,7 +91,7 @@ def _warnings(study: Study) -> list[str]:
     planned = sum(len(group.arms) * len(group.phases) for group in info.plan.groups) * info.plan.blocks
     if info.finished is None:
         missing = f" {len(study.run.trials)} of {planned} planned trials are there." if planned else ""
-        found.append(f"This run did not come to its end.{missing} `gatebench run --resume` goes on with it.")
+        found.append(f"This run did not come to its end.{missing} gatebench run --resume goes on with it.")
     if study.run.torn:
         found.append("The last line of the records was torn and is left out.")
     if study.pairs and not any(v.ratio for v in study.comparison.pairs):
@@ -100,9 +101,10 @@ def _warnings(study: Study) -> list[str]:
             f"With {words.plural(info.plan.blocks, 'block')} there can be no verdict: at least {MIN_BLOCKS} are needed"
             + (", and one block has no interval." if info.plan.blocks == 1 else ".")
         )
-    for noise in study.comparison.noise:
-        if noise.excludes_one:
-            found.append(f"The A/A interval of {noise.metric.replace('_', ' ')} excludes 1: doubt every verdict here.")
+    if any(noise.excludes_one for noise in study.comparison.noise if noise.metric == "throughput_rps"):
+        found.append(
+            "The A/A pair's throughput interval excludes 1, as only one in twenty should: doubt every verdict."
+        )
     return found
 
 
@@ -151,10 +153,6 @@ def commands(study: Study) -> list[str]:
     seeded = asked if "--seed" in asked or info.kind != "suite" else f"{asked} --seed {info.plan.seed}"
     run = shlex.quote(info.run)
     return [seeded, f"gatebench report {run} --open", f"gatebench compare {run}"]
-
-
-def _noise(excludes_one: bool) -> str:  # noqa: FBT001 - what it says is its only argument
-    return "excludes 1" if excludes_one else "holds 1, as it must"
 
 
 def machine(environment: Mapping[str, object]) -> dict[str, str]:

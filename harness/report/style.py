@@ -89,10 +89,10 @@ def svg(made: Figure) -> str:
     return target.getvalue()
 
 
-def png(made: Figure, dpi: int = 160) -> bytes:
-    """The figure as PNG."""
+def png(made: Figure, dpi: int = 144) -> bytes:
+    """The figure as PNG: sharp where it is shown at half its size."""
     target = io.BytesIO()
-    made.savefig(target, format="png", dpi=dpi, metadata={"Software": None})
+    made.savefig(target, format="png", dpi=dpi, metadata={"Software": None}, pil_kwargs={"compress_level": 3})
     return target.getvalue()
 
 
@@ -127,6 +127,7 @@ def _settings(theme: Theme) -> dict[str, Any]:
         "font.family": _families(),
         "font.size": 10,
         "text.color": theme.ink,
+        "text.hinting": "none",  # at this resolution it shows no difference and takes a fifth of the time
         "text.parse_math": False,  # a dollar in a name is a dollar
         "axes.edgecolor": theme.line,
         "axes.facecolor": "none",

@@ -54,7 +54,9 @@ def terminal(run: Run, comparison: Comparison, console: Console) -> None:
     parts += [_table(study, pairs, console.width)] if pairs else []
     parts += _foot(study)
     title = Text.assemble(("gatebench", "bold"), f" {shown(run.info.plan.suite)}", (f" · {shown(run.info.run)}", "dim"))
-    console.print(Panel(Group(*parts), title=title, title_align="left", box=box.ROUNDED, border_style="dim", padding=(1, 2)))
+    console.print(
+        Panel(Group(*parts), title=title, title_align="left", box=box.ROUNDED, border_style="dim", padding=(1, 2))
+    )
 
 
 def between(before: Run, after: Run, comparison: Comparison, console: Console) -> None:
@@ -73,14 +75,20 @@ def between(before: Run, after: Run, comparison: Comparison, console: Console) -
             scenario.append(f"\n{shared(verdict)}", style="not bold dim")
             word = _word(verdict, settle=False)
             table.add_row(scenario, Text(shown(verdict.a)), Text(shown(verdict.b)), ratio, word)
-    parts: list[RenderableType] = [Text(headline(v for v in comparison.pairs if v.primary), style="bold"), Text(), table]
+    parts: list[RenderableType] = [
+        Text(headline(v for v in comparison.pairs if v.primary), style="bold"),
+        Text(),
+        table,
+    ]
     unsettled = dict.fromkeys(v.settle for v in comparison.pairs if v.primary and v.settle)
     parts += [Text(f"? undecided: {shown(settle)}", style="dim") for settle in unsettled]
     for name, (old, new) in comparison.environment_changes.items():
         parts.append(Text(f"{shown(name)}: {shown(old)} → {shown(new)}"))
     parts += [_caveat(caveat.text, caveat.remedy) for caveat in comparison.caveats]
     title = Text.assemble(("gatebench", "bold"), f" {shown(before.info.run)} → {shown(after.info.run)}")
-    console.print(Panel(Group(*parts), title=title, title_align="left", box=box.ROUNDED, border_style="dim", padding=(1, 2)))
+    console.print(
+        Panel(Group(*parts), title=title, title_align="left", box=box.ROUNDED, border_style="dim", padding=(1, 2))
+    )
 
 
 def _table(study: Study, pairs: Sequence[str], width: int) -> Table:

@@ -59,14 +59,13 @@ class PairView:
     value: Value | None
     verdict: str
     symbol: str
-    word: str
-    """Verdict, or why there is none."""
+    reasons: tuple[str, ...]
+    """Why there is no verdict, and what would settle it."""
     track: Track | None
     sentence: str
     latency: Value | None
     latency_name: str
     cpu: Value | None
-    settle: str
     caveats: tuple[Caveat, ...]
 
 
@@ -171,7 +170,7 @@ def _pair(study: Study, pair: str, limits: tuple[float, float]) -> PairView:
     return PairView(
         id=pair,
         scenario=a.cell.scenario,
-        condition=words.condition(a) + (f", {words.shown(b.cell.middleware)}" if b.cell.middleware != "none" else ""),
+        condition=words.under(study, pair),
         name=words.name(study, pair),
         null=study.pairs[pair].null,
         a=_side(study, a, verdict.a_limit if verdict else None),
@@ -179,13 +178,12 @@ def _pair(study: Study, pair: str, limits: tuple[float, float]) -> PairView:
         value=study.pair(pair),
         verdict=verdict.verdict if verdict else "none",
         symbol=words.SYMBOLS[verdict.verdict] if verdict else "",
-        word=_word(verdict),
+        reasons=_reasons(study, verdict),
         track=track_of(verdict, limits),
         sentence=words.clause(study, pair),
         latency=study.pair(pair, slow.metric) if slow else None,
         latency_name=percentile_of(slow) if slow else "",
         cpu=study.pair(pair, "cpu_s_per_request"),
-        settle=(verdict.settle or "") if verdict else "",
         caveats=tuple(study.caveats(pair)),
     )
 
@@ -210,18 +208,22 @@ def _validity(trials: Sequence[Trial]) -> str:
     failed = sum(trial.error is not None for trial in trials)
     invalid = sum(not trial.valid and trial.error is None for trial in trials)
     good = len(trials) - failed - invalid
-    parts = [f"all {words.plural(good, 'trial')} valid" if good == len(trials) else f"{good} of {len(trials)} trials valid"]
+    parts = [
+        f"all {words.plural(good, 'trial')} valid" if good == len(trials) else f"{good} of {len(trials)} trials valid"
+    ]
     parts += [f"{invalid} invalid"] if invalid else []
     parts += [f"{failed} failed"] if failed else []
     return ", ".join(parts)
 
 
-def _word(verdict: PairVerdict | None) -> str:
+def _reasons(study: Study, verdict: PairVerdict | None) -> tuple[str, ...]:
     if verdict is None:
-        return "no throughput"
+        return ()
     if verdict.ratio is None:
-        return f"{verdict.verdict}: {'; '.join(map(words.shown, verdict.reasons))}"
-    return verdict.verdict if verdict.low is not None else f"{verdict.verdict} (one block: no interval)"
+        return tuple(words.reason(study, text) for text in verdict.reasons)
+    if verdict.low is None:
+        return ("one block: no interval",)
+    return (verdict.settle,) if verdict.settle else ()
 
 
 def track_of(verdict: PairVerdict | None, limits: tuple[float, float]) -> Track | None:
@@ -235,5 +237,3 @@ def track_of(verdict: PairVerdict | None, limits: tuple[float, float]) -> Track 
 def _place(ratio: float, limits: tuple[float, float]) -> float:
     low, high = limits
     return round(100 * min(1.0, max(0.0, math.log(ratio / low) / math.log(high / low))), 2)
-
-

@@ -27,6 +27,8 @@ SYMBOLS = {
 ISOLATE, POP = "\u2068", "\u2069"
 RIGHT_TO_LEFT = {"R", "AL", "RLE", "RLO", "RLI", "LRE", "LRO", "LRI", "FSI", "PDF", "PDI"}
 VOID = "\ufffd"
+LONGEST = 48
+"""Characters of a scenario's name in a title."""
 
 
 def shown(text: str) -> str:
@@ -79,13 +81,37 @@ def condition(arm: Arm) -> str:
     return ", ".join(parts)
 
 
-def name(study: Study, pair: str) -> str:
-    """A pair by what it was measured under: `external-data, pooled, 4 workers`; what only some pairs vary is added."""
+def under(study: Study, pair: str) -> str:
+    """What a pair was measured under: `pooled, 4 workers`."""
     a, b = study.sides(pair)
-    parts = [shown(a.cell.scenario), condition(a)]
-    parts += [shown(b.cell.middleware)] if b.cell.middleware != "none" else []
+    parts = [condition(a)]
+    parts += [f"{shown(b.cell.middleware)} middleware"] if b.cell.middleware != "none" else []
     parts += ["A/A"] if study.pairs[pair].null else []
     return ", ".join(parts)
+
+
+def name(study: Study, pair: str) -> str:
+    """A pair by its scenario and what it was measured under: `external-data, pooled, 4 workers`."""
+    return f"{shown(study.sides(pair)[0].cell.scenario)}, {under(study, pair)}"
+
+
+def title(scenario: str) -> str:
+    """A scenario's name as a chart's title begins with it."""
+    return shorten(shown(scenario), LONGEST)
+
+
+def shorten(text: str, most: int) -> str:
+    """`text` cut to `most` characters with an ellipsis."""
+    if len(text) <= most:
+        return text
+    cut = text[: most - 1].rstrip() + "\u2026"
+    return cut + POP if ISOLATE in cut and POP not in cut else cut
+
+
+def reason(study: Study, text: str) -> str:
+    """Why there is no result, with the arm that it begins with by its name."""
+    arm, colon, rest = text.partition(": ")
+    return f"{setup(study.arms[arm])}: {shown(rest)}" if colon and arm in study.arms else shown(text)
 
 
 def same_sides(study: Study, pairs: Iterable[str]) -> tuple[str, str] | None:
@@ -122,8 +148,8 @@ def clause(study: Study, pair: str) -> str:
     if verdict is None:
         return _without_throughput(study, pair)
     if verdict.ratio is None:
-        reasons = "; ".join(map(shown, verdict.reasons)) or verdict.verdict
-        return f"no result for {setup(b)} against {setup(a)}: {reasons}"
+        reasons = "; ".join(reason(study, text) for text in verdict.reasons) or verdict.verdict
+        return f"no result for {setup(b)} against {setup(a)}. {reasons}"
     limited = _bounds(study, pair, verdict)
     return said(verdict, setup(a), setup(b), study.run.info.plan.margin) + (f"; {limited}." if limited else ".")
 

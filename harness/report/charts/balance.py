@@ -9,10 +9,10 @@ from matplotlib.ticker import FuncFormatter, MultipleLocator
 
 from harness import units
 from harness.plan import Arm
-from harness.report.charts.base import PAD, WIDTH, Chart, Drawing, Row, shorten
+from harness.report.charts.base import PAD, WIDTH, Chart, Drawing, Row
 from harness.report.charts.throughput import colour_of
 from harness.report.study import Study
-from harness.report.words import condition, plural, setup, shown
+from harness.report.words import condition, plural, setup, shorten, shown
 
 ROW, LEFT, RIGHT, BELOW = 0.46, 3.6, 1.2, 0.5
 BAR = 0.56

@@ -121,11 +121,6 @@ def tip(label: str, value: Value | None) -> str:
     return f"{label}: {interval(value)}{bare}{blocks}"
 
 
-def shorten(text: str, most: int) -> str:
-    """`text` cut to `most` characters with an ellipsis."""
-    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
-
-
 def log_ticks(low: float, high: float, most: int = 6) -> list[float]:
     """Round numbers between `low` and `high`, as close together as `most` of them allow."""
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)

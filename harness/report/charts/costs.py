@@ -9,11 +9,11 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from harness import units
 from harness.plan import Arm
-from harness.report.charts.base import PAD, WIDTH, Cell, Chart, Drawing, Row, shorten, tip
+from harness.report.charts.base import PAD, WIDTH, Cell, Chart, Drawing, Row, tip
 from harness.report.charts.throughput import colour_of
 from harness.report.metrics import METRICS
 from harness.report.study import Study
-from harness.report.words import condition, setup, shown, text
+from harness.report.words import condition, setup, shorten, text, title, under
 
 ROW, LEFT, RIGHT, ABOVE, BELOW = 0.66, 2.45, 2.3, 0.26, 0.5
 BAR = 0.24
@@ -49,17 +49,17 @@ def _row(study: Study, arm: Arm) -> Row:
 
 
 def _title(study: Study, scenario: str, pairs: Sequence[str]) -> str:
-    lead = f"{shown(scenario)}: "
+    lead = f"{title(scenario)}: "
     found = [(p, v) for p in pairs if (v := study.verdict(p, PARTS[0])) and v.ratio and not study.pairs[p].null]
     if not found:
         return lead + "CPU a request"
     pair, verdict = max(found, key=lambda one: max(one[1].ratio or 1, 1 / (one[1].ratio or 1)))
     a, b = map(setup, study.sides(pair))
-    under = f" ({condition(study.sides(pair)[0])})" if len(pairs) > 1 else ""
+    where = f" ({under(study, pair)})" if len(pairs) > 1 else ""
     figure = units.ratio(verdict.ratio, verdict.low, verdict.high)
     if max(verdict.ratio or 1, 1 / (verdict.ratio or 1)) < FAR:
-        return f"{lead}{a} and {b} spend nearly the same CPU on a request, {figure} times{under}"
-    return f"{lead}{b} spends {figure} times the CPU of {a} on a request{under}"
+        return f"{lead}{a} and {b} spend nearly the same CPU on a request, {figure} times{where}"
+    return f"{lead}{b} spends {figure} times the CPU of {a} on a request{where}"
 
 
 def _paint(drawing: Drawing, study: Study, pairs: Sequence[str]) -> None:
@@ -87,7 +87,7 @@ def _paint(drawing: Drawing, study: Study, pairs: Sequence[str]) -> None:
         y = len(pairs) - 1 - index
         a, b = study.sides(pair)
         drawing.text(
-            PAD, BELOW + ROW * (y + 0.87), shorten(condition(a), 40), fontweight="bold", va="center", fontsize=9.5
+            PAD, BELOW + ROW * (y + 0.87), shorten(under(study, pair), 40), fontweight="bold", va="center", fontsize=9.5
         )
         _arm(drawing, axes, study, a, y + 0.08)
         _arm(drawing, axes, study, b, y - 0.24)

@@ -8,11 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator
 
 from harness import units
-from harness.report.charts.base import PAD, WIDTH, Cell, Chart, Drawing, Row, log_axis, log_ticks, shorten, span, tip
+from harness.report.charts.base import PAD, WIDTH, Cell, Chart, Drawing, Row, log_axis, log_ticks, span, tip
 from harness.report.charts.throughput import colour_of
 from harness.report.metrics import METRICS
 from harness.report.study import Study
-from harness.report.words import condition, name, same_sides, setup, shown
+from harness.report.words import name, same_sides, setup, shorten, shown, under
 
 ROW, LEFT, GAP, ABOVE, BELOW = 0.42, 2.75, 0.22, 0.5, 0.5
 PANELS = (
@@ -68,7 +68,7 @@ def _paint(drawing: Drawing, study: Study, pairs: Sequence[str]) -> None:
         a, _ = study.sides(pair)
         drawing.text(PAD, y + 0.07, shorten(shown(a.cell.scenario), 30), fontweight="bold", va="center", fontsize=9.5)
         muted = {"fontsize": 8.5, "color": drawing.theme.muted, "va": "center"}
-        drawing.text(PAD, y - 0.09, shorten(condition(a), 44), **muted)
+        drawing.text(PAD, y - 0.09, shorten(under(study, pair), 44), **muted)
     for index, (metric, title, note) in enumerate(PANELS):
         axes = drawing.axes(LEFT + index * (width + GAP), BELOW, width, ROW * len(pairs))
         axes.annotate(title, (0, 1), (0, 20), xycoords="axes fraction", textcoords="offset points", fontsize=9.5,
@@ -79,7 +79,9 @@ def _paint(drawing: Drawing, study: Study, pairs: Sequence[str]) -> None:
     sides = same_sides(study, pairs)
     if sides:
         for shift, words, colour in ((0.0, sides[0], drawing.theme.a), (0.165, sides[1], drawing.theme.b)):
-            drawing.text(PAD, BELOW + ROW * len(pairs) + 0.33 - shift, f"● {shorten(words, 36)}", fontsize=8.5, color=colour)
+            drawing.text(
+                PAD, BELOW + ROW * len(pairs) + 0.33 - shift, f"● {shorten(words, 36)}", fontsize=8.5, color=colour
+            )
 
 
 def _panel(drawing: Drawing, axes: Axes, study: Study, pairs: Sequence[str], metric: str) -> None:
@@ -88,7 +90,9 @@ def _panel(drawing: Drawing, axes: Axes, study: Study, pairs: Sequence[str], met
     limits = span([value.value for value in values], 1.25)
     log_axis(axes.xaxis, limits, lambda x: units.tick(short(x)), 4)
     if metric == "memory_bytes":
-        axes.xaxis.set_major_locator(FixedLocator([t * units.MIB for t in log_ticks(*(x / units.MIB for x in limits), 3)]))
+        axes.xaxis.set_major_locator(
+            FixedLocator([t * units.MIB for t in log_ticks(*(x / units.MIB for x in limits), 3)])
+        )
     axes.set_ylim(-0.5, len(pairs) - 0.5)
     axes.yaxis.set_visible(False)
     axes.spines["left"].set_visible(False)

@@ -18,7 +18,6 @@ from harness.report.charts.base import (
     bar_of,
     log_axis,
     log_ticks,
-    shorten,
     span,
     times,
     tip,
@@ -26,7 +25,7 @@ from harness.report.charts.base import (
 from harness.report.study import Study
 from harness.report.style import Theme
 from harness.report.values import Value, of_effect
-from harness.report.words import interval, shown
+from harness.report.words import interval, shorten, shown
 from harness.verdicts import Effect
 
 METRIC = "throughput_rps"

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Sequence
 from matplotlib.axes import Axes
 
 from harness import units
-from harness.report.charts.base import PAD, WIDTH, Chart, Drawing, Row, bar_of, log_axis, shorten, times, tip
+from harness.report.charts.base import PAD, WIDTH, Chart, Drawing, Row, bar_of, log_axis, times, tip
 from harness.report.study import Study
 from harness.report.style import Theme
 from harness.report.values import Value
-from harness.report.words import SYMBOLS, condition, name, same_sides, setup, shown, tally
+from harness.report.words import SYMBOLS, name, reason, same_sides, setup, shorten, shown, tally, under
 from harness.report.words import side as label
 from harness.verdicts import PairVerdict
 
@@ -104,10 +104,9 @@ def _pair(drawing: Drawing, axes: Axes, study: Study, pair: str, y: int) -> None
     a, b = study.sides(pair)
     left = (PAD - LEFT) / (WIDTH - LEFT - RIGHT)
     axes.text(left, y + 0.17, shorten(shown(a.cell.scenario), 34), fontweight="bold", va="center", transform=side)
-    below = condition(a)
+    below = under(study, pair)
     if same_sides(study, study.pairs) is None:
         below = f"{setup(b)} / {setup(a)}; {below}"
-    below = f"A/A: {below}" if study.pairs[pair].null else below
     axes.text(left, y - 0.19, shorten(below, 54), fontsize=8.5, color=theme.muted, va="center", transform=side)
     verdict, value = study.verdict(pair), study.pair(pair)
     if verdict is None or value is None:
@@ -116,7 +115,7 @@ def _pair(drawing: Drawing, axes: Axes, study: Study, pair: str, y: int) -> None
     word = f"{SYMBOLS[verdict.verdict]} {verdict.verdict}"
     if verdict.ratio is None:
         axes.text(1.03, y + 0.17, word, color=theme.muted, va="center", transform=side)
-        why = shorten(shown("; ".join(verdict.reasons)), 42)
+        why = shorten("; ".join(reason(study, text) for text in verdict.reasons), 42)
         axes.text(1.03, y - 0.19, why, fontsize=8, color=theme.muted, va="center", transform=side)
         return
     _point(drawing, axes, verdict, value, y, tip(name(study, pair), value))

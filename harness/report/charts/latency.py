@@ -11,11 +11,11 @@ from matplotlib.ticker import FixedLocator, FuncFormatter
 from harness import units
 from harness.compare.metrics import PERCENTILES, SAMPLES_BEYOND
 from harness.plan import Arm
-from harness.report.charts.base import PAD, WIDTH, Chart, Drawing, Row, log_axis, shorten, span, tip
+from harness.report.charts.base import PAD, WIDTH, Chart, Drawing, Row, log_axis, span, tip
 from harness.report.charts.throughput import colour_of
 from harness.report.metrics import latency_name, quantile_label
 from harness.report.study import Study
-from harness.report.words import condition, setup, shown
+from harness.report.words import condition, setup, shorten, title, under
 from harness.verdicts import PairVerdict
 
 POINTS = 120
@@ -62,7 +62,7 @@ def percentile_of(verdict: PairVerdict) -> str:
 
 def _title(study: Study, scenario: str, pairs: Sequence[str]) -> str:
     verdicts = [verdict for pair in pairs if (verdict := highest(study, pair))]
-    lead = f"{shown(scenario)}: "
+    lead = f"{title(scenario)}: "
     if not verdicts:
         return lead + "too few answers for a comparison of latencies"
     if len(pairs) == 1:
@@ -119,7 +119,7 @@ def _paint(drawing: Drawing, study: Study, pairs: Sequence[str]) -> None:
 def _head(drawing: Drawing, study: Study, pair: str, left: float, top: float) -> None:
     a, b = study.sides(pair)
     rate = f" at {units.rps(study.rate(pair))}" if a.rate_rps is None else ""
-    drawing.text(left, top + 0.38, shorten(condition(a) + rate, 58), fontweight="bold", va="center", fontsize=9.5)
+    drawing.text(left, top + 0.38, shorten(under(study, pair) + rate, 58), fontweight="bold", va="center", fontsize=9.5)
     drawing.text(left, top + 0.19, f"● {shorten(setup(a), 30)}", color=drawing.theme.a, va="center", fontsize=8.5)
     across = left + 0.3 + 0.068 * len(shorten(setup(a), 30))
     drawing.text(across, top + 0.19, f"● {shorten(setup(b), 30)}", color=drawing.theme.b, va="center", fontsize=8.5)

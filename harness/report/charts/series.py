@@ -13,10 +13,10 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from harness import units
 from harness.plan import Arm
 from harness.record import SliceRow, Trial
-from harness.report.charts.base import WIDTH, Chart, Drawing, Row, shorten
+from harness.report.charts.base import WIDTH, Chart, Drawing, Row
 from harness.report.charts.throughput import colour_of
 from harness.report.study import PHASES, Study
-from harness.report.words import condition, same_sides, setup, shown
+from harness.report.words import condition, same_sides, setup, shorten, title
 
 BODY, LEFT, RIGHT, BELOW, ABOVE = 2.5, 0.8, 0.25, 0.5, 0.3
 PAUSE_S = 2.0
@@ -84,7 +84,7 @@ def _levels(points: Sequence[Point]) -> dict[int, float]:
 
 def _title(study: Study, scenario: str, points: Sequence[Point]) -> str:
     levels = list(_levels(points).values())
-    lead = f"{shown(scenario)}: "
+    lead = f"{title(scenario)}: "
     spreads = [
         verdict.standard_error * math.sqrt(verdict.blocks)
         for pair in study.pairs_of(scenario)
@@ -159,4 +159,6 @@ def _dots(drawing: Drawing, axes: Axes, study: Study, points: Sequence[Point]) -
                 (dots,) = axes.plot(xs, ys, marker, color=colour, ms=4, alpha=0.85, ls="none", zorder=3)
                 said = ", ".join(units.rps(point.slice.throughput_rps) for point in some)
                 lost = "" if kept else " (not counted)"
-                drawing.mark(dots, f"block {block + 1}, {condition(some[0].arm)}, {setup(some[0].arm)}{lost}: {said}", arm)
+                drawing.mark(
+                    dots, f"block {block + 1}, {condition(some[0].arm)}, {setup(some[0].arm)}{lost}: {said}", arm
+                )

@@ -12,12 +12,12 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 from harness import units
 from harness.definitions import Phase
 from harness.plan import Arm
-from harness.report.charts.base import PAD, WIDTH, Chart, Drawing, Row, apart, log_axis, shorten, span, tip
+from harness.report.charts.base import WIDTH, Chart, Drawing, Row, apart, log_axis, span, tip
 from harness.report.charts.throughput import colour_of
 from harness.report.metrics import latency_name
 from harness.report.study import Study
 from harness.report.values import Value, why
-from harness.report.words import condition, setup, shown, text
+from harness.report.words import condition, setup, shorten, shown, text, title
 
 POINTS = 3
 """Fewer make no curve."""
@@ -45,7 +45,7 @@ def connections(study: Study, scenario: str) -> Chart | None:
         return None
     return Chart(
         name=f"connections-{scenario}",
-        title=f"{shown(scenario)}: {_knees(study, sweeps)}",
+        title=f"{title(scenario)}: {_knees(study, sweeps)}",
         note="Left: good answers a second. Right: response time, median and (thin) p99 where the samples reach. Closed load "
         "by number of connections, with 95 % intervals.",
         body=BODY,
@@ -64,7 +64,7 @@ def rates(study: Study, scenario: str) -> Chart | None:
         return None
     return Chart(
         name=f"rates-{scenario}",
-        title=f"{shown(scenario)}: {_held(study, sweeps)}",
+        title=f"{title(scenario)}: {_held(study, sweeps)}",
         note="Response time by rate offered (open load), median and (thin) p99 where the samples reach, with 95 % "
         "intervals. A cross at the top: that rate was not held, so there is no latency to show.",
         body=BODY,

@@ -9,10 +9,10 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from harness import units
 from harness.plan import Arm
-from harness.report.charts.base import PAD, WIDTH, Chart, Drawing, Row, shorten, tip
+from harness.report.charts.base import PAD, WIDTH, Chart, Drawing, Row, tip
 from harness.report.study import Study
 from harness.report.values import Value, average
-from harness.report.words import clause, condition, own, setup, shown, tally, text
+from harness.report.words import clause, condition, own, setup, shorten, shown, tally, text, title, under
 
 ROW, LEFT, RIGHT, BELOW = 0.8, 2.45, 2.0, 0.5
 BAR = 0.26
@@ -45,8 +45,8 @@ def throughput(study: Study, scenario: str) -> Chart | None:
 
 def _title(study: Study, scenario: str, pairs: Sequence[str]) -> str:
     if len(pairs) == 1:
-        return f"{shown(scenario)}: {clause(study, pairs[0]).rstrip('.')}"
-    return f"{shown(scenario)}: {tally(study, pairs)}"
+        return f"{title(scenario)}: {clause(study, pairs[0]).rstrip('.')}"
+    return f"{title(scenario)}: {tally(study, pairs)}"
 
 
 def _row(study: Study, arm: Arm) -> Row:
@@ -80,10 +80,8 @@ def _paint(drawing: Drawing, study: Study, pairs: Sequence[str]) -> None:
     for index, pair in enumerate(pairs):
         y = len(pairs) - 1 - index
         a, b = study.sides(pair)
-        heading = f"{condition(a)}{' (A/A)' if study.pairs[pair].null else ''}"
-        drawing.text(
-            PAD, BELOW + ROW * (y + 0.87), shorten(heading, 60), fontweight="bold", va="center", fontsize=9.5
-        )
+        heading = under(study, pair)
+        drawing.text(PAD, BELOW + ROW * (y + 0.87), shorten(heading, 60), fontweight="bold", va="center", fontsize=9.5)
         _arm(drawing, axes, study, a, y + 0.08)
         _arm(drawing, axes, study, b, y - 0.24)
 

@@ -11,11 +11,11 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 
 from harness import units
 from harness.plan import Arm
-from harness.report.charts.base import PAD, WIDTH, Chart, Drawing, Row, apart, shorten, tip
+from harness.report.charts.base import PAD, WIDTH, Chart, Drawing, Row, apart, tip
 from harness.report.charts.throughput import ceiling, colour_of
 from harness.report.study import Study
 from harness.report.values import Value
-from harness.report.words import condition, plural, setup, shown
+from harness.report.words import condition, plural, setup, shorten, shown
 
 PANEL, GAP, HEAD, BELOW = 2.3, 0.75, 0.42, 0.5
 RIGHT = 1.25
@@ -38,7 +38,9 @@ class Curve:
     def ties(self, margin: float) -> list[int]:
         """Worker counts whose throughput is within the margin of the best."""
         best = max(value.value or 0 for value in self.values)
-        return [a.cell.workers for a, v in zip(self.arms, self.values, strict=True) if (v.value or 0) * (1 + margin) >= best]
+        return [
+            a.cell.workers for a, v in zip(self.arms, self.values, strict=True) if (v.value or 0) * (1 + margin) >= best
+        ]
 
 
 def workers(study: Study) -> Chart | None:

@@ -35,9 +35,8 @@
       const whose = node.dataset.arms.split(" ").filter(Boolean);
       node.classList.toggle("off", whose.length > 0 && !whose.some((arm) => shown.has(arm)));
     }
-    const rows = all("tr[data-pair]");
-    const count = document.getElementById("count");
-    if (count) count.textContent = `${rows.filter((row) => !row.hidden).length} of ${rows.length} pairs`;
+    const every = new Set(Object.values(arms).map((arm) => arm.pair));
+    document.getElementById("count").textContent = `${pairs.size} of ${every.size} pairs`;
   };
   if (form) {
     const asked = new URLSearchParams(location.search);
