@@ -10,7 +10,7 @@ import pytest
 
 from harness.definitions import Thresholds
 from harness.record import Load, Trial
-from harness.validity import disturbed, impossible, judge
+from harness.validity import disturbed, impossible, judge, left_out
 from tests import factories
 
 THRESHOLDS = Thresholds()
@@ -176,6 +176,19 @@ def test_a_round_is_disturbed_when_any_of_its_slices_is():
     assert not disturbed([quiet, quiet], THRESHOLDS)
     assert disturbed([quiet, factories.slice_row(steal_fraction=0.06)], THRESHOLDS)
     assert disturbed([factories.slice_row(outside_fraction=0.2), quiet], THRESHOLDS)
+
+
+def test_the_most_disturbed_rounds_are_left_out_within_the_budget():
+    """A third of the rounds may go, the worst of them first; what is beyond the budget stays."""
+
+    def rows(outside: float, steal: float = 0.0) -> list[Any]:
+        return [factories.slice_row(), factories.slice_row(outside_fraction=outside, steal_fraction=steal)]
+
+    assert left_out({0: rows(0.0), 1: rows(0.3), 2: rows(0.05)}, THRESHOLDS) == (1,)
+    assert left_out({0: rows(0.2), 1: rows(0.0, steal=0.5), 2: rows(0.05)}, THRESHOLDS) == (1,)
+    assert left_out({0: rows(0.9)}, THRESHOLDS) == ()
+    six = {number: rows(0.15 + 0.1 * number) for number in range(6)}
+    assert left_out(six, THRESHOLDS) == (4, 5)
 
 
 CORRUPT: dict[str, Trial] = {

@@ -8,9 +8,20 @@ from harness.definitions import Thresholds
 from harness.record import Trial
 from harness.validity.records import impossible
 from harness.validity.rules import RULES, Rule, generator_cpu, generator_waiting, hits
-from harness.validity.slices import disturbed, kept, mean
+from harness.validity.slices import disturbed, kept, left_out, mean
 
-__all__ = ["RULES", "Rule", "disturbed", "generator_cpu", "generator_waiting", "impossible", "judge", "kept", "mean"]
+__all__ = [
+    "RULES",
+    "Rule",
+    "disturbed",
+    "generator_cpu",
+    "generator_waiting",
+    "impossible",
+    "judge",
+    "kept",
+    "left_out",
+    "mean",
+]
 
 
 def judge(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from harness.definitions import Thresholds
 from harness.record import SliceRow, Trial
+
+TINY = 1e-9
 
 
 def kept(trial: Trial) -> tuple[SliceRow, ...]:
@@ -24,3 +27,22 @@ def disturbed(slices: Iterable[SliceRow], thresholds: Thresholds) -> bool:
     return any(
         one.steal_fraction > thresholds.steal or one.outside_fraction > thresholds.outside_load for one in slices
     )
+
+
+def left_out(rounds: Mapping[int, Sequence[SliceRow]], thresholds: Thresholds) -> tuple[int, ...]:
+    """Which of a phase's rounds to leave out for every arm: the most disturbed ones, as many as the budget allows.
+
+    Those beyond it stay and must pass for what they are: each trial is judged by what all its slices show together.
+    """
+
+    def excess(number: int) -> float:
+        return max(
+            max(
+                one.steal_fraction / max(thresholds.steal, TINY),
+                one.outside_fraction / max(thresholds.outside_load, TINY),
+            )
+            for one in rounds[number]
+        )
+
+    found = sorted((number for number in rounds if disturbed(rounds[number], thresholds)), key=excess, reverse=True)
+    return tuple(sorted(found[: math.floor(thresholds.disturbed_rounds * len(rounds))]))
