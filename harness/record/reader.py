@@ -1,0 +1,91 @@
+"""Read records, strictly: whatever is not as it must be is refused with file, line and key."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from harness.errors import RecordError
+from harness.record.folders import INFO, TRIALS
+from harness.record.rows import FORMAT, Run, RunInfo, Trial
+from harness.strict import adapter
+
+T = TypeVar("T")
+
+
+def read(folder: Path) -> Run:
+    """Read a run; raises `RecordError` naming file, line and key for whatever is not as it must be.
+
+    A torn last line (a run that was killed while it wrote) is left out and counted in `Run.torn`.
+    """
+    info = read_info(folder)
+    trials = []
+    torn = 0
+    for number, line in enumerate(_lines(folder / TRIALS), 1):
+        if not line.endswith(b"\n"):
+            torn = 1
+        elif line.strip():
+            trials.append(_parse(Trial, f"{folder / TRIALS}:{number}", line))
+    return Run(str(folder), info, tuple(trials), torn)
+
+
+def read_info(folder: Path) -> RunInfo:
+    """run.json alone, of a run whose rows are not needed."""
+    return _parse(RunInfo, folder / INFO, _text(folder / INFO))
+
+
+def whole_blocks(run: Run) -> tuple[Trial, ...]:
+    """The trials of blocks that are complete; a block that was interrupted is measured again as a whole."""
+    kept: list[Trial] = []
+    for group in run.info.plan.groups:
+        mine = [trial for trial in run.trials if trial.group == group.id]
+        for block in sorted({trial.block for trial in mine}):
+            rows = [trial for trial in mine if trial.block == block]
+            if len(rows) == len(group.arms) * len(group.phases):
+                kept += rows
+    return tuple(kept)
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    """Line by line, so that a large file is never held beside what is parsed from it; nothing when there is none.
+
+    Bytes, because a torn line may end within a character.
+    """
+    try:
+        with path.open("rb") as file:
+            yield from file
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        message = f"{path}: {error}"
+        raise RecordError(message) from error
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"{path}: {error}"
+        raise RecordError(message) from error
+
+
+def _parse(kind: type[T], where: Path | str, text: str | bytes) -> T:
+    try:
+        # The format first: another version's keys would be a hundred errors that say nothing.
+        found = json.loads(text).get("format")
+        if found != FORMAT:
+            message = f"{where}: format {found!r}; this gatebench reads format {FORMAT}"
+            raise RecordError(message)
+        return adapter(kind).validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        key = ".".join(str(part) for part in first["loc"])
+        message = f"{where}: {key}: {first['msg']} (and {error.error_count() - 1} more)"
+        raise RecordError(message) from error
+    except (ValueError, AttributeError) as error:
+        message = f"{where}: not a JSON object: {error}"
+        raise RecordError(message) from error

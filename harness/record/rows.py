@@ -1,0 +1,191 @@
+"""What the records hold: a run, its trials, their slices; None where there is no figure, never a stand-in zero."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from harness.definitions import Cell, Phase
+from harness.plan import Plan
+from harness.strict import STRICT
+
+FORMAT = 1
+"""Version of the records; a reader refuses any other by name."""
+
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Latency:
+    """Percentiles in microseconds; None where the samples do not reach (a percentile q needs 10 / (1 - q))."""
+
+    __pydantic_config__ = STRICT
+
+    p50: NonNegative | None
+    p90: NonNegative | None
+    p95: NonNegative | None
+    p99: NonNegative | None
+    p99_9: NonNegative | None
+    max: NonNegative | None
+    mean: NonNegative | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """The load that a trial was under."""
+
+    __pydantic_config__ = STRICT
+
+    kind: Phase
+    connections: int
+    rate_rps: float | None = None
+    arrivals: str | None = None
+    when_full: str | None = None
+    response_s: NonNegative | None = None
+    """Response time by which closed slices were sized: the warm-up's of the run's first block."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GeneratorCheck:
+    """The generator's judgement of itself, the worst over the slices."""
+
+    __pydantic_config__ = STRICT
+
+    cpu_percent: NonNegative
+    waiting_fraction: NonNegative
+    gc_pause_s: NonNegative
+    valid: bool
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SliceRow:
+    """One slice of one arm, with what the harness saw at its edges."""
+
+    __pydantic_config__ = STRICT
+
+    round: Count
+    start_s: NonNegative
+    """Since the run started."""
+    length_s: NonNegative
+    requests: Count
+    errors: Count
+    throughput_rps: NonNegative
+    half_rps: tuple[NonNegative, NonNegative]
+    in_flight: NonNegative
+    mean_latency_us: NonNegative | None
+    cpu_s: NonNegative
+    """Of the arm's processes, inside the window."""
+    steal_fraction: Share
+    outside_fraction: Share = 0.0
+    """Share of all CPU time used by processes that are none of ours."""
+    dropped: Count = 0
+    scheduled: Count | None = None
+    done: Count | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """All the slices of one arm in one phase of one block: one row of trials.jsonl.
+
+    A failure is a row with `error` set and no figures: every figure may be None, none is ever a stand-in zero.
+    """
+
+    __pydantic_config__ = STRICT
+
+    format: int = FORMAT
+    trial: str
+    """Unique in the run: ARM/BLOCK/PHASE."""
+    arm: str
+    pair: str | None = None
+    group: str
+    block: Count
+    phase: Phase
+    cell: Cell
+    load: Load
+    started: str
+    """UTC, ISO 8601."""
+    valid: bool = False
+    reasons: tuple[str, ...] = ()
+    """Why it is not valid, each with its remedy."""
+    limit: str | None = None
+    ceiling_rps: NonNegative | None = None
+    error: str | None = None
+    requests: Count = 0
+    errors: Count = 0
+    error_kinds: dict[str, int] = field(default_factory=dict)
+    dropped: Count = 0
+    dropped_rounds: tuple[int, ...] = ()
+    """Rounds that something outside disturbed: their slices are left out for every arm."""
+    reconnects: Count = 0
+    throughput_rps: NonNegative | None = None
+    offered_rps: NonNegative | None = None
+    latency_us: Latency | None = None
+    service_us: Latency | None = None
+    lateness_us: Latency | None = None
+    slices: tuple[SliceRow, ...] = ()
+    cpu_s_per_request: NonNegative | None = None
+    generator_cpu_s_per_request: NonNegative | None = None
+    services_cpu_s: dict[str, NonNegative] = field(default_factory=dict)
+    """CPU seconds of each service (upstream, redis) over the windows of this trial."""
+    memory_bytes: Count | None = None
+    """PSS of all the arm's processes, the highest seen between slices."""
+    processes: Count | None = None
+    threads: Count | None = None
+    context_switches_per_request: NonNegative | None = None
+    worker_shares: dict[str, Share] = field(default_factory=dict)
+    """Share of the answers by worker process; by CPU where connections are not kept alive."""
+    connections_per_request: NonNegative | None = None
+    upstream_hits: Count | None = None
+    upstream_attempts: Count | None = None
+    """What the load sent in all between the two readings of the hits: attempts, and of them the good answers."""
+    upstream_good: Count | None = None
+    upstream_reconnects: Count | None = None
+    cache_hit_ratio: Share | None = None
+    steal_fraction: Share | None = None
+    pressure: NonNegative | None = None
+    """Share of the time in which some task waited for a CPU (`/proc/pressure/cpu`), None where there is none."""
+    answer_bytes: Count | None = None
+    generator: GeneratorCheck | None = None
+    histogram: str | None = None
+    """Response times as HdrHistogram V2 in base64, merged over the slices."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunInfo:
+    """run.json: what was planned, with what, where."""
+
+    __pydantic_config__ = STRICT
+
+    format: int = FORMAT
+    run: str
+    """The name of its directory."""
+    started: str
+    finished: str | None = None
+    gatebench: str
+    command: tuple[str, ...] = ()
+    plan: Plan
+    versions: dict[str, str]
+    """Distribution or program -> version; for a target's own interpreter `PYTHON: name`."""
+    environment: dict[str, Any]
+    """cpu, cores, kernel, python, memory_bytes, container ... as `harness.environment` reads them."""
+    placement: dict[str, tuple[int, ...]]
+    """server, generator, services -> CPUs."""
+    baseline: str | None = None
+    kind: str = "suite"
+    """suite, or tune."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run as read from its directory."""
+
+    path: str
+    info: RunInfo
+    trials: tuple[Trial, ...]
+    torn: int = 0
+    """1 when the last line was torn: it is tolerated, said, and measured again on resume."""
