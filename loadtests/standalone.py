@@ -127,7 +127,7 @@ class Continuous:
             self._drained.wait(1)
         if self._csv:
             # Locust writes these files once a second and not at its end: give it the time to write the last counts
-            gevent.sleep(1.2 * CSV_STATS_INTERVAL_SEC)
+            gevent.sleep(2 * CSV_STATS_INTERVAL_SEC)
 
     def _watch(self) -> None:
         """Once a period: say so if it is the generator that is slow."""
