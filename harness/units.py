@@ -12,6 +12,7 @@ MISSING = "\u2013"
 """What stands where there is no number: never a zero."""
 
 THIN = "\u202f"
+TIMES = "\u00d7"
 ROUND = re.compile(r"(\.\d*?)0+(?!\d)")
 TENTHS_BELOW = 9.95
 MINUTE, HOUR = 60, 3600

@@ -62,7 +62,7 @@ def page_name(before: str, after: str) -> str:
 def headline(verdicts: Iterable[PairVerdict]) -> str:
     """How many pairs changed, in a sentence."""
     real = [verdict for verdict in verdicts if not verdict.null]
-    counted = Counter(verdict.verdict for verdict in real)
+    counted: Counter[str] = Counter(verdict.verdict for verdict in real)
     said = (
         ("worse", "worse"),
         ("better", "better"),

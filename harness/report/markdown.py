@@ -6,7 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 from harness import units
-from harness.report.words import SYMBOLS, condition, sentence, shown, side
+from harness.plan import Arm
+from harness.report.words import SYMBOLS, ends, own, reason, same_sides, sentence, setup, shown, told, under
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,40 +41,42 @@ def _lines(study: Study) -> Iterator[str]:
         if not study.pairs[pair].null and study.verdict(pair):
             yield f"- {protected(sentence(study, pair))}"
     yield ""
-    yield "| scenario | a | b | a | b | b / a (95 %) | verdict |"
-    yield "|---|---|---|---:|---:|---:|---|"
+    a, b = map(protected, same_sides(study, study.pairs) or ("a", "b"))
+    yield f"| scenario | {a} | {b} | b / a (95 %) | verdict |"
+    yield "|---|---:|---:|---:|---|"
     for pair in study.pairs:
         verdict = study.verdict(pair)
         if verdict is not None:
             yield _row(study, pair, verdict)
     yield ""
     for caveat in study.comparison.caveats:
-        yield f"> {escaped(caveat.text)}{f' *{escaped(caveat.remedy)}*' if caveat.remedy else ''}"
+        yield f"> {protected(told(study, caveat))}{f' → *{escaped(caveat.remedy)}*' if caveat.remedy else ''}"
         yield ">"
     yield ""
     yield f"<sub>{_small(study)}</sub>"
 
 
 def _row(study: Study, pair: str, verdict: PairVerdict) -> str:
-    planned = study.pairs[pair]
-    a, b = study.arms[planned.a], study.arms[planned.b]
-    figures = [units.rps(v.value if (v := study.arm(arm, "throughput_rps")) else None) for arm in (a.id, b.id)]
+    ratio, word = units.MISSING, str(verdict.verdict)
     if verdict.ratio is None:
-        ratio, word = units.MISSING, f"{verdict.verdict}: {'; '.join(verdict.reasons)}"
+        word = f"{verdict.verdict}: {'; '.join(reason(study, text) for text in verdict.reasons)}"
     else:
         ratio = f"**{units.ratio(verdict.ratio)}**"
-        ratio += f" ({units.ratio(verdict.low)} to {units.ratio(verdict.high)})" if verdict.low else " (one block)"
-        word = verdict.verdict
-    null = " (A/A)" if planned.null else ""
+        ratio += f" ({ends(study.pair(pair))})" if verdict.low is not None else " (one block)"
     cells = [
-        f"**{escaped(a.cell.scenario)}**, {protected(condition(a))}{null}",
-        protected(side(a)),
-        protected(side(b)),
-        *figures,
+        f"**{escaped(verdict.scenario)}**, {protected(under(study, pair))}",
+        *(_side(study, pair, arm) for arm in study.sides(pair)),
         ratio,
-        f"{SYMBOLS[verdict.verdict]} {escaped(word)}",
+        f"{SYMBOLS[verdict.verdict]} {protected(word)}",
     ]
     return f"| {' | '.join(cells)} |"
+
+
+def _side(study: Study, pair: str, arm: Arm) -> str:
+    value = study.arm(arm.id, "throughput_rps")
+    named = same_sides(study, study.pairs) is None or study.pairs[pair].null
+    about = ", ".join(part for part in (setup(arm) if named else "", own(arm)) if part)
+    return f"{units.rps(value.value if value else None)}{f' ({protected(about)})' if about else ''}"
 
 
 def _small(study: Study) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -128,22 +129,31 @@ def _missing(study: Study, scenario: str) -> list[str]:
 def method(study: Study) -> list[str]:
     """How this run was measured, in paragraphs."""
     plan = study.run.info.plan
+    blocks, rounds = words.plural(plan.blocks, "block"), words.plural(plan.rounds, "round")
+    cpus = words.plural(study.cores, "CPU")
+    closed, opened = units.tick(units.seconds(plan.slice_s)), units.tick(units.seconds(plan.open_slice_s))
     arrivals = "Poisson arrivals" if plan.arrivals == "poisson" else "arrivals at equal distances"
-    return [
-        f"Each scenario's arms were launched side by side, afresh in each of {words.plural(plan.blocks, 'block')}, on the same "
-        f"{words.plural(study.cores, 'CPU')}, and driven in turn in {words.plural(plan.rounds, 'round')} of short slices (at least "
-        f"{units.seconds(plan.slice_s)} closed, {units.seconds(plan.open_slice_s)} open) while the others idled. The two of a pair "
-        "are always neighbours. The block is the sample of all statistics, never the request.",
-        "Under closed load every connection sends its next request when the last answer is in: that shows capacity. Under open "
-        f"load {arrivals} come at a rate that both arms of a pair share, 70 % of what the slower one holds unless a rate was asked "
-        "for, whatever the server does; response times count from when a request was due.",
-        "A ratio is the mean over blocks of the log ratio b / a, with Student's t interval at 95 %. Better or worse: the interval "
-        f"lies wholly beyond the margin of {units.percent(plan.margin)}; equivalent: wholly inside; otherwise inconclusive. "
-        "Throughput is the primary metric; everything else is exploratory. A percentile is shown where at least ten samples lie "
-        "beyond it.",
-        "Answers were verified before and after; a trial that cannot be true (generator saturated or late, Little's law off, wrong "
-        "answers, stolen CPU, no steady state) is kept and named, and never charted as a result.",
-    ]
+    sampled = f"""
+        Each scenario's arms were launched side by side, afresh in each of {blocks}, on the same {cpus}, and driven in
+        turn in {rounds} of short slices (at least {closed} closed, {opened} open) while the others idled. The two of a
+        pair are always neighbours. The block is the sample of all statistics, never the request."""
+    loaded = f"""
+        Under closed load every connection sends its next request when the last answer is in: that shows capacity.
+        Under open load {arrivals} come at a rate that both arms of a pair share, 70 % of what the slower one holds
+        unless a rate was asked for, whatever the server does; response times count from when a request was due."""
+    judged = f"""
+        A ratio is the mean over blocks of the log ratio b / a, with Student's t interval at 95 %. Better or worse: the
+        interval lies wholly beyond the margin of {units.percent(plan.margin)}; equivalent: wholly inside; otherwise
+        inconclusive. Throughput is the primary metric; everything else is exploratory. A percentile is shown where at
+        least ten samples lie beyond it."""
+    refused = """
+        Answers were verified before and after. A trial that cannot be true (generator saturated or late, Little's law
+        off, wrong answers, stolen CPU, no steady state) is kept and named, and never charted as a result."""
+    return [_one_line(text) for text in (sampled, loaded, judged, refused)]
+
+
+def _one_line(text: str) -> str:
+    return re.sub(r"\n +", " ", text.strip())
 
 
 def commands(study: Study) -> list[str]:

@@ -53,6 +53,10 @@ class Study:
         """CPUs that the servers had."""
         return len(self.run.info.placement.get("server", ()))
 
+    def sweeps(self, scenario: str) -> bool:
+        """Whether the arms of a scenario differ in their number of connections."""
+        return len({arm.connections for arm in self.arms.values() if arm.cell.scenario == scenario}) > 1
+
     def sides(self, pair: str) -> tuple[Arm, Arm]:
         """The arms a and b of a pair."""
         return self.arms[self.pairs[pair].a], self.arms[self.pairs[pair].b]

@@ -69,7 +69,7 @@ _ROLES = {getattr(LIGHT, field.name): field.name for field in fields(Theme)}
 @contextmanager
 def styled(theme: Theme = LIGHT) -> Iterator[Theme]:
     """Draw in this style inside; matplotlib's settings are as before afterwards."""
-    with mpl.rc_context(_settings(theme)), warnings.catch_warnings():
+    with mpl.rc_context(settings(theme)), warnings.catch_warnings():
         # A name in a script that no font here has is drawn as boxes in a PNG, and as itself in an SVG.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         yield theme
@@ -122,7 +122,8 @@ def _families() -> list[str]:
     return [family for family in FAMILIES if family in here]
 
 
-def _settings(theme: Theme) -> dict[str, Any]:
+def settings(theme: Theme) -> Any:
+    """Matplotlib's settings of a theme; its stubs want a literal type for every key."""
     return {
         "font.family": _families(),
         "font.size": 10,

@@ -20,7 +20,6 @@ from harness.report.comparing import headline, shared
 from harness.report.study import Study
 from harness.report.words import (
     SYMBOLS,
-    condition,
     ends,
     own,
     plural,
@@ -28,7 +27,10 @@ from harness.report.words import (
     setup,
     shown,
     tally,
+    told,
+    under,
 )
+from harness.units import TIMES
 from harness.verdicts import Comparison, PairVerdict
 
 STYLES = {
@@ -38,9 +40,9 @@ STYLES = {
     "invalid": "red",
     "error": "red",
 }
-STRIP = 17
+STRIP = 15
 """Characters of the small forest plot."""
-WIDE, WIDER = 100, 122
+WIDE, WIDER = 100, 134
 """Columns of a terminal from which the small forest plot fits, and from which latencies do too."""
 CAVEATS = 6
 """So many are printed; the report has them all."""
@@ -50,12 +52,12 @@ def terminal(run: Run, comparison: Comparison, console: Console) -> None:
     """Print what a run shows."""
     study = Study(run, comparison)
     pairs = [pair for pair in study.pairs if study.verdict(pair)]
-    parts: list[RenderableType] = [Text(tally(study, pairs), style="bold"), Text()]
+    parts: list[RenderableType] = [Text(tally(study, pairs), style="bold")]
     parts += [_table(study, pairs, console.width)] if pairs else []
     parts += _foot(study)
     title = Text.assemble(("gatebench", "bold"), f" {shown(run.info.plan.suite)}", (f" · {shown(run.info.run)}", "dim"))
     console.print(
-        Panel(Group(*parts), title=title, title_align="left", box=box.ROUNDED, border_style="dim", padding=(1, 2))
+        Panel(Group(*parts), title=title, title_align="left", box=box.ROUNDED, border_style="dim", padding=(1, 1))
     )
 
 
@@ -77,17 +79,16 @@ def between(before: Run, after: Run, comparison: Comparison, console: Console) -
             table.add_row(scenario, Text(shown(verdict.a)), Text(shown(verdict.b)), ratio, word)
     parts: list[RenderableType] = [
         Text(headline(v for v in comparison.pairs if v.primary), style="bold"),
-        Text(),
         table,
     ]
     unsettled = dict.fromkeys(v.settle for v in comparison.pairs if v.primary and v.settle)
     parts += [Text(f"? undecided: {shown(settle)}", style="dim") for settle in unsettled]
     for name, (old, new) in comparison.environment_changes.items():
         parts.append(Text(f"{shown(name)}: {shown(old)} → {shown(new)}"))
-    parts += [_caveat(caveat.text, caveat.remedy) for caveat in comparison.caveats]
+    parts += [_caveat(shown(caveat.text), caveat.remedy) for caveat in comparison.caveats]
     title = Text.assemble(("gatebench", "bold"), f" {shown(before.info.run)} → {shown(after.info.run)}")
     console.print(
-        Panel(Group(*parts), title=title, title_align="left", box=box.ROUNDED, border_style="dim", padding=(1, 2))
+        Panel(Group(*parts), title=title, title_align="left", box=box.ROUNDED, border_style="dim", padding=(1, 1))
     )
 
 
@@ -97,14 +98,17 @@ def _table(study: Study, pairs: Sequence[str], width: int) -> Table:
     plot, latencies = width >= WIDE, width >= WIDER and any(highest(study, pair) for pair in pairs)
     table.add_column("scenario", min_width=18)
     for letter, place in (("a", 0), ("b", 1)):
-        table.add_column(Text(f"{letter}\n{same[place].replace(' on ', chr(10) + 'on ')}" if same else letter),
-                         justify="right", min_width=(19, 14)[place])  # fmt: skip
+        table.add_column(
+            Text(f"{letter}\n{same[place].replace(' on ', chr(10) + 'on ')}" if same else letter),
+            justify="right",
+            min_width=(19, 14)[place],
+        )
     table.add_column("b / a", justify="right", no_wrap=True)
     if plot:
         table.add_column(_scale(study), no_wrap=True)
-    table.add_column("verdict", min_width=14)
+    table.add_column("verdict", min_width=14, max_width=15)
     if latencies:
-        table.add_column("latency b / a\nequal rates", justify="right", no_wrap=True)
+        table.add_column("latency b / a\nequal rates", justify="right", no_wrap=True, min_width=13)
     for pair in pairs:
         verdict = study.verdict(pair)
         if verdict:
@@ -118,7 +122,7 @@ def _table(study: Study, pairs: Sequence[str], width: int) -> Table:
 def _row(study: Study, pair: str, verdict: PairVerdict, *, named: bool) -> Iterator[Text]:
     a, b = study.sides(pair)
     scenario = Text(shown(a.cell.scenario), style="bold")
-    scenario.append(f"\n{condition(a)}{', A/A' if study.pairs[pair].null else ''}", style="not bold dim")
+    scenario.append(f"\n{under(study, pair)}", style="not bold dim")
     yield scenario
     yield _side(study, a, verdict.a_limit, named=named)
     yield _side(study, b, verdict.b_limit, named=named)
@@ -161,8 +165,8 @@ def _latency(study: Study, pair: str) -> Text:
 def _scale(study: Study) -> Text:
     low, high = reach(study)
     one = _column(1, (low, high))
-    text = f"{low:.2g}×".ljust(one) + "1"
-    return Text(text + f"{high:.2g}×".rjust(STRIP - len(text)))
+    text = f"{low:.2g}{TIMES}".ljust(one) + "1"
+    return Text(text + f"{high:.2g}{TIMES}".rjust(STRIP - len(text)))
 
 
 def _column(ratio: float, limits: tuple[float, float]) -> int:
@@ -196,11 +200,11 @@ def _foot(study: Study) -> Iterator[Text]:
             yield Text(f"A/A throughput {units.ratio(noise.ratio, noise.low, noise.high)}", style="dim")
     caveats = study.comparison.caveats
     for caveat in caveats[:CAVEATS]:
-        yield _caveat(caveat.text, caveat.remedy)
+        yield _caveat(told(study, caveat), caveat.remedy)
     if len(caveats) > CAVEATS:
         yield Text(f"  and {len(caveats) - CAVEATS} more in the report", style="dim")
 
 
 def _caveat(text: str, remedy: str) -> Text:
-    line = Text.assemble(("! ", "bold yellow"), shown(text))
+    line = Text.assemble(("! ", "bold yellow"), text)
     return line.append(f" → {shown(remedy)}", style="dim") if remedy else line

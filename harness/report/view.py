@@ -134,9 +134,8 @@ def axis_of(limits: tuple[float, float], margin: float, noise: tuple[float, floa
 def filters(study: Study) -> list[Filter]:
     """Scenario, interface, server and each factor, where there is a choice."""
     arms = study.arms.values()
-    found = [("scenario", [arm.cell.scenario for arm in arms]), ("interface", [arm.cell.interface for arm in arms])]
-    found += [("server", [arm.cell.server for arm in arms])]
-    found += [(factor, [str(getattr(arm.cell, factor)) for arm in arms]) for factor in FACTORS]
+    names = ("scenario", "interface", "server", *FACTORS)
+    found = [(name, [str(getattr(arm.cell, name)) for arm in arms]) for name in names]
     return [
         Filter(name=name, label=name, levels=tuple(dict.fromkeys(levels)))
         for name, levels in found

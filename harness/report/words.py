@@ -12,7 +12,7 @@ from harness.plan import Arm
 from harness.report.metrics import METRICS
 from harness.report.study import Study
 from harness.report.values import Value
-from harness.verdicts import PairVerdict
+from harness.verdicts import Caveat, PairVerdict
 
 SYMBOLS = {
     "better": "▲",
@@ -65,8 +65,8 @@ def side(arm: Arm) -> str:
     return f"{setup(arm)} ({own(arm)})" if own(arm) else setup(arm)
 
 
-def condition(arm: Arm) -> str:
-    """What both sides of a pair share beside the scenario: `pooled, 4 workers`."""
+def condition(study: Study, arm: Arm) -> str:
+    """What an arm shares with its partner beside the scenario: `pooled, 4 workers`."""
     cell, matters = arm.cell, arm.scenario.factors
     parts = []
     if "pooling" in matters:
@@ -74,7 +74,7 @@ def condition(arm: Arm) -> str:
     if "cache" in matters:
         parts.append("no cache" if cell.cache == "none" else f"{cell.cache} cache")
     parts.append(plural(cell.workers, "worker"))
-    if arm.connections != arm.scenario.connections:
+    if arm.connections != arm.scenario.connections or study.sweeps(cell.scenario):
         parts.append(plural(arm.connections, "connection"))
     if arm.rate_rps is not None:
         parts.append(f"at {units.rps(arm.rate_rps)}")
@@ -84,7 +84,7 @@ def condition(arm: Arm) -> str:
 def under(study: Study, pair: str) -> str:
     """What a pair was measured under: `pooled, 4 workers`."""
     a, b = study.sides(pair)
-    parts = [condition(a)]
+    parts = [condition(study, a)]
     parts += [f"{shown(b.cell.middleware)} middleware"] if b.cell.middleware != "none" else []
     parts += ["A/A"] if study.pairs[pair].null else []
     return ", ".join(parts)
@@ -106,6 +106,12 @@ def shorten(text: str, most: int) -> str:
         return text
     cut = text[: most - 1].rstrip() + "\u2026"
     return cut + POP if ISOLATE in cut and POP not in cut else cut
+
+
+def told(study: Study, caveat: Caveat) -> str:
+    """A caveat with the pair that it is about, without its remedy."""
+    about = f"{name(study, caveat.pair)}: " if caveat.pair in study.pairs else ""
+    return about + shown(caveat.text)
 
 
 def reason(study: Study, text: str) -> str:

@@ -31,7 +31,7 @@ def balance(study: Study) -> Chart | None:
         body=ROW * len(shares) + BELOW,
         paint=lambda drawing: _paint(drawing, study, shares),
         columns=("scenario", "condition", "arm", "busiest", "even", "shares"),
-        rows=tuple(_row(study.arms[arm], found) for arm, found in shares.items()),
+        rows=tuple(_row(study, study.arms[arm], found) for arm, found in shares.items()),
         arms=tuple(shares),
     )
 
@@ -46,10 +46,10 @@ def shares_of(study: Study, arm: Arm) -> list[float]:
     return [sum(column) / len(padded) for column in zip(*padded, strict=True)]
 
 
-def _row(arm: Arm, shares: Sequence[float]) -> Row:
+def _row(study: Study, arm: Arm, shares: Sequence[float]) -> Row:
     words = " · ".join(map(units.percent, shares))
     even = units.percent(1 / arm.cell.workers)
-    return shown(arm.cell.scenario), condition(arm), setup(arm), units.percent(shares[0]), even, words
+    return shown(arm.cell.scenario), condition(study, arm), setup(arm), units.percent(shares[0]), even, words
 
 
 def _title(study: Study, shares: dict[str, list[float]]) -> str:
@@ -75,17 +75,25 @@ def _paint(drawing: Drawing, study: Study, shares: dict[str, list[float]]) -> No
         _arm(drawing, axes, study, study.arms[arm], found, len(shares) - 1 - index)
 
 
-def _arm(drawing: Drawing, axes: Axes, study: Study, arm: Arm, shares: list[float], y: int) -> None:  # noqa: PLR0913, PLR0917
+def _arm(drawing: Drawing, axes: Axes, study: Study, arm: Arm, shares: list[float], y: int) -> None:
     theme, side = drawing.theme, axes.get_yaxis_transform()
     left = (PAD - LEFT) / (WIDTH - LEFT - RIGHT)
     colour = colour_of(study, arm, drawing)
-    head = f"{shown(arm.cell.scenario)}, {condition(arm)}"
+    head = f"{shown(arm.cell.scenario)}, {condition(study, arm)}"
     axes.text(left, y + 0.17, shorten(head, 52), fontweight="bold", fontsize=9, va="center", transform=side)
     axes.text(left, y - 0.17, shorten(setup(arm), 44), color=colour, fontsize=8.5, va="center", transform=side)
     start = 0.0
     for rank, share in enumerate(shares, 1):
-        bar = axes.barh([y], [share], left=start, height=BAR, color=colour, edgecolor=theme.paper, lw=1.5,
-                        alpha=1 - 0.55 * (rank - 1) / max(len(shares), 2))  # fmt: skip
+        bar = axes.barh(
+            [y],
+            [share],
+            left=start,
+            height=BAR,
+            color=colour,
+            edgecolor=theme.paper,
+            lw=1.5,
+            alpha=1 - 0.55 * (rank - 1) / max(len(shares), 2),
+        )
         drawing.mark(bar.patches[0], f"{head}, {setup(arm)}, worker {rank}: {units.percent(share)}", arm.id)
         start += share
     for part in range(1, arm.cell.workers):

@@ -6,6 +6,7 @@ import math
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from matplotlib.artist import Artist
@@ -13,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+from harness import units
 from harness.report import style
 from harness.report.style import Theme
 from harness.report.values import Value
@@ -121,12 +123,17 @@ def tip(label: str, value: Value | None) -> str:
     return f"{label}: {interval(value)}{bare}{blocks}"
 
 
+NARROW = 1.02
+"""A range of this factor has no round numbers to speak of."""
+
+
 def log_ticks(low: float, high: float, most: int = 6) -> list[float]:
     """Round numbers between `low` and `high`, as close together as `most` of them allow."""
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    fine = [[low + (high - low) * i / 4 for i in range(5)]] if high / low < 1.02 else []  # noqa: PLR2004
-    for steps in ((1, 1.2, 1.4, 1.6, 1.8, 2, 2.5, 3, 4, 5, 6, 7, 8, 9), (1, 1.5, 2, 3, 5, 7), (1, 2, 5), (1, 3), (1,)):
-        fine.append([step * 10.0**d for d in decades for step in steps if low <= step * 10.0**d <= high])
+    choices = ((1, 1.2, 1.4, 1.6, 1.8, 2, 2.5, 3, 4, 5, 6, 7, 8, 9), (1, 1.5, 2, 3, 5, 7), (1, 2, 5), (1, 3), (1,))
+    fine = [[step * 10.0**d for d in decades for step in steps if low <= step * 10.0**d <= high] for steps in choices]
+    if high / low < NARROW:
+        fine = [[low + (high - low) * part / 4 for part in range(5)]]
     return next((ticks for ticks in fine if len(ticks) <= most), fine[-1][:: max(1, len(fine[-1]) // most)])
 
 
@@ -142,7 +149,7 @@ def log_axis(axis: Any, limits: tuple[float, float], label: Callable[[float], st
 
 def times(x: float) -> str:
     """A tick of a ratio axis."""
-    return f"{x:.3g}×"
+    return f"{x:.3g}{units.TIMES}"
 
 
 def span(values: Iterable[float | None], around: float = 1.08) -> tuple[float, float]:
@@ -156,7 +163,7 @@ def apart(places: Sequence[float], least: float) -> list[float]:
     order = sorted(range(len(places)), key=places.__getitem__)
     moved = list(places)
     for _ in range(50):
-        for low, high in zip(order, order[1:], strict=False):
+        for low, high in pairwise(order):
             overlap = least - (moved[high] - moved[low])
             if overlap > 0:
                 moved[low] -= overlap / 2

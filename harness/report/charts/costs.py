@@ -45,7 +45,7 @@ def costs(study: Study, scenario: str) -> Chart | None:
 def _row(study: Study, arm: Arm) -> Row:
     names = (*PARTS, "memory_bytes", "connections_per_request", "cache_hit_ratio")
     cells: list[Cell] = [study.arm(arm.id, name) or units.MISSING for name in names]
-    return (condition(arm), setup(arm), *cells)
+    return (condition(study, arm), setup(arm), *cells)
 
 
 def _title(study: Study, scenario: str, pairs: Sequence[str]) -> str:
@@ -77,9 +77,15 @@ def _paint(drawing: Drawing, study: Study, pairs: Sequence[str]) -> None:
     for name, colour in zip(NAMES, (theme.ink, theme.third, theme.line), strict=True):
         head = f"■ {name}" if name != "server" else "■■ server"
         words = axes.annotate(
-            head, (x, 1), (0, 5), xycoords=("axes fraction", "axes fraction"), textcoords="offset points", fontsize=8.5,
-            color=colour, annotation_clip=False,
-        )  # fmt: skip
+            head,
+            (x, 1),
+            (0, 5),
+            xycoords=("axes fraction", "axes fraction"),
+            textcoords="offset points",
+            fontsize=8.5,
+            color=colour,
+            annotation_clip=False,
+        )
         if name == "server":
             words.set_text("server (in the arm's colour)")
         x += 0.42 if name == "server" else 0.2
@@ -109,11 +115,20 @@ def _arm(drawing: Drawing, axes: Axes, study: Study, arm: Arm, y: float) -> None
         if value is None or value.value is None:
             continue
         bar = axes.barh([y], [value.value], left=start, height=BAR, color=fill, edgecolor=theme.paper, lw=0.6)
-        drawing.mark(bar.patches[0], tip(f"{condition(arm)}, {setup(arm)}, {METRICS[metric].label}", value), arm.id)
+        drawing.mark(
+            bar.patches[0], tip(f"{condition(study, arm)}, {setup(arm)}, {METRICS[metric].label}", value), arm.id
+        )
         start += value.value
         words.append(text(value) if name == "server" else f"+ {text(value)}")
     if not words:
         axes.text(0.01, y, "✕ no valid result", color=theme.muted, fontsize=9, va="center", transform=side)
         return
-    axes.annotate(" ".join(words), (start, y), (5, 0), textcoords="offset points", va="center", fontsize=8.5,
-                  annotation_clip=False)  # fmt: skip
+    axes.annotate(
+        " ".join(words),
+        (start, y),
+        (5, 0),
+        textcoords="offset points",
+        va="center",
+        fontsize=8.5,
+        annotation_clip=False,
+    )

@@ -31,8 +31,8 @@ def efficiency(study: Study) -> Chart | None:
     return Chart(
         name="efficiency",
         title=_title(study, pairs),
-        note="Requests for each second of CPU used (that is requests/s for each core kept busy), requests/s for each GiB "
-        "of memory held, and that memory; closed load, mean over blocks, logarithmic axes.",
+        note="Requests for each second of CPU used (that is requests/s for each core kept busy), requests/s for each "
+        "GiB of memory held, and that memory; closed load, mean over blocks, logarithmic axes.",
         body=ROW * len(pairs) + ABOVE + BELOW,
         paint=lambda drawing: _paint(drawing, study, pairs),
         columns=("pair", "arm", *(METRICS[metric].label for metric, _, _ in PANELS)),
@@ -71,10 +71,26 @@ def _paint(drawing: Drawing, study: Study, pairs: Sequence[str]) -> None:
         drawing.text(PAD, y - 0.09, shorten(under(study, pair), 44), **muted)
     for index, (metric, title, note) in enumerate(PANELS):
         axes = drawing.axes(LEFT + index * (width + GAP), BELOW, width, ROW * len(pairs))
-        axes.annotate(title, (0, 1), (0, 20), xycoords="axes fraction", textcoords="offset points", fontsize=9.5,
-                      fontweight="bold", annotation_clip=False)  # fmt: skip
-        axes.annotate(note, (0, 1), (0, 7), xycoords="axes fraction", textcoords="offset points", fontsize=8.5,
-                      color=drawing.theme.muted, annotation_clip=False)  # fmt: skip
+        axes.annotate(
+            title,
+            (0, 1),
+            (0, 20),
+            xycoords="axes fraction",
+            textcoords="offset points",
+            fontsize=9.5,
+            fontweight="bold",
+            annotation_clip=False,
+        )
+        axes.annotate(
+            note,
+            (0, 1),
+            (0, 7),
+            xycoords="axes fraction",
+            textcoords="offset points",
+            fontsize=8.5,
+            color=drawing.theme.muted,
+            annotation_clip=False,
+        )
         _panel(drawing, axes, study, pairs, metric)
     sides = same_sides(study, pairs)
     if sides:
@@ -90,9 +106,8 @@ def _panel(drawing: Drawing, axes: Axes, study: Study, pairs: Sequence[str], met
     limits = span([value.value for value in values], 1.25)
     log_axis(axes.xaxis, limits, lambda x: units.tick(short(x)), 4)
     if metric == "memory_bytes":
-        axes.xaxis.set_major_locator(
-            FixedLocator([t * units.MIB for t in log_ticks(*(x / units.MIB for x in limits), 3)])
-        )
+        ticks = log_ticks(limits[0] / units.MIB, limits[1] / units.MIB, 3)
+        axes.xaxis.set_major_locator(FixedLocator([tick * units.MIB for tick in ticks]))
     axes.set_ylim(-0.5, len(pairs) - 0.5)
     axes.yaxis.set_visible(False)
     axes.spines["left"].set_visible(False)
@@ -105,5 +120,5 @@ def _panel(drawing: Drawing, axes: Axes, study: Study, pairs: Sequence[str], met
             colour = colour_of(study, arm, drawing)
             if value.low is not None and value.high is not None:
                 axes.plot([value.low, value.high], [y, y], color=colour, lw=7, alpha=0.35, solid_capstyle="butt")
-            (point,) = axes.plot([value.value], [y], "o", ms=6, color=colour, zorder=4)
+            (point,) = axes.plot([value.value or 1], [y], "o", ms=6, color=colour, zorder=4)
             drawing.mark(point, tip(f"{name(study, pair)}, {setup(arm)}, {METRICS[metric].label}", value), arm.id)

@@ -127,7 +127,9 @@ def _title(found: Sequence[Contrast]) -> str:
     parts = []
     for factor in dict.fromkeys(one.factor for one in found):
         most = max((one for one in found if one.factor == factor), key=lambda one: one.size)
-        figures = ", ".join(f"{where} {units.ratio(effect.ratio)}×" for where, effect in most.inside.items())
+        figures = ", ".join(
+            f"{where} {units.ratio(effect.ratio)}{units.TIMES}" for where, effect in most.inside.items()
+        )
         low, high = map(shown, most.change.split(" → "))
         parts.append(f"{WORTH.get(factor, '{high} instead of {low}').format(low=low, high=high)} ({figures})")
     return f"Throughput changes with {', '.join(parts[:MOST])}"
@@ -146,10 +148,19 @@ def _paint(drawing: Drawing, found: Sequence[Contrast]) -> None:
     axes.axvline(1, color=theme.line, lw=1, zorder=1)
     axes.set_xlabel("times the throughput (logarithmic)" if len(log_ticks(low, high)) > 1 else "times the throughput")
     right = 1 + 0.12 / (WIDTH - LEFT - RIGHT)
-    heads = ((0.0, "● wsgi", theme.a), (0.17, "● asgi", theme.b), (right, "asgi over wsgi", theme.muted))
+    heads = [(0.0, "● wsgi", theme.a), (0.17, "● asgi", theme.b)]
+    heads += [(right, "asgi over wsgi", theme.muted)] if any(contrast.difference for contrast in found) else []
     for x, words, colour in heads:
-        axes.annotate(words, (x, 1), (0, 6), xycoords="axes fraction", textcoords="offset points", color=colour,
-                      fontsize=8.5, annotation_clip=False)  # fmt: skip
+        axes.annotate(
+            words,
+            (x, 1),
+            (0, 6),
+            xycoords="axes fraction",
+            textcoords="offset points",
+            color=colour,
+            fontsize=8.5,
+            annotation_clip=False,
+        )
     for index, contrast in enumerate(found):
         _contrast(drawing, axes, contrast, len(found) - 1 - index, right)
 
@@ -175,8 +186,14 @@ def _point(drawing: Drawing, axes: Axes, where: str, effect: Effect, y: float) -
     colour, value = _hue(where, drawing.theme), of_effect(effect)
     bar_of(axes, value, y, colour)
     (point,) = axes.plot([effect.ratio], [y], "o", ms=5.5, color=colour, zorder=4)
-    drawing.mark(point, tip(f"{effect.factor} {shown(effect.low_level)} → {shown(effect.high_level)}, "
-                            f"{shown(effect.scenario)}, {shown(effect.context)} ({where})", value))  # fmt: skip
+    drawing.mark(
+        point,
+        tip(
+            f"{effect.factor} {shown(effect.low_level)} → {shown(effect.high_level)}, "
+            f"{shown(effect.scenario)}, {shown(effect.context)} ({where})",
+            value,
+        ),
+    )
     _number(axes, value, y, colour)
 
 

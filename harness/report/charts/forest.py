@@ -128,7 +128,7 @@ def _point(drawing: Drawing, axes: Axes, verdict: PairVerdict, value: Value, y: 
     colour = hue(verdict, drawing.theme)
     bar_of(axes, value, y, colour, width=9)
     face = drawing.theme.paper if verdict.verdict == "inconclusive" else colour
-    (point,) = axes.plot([verdict.ratio], [y], "o", ms=6, mec=colour, mfc=face, mew=1.5, zorder=4)
+    (point,) = axes.plot([verdict.ratio or 1], [y], "o", ms=6, mec=colour, mfc=face, mew=1.5, zorder=4)
     drawing.mark(point, says)
 
 

@@ -46,7 +46,7 @@ def latency(study: Study, scenario: str) -> Chart | None:
 
 def _row(study: Study, pair: str, arm: Arm) -> Row:
     figures = [study.arm(arm.id, latency_name(q, "open"), "open") or "not resolved" for q in PERCENTILES]
-    return (condition(arm), setup(arm), units.rps(study.rate(pair)), *figures)
+    return (condition(study, arm), setup(arm), units.rps(study.rate(pair)), *figures)
 
 
 def highest(study: Study, pair: str) -> PairVerdict | None:
@@ -67,7 +67,8 @@ def _title(study: Study, scenario: str, pairs: Sequence[str]) -> str:
         return lead + "too few answers for a comparison of latencies"
     if len(pairs) == 1:
         return lead + _compared(study, pairs[0], verdicts[0])
-    count = [verdict.verdict for verdict in verdicts].count
+    said_of_each: list[str] = [verdict.verdict for verdict in verdicts]
+    count = said_of_each.count
     parts = [
         f"b answers {word} in {count(said)}"
         for said, word in (("better", "sooner"), ("worse", "later"), ("equivalent", "as soon"))
@@ -126,7 +127,8 @@ def _head(drawing: Drawing, study: Study, pair: str, left: float, top: float) ->
 
 
 def _panel(drawing: Drawing, axes: Axes, study: Study, pair: str) -> None:
-    most, seen = 1.0, []
+    most = 1.0
+    seen: list[float] = []
     for arm in study.sides(pair):
         histogram = study.histogram(arm.id, "open")
         if histogram is None or histogram.count <= SAMPLES_BEYOND:
@@ -155,4 +157,4 @@ def _points(drawing: Drawing, axes: Axes, study: Study, arm: Arm) -> None:
         if value.low is not None and value.high is not None:
             axes.plot([x, x], [value.low, value.high], color=colour, lw=6, alpha=0.35, solid_capstyle="butt")
         (point,) = axes.plot([x], [value.value], "o", color=colour, ms=4.5, mec=drawing.theme.paper, mew=0.8, zorder=4)
-        drawing.mark(point, tip(f"{condition(arm)}, {setup(arm)}, {quantile_label(name)}", value), arm.id)
+        drawing.mark(point, tip(f"{condition(study, arm)}, {setup(arm)}, {quantile_label(name)}", value), arm.id)

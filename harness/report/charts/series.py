@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import stdev
 
 from matplotlib.axes import Axes
@@ -48,8 +49,8 @@ def series(study: Study, scenario: str) -> Chart | None:
     return Chart(
         name=f"series-{scenario}",
         title=_title(study, scenario, points),
-        note="Each dot is a slice under closed load: its throughput relative to its arm's mean. Shaded: a block is started, "
-        "verified and warmed up; blank: open load. Crosses: not counted.",
+        note="Each dot is a slice under closed load: its throughput relative to its arm's mean. Shaded: a block is "
+        "started, verified and warmed up; blank: open load. Crosses: not counted.",
         body=BODY,
         scenario=scenario,
         paint=lambda drawing: _paint(drawing, study, scenario, points),
@@ -117,7 +118,7 @@ def _paint(drawing: Drawing, study: Study, scenario: str, points: Sequence[Point
     axes.set_xlim(spans[0][0] - 1.5, spans[-1][1] + 1)
     reach = max(0.04, *(abs(point.level) for point in points)) * 1.1
     axes.set_ylim(math.exp(-reach), math.exp(reach))
-    for (_, end), (begin, _) in zip(spans, spans[1:], strict=False):
+    for (_, end), (begin, _) in pairwise(spans):
         if begin - end > PAUSE_S:
             axes.axvspan(end, begin, color=theme.band, lw=0, zorder=0)
     axes.axhline(1, color=theme.line, lw=0.9, zorder=1)
@@ -131,9 +132,15 @@ def _paint(drawing: Drawing, study: Study, scenario: str, points: Sequence[Point
     names = same_sides(study, study.pairs_of(scenario)) or ("side a", "side b")
     for x, words, colour in ((0.0, names[0], theme.a), (0.3, names[1], theme.b)):
         axes.annotate(
-            f"● {shorten(words, 34)}", (x, 1), (0, 6), xycoords="axes fraction", textcoords="offset points", color=colour,
-            fontsize=8.5, annotation_clip=False,
-        )  # fmt: skip
+            f"● {shorten(words, 34)}",
+            (x, 1),
+            (0, 6),
+            xycoords="axes fraction",
+            textcoords="offset points",
+            color=colour,
+            fontsize=8.5,
+            annotation_clip=False,
+        )
 
 
 def _spans(study: Study, scenario: str) -> Iterator[tuple[float, float]]:
@@ -159,6 +166,8 @@ def _dots(drawing: Drawing, axes: Axes, study: Study, points: Sequence[Point]) -
                 (dots,) = axes.plot(xs, ys, marker, color=colour, ms=4, alpha=0.85, ls="none", zorder=3)
                 said = ", ".join(units.rps(point.slice.throughput_rps) for point in some)
                 lost = "" if kept else " (not counted)"
-                drawing.mark(
-                    dots, f"block {block + 1}, {condition(some[0].arm)}, {setup(some[0].arm)}{lost}: {said}", arm
-                )
+                drawing.mark(dots, f"block {block + 1}, {_named(study, some[0].arm)}{lost}: {said}", arm)
+
+
+def _named(study: Study, arm: Arm) -> str:
+    return f"{condition(study, arm)}, {setup(arm)}"

@@ -14,7 +14,7 @@ from harness.definitions import Phase
 from harness.plan import Arm
 from harness.report.charts.base import WIDTH, Chart, Drawing, Row, apart, log_axis, span, tip
 from harness.report.charts.throughput import colour_of
-from harness.report.metrics import latency_name
+from harness.report.metrics import label, latency_name
 from harness.report.study import Study
 from harness.report.values import Value, why
 from harness.report.words import condition, setup, shorten, shown, text, title
@@ -46,8 +46,8 @@ def connections(study: Study, scenario: str) -> Chart | None:
     return Chart(
         name=f"connections-{scenario}",
         title=f"{title(scenario)}: {_knees(study, sweeps)}",
-        note="Left: good answers a second. Right: response time, median and (thin) p99 where the samples reach. Closed load "
-        "by number of connections, with 95 % intervals.",
+        note="Left: good answers a second. Right: response time, median and (thin) p99 where the samples reach. Closed "
+        "load by number of connections, with 95 % intervals.",
         body=BODY,
         scenario=scenario,
         paint=lambda drawing: _paint_connections(drawing, study, sweeps),
@@ -185,9 +185,15 @@ def _latencies(drawing: Drawing, axes: Axes, study: Study, sweeps: Sequence[Swee
     places = apart([math.log(y) for _, y, _, _ in ends], math.log(high / low) * 0.075)
     for (x, _, name, colour), y in zip(ends, places, strict=True):
         axes.annotate(
-            name, (x, math.exp(y)), (8, 0), textcoords="offset points", color=colour, fontsize=8.5, va="center",
+            name,
+            (x, math.exp(y)),
+            (8, 0),
+            textcoords="offset points",
+            color=colour,
+            fontsize=8.5,
+            va="center",
             annotation_clip=False,
-        )  # fmt: skip
+        )
 
 
 def _line(
@@ -202,12 +208,18 @@ def _line(
     for x, arm, value in found:
         if value.low is not None and value.high is not None:
             axes.plot([x, x], [value.low, value.high], color=colour, lw=6, alpha=0.3, solid_capstyle="butt")
-        (point,) = axes.plot([x], [value.value], "o", color=colour, ms=3.5 if thin else 5, zorder=4)
-        drawing.mark(point, tip(f"{setup(arm)}, {condition(arm)}, {metric.replace('_', ' ')}", value), arm.id)
+        (point,) = axes.plot([x], [value.value or 0], "o", color=colour, ms=3.5 if thin else 5, zorder=4)
+        drawing.mark(point, tip(f"{setup(arm)}, {condition(study, arm)}, {label(metric)}", value), arm.id)
     if metric == "throughput_rps":
         x, arm, value = found[-1]
         axes.annotate(
-            shorten(shown(arm.cell.target), 18), (x, value.value or 0), (0, 8), textcoords="offset points", color=colour,
-            fontsize=8.5, ha="right", annotation_clip=False,
-        )  # fmt: skip
+            shorten(shown(arm.cell.target), 18),
+            (x, value.value or 0),
+            (0, 8),
+            textcoords="offset points",
+            color=colour,
+            fontsize=8.5,
+            ha="right",
+            annotation_clip=False,
+        )
     return found

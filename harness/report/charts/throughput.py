@@ -52,7 +52,7 @@ def _title(study: Study, scenario: str, pairs: Sequence[str]) -> str:
 def _row(study: Study, arm: Arm) -> Row:
     value = study.arm(arm.id, "throughput_rps")
     return (
-        condition(arm),
+        condition(study, arm),
         f"{setup(arm)} ({own(arm)})" if own(arm) else setup(arm),
         value or "no valid result",
         (shown(value.limit) if value and value.limit else units.MISSING),
@@ -96,7 +96,7 @@ def _arm(drawing: Drawing, axes: Axes, study: Study, arm: Arm, y: float) -> None
         axes.text(0.01, y, "✕ no valid result", color=theme.muted, fontsize=9, va="center", transform=side)
         return
     bar = axes.barh([y], [value.value], height=BAR, color=colour)
-    drawing.mark(bar.patches[0], tip(f"{condition(arm)}, {setup(arm)}", value), arm.id)
+    drawing.mark(bar.patches[0], tip(f"{condition(study, arm)}, {setup(arm)}", value), arm.id)
     if value.low is not None and value.high is not None:
         axes.plot([value.low, value.high], [y, y], color=theme.ink, lw=1.4, solid_capstyle="butt")
     top = ceiling(study, arm.id)
@@ -107,14 +107,27 @@ def _arm(drawing: Drawing, axes: Axes, study: Study, arm: Arm, y: float) -> None
 
 def _label(axes: Axes, value: Value, y: float, x: float, drawing: Drawing) -> None:
     said = axes.annotate(
-        text(value), (x, y), (5, 0), textcoords="offset points", va="center", fontsize=9, fontweight="bold",
+        text(value),
+        (x, y),
+        (5, 0),
+        textcoords="offset points",
+        va="center",
+        fontsize=9,
+        fontweight="bold",
         annotation_clip=False,
-    )  # fmt: skip
+    )
     if value.limit:
         axes.annotate(
-            shown(value.limit), (1, 0.5), (5, 0), xycoords=said, textcoords="offset points", va="center", fontsize=8.5,
-            color=drawing.theme.muted, annotation_clip=False,
-        )  # fmt: skip
+            shown(value.limit),
+            (1, 0.5),
+            (5, 0),
+            xycoords=said,
+            textcoords="offset points",
+            va="center",
+            fontsize=8.5,
+            color=drawing.theme.muted,
+            annotation_clip=False,
+        )
 
 
 def colour_of(study: Study, arm: Arm, drawing: Drawing) -> str:

@@ -77,12 +77,12 @@ def _panels(study: Study) -> dict[str, list[Curve]]:
             continue
         arms = tuple(counts[count] for count in sorted(counts))
         values = tuple(value for arm in arms if (value := study.arm(arm.id, "throughput_rps")))
-        found.setdefault(_where(arms[0]), []).append(Curve(arms, values))
+        found.setdefault(_where(study, arms[0]), []).append(Curve(arms, values))
     return found
 
 
-def _where(arm: Arm) -> str:
-    parts = [shown(arm.cell.scenario), *condition(arm).split(", ")]
+def _where(study: Study, arm: Arm) -> str:
+    parts = [shown(arm.cell.scenario), *condition(study, arm).split(", ")]
     return ", ".join(part for part in parts if not part.endswith(("worker", "workers")))
 
 
@@ -91,7 +91,7 @@ def _title(study: Study, curves: Sequence[Curve]) -> str:
     parts = []
     for curve in sorted(curves, key=lambda curve: -curve.gain)[:3]:
         arm = curve.arms[0]
-        parts.append(f"{shown(arm.cell.target)} {units.ratio(curve.gain)} times ({_where(arm)})")
+        parts.append(f"{shown(arm.cell.target)} {units.ratio(curve.gain)} times ({_where(study, arm)})")
     return f"Up to {widest} workers on {plural(study.cores, 'server core')} bring " + ", ".join(parts)
 
 
@@ -100,9 +100,8 @@ def _rows(study: Study, curves: Iterable[Curve]) -> Iterable[Row]:
     for curve in curves:
         ties = curve.ties(margin)
         for arm, value in zip(curve.arms, curve.values, strict=True):
-            yield (
-                shown(arm.cell.scenario), condition(arm), setup(arm), value, "yes" if arm.cell.workers in ties else "no"
-            )  # fmt: skip
+            tied = "yes" if arm.cell.workers in ties else "no"
+            yield shown(arm.cell.scenario), condition(study, arm), setup(arm), value, tied
 
 
 def _paint(drawing: Drawing, study: Study, panels: dict[str, list[Curve]]) -> None:
@@ -141,8 +140,16 @@ def _panel(drawing: Drawing, axes: Axes, study: Study, curves: Sequence[Curve]) 
     for curve, y in zip(curves, apart(lasts, most * 0.085), strict=True):
         colour = colour_of(study, curve.arms[0], drawing)
         name = shorten(shown(curve.arms[0].cell.target), 20)
-        axes.annotate(f"{name} {units.ratio(curve.gain)}×", (counts[-1], y), (12, 0), textcoords="offset points",
-                      color=colour, fontsize=9, va="center", annotation_clip=False)  # fmt: skip
+        axes.annotate(
+            f"{name} {units.ratio(curve.gain)}{units.TIMES}",
+            (counts[-1], y),
+            (12, 0),
+            textcoords="offset points",
+            color=colour,
+            fontsize=9,
+            va="center",
+            annotation_clip=False,
+        )
 
 
 def _curve(drawing: Drawing, axes: Axes, study: Study, curve: Curve) -> None:
@@ -150,13 +157,13 @@ def _curve(drawing: Drawing, axes: Axes, study: Study, curve: Curve) -> None:
     counts = [arm.cell.workers for arm in curve.arms]
     axes.plot(counts, [value.value or 0 for value in curve.values], color=colour, lw=1.8)
     tops = [ceiling(study, arm.id) for arm in curve.arms]
-    axes.plot(counts, [top if top else math.nan for top in tops], color=colour, lw=1.2, ls=(0, (1, 2)))
+    axes.plot(counts, [top or math.nan for top in tops], color=colour, lw=1.2, ls=(0, (1, 2)))
     for arm, value in zip(curve.arms, curve.values, strict=True):
         x, y = arm.cell.workers, value.value or 0
         if value.low is not None and value.high is not None:
             axes.plot([x, x], [value.low, value.high], color=colour, lw=7, alpha=0.35, solid_capstyle="butt")
         (point,) = axes.plot([x], [y], "o", ms=5.5, color=colour, zorder=4)
-        drawing.mark(point, tip(f"{_where(arm)}, {setup(arm)}, {plural(x, 'worker')}", value), arm.id)
+        drawing.mark(point, tip(f"{_where(study, arm)}, {setup(arm)}, {plural(x, 'worker')}", value), arm.id)
     fewest = curve.ties(study.run.info.plan.margin)[0]
     y = next(v.value or 0 for a, v in zip(curve.arms, curve.values, strict=True) if a.cell.workers == fewest)
     axes.plot([fewest], [y], "o", ms=11, mfc="none", mec=colour, mew=1.3, zorder=3)
