@@ -205,6 +205,9 @@ def test_httpxs_pool_is_diagnosed_against_another_client():
     assert "httpx2 (fastapi)" in found.text
     assert kinds(mine, arm) == []
     assert kinds(rival, rival_arm, mine) == []
+    threads = factories.flask_arm(scenario=EXTERNAL, threads=32)
+    assert kinds(mine, arm, trial(threads, 1200.0, cpu=0.97)) == ["client-pool"]
+    assert kinds(mine, arm, trial(threads, 400.0, cpu=0.97)) == []
 
 
 def test_a_client_per_request_is_diagnosed():

@@ -5,6 +5,7 @@ Every diagnosis is a small pure function of a :class:`Seen`; its text states the
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -23,6 +24,8 @@ FILLED = 0.85
 """Share of AnyIO's threads that must be busy to say that they are the bound."""
 DEARER = 1.5
 """Times the CPU of a sibling that differs in one factor, from which that factor is blamed."""
+FAR_DEARER = 2.5
+"""The same where the sibling is another target too: Flask and FastAPI alone do not differ by so much."""
 TLS_CONTEXT_S = 0.008
 """CPU a request over which an unpooled client loads a TLS context each time: AsyncClient() takes 20 ms of it."""
 UNEVEN = 1.5
@@ -100,10 +103,10 @@ def client_pool(seen: Seen) -> Iterator[Caveat]:
         if one.cell.client not in ("httpx", "none")
         and seen.loaded_like(one)
         and _same(one.cell, seen.cell, "scenario", "workers", "pooling", "cache")
-        and (one.cpu_s_per_request or 0) * DEARER < seen.cpu_s
+        and _cost(one) * (DEARER if one.cell.target == seen.cell.target else FAR_DEARER) < seen.cpu_s
     ]
     if rivals:
-        best = min(rivals, key=lambda one: one.cpu_s_per_request or 0.0)
+        best = min(rivals, key=_cost)
         yield Caveat(
             kind="client-pool",
             text=(
@@ -119,7 +122,7 @@ def client_per_request(seen: Seen) -> Iterator[Caveat]:
     """A client that is built anew for each request."""
     if seen.cell.pooling != "none" or seen.cell.client == "none" or not seen.arm.scenario.upstream_calls:
         return
-    pooled = [one for one in seen.differing(pooling="pool") if (one.cpu_s_per_request or 0) * DEARER < seen.cpu_s]
+    pooled = [one for one in seen.differing(pooling="pool") if _cost(one) * DEARER < seen.cpu_s]
     remedy = "build one client when the application starts and share it"
     if pooled:
         yield Caveat(
@@ -221,6 +224,10 @@ DIAGNOSES: Sequence[Diagnosis] = (
 
 def _cpu(seen: Seen) -> str:
     return units.percent(seen.bounds["server-cpu"].utilization)
+
+
+def _cost(trial: Trial) -> float:
+    return trial.cpu_s_per_request or math.inf
 
 
 def _same(one: Cell, other: Cell, *names: str) -> bool:

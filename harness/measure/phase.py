@@ -18,7 +18,7 @@ from harness.plan import Arm, rounds
 from harness.probe.answers import Answer
 from harness.process import Process
 from harness.record import Load, SliceRow, Trial, utc_now
-from harness.validity import disturbed, judge
+from harness.validity import judge, left_out
 
 WARMUP_S = 0.5
 WARMUP_REQUESTS = 50
@@ -65,9 +65,9 @@ def measure_phase(
         for piece in result.slices
         if (piece.arm, piece.round) in observer.seen
     ]
-    left_out = _left_out(bench, observed)
+    dropped = _left_out(bench, observed)
     for arm, asked in zip(arms, told.arms, strict=True):
-        kept = [one for one in observed if one.measured.arm == arm.id and one.measured.round not in left_out]
+        kept = [one for one in observed if one.measured.arm == arm.id and one.measured.round not in dropped]
         if not kept:
             continue  # a warm-up only
         calls = hits_after.get(arm.id, 0) - hits_before.get(arm.id, 0)
@@ -78,7 +78,7 @@ def measure_phase(
             load=_load(told, asked, state),
             started=started,
             kept=kept,
-            dropped_rounds=left_out,
+            dropped_rounds=dropped,
             hits=Hits(calls=calls, totals=totals[arm.id]) if arm.scenario.upstream_calls else None,
             answer_bytes=len(serving[arm.id].answer.body),
         )
@@ -164,13 +164,11 @@ def _load(told: spec.Spec, asked: spec.Arm, state: GroupState) -> Load:
 
 
 def _left_out(bench: Bench, observed: list[Observed]) -> tuple[int, ...]:
-    """Rounds to leave out for every arm because something outside disturbed them; none when the budget is exceeded."""
+    """Rounds to leave out for every arm because something outside disturbed them."""
     rows: dict[int, list[SliceRow]] = {}
     for one in observed:
         rows.setdefault(one.measured.round, []).append(slice_row(one, bench.started_ns))
-    limits = bench.plan.thresholds
-    bad = tuple(number for number in sorted(rows) if disturbed(rows[number], limits))
-    return bad if len(bad) <= limits.disturbed_rounds * len(rows) else ()
+    return left_out(rows, bench.plan.thresholds)
 
 
 def _seen_wrong(server: Launched, workers_before: set[int]) -> list[str]:
