@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from hdrh.histogram import HdrHistogram
 
 from harness import record
 from harness.definitions import Ask, Cell, Expect, Scenario, Server, Target, Thresholds, Upstream
+from harness.histogram import Histogram
 from harness.plan import Arm, Group, Pair, Plan
 from harness.record import GeneratorCheck, Latency, Load, Run, RunInfo, SliceRow, Trial
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from harness.definitions import Phase
@@ -22,8 +24,8 @@ if TYPE_CHECKING:
 ABOUT = {
     "json": "A small JSON object from memory. Nothing waits, nothing is computed: what is left is routing, "
     "serialization and the server itself.",
-    "external-data": "The handler calls a slow API (20 ms) and passes its answer on. Blocking workers hold a slot while "
-    "they wait; an event loop holds a socket.",
+    "external-data": "The handler calls a slow API (20 ms) and passes its answer on. Blocking workers hold a slot "
+    "while they wait; an event loop holds a socket.",
     "cached-data": "An expensive answer behind a cache of 300 s. Without a cache every request pays for the upstream "
     "call; with Redis it pays a round trip.",
     "cpu": "Pure computation: where async helps nothing.",
@@ -257,22 +259,14 @@ def _latency(values: np.ndarray[Any, Any]) -> Latency:
         needed = 10 / (1 - percent / 100)
         return float(np.percentile(values, percent)) if len(values) >= needed else None
 
-    return Latency(
-        p50=at(50),
-        p90=at(90),
-        p95=at(95),
-        p99=at(99),
-        p99_9=at(99.9),
-        max=float(values.max()),
-        mean=float(values.mean()),
-    )
+    tops = {"max": float(values.max()), "mean": float(values.mean())}
+    return Latency(p50=at(50), p90=at(90), p95=at(95), p99=at(99), p99_9=at(99.9), **tops)
 
 
 def _histogram(values: np.ndarray[Any, Any]) -> str:
-    histogram = HdrHistogram(1, 3_600_000_000, 3)
-    for value, count in zip(*np.unique(values.astype(int), return_counts=True), strict=True):
-        histogram.record_value(int(value), int(count))
-    return str(histogram.encode().decode())
+    histogram = Histogram()
+    histogram.record(values)
+    return histogram.encode()
 
 
 def _slices(rng: np.random.Generator, trial: Trial, rps: float, start_s: float, rounds: int) -> tuple[SliceRow, ...]:
@@ -302,57 +296,42 @@ def _slices(rng: np.random.Generator, trial: Trial, rps: float, start_s: float, 
     return tuple(rows)
 
 
-def trial_of(
-    rng: np.random.Generator,
-    arm: Arm,
-    side: Fake,
-    pair_id: str,
-    group: str,
-    block: int,
-    phase: Phase,
-    rate: float | None,
-    drift: float,
-    start_s: float,
-) -> Trial:
+@dataclass(frozen=True, kw_only=True)
+class Moment:
+    """When and under what a trial was measured."""
+
+    pair: str
+    group: str
+    block: int
+    phase: Phase
+    rate_rps: float
+    drift: float
+    """Speed of the machine in this block."""
+    start_s: float
+
+
+def trial_of(rng: np.random.Generator, arm: Arm, side: Fake, when: Moment) -> Trial:
     """One trial as it would have been recorded."""
-    capacity = side.rps * drift * float(np.exp(rng.normal(0, side.noise)))
-    base = Trial(
-        trial=f"{arm.id}/{block}/{phase}",
-        arm=arm.id,
-        pair=pair_id,
-        group=group,
-        block=block,
-        phase=phase,
-        cell=arm.cell,
-        load=Load(
-            kind=phase,
-            connections=arm.connections,
-            rate_rps=rate if phase == "open" else None,
-            arrivals="poisson" if phase == "open" else None,
-            when_full="queue" if phase == "open" else None,
-        ),
-        started=f"2026-11-24T07:{block:02d}:00Z",
-    )
+    capacity = side.rps * when.drift * float(np.exp(rng.normal(0, side.noise)))
+    base = _unmeasured(arm, when)
     if side.error:
         return replace(base, error=side.error)
-    rps = capacity if phase == "closed" else (rate or 0.0)
-    mean_us = 1e6 * arm.connections / capacity if phase == "closed" else side.response_ms * 1e3
-    seconds = 1.5 if phase == "closed" else 2.0
-    values = latencies(rng, mean_us, max(int(rps * seconds), 20))
-    cpu = side.cpu_us * 1e-6 * float(np.exp(rng.normal(0, 0.01)))
+    closed = when.phase == "closed"
+    rps = capacity if closed else when.rate_rps
+    mean_us = 1e6 * arm.connections / capacity if closed else side.response_ms * 1e3
+    values = latencies(rng, mean_us, max(int(rps * (1.5 if closed else 2.0)), 20))
     figures = replace(
         base,
         valid=not side.reasons,
         reasons=side.reasons,
-        limit=side.limit if phase == "closed" else None,
+        limit=side.limit if closed else None,
         ceiling_rps=side.rps * 1.08,
         requests=len(values),
-        throughput_rps=rps,
-        offered_rps=rate if phase == "open" else None,
+        offered_rps=None if closed else rps,
         latency_us=_latency(values),
         service_us=_latency(values * 0.97),
-        lateness_us=_latency(rng.gamma(2, 20, 2000)) if phase == "open" else None,
-        cpu_s_per_request=cpu,
+        lateness_us=None if closed else _latency(rng.gamma(2, 20, 2000)),
+        cpu_s_per_request=side.cpu_us * 1e-6 * float(np.exp(rng.normal(0, 0.01))),
         generator_cpu_s_per_request=11e-6,
         services_cpu_s={"upstream": len(values) * 38e-6} if arm.scenario.upstream_calls else {},
         memory_bytes=int(side.memory_mib * 2**20),
@@ -366,8 +345,29 @@ def trial_of(
         generator=GeneratorCheck(cpu_percent=41.0, waiting_fraction=0.004, gc_pause_s=0.0, valid=True),
         histogram=_histogram(values),
     )
-    slices = _slices(rng, figures, rps, start_s, 3 if phase == "closed" else 1)
+    slices = _slices(rng, figures, rps, when.start_s, 3 if closed else 1)
     return replace(figures, slices=slices, throughput_rps=sum(one.throughput_rps for one in slices) / len(slices))
+
+
+def _unmeasured(arm: Arm, when: Moment) -> Trial:
+    opened = when.phase == "open"
+    return Trial(
+        trial=f"{arm.id}/{when.block}/{when.phase}",
+        arm=arm.id,
+        pair=when.pair,
+        group=when.group,
+        block=when.block,
+        phase=when.phase,
+        cell=arm.cell,
+        load=Load(
+            kind=when.phase,
+            connections=arm.connections,
+            rate_rps=when.rate_rps if opened else None,
+            arrivals="poisson" if opened else None,
+            when_full="queue" if opened else None,
+        ),
+        started=f"2026-11-24T07:{when.block:02d}:00Z",
+    )
 
 
 def run(
@@ -380,26 +380,34 @@ def run(
     name: str = "20261124T070000Z-quick",
 ) -> Run:
     """A finished run of these pairs (the six of `quick` by default)."""
-    rng = np.random.default_rng(seed)
     pairs = quick_pairs() if pairs is None else pairs
     the_plan = plan(pairs, suite=suite, blocks=blocks, phases=phases)
-    arms = {arm.id: arm for group in the_plan.groups for arm in group.arms}
-    trials = []
-    start = 0.0
+    rng = np.random.default_rng(seed)
+    return Run(path=name, info=info(the_plan, name), trials=tuple(_trials(rng, the_plan, pairs)))
+
+
+def _trials(rng: np.random.Generator, the_plan: Plan, pairs: list[FakePair]) -> Iterator[Trial]:
+    start_s = 0.0
     for group in the_plan.groups:
-        for block in range(blocks):
+        arms = {arm.id: arm for arm in group.arms}
+        for block in range(the_plan.blocks):
             drift = float(np.exp(rng.normal(0, 0.04)))
-            for phase in group.phases:
-                for pair in group.pairs:
-                    fake = pairs[int(pair.id[1:]) - 1]
-                    rate = fake.rate_rps or 0.7 * min(fake.a.rps, fake.b.rps)
-                    for arm_id, side in ((pair.a, fake.a), (pair.b, fake.b)):
-                        trials.append(
-                            trial_of(rng, arms[arm_id], side, pair.id, group.id, block, phase, rate, drift, start)
-                        )
-                        start += 0.6 if phase == "closed" else 2.2
-            start += 4
-    return Run(path=name, info=info(the_plan, name), trials=tuple(trials))
+            for phase, pair in product(group.phases, group.pairs):
+                fake = pairs[int(pair.id[1:]) - 1]
+                rate = fake.rate_rps or 0.7 * min(fake.a.rps, fake.b.rps)
+                for arm, side in ((pair.a, fake.a), (pair.b, fake.b)):
+                    when = Moment(
+                        pair=pair.id,
+                        group=group.id,
+                        block=block,
+                        phase=phase,
+                        rate_rps=rate,
+                        drift=drift,
+                        start_s=start_s,
+                    )
+                    yield trial_of(rng, arms[arm], side, when)
+                    start_s += 0.6 if phase == "closed" else 2.2
+            start_s += 4
 
 
 def info(the_plan: Plan, name: str) -> RunInfo:

@@ -29,7 +29,7 @@ class Drawn:
 def draw(charts: Sequence[Chart], folder: Path) -> list[Drawn]:
     """Draw `charts` into `folder`, in place of what an earlier report left there.
 
-    SVG light and dark, PNG light; a dark PNG, which must be drawn again, only of charts of the run as a whole.
+    SVG light and dark, PNG light; a dark PNG, which must be drawn anew, only of those fit for a README.
     """
     folder.mkdir(exist_ok=True)
     for old in (*folder.glob("*.svg"), *folder.glob("*.png")):
@@ -45,7 +45,7 @@ def _one(chart: Chart, stem: str, folder: Path) -> Drawn:
         (folder / f"{stem}.png").write_bytes(style.png(drawing.figure))
     (folder / f"{stem}.svg").write_text(light, encoding="utf-8")
     (folder / f"{stem}-dark.svg").write_text(style.dark(light), encoding="utf-8")
-    if chart.scenario is None:  # those that a README shows
+    if chart.quotable:
         with style.styled(style.DARK) as theme:
             (folder / f"{stem}-dark.png").write_bytes(style.png(chart.draw(theme).figure))
     return Drawn(chart, stem, inline(stem, drawing, light))

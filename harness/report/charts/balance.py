@@ -30,6 +30,7 @@ def balance(study: Study) -> Chart | None:
         "Lines: an even split.",
         body=ROW * len(shares) + BELOW,
         paint=lambda drawing: _paint(drawing, study, shares),
+        quotable=True,
         columns=("scenario", "condition", "arm", "busiest", "even", "shares"),
         rows=tuple(_row(study, study.arms[arm], found) for arm, found in shares.items()),
         arms=tuple(shares),

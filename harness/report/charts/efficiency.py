@@ -35,6 +35,7 @@ def efficiency(study: Study) -> Chart | None:
         "GiB of memory held, and that memory; closed load, mean over blocks, logarithmic axes.",
         body=ROW * len(pairs) + ABOVE + BELOW,
         paint=lambda drawing: _paint(drawing, study, pairs),
+        quotable=True,
         columns=("pair", "arm", *(METRICS[metric].label for metric, _, _ in PANELS)),
         rows=tuple(_row(study, pair, side) for pair in pairs for side in (0, 1)),
         arms=tuple(arm.id for arm in arms),

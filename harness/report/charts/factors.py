@@ -83,6 +83,7 @@ def factors(study: Study) -> Chart | None:
         "interval. On the right: how the effect differs between the interfaces.",
         body=ROW * len(found) + ABOVE + BELOW,
         paint=lambda drawing: _paint(drawing, found),
+        quotable=True,
         columns=("scenario", "factor", "change", "context", "interface", "times the throughput"),
         rows=tuple(_row(contrast, effect) for contrast in found for effect in contrast.effects.values()),
     )

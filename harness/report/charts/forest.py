@@ -36,6 +36,7 @@ def forest(study: Study, metric: str = "throughput_rps") -> Chart | None:
         f"{units.percent(study.run.info.plan.margin)}{band}. Hollow: undecided.",
         body=ROW * len(pairs) + ABOVE + BELOW,
         paint=lambda drawing: _paint(drawing, study, pairs),
+        quotable=True,
         columns=("pair", "a", "b", "throughput b / a", "verdict", "blocks"),
         rows=tuple(_row(study, pair) for pair in pairs),
         arms=tuple(study.pairs[pair].b for pair in pairs),

@@ -37,6 +37,7 @@ def throughput(study: Study, scenario: str) -> Chart | None:
         body=ROW * len(pairs) + BELOW,
         scenario=scenario,
         paint=lambda drawing: _paint(drawing, study, pairs),
+        quotable=True,
         columns=("condition", "arm", "throughput", "limit", "of the ceiling"),
         rows=tuple(_row(study, arm) for arm in arms),
         arms=tuple(arm.id for arm in arms),

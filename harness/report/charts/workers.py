@@ -58,6 +58,7 @@ def workers(study: Study) -> Chart | None:
         "Beside each line: its best over its first.",
         body=rows * (PANEL + HEAD) + (rows - 1) * 0.45 + BELOW,
         paint=lambda drawing: _paint(drawing, study, panels),
+        quotable=True,
         columns=("scenario", "condition", "arm", "throughput", "within the margin of the best"),
         rows=tuple(_rows(study, (curve for curves in panels.values() for curve in curves))),
         arms=tuple(arm.id for curves in panels.values() for curve in curves for arm in curve.arms),
