@@ -26,6 +26,7 @@ class Load(ABC):
         self.connections = [Connection(exchange, reactor, self) for _ in range(connections)]
         self.sending = False
         self._over = False
+        self._begun: dict[Connection, int] = {}
 
     @abstractmethod
     def answered(self, connection: Connection, sent_ns: int, kind: str | None, done_ns: int) -> None:
@@ -62,6 +63,11 @@ class Load(ABC):
             self._over = True
             self.reactor.stop()
 
+    def settled(self) -> bool:
+        """Whether every connection has had its first answer: what it sends now, it sends later than at first."""
+        began = self._begun
+        return len(began) == len(self.connections) and all(one.sent != first for one, first in began.items())
+
     def outstanding(self) -> int:
         """Requests that are under way, or wait to be."""
         return sum(1 for connection in self.connections if connection.sent)
@@ -82,6 +88,7 @@ class Load(ABC):
     def _first(self, connection: Connection) -> None:
         if self.sending:
             connection.begin()
+            self._begun[connection] = connection.sent
 
     def _expire(self) -> None:
         now = monotonic_ns()
