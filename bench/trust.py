@@ -156,7 +156,7 @@ a = { target = "flask", server = "gunicorn-sync" }
 b = { target = "flask", server = "gunicorn-gthread", threads = 4 }
 """
 AIOHTTP = 'scenario = "external-data"\nb = { target = "fastapi", server = "uvicorn", client = "aiohttp" }\n'
-TRAP = 'scenario = "external-data"\nb = { target = "fastapi-blocking", server = "uvicorn" }\n'
+TRAP = 'scenario = "external-data"\nconnections = 8\nb = { target = "fastapi-blocking", server = "uvicorn" }\n'
 
 
 def limits(claims: Claims) -> None:

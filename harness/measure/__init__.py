@@ -52,44 +52,47 @@ def measure(
             progress=say,
             started_ns=time.perf_counter_ns(),
         )
-        say.run_started(plan, _left_s(plan, states))
+        say.run_started(plan, _left_s(bench, states))
         while wanting := [state for state in states if not _enough(bench, state)]:
             for state in wanting:
-                _next_block(bench, state, states, writer)
+                if not _enough(bench, state):  # the budget may have gone since the round of groups began
+                    _next_block(bench, state, states, writer)
     writer.finish()
 
 
 def _next_block(bench: Bench, state: GroupState, states: list[GroupState], writer: Writer) -> None:
     block, began = state.blocks, time.monotonic()
-    bench.progress.block_started(state.group, block, _left_s(bench.plan, states))
+    bench.progress.block_started(state.group, block, _left_s(bench, states))
     for trial in measure_block(bench, state, block):
         writer.append(trial)
         state.trials.append(trial)
         bench.progress.trial_done(trial)
     state.block_s.append(time.monotonic() - began)
     verdicts = [compare.progress(state.trials, bench.plan, pair) for pair in state.group.pairs]
-    bench.progress.block_done(state.group, block, verdicts, _left_s(bench.plan, states))
+    bench.progress.block_done(state.group, block, verdicts, _left_s(bench, states))
 
 
 def _enough(bench: Bench, state: GroupState) -> bool:
-    elapsed_s = (time.perf_counter_ns() - bench.started_ns) * 1e-9
-    return compare.enough(bench.plan, state.group, state.trials, elapsed_s, _block_s(bench.plan, state))
+    block_s = _block_s(bench.plan, state)
+    return compare.enough(bench.plan, state.group, state.trials, bench.elapsed_s, block_s)
 
 
 def _block_s(plan: Plan, state: GroupState) -> float:
     return sum(state.block_s) / len(state.block_s) if state.block_s else block_seconds(plan, state.group)
 
 
-def _left_s(plan: Plan, states: Iterable[GroupState]) -> float:
-    """What the planned blocks still take, by what blocks have taken so far: the group's own, else all groups' pace."""
-    measured = [(sum(state.block_s), len(state.block_s) * block_seconds(plan, state.group)) for state in states]
-    planned = sum(guess for _, guess in measured)
-    pace = sum(took for took, _ in measured) / planned if planned else 1.0
+def _left_s(bench: Bench, states: Iterable[GroupState]) -> float:
+    """What the blocks still wanted will take: by what a group's own blocks took, else by the pace of all groups."""
+    states = list(states)
+    plan = bench.plan
+    guessed = [(sum(state.block_s), len(state.block_s) * block_seconds(plan, state.group)) for state in states]
+    planned = sum(guess for _, guess in guessed)
+    pace = sum(took for took, _ in guessed) / planned if planned else 1.0
     left = 0.0
     for state in states:
-        blocks = max(0, plan.blocks - state.blocks)
-        left += blocks * (_block_s(plan, state) if state.block_s else pace * block_seconds(plan, state.group))
-    return left
+        block_s = _block_s(plan, state) * (1.0 if state.block_s else pace)
+        left += compare.forecast(plan, state.group, state.trials, block_s).seconds
+    return left if plan.budget_s is None else max(0.0, min(left, plan.budget_s - bench.elapsed_s))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +30,11 @@ class Bench:
     logs: Path
     progress: Progress
     started_ns: int
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since the run, or this sitting of it, started."""
+        return (time.perf_counter_ns() - self.started_ns) * 1e-9
 
 
 @dataclass(slots=True)
