@@ -10,16 +10,18 @@ import random
 import shutil
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.definitions import BENCHMARKS, Ask, Upstream
 from harness.errors import GatebenchError, LaunchError
-from harness.probe.answers import ask, wait_ready, wait_until
+from harness.probe.answers import POLL_S, ask, wait_ready, wait_until
 from harness.process import Process, clean_environment, running
 
 HOST = "127.0.0.1"
+REDIS_READY_S = 10.0
 REDIS_URL = "GATEBENCH_REDIS_URL"
 """Environment variable that names a Redis to use instead of starting one."""
 NO_REDIS = (
@@ -114,12 +116,17 @@ def redis_version(url: str) -> str:
     """`redis 7.0.15` or `valkey 8.0`, as the server at `url` says; raises `LaunchError` when it does not answer."""
     import redis  # noqa: PLC0415 - 60 ms, needed only where a cell has Redis
 
-    try:
-        with redis.Redis.from_url(url, socket_timeout=5, socket_connect_timeout=5) as client:
-            info = client.info("server")
-    except (redis.RedisError, ValueError, OSError) as error:
-        message = f"Redis at {url} does not answer: {error}; {NO_REDIS}"
-        raise LaunchError(message) from error
+    deadline = time.monotonic() + REDIS_READY_S  # one that is started beside us, as by compose, may come up later
+    while True:
+        try:
+            with redis.Redis.from_url(url, socket_timeout=5, socket_connect_timeout=5) as client:
+                info = client.info("server")
+            break
+        except (redis.RedisError, ValueError, OSError) as error:
+            if time.monotonic() > deadline or isinstance(error, ValueError):
+                message = f"Redis at {url} does not answer: {error}; {NO_REDIS}"
+                raise LaunchError(message) from error
+            time.sleep(POLL_S)
     assert isinstance(info, dict)  # noqa: S101 - the synchronous client returns the value itself
     name = str(info.get("server_name", "redis"))
     return f"{name} {info.get(f'{name}_version', info['redis_version'])}"

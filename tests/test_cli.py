@@ -198,7 +198,7 @@ def test_without_redis_its_cells_are_rows_with_the_remedy(
 
 @pytest.mark.live
 def test_a_target_of_ones_own_is_measured_by_its_own_interpreter(tmp_path: Path) -> None:
-    """From a suite file outside the checkout, with its own folder; a missing package is an error row with the remedy."""
+    """From a suite file outside the checkout, with its own folder; a missing package is a row that says so."""
     (tmp_path / "app").mkdir()
     (tmp_path / "app" / "mine.py").write_text(
         "def app(environ, start):\n"

@@ -117,13 +117,13 @@ def test_a_file_that_is_no_definition_is_refused_by_name(tmp_path: Path, text: s
     """Syntax errors, duplicate keys, dates and bytes that are no text."""
     path = tmp_path / "broken.toml"
     path.write_bytes(text.encode("latin-1"))
-    with pytest.raises(DefinitionError, match="broken.toml"):
+    with pytest.raises(DefinitionError, match=r"broken\.toml"):
         load_suite(str(path))
 
 
 def test_an_unknown_suite_says_which_there_are() -> None:
     """So does a file that does not exist, by its name."""
-    with pytest.raises(UsageError, match="unknown suite 'quik': one of .*quick"):
+    with pytest.raises(UsageError, match=r"unknown suite 'quik': one of .*quick"):
         load_suite("quik")
     with pytest.raises(UsageError, match=r"nowhere\.toml: no such file"):
         load_suite("nowhere.toml")

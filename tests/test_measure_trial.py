@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -59,7 +60,7 @@ SEEN = Seen(
 )
 
 
-def put_together(*observed: Observed, hits: Hits | None = None, **changes: object) -> Trial:
+def put_together(*observed: Observed, hits: Hits | None = None, **changes: Any) -> Trial:
     """The row of those slices."""
     arm = factories.arm("p1a", **changes)
     parts = Parts(

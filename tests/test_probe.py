@@ -25,7 +25,7 @@ HOST = "127.0.0.1"
 class Hello(BaseHTTPRequestHandler):
     """Answers every GET with a greeting."""
 
-    def do_GET(self) -> None:  # noqa: N802 - http.server's name for it
+    def do_GET(self) -> None:
         """Greet."""
         body = b'{"hello": "world"}'
         self.send_response(200 if self.path == "/hello" else 404)

@@ -16,8 +16,13 @@ from harness.errors import LaunchError
 from harness.process import clean_environment, running
 from harness.undertaker import members
 
-FAMILY = "import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']); time.sleep(60)"
-STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('here', flush=True); time.sleep(60)"
+FAMILY = (
+    "import subprocess, sys, time; "
+    "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']); time.sleep(60)"
+)
+STUBBORN = (
+    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('here', flush=True); time.sleep(60)"
+)
 
 
 def until(holds: Callable[[], bool], seconds: float = 20.0) -> bool:
@@ -62,7 +67,10 @@ def test_it_runs_on_the_cpus_it_is_given(tmp_path: Path) -> None:
 
 def test_what_cannot_be_started_is_one_clear_error(tmp_path: Path) -> None:
     """With its name."""
-    with pytest.raises(LaunchError, match="ghost cannot be started"), running(["/no/such"], name="ghost", log=tmp_path / "l"):
+    with (
+        pytest.raises(LaunchError, match="ghost cannot be started"),
+        running(["/no/such"], name="ghost", log=tmp_path / "l"),
+    ):
         pass  # pragma: no cover
 
 
