@@ -14,7 +14,7 @@ from typing import NoReturn
 
 import typer
 
-from harness.cli import compare, doctor, list_, load, plan, report, run, serve, verify
+from harness.cli import calibrate, compare, doctor, list_, load, plan, report, run, serve, verify
 from harness.cli.output import fail
 from harness.errors import GatebenchError
 
@@ -36,6 +36,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "report": report.report,
     "compare": compare.compare,
     "load": load.load,
+    "calibrate": calibrate.calibrate,
     "doctor": doctor.doctor,
     "serve": serve.serve,
 }

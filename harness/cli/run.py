@@ -11,6 +11,8 @@ import typer
 
 from harness import environment, record, units
 from harness import plan as planning
+from harness.calibrate import as_json as calibration_json
+from harness.calibrate import stored
 from harness.cli.options import (
     RESULTS,
     AsJson,
@@ -132,21 +134,28 @@ def _new(
     laid: planning.Plan, placement: Placement, out: Path | None, baseline: str | None
 ) -> tuple[Path, record.RunInfo, tuple[record.Trial, ...]]:
     folder = _own_folder(out) if out is not None else record.new_folder(RESULTS, laid.suite)
-    info = record.RunInfo(
+    about = f"about {units.clock(planning.seconds(laid))}, seed {laid.seed}"
+    remarks().print(f"{laid.suite}: {about}, into {folder}", soft_wrap=True)
+    return folder, new_info(folder, laid, placement, baseline), ()
+
+
+def new_info(
+    folder: Path, laid: planning.Plan, placement: Placement, baseline: str | None = None, kind: str = "suite"
+) -> record.RunInfo:
+    """What run.json says of a run that starts now; the versions are still to come."""
+    quoted = stored(folder.parent)
+    return record.RunInfo(
         run=folder.name,
         started=record.utc_now(),
         gatebench=environment.version(),
         command=("gatebench", *sys.argv[1:]),
         plan=laid,
         versions={},
-        environment=environment.describe(),
+        environment=environment.describe() | ({"calibration": calibration_json(quoted)} if quoted else {}),
         placement=placement.as_dict(),
         baseline=baseline,
+        kind=kind,
     )
-    remarks().print(
-        f"{laid.suite}: about {units.clock(planning.seconds(laid))}, seed {laid.seed}, into {folder}", soft_wrap=True
-    )
-    return folder, info, ()
 
 
 def _own_folder(out: Path) -> Path:
