@@ -124,7 +124,9 @@ def stored(results: Path) -> Calibration | None:
     try:
         found = adapter(Calibration).validate_json(path.read_bytes())
     except ValueError as error:
-        raise RecordError(f"{path}: {error}; `gatebench calibrate` makes it anew") from error
+        raise RecordError(
+            f"{path}: not a calibration that this version reads; `gatebench calibrate` makes it anew"
+        ) from error
     here = environment.describe()
     same = (found.cpu, list(found.usable_cpus)) == (here["cpu"], here["usable_cpus"])
     return found if same else None
