@@ -495,13 +495,13 @@ def written(whole: Run, folder: Path) -> Path:
 
 
 def many_pairs(count: int) -> list[FakePair]:
-    """So many pairs, over every scenario there is."""
+    """So many pairs over a dozen scenarios, as many as there are."""
     known = quick_pairs()
     found = []
     for index in range(count):
-        base = known[index % len(known)]
-        name = base.scenario if index < len(known) else f"{base.scenario}-{index // len(known)}"
-        found.append(replace(base, scenario=name))
+        base, turn = known[index % len(known)], index // len(known)
+        name = f"{base.scenario}-{turn % 4}" if turn % 4 else base.scenario
+        found.append(replace(base, scenario=name, connections=base.connections + turn // 4))
     return found
 
 

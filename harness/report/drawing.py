@@ -11,10 +11,14 @@ from pathlib import Path
 from markupsafe import Markup
 
 from harness.report import style
-from harness.report.charts.base import Chart, Drawing
+from harness.report.charts.base import Chart
+from harness.report.charts.marks import Drawing, Mark
 from harness.report.slugs import slugs
+from harness.report.templating import attributes_of
 
 POINTS = 72
+MANY = 32
+"""Charts of a run from which on each one's picture costs more than it is worth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,26 +33,29 @@ class Drawn:
 def draw(charts: Sequence[Chart], folder: Path) -> list[Drawn]:
     """Draw `charts` into `folder`, in place of what an earlier report left there.
 
-    SVG light and dark, PNG light; a dark PNG, which must be drawn anew, only of those fit for a README.
+    Of each an SVG, light and dark. PNGs take most of the time: dark ones are made of charts fit for a README only, and
+    of a run with very many charts light ones too.
     """
     folder.mkdir(exist_ok=True)
     for old in (*folder.glob("*.svg"), *folder.glob("*.png")):
         old.unlink()
     stems = slugs(chart.name for chart in charts)
-    return [_one(chart, stems[chart.name], folder) for chart in charts]
+    few = len(charts) <= MANY
+    return [_one(chart, folder / stems[chart.name], light=few or chart.quotable) for chart in charts]
 
 
-def _one(chart: Chart, stem: str, folder: Path) -> Drawn:
+def _one(chart: Chart, path: Path, *, light: bool) -> Drawn:
     with style.styled(style.LIGHT) as theme:
         drawing = chart.draw(theme)
-        light = style.svg(drawing.figure)
-        (folder / f"{stem}.png").write_bytes(style.png(drawing.figure))
-    (folder / f"{stem}.svg").write_text(light, encoding="utf-8")
-    (folder / f"{stem}-dark.svg").write_text(style.dark(light), encoding="utf-8")
+        text = style.svg(drawing.figure)
+        if light:
+            path.with_name(f"{path.name}.png").write_bytes(style.png(drawing.figure))
+    path.with_name(f"{path.name}.svg").write_text(text, encoding="utf-8")
+    path.with_name(f"{path.name}-dark.svg").write_text(style.dark(text), encoding="utf-8")
     if chart.quotable:
         with style.styled(style.DARK) as theme:
-            (folder / f"{stem}-dark.png").write_bytes(style.png(chart.draw(theme).figure))
-    return Drawn(chart, stem, inline(stem, drawing, light))
+            path.with_name(f"{path.name}-dark.png").write_bytes(style.png(chart.draw(theme).figure))
+    return Drawn(chart, path.name, inline(path.name, drawing, text))
 
 
 def inline(stem: str, drawing: Drawing, light: str) -> Markup:
@@ -64,12 +71,28 @@ def inline(stem: str, drawing: Drawing, light: str) -> Markup:
         'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">'
     )
     text = re.sub(r"<svg[^>]*>", lambda _: opening, text, count=1)
-    for name, mark in drawing.marks.items():
-        label, arms = escape(mark.says), escape(" ".join(mark.arms))
-        attributes = f'class="mark" tabindex="-1" role="img" aria-label="{label}" data-arms="{arms}"'
-        text = text.replace(f'<g id="{name}">', f"<g {attributes}>")
+    for name, marks in drawing.marks.items():
+        text = _answering(text, name, marks)
     text = _apart(style.themed(text), stem)
     return Markup(re.sub(r"\n\s*", "\n", text))  # noqa: S704 - drawn by matplotlib, which escapes its text
+
+
+def _answering(text: str, name: str, marks: tuple[Mark, ...]) -> str:
+    """Make the group `name` a mark; of several marks make each of its markers one."""
+    begin = text.index(f'<g id="{name}">')
+    if len(marks) == 1:
+        return text[:begin] + f"<g {_attributes(marks[0])}>" + text[text.index(">", begin) + 1 :]
+    head, *uses = re.split(r"(?=<use )", text[begin:], maxsplit=len(marks))
+    last, end = re.split(r"(?<=/>)", uses[-1], maxsplit=1)
+    each = [f"<g {_attributes(mark)}>{use.strip()}</g>" for mark, use in zip(marks, [*uses[:-1], last], strict=True)]
+    return text[:begin] + head + "".join(each) + end
+
+
+def _attributes(mark: Mark) -> str:
+    found = {"class": "mark", "tabindex": "-1", "role": "img", "aria-label": mark.says, "data-arms": mark.arm}
+    exactly = attributes_of(mark.value) if mark.value is not None else {}
+    found |= {f"data-{name}": value for name, value in exactly.items()}
+    return " ".join(f'{name}="{escape(value)}"' for name, value in found.items())
 
 
 def _apart(text: str, stem: str) -> str:

@@ -26,6 +26,17 @@ def exact(number: float | None) -> str:
     return "" if number is None or not math.isfinite(number) else repr(float(number))
 
 
+def attributes_of(value: Value) -> dict[str, str]:
+    """What an element that shows a value carries, as `data-` attributes: where it is from, and what it is exactly."""
+    return {
+        "key": value.key,
+        "value": exact(value.value),
+        "low": exact(value.low),
+        "high": exact(value.high),
+        "blocks": str(value.blocks),
+    }
+
+
 @cache
 def _environment() -> jinja2.Environment:
     made = jinja2.Environment(
@@ -39,6 +50,7 @@ def _environment() -> jinja2.Environment:
         units=units,
         words=words,
         exact=exact,
+        attributes_of=attributes_of,
         is_value=lambda cell: isinstance(cell, Value),
         css=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),  # noqa: S704 - our own file
         js=Markup((TEMPLATES / "script.js").read_text(encoding="utf-8")),  # noqa: S704 - our own file

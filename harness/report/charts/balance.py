@@ -9,7 +9,8 @@ from matplotlib.ticker import FuncFormatter, MultipleLocator
 
 from harness import units
 from harness.plan import Arm
-from harness.report.charts.base import PAD, WIDTH, Chart, Drawing, Row
+from harness.report.charts.base import PAD, WIDTH, Chart, Row
+from harness.report.charts.marks import Drawing, Mark
 from harness.report.charts.throughput import colour_of
 from harness.report.study import Study
 from harness.report.words import condition, plural, setup, shorten, shown
@@ -95,7 +96,7 @@ def _arm(drawing: Drawing, axes: Axes, study: Study, arm: Arm, shares: list[floa
             lw=1.5,
             alpha=1 - 0.55 * (rank - 1) / max(len(shares), 2),
         )
-        drawing.mark(bar.patches[0], f"{head}, {setup(arm)}, worker {rank}: {units.percent(share)}", arm.id)
+        drawing.mark(bar.patches[0], Mark(f"{head}, {setup(arm)}, worker {rank}: {units.percent(share)}", arm.id))
         start += share
     for part in range(1, arm.cell.workers):
         x = part / arm.cell.workers

@@ -5,20 +5,17 @@ from __future__ import annotations
 import math
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from matplotlib.artist import Artist
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from harness import units
 from harness.report import style
+from harness.report.charts.marks import Drawing
 from harness.report.style import Theme
 from harness.report.values import Value
-from harness.report.words import interval
 
 WIDTH = 9.0
 """Inches of every chart: one width makes one size of type on the page."""
@@ -29,41 +26,6 @@ CHARACTERS = 100
 Cell = str | Value
 """What a table holds: words, or a value that is printed with its interval."""
 Row = tuple[Cell, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """What a part of a drawing says when it is pointed at, and whose it is."""
-
-    says: str
-    arms: tuple[str, ...] = ()
-
-
-@dataclass
-class Drawing:
-    """A figure, the height of its title in inches, and the marks that answer when pointed at."""
-
-    figure: Figure
-    theme: Theme
-    header: float
-    marks: dict[str, Mark] = field(default_factory=dict)
-    """By the id of their SVG group."""
-
-    def mark(self, artist: Artist, says: str, *arms: str) -> None:
-        """Let `artist` say its exact value when it is pointed at or focused."""
-        name = f"mark-{len(self.marks)}"
-        artist.set_gid(name)
-        self.marks[name] = Mark(says, arms)
-
-    def axes(self, left: float, bottom: float, width: float, height: float) -> Axes:
-        """Axes at a place in inches from the bottom left corner."""
-        across, up = self.figure.get_size_inches()
-        return self.figure.add_axes((left / across, bottom / up, width / across, height / up))
-
-    def text(self, x: float, y: float, words: str, **how: Any) -> None:
-        """Words at a place in inches from the bottom left corner."""
-        across, up = self.figure.get_size_inches()
-        self.figure.text(x / across, y / up, words, **how)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,15 +78,6 @@ def _start(title: str, note: str, theme: Theme, body: float) -> Drawing:
     return drawing
 
 
-def tip(label: str, value: Value | None) -> str:
-    """What a mark tells: its name, its value with interval, and on how many blocks it rests."""
-    if value is None or value.value is None:
-        return f"{label}: no valid result"
-    blocks = f", {value.blocks} block{'s' if value.blocks != 1 else ''}" if value.blocks else ""
-    bare = "" if value.low is not None else ", no interval"
-    return f"{label}: {interval(value)}{bare}{blocks}"
-
-
 NARROW = 1.02
 """A range of this factor has no round numbers to speak of."""
 
@@ -171,9 +124,3 @@ def apart(places: Sequence[float], least: float) -> list[float]:
                 moved[low] -= overlap / 2
                 moved[high] += overlap / 2
     return moved
-
-
-def bar_of(axes: Axes, value: Value, y: float, colour: str, width: float = 7) -> None:
-    """The interval of a value as a soft bar along x; nothing where there is none."""
-    if value.low is not None and value.high is not None:
-        axes.plot([value.low, value.high], [y, y], color=colour, lw=width, alpha=0.4, solid_capstyle="butt", zorder=3)

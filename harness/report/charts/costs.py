@@ -9,7 +9,8 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from harness import units
 from harness.plan import Arm
-from harness.report.charts.base import PAD, WIDTH, Cell, Chart, Drawing, Row, tip
+from harness.report.charts.base import PAD, WIDTH, Cell, Chart, Row
+from harness.report.charts.marks import Drawing
 from harness.report.charts.throughput import colour_of
 from harness.report.metrics import METRICS
 from harness.report.study import Study
@@ -115,9 +116,7 @@ def _arm(drawing: Drawing, axes: Axes, study: Study, arm: Arm, y: float) -> None
         if value is None or value.value is None:
             continue
         bar = axes.barh([y], [value.value], left=start, height=BAR, color=fill, edgecolor=theme.paper, lw=0.6)
-        drawing.mark(
-            bar.patches[0], tip(f"{condition(study, arm)}, {setup(arm)}, {METRICS[metric].label}", value), arm.id
-        )
+        drawing.tell(bar.patches[0], f"{condition(study, arm)}, {setup(arm)}, {METRICS[metric].label}", value, arm.id)
         start += value.value
         words.append(text(value) if name == "server" else f"+ {text(value)}")
     if not words:

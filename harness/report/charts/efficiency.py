@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.ticker import FixedLocator
 
 from harness import units
-from harness.report.charts.base import PAD, WIDTH, Cell, Chart, Drawing, Row, log_axis, log_ticks, span, tip
-from harness.report.charts.throughput import colour_of
+from harness.report.charts.base import PAD, WIDTH, Cell, Chart, Row, log_axis, log_ticks, span
+from harness.report.charts.marks import Drawing, Point
 from harness.report.metrics import METRICS
 from harness.report.study import Study
 from harness.report.words import name, same_sides, setup, shorten, shown, under
@@ -113,13 +114,18 @@ def _panel(drawing: Drawing, axes: Axes, study: Study, pairs: Sequence[str], met
     axes.yaxis.set_visible(False)
     axes.spines["left"].set_visible(False)
     axes.grid(axis="x")
-    for index, pair in enumerate(pairs):
-        y = len(pairs) - 1 - index
-        found = [(arm, value) for arm in study.sides(pair) if (value := study.arm(arm.id, metric))]
-        axes.plot([v.value or 0 for _, v in found], [y] * len(found), color=drawing.theme.line, lw=1.2, zorder=2)
-        for arm, value in found:
-            colour = colour_of(study, arm, drawing)
-            if value.low is not None and value.high is not None:
-                axes.plot([value.low, value.high], [y, y], color=colour, lw=7, alpha=0.35, solid_capstyle="butt")
-            (point,) = axes.plot([value.value or 1], [y], "o", ms=6, color=colour, zorder=4)
-            drawing.mark(point, tip(f"{name(study, pair)}, {setup(arm)}, {METRICS[metric].label}", value), arm.id)
+    sides = [_points(study, pairs, metric, side) for side in (0, 1)]
+    both = [(a.value.value or 0, b.value.value or 0, a.at) for a in sides[0] for b in sides[1] if a.at == b.at]
+    lines = [((a, y), (b, y)) for a, b, y in both]
+    axes.add_collection(LineCollection(lines, colors=drawing.theme.line, linewidths=1.2, zorder=2), autolim=False)
+    for points, colour in zip(sides, (drawing.theme.a, drawing.theme.b), strict=True):
+        drawing.points(axes, points, colour, size=6)
+
+
+def _points(study: Study, pairs: Sequence[str], metric: str, side: int) -> list[Point]:
+    arms = [(place, pair, study.sides(pair)[side]) for place, pair in enumerate(reversed(pairs))]
+    return [
+        Point(f"{name(study, pair)}, {setup(arm)}, {METRICS[metric].label}", value, place, arm.id)
+        for place, pair, arm in arms
+        if (value := study.arm(arm.id, metric))
+    ]

@@ -13,15 +13,13 @@ from harness.report.charts.base import (
     PAD,
     WIDTH,
     Chart,
-    Drawing,
     Row,
-    bar_of,
     log_axis,
     log_ticks,
     span,
     times,
-    tip,
 )
+from harness.report.charts.marks import Drawing, Point
 from harness.report.study import Study
 from harness.report.style import Theme
 from harness.report.values import Value, of_effect
@@ -185,16 +183,9 @@ def _contrast(drawing: Drawing, axes: Axes, contrast: Contrast, y: int, right: f
 
 def _point(drawing: Drawing, axes: Axes, where: str, effect: Effect, y: float) -> None:
     colour, value = _hue(where, drawing.theme), of_effect(effect)
-    bar_of(axes, value, y, colour)
-    (point,) = axes.plot([effect.ratio], [y], "o", ms=5.5, color=colour, zorder=4)
-    drawing.mark(
-        point,
-        tip(
-            f"{effect.factor} {shown(effect.low_level)} → {shown(effect.high_level)}, "
-            f"{shown(effect.scenario)}, {shown(effect.context)} ({where})",
-            value,
-        ),
-    )
+    change = f"{effect.factor} {shown(effect.low_level)} → {shown(effect.high_level)}"
+    label = f"{change}, {shown(effect.scenario)}, {shown(effect.context)} ({where})"
+    drawing.points(axes, [Point(label, value, y)], colour)
     _number(axes, value, y, colour)
 
 

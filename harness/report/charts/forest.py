@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 from matplotlib.axes import Axes
 
 from harness import units
-from harness.report.charts.base import PAD, WIDTH, Chart, Drawing, Row, bar_of, log_axis, times, tip
+from harness.report.charts.base import PAD, WIDTH, Chart, Row, log_axis, times
+from harness.report.charts.marks import Drawing, intervals
 from harness.report.study import Study
 from harness.report.style import Theme
 from harness.report.values import Value
@@ -119,18 +120,18 @@ def _pair(drawing: Drawing, axes: Axes, study: Study, pair: str, y: int) -> None
         why = shorten("; ".join(reason(study, text) for text in verdict.reasons), 42)
         axes.text(1.03, y - 0.19, why, fontsize=8, color=theme.muted, va="center", transform=side)
         return
-    _point(drawing, axes, verdict, value, y, tip(name(study, pair), value))
+    _point(drawing, axes, verdict, value, y, name(study, pair))
     text = units.ratio(verdict.ratio, verdict.low, verdict.high)
     axes.text(1.03, y + 0.17, text, fontweight="bold", va="center", transform=side)
     axes.text(1.03, y - 0.19, word, fontsize=8.5, color=colour, va="center", transform=side)
 
 
-def _point(drawing: Drawing, axes: Axes, verdict: PairVerdict, value: Value, y: int, says: str) -> None:
+def _point(drawing: Drawing, axes: Axes, verdict: PairVerdict, value: Value, y: int, label_: str) -> None:
     colour = hue(verdict, drawing.theme)
-    bar_of(axes, value, y, colour, width=9)
+    intervals(axes, [(value, y)], colour, width=9)
     face = drawing.theme.paper if verdict.verdict == "inconclusive" else colour
     (point,) = axes.plot([verdict.ratio or 1], [y], "o", ms=6, mec=colour, mfc=face, mew=1.5, zorder=4)
-    drawing.mark(point, says)
+    drawing.tell(point, label_, value)
 
 
 def hue(verdict: PairVerdict, theme: Theme) -> str:

@@ -11,7 +11,8 @@ from matplotlib.ticker import FixedLocator, FuncFormatter
 from harness import units
 from harness.compare.metrics import PERCENTILES, SAMPLES_BEYOND
 from harness.plan import Arm
-from harness.report.charts.base import PAD, WIDTH, Chart, Drawing, Row, log_axis, span, tip
+from harness.report.charts.base import PAD, WIDTH, Chart, Row, log_axis, span
+from harness.report.charts.marks import Drawing, Point
 from harness.report.charts.throughput import colour_of
 from harness.report.metrics import latency_name, quantile_label
 from harness.report.study import Study
@@ -148,13 +149,10 @@ def _panel(drawing: Drawing, axes: Axes, study: Study, pair: str) -> None:
 
 
 def _points(drawing: Drawing, axes: Axes, study: Study, arm: Arm) -> None:
-    colour = colour_of(study, arm, drawing)
-    for name, level in PERCENTILES.items():
-        value = study.arm(arm.id, latency_name(name, "open"), "open")
-        if value is None or value.value is None:
-            continue
-        x = nines(level)
-        if value.low is not None and value.high is not None:
-            axes.plot([x, x], [value.low, value.high], color=colour, lw=6, alpha=0.35, solid_capstyle="butt")
-        (point,) = axes.plot([x], [value.value], "o", color=colour, ms=4.5, mec=drawing.theme.paper, mew=0.8, zorder=4)
-        drawing.mark(point, tip(f"{condition(study, arm)}, {setup(arm)}, {quantile_label(name)}", value), arm.id)
+    found = [
+        Point(f"{condition(study, arm)}, {setup(arm)}, {quantile_label(name)}", value, nines(level), arm.id)
+        for name, level in PERCENTILES.items()
+        if (value := study.arm(arm.id, latency_name(name, "open"), "open"))
+    ]
+    edge = {"mec": drawing.theme.paper, "mew": 0.8}
+    drawing.points(axes, found, colour_of(study, arm, drawing), upright=True, size=4.5, **edge)

@@ -14,7 +14,8 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from harness import units
 from harness.plan import Arm
 from harness.record import SliceRow, Trial
-from harness.report.charts.base import WIDTH, Chart, Drawing, Row
+from harness.report.charts.base import WIDTH, Chart, Row
+from harness.report.charts.marks import Drawing, Mark
 from harness.report.charts.throughput import colour_of
 from harness.report.study import PHASES, Study
 from harness.report.words import condition, same_sides, setup, shorten, title
@@ -166,7 +167,7 @@ def _dots(drawing: Drawing, axes: Axes, study: Study, points: Sequence[Point]) -
                 (dots,) = axes.plot(xs, ys, marker, color=colour, ms=4, alpha=0.85, ls="none", zorder=3)
                 said = ", ".join(units.rps(point.slice.throughput_rps) for point in some)
                 lost = "" if kept else " (not counted)"
-                drawing.mark(dots, f"block {block + 1}, {_named(study, some[0].arm)}{lost}: {said}", arm)
+                drawing.mark(dots, Mark(f"block {block + 1}, {_named(study, some[0].arm)}{lost}: {said}", arm))
 
 
 def _named(study: Study, arm: Arm) -> str:

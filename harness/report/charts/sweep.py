@@ -12,7 +12,8 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 from harness import units
 from harness.definitions import Phase
 from harness.plan import Arm
-from harness.report.charts.base import WIDTH, Chart, Drawing, Row, apart, log_axis, span, tip
+from harness.report.charts.base import WIDTH, Chart, Row, apart, log_axis, span
+from harness.report.charts.marks import Drawing, Mark, Point
 from harness.report.charts.throughput import colour_of
 from harness.report.metrics import label, latency_name
 from harness.report.study import Study
@@ -167,7 +168,7 @@ def _paint_rates(drawing: Drawing, study: Study, sweeps: Sequence[Sweep]) -> Non
         for x, arm in zip(sweep.xs, sweep.arms, strict=True):
             if not study.used(arm.id, "open"):
                 (cross,) = axes.plot([x], [0.97 - 0.06 * place], "x", color=colour, ms=7, mew=1.8, transform=side)
-                drawing.mark(cross, f"{setup(arm)} at {units.rps(x)}: {_why(study, arm)}", arm.id)
+                drawing.mark(cross, Mark(f"{setup(arm)} at {units.rps(x)}: {_why(study, arm)}", arm.id))
 
 
 def _latencies(drawing: Drawing, axes: Axes, study: Study, sweeps: Sequence[Sweep], phase: Phase) -> None:
@@ -205,11 +206,10 @@ def _line(
     colour = colour_of(study, sweep.arms[0], drawing)
     ys = [value.value or 0 for _, _, value in found]
     axes.plot([x for x, _, _ in found], ys, color=colour, lw=1.0 if thin else 1.8, alpha=0.75 if thin else 1)
-    for x, arm, value in found:
-        if value.low is not None and value.high is not None:
-            axes.plot([x, x], [value.low, value.high], color=colour, lw=6, alpha=0.3, solid_capstyle="butt")
-        (point,) = axes.plot([x], [value.value or 0], "o", color=colour, ms=3.5 if thin else 5, zorder=4)
-        drawing.mark(point, tip(f"{setup(arm)}, {condition(study, arm)}, {label(metric)}", value), arm.id)
+    points = [
+        Point(f"{setup(arm)}, {condition(study, arm)}, {label(metric)}", value, x, arm.id) for x, arm, value in found
+    ]
+    drawing.points(axes, points, colour, upright=True, size=3.5 if thin else 5)
     if metric == "throughput_rps":
         x, arm, value = found[-1]
         axes.annotate(

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from harness import units
 from harness.plan import Arm
-from harness.report.charts.base import PAD, WIDTH, Chart, Drawing, Row, tip
+from harness.report.charts.base import PAD, WIDTH, Chart, Row
+from harness.report.charts.marks import Drawing, intervals
 from harness.report.study import Study
 from harness.report.values import Value, average
 from harness.report.words import clause, condition, own, setup, shorten, shown, tally, text, title, under
 
 ROW, LEFT, RIGHT, BELOW = 0.8, 2.45, 2.0, 0.5
-BAR = 0.26
-"""Height of a bar, where a pair's row is 1."""
+BAR, ABOVE, BELOW_IT = 0.26, 0.08, -0.24
+"""Height of a bar, and where the bars of a and b lie, where a pair's row is 1."""
 
 
 def throughput(study: Study, scenario: str) -> Chart | None:
@@ -78,13 +81,23 @@ def _paint(drawing: Drawing, study: Study, pairs: Sequence[str]) -> None:
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
     axes.grid(axis="x")
     axes.set_xlabel("good answers a second")
+    places: list[tuple[Arm, float]] = []
     for index, pair in enumerate(pairs):
         y = len(pairs) - 1 - index
         a, b = study.sides(pair)
         heading = under(study, pair)
         drawing.text(PAD, BELOW + ROW * (y + 0.87), shorten(heading, 60), fontweight="bold", va="center", fontsize=9.5)
-        _arm(drawing, axes, study, a, y + 0.08)
-        _arm(drawing, axes, study, b, y - 0.24)
+        places += [(a, y + ABOVE), (b, y + BELOW_IT)]
+    for arm, place in places:
+        _arm(drawing, axes, study, arm, place)
+    found = [(value, y) for arm, y in places if (value := study.arm(arm.id, "throughput_rps"))]
+    intervals(axes, found, drawing.theme.ink, width=1.4, alpha=1)
+    tops = [(top, y) for arm, y in places if (top := _ceiling(study, arm, axes))]
+    lines = [((top, y - BAR * 0.62), (top, y + BAR * 0.62)) for top, y in tops]
+    dashes: Any = (0, (2, 1.2))
+    axes.add_collection(
+        LineCollection(lines, colors=drawing.theme.muted, linewidths=1.2, linestyles=[dashes]), autolim=False
+    )
 
 
 def _arm(drawing: Drawing, axes: Axes, study: Study, arm: Arm, y: float) -> None:
@@ -97,13 +110,15 @@ def _arm(drawing: Drawing, axes: Axes, study: Study, arm: Arm, y: float) -> None
         axes.text(0.01, y, "✕ no valid result", color=theme.muted, fontsize=9, va="center", transform=side)
         return
     bar = axes.barh([y], [value.value], height=BAR, color=colour)
-    drawing.mark(bar.patches[0], tip(f"{condition(study, arm)}, {setup(arm)}", value), arm.id)
-    if value.low is not None and value.high is not None:
-        axes.plot([value.low, value.high], [y, y], color=theme.ink, lw=1.4, solid_capstyle="butt")
+    drawing.tell(bar.patches[0], f"{condition(study, arm)}, {setup(arm)}", value, arm.id)
+    top = _ceiling(study, arm, axes) or 0.0
+    _label(axes, value, y, max(value.high or 0, value.value, top), drawing)
+
+
+def _ceiling(study: Study, arm: Arm, axes: Axes) -> float | None:
+    """The ceiling of an arm, when it is within the axis."""
     top = ceiling(study, arm.id)
-    if top is not None and top <= axes.get_xlim()[1]:
-        axes.plot([top, top], [y - BAR * 0.62, y + BAR * 0.62], color=theme.muted, lw=1.2, ls=(0, (2, 1.2)))
-    _label(axes, value, y, max(value.high or 0, value.value, top if top and top <= axes.get_xlim()[1] else 0), drawing)
+    return top if top is not None and top <= axes.get_xlim()[1] else None
 
 
 def _label(axes: Axes, value: Value, y: float, x: float, drawing: Drawing) -> None:

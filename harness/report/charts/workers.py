@@ -11,7 +11,8 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 
 from harness import units
 from harness.plan import Arm
-from harness.report.charts.base import PAD, WIDTH, Chart, Drawing, Row, apart, tip
+from harness.report.charts.base import PAD, WIDTH, Chart, Row, apart
+from harness.report.charts.marks import Drawing, Point
 from harness.report.charts.throughput import ceiling, colour_of
 from harness.report.study import Study
 from harness.report.values import Value
@@ -159,12 +160,13 @@ def _curve(drawing: Drawing, axes: Axes, study: Study, curve: Curve) -> None:
     axes.plot(counts, [value.value or 0 for value in curve.values], color=colour, lw=1.8)
     tops = [ceiling(study, arm.id) for arm in curve.arms]
     axes.plot(counts, [top or math.nan for top in tops], color=colour, lw=1.2, ls=(0, (1, 2)))
-    for arm, value in zip(curve.arms, curve.values, strict=True):
-        x, y = arm.cell.workers, value.value or 0
-        if value.low is not None and value.high is not None:
-            axes.plot([x, x], [value.low, value.high], color=colour, lw=7, alpha=0.35, solid_capstyle="butt")
-        (point,) = axes.plot([x], [y], "o", ms=5.5, color=colour, zorder=4)
-        drawing.mark(point, tip(f"{_where(study, arm)}, {setup(arm)}, {plural(x, 'worker')}", value), arm.id)
+    points = [
+        Point(
+            f"{_where(study, arm)}, {setup(arm)}, {plural(arm.cell.workers, 'worker')}", value, arm.cell.workers, arm.id
+        )
+        for arm, value in zip(curve.arms, curve.values, strict=True)
+    ]
+    drawing.points(axes, points, colour, upright=True)
     fewest = curve.ties(study.run.info.plan.margin)[0]
     y = next(v.value or 0 for a, v in zip(curve.arms, curve.values, strict=True) if a.cell.workers == fewest)
     axes.plot([fewest], [y], "o", ms=11, mfc="none", mec=colour, mew=1.3, zorder=3)
