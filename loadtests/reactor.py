@@ -1,7 +1,8 @@
-"""One epoll and one timer for all connections, waited for through gevent's hub.
+"""One epoll and one timer for all connections, in one greenlet that lets gevent run every other millisecond.
 
-The engine is one greenlet: it serves whole batches of ready sockets and lets gevent run in between, at least once a
-millisecond. A greenlet and a libev watcher for each connection cost a third more a request.
+A greenlet and a libev watcher for each connection cost a third more a request, and an epoll inside libev's two more
+system calls a wake-up. So this waits by itself, never for long, and all others (Locust's, its web page's) get their
+turn in between.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from heapq import heappop, heappush
 from itertools import count
 
 import gevent
-from gevent import get_hub, monkey
+from gevent import monkey
 
 from loadtests.timer import Timer, monotonic_ns
 
@@ -22,7 +23,8 @@ epoll = monkey.get_original("select", "epoll") if monkey.is_module_patched("sele
 IN, OUT, RDHUP = 0x001, 0x004, 0x2000
 """EPOLLIN, EPOLLOUT, EPOLLRDHUP, as `select` has them."""
 _BATCH = 32
-_HUB_EVERY_NS = 1_000_000
+_OTHERS_EVERY_NS = 2_000_000
+_WAIT_S = 0.002
 _NEVER = 1 << 63
 
 
@@ -37,7 +39,7 @@ class Reactor:
         self._order = count()
         self._due = _NEVER
         self._running = False
-        self.watch(self._timer.fd, self._arm, IN)
+        self.watch(self._timer.fd, lambda _: None, IN)
 
     def watch(self, fd: int, handler: Callable[[int], None], events: int) -> None:
         """Call `handler` with what happens on `fd`, of `events`, errors and hang-ups; until `forget`."""
@@ -53,14 +55,11 @@ class Reactor:
         del self._handlers[fd]
 
     def at(self, at_ns: int, call: Callable[[], None]) -> None:
-        """Call once at `at_ns`, in order of time; never from within this method, even if that is past."""
+        """Call once at `at_ns`, in order of time; even if that is past, never from within this method."""
         heappush(self._calls, (at_ns, next(self._order), call))
-        self._due = self._calls[0][0]
-
-    def soon(self, call: Callable[[], None]) -> None:
-        """Call as soon as possible; the way in for other greenlets, as it wakes one that waits."""
-        self.at(monotonic_ns(), call)
-        self._timer.arm(self._due)
+        if at_ns < self._due:
+            self._due = at_ns
+            self._timer.arm(at_ns)
 
     def every(self, period_ns: int, call: Callable[[], None], *, over: Callable[[], bool]) -> None:
         """Call each `period_ns` until `over()`; what is missed is left out."""
@@ -78,41 +77,28 @@ class Reactor:
 
     def run(self) -> None:
         """Serve until `stop`, in the calling greenlet; what a handler raises ends it."""
-        hub = get_hub()
-        watcher = hub.loop.io(self._epoll.fileno(), 1)
-        watcher.start(gevent.getcurrent().switch)
         poll, handlers = self._epoll.poll, self._handlers
         self._running = True
-        to_hub_ns = monotonic_ns() + _HUB_EVERY_NS
-        try:
-            while self._running:
-                now = monotonic_ns()
-                if now >= self._due:
-                    self._call(now)
-                events = poll(0, _BATCH)
-                for fd, mask in events:
-                    if handler := handlers.get(fd):
-                        handler(mask)
-                if not events or now >= to_hub_ns:
-                    if self._running:
-                        self._arm()
-                        hub.switch()
-                    to_hub_ns = monotonic_ns() + _HUB_EVERY_NS
-        finally:
-            watcher.stop()
-            watcher.close()
+        others_ns = 0
+        while self._running:
+            now = monotonic_ns()
+            if now >= self._due:
+                self._call(now)
+            if now >= others_ns:
+                gevent.sleep(0)
+                others_ns = monotonic_ns() + _OTHERS_EVERY_NS
+            for fd, mask in poll(_WAIT_S, _BATCH):
+                if handler := handlers.get(fd):
+                    handler(mask)
 
     def close(self) -> None:
         """Give the file descriptors back."""
         self._timer.close()
         self._epoll.close()
 
-    def _arm(self, _: int = 0) -> None:
-        """Wake up for the next call; as the timer's handler: it is to be readable no longer."""
-        self._timer.arm(0 if self._due == _NEVER else self._due)
-
     def _call(self, now: int) -> None:
         calls = self._calls
         while calls and calls[0][0] <= now:
             heappop(calls)[2]()
         self._due = calls[0][0] if calls else _NEVER
+        self._timer.arm(calls[0][0] if calls else 0)

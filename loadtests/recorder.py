@@ -55,6 +55,11 @@ class Window:
         middle_ns = (self.start_ns + self.end_ns) // 2
         return Window(self.start_ns, middle_ns), Window(middle_ns, self.end_ns)
 
+    def holds(self, moments: Stamps) -> NDArray[np.bool_]:
+        """Which of them lie inside."""
+        inside: NDArray[np.bool_] = (moments >= self.start_ns) & (moments < self.end_ns)
+        return inside
+
     def overlap_ns(self, sent: Stamps, done: Stamps) -> Stamps:
         """How long each request was in flight inside the window."""
         inside: Stamps = np.minimum(done, self.end_ns) - np.maximum(sent, self.start_ns)
@@ -85,7 +90,7 @@ class Recorder:
     def __init__(self, window: Window, shown: Shown | None = None) -> None:
         self.window = window
         self._shown = shown
-        self._intended, self._sent, self._done, self._late = (array("q") for _ in range(4))
+        self._intended, self._sent, self._done, self._due, self._late = (array("q") for _ in range(5))
         # bound once: a good answer costs its load model three calls, and nothing else
         self.intended, self.sent, self.done = self._intended.append, self._sent.append, self._done.append
         self.latency = Histogram()
@@ -137,9 +142,8 @@ class Recorder:
 
     def due(self, intended_ns: int, dispatched_ns: int) -> None:
         """An arrival was handed over, queued or dropped."""
-        if self.inside(intended_ns):
-            self.scheduled += 1
-            self._late.append(dispatched_ns - intended_ns)
+        self._due.append(intended_ns)
+        self._late.append(dispatched_ns - intended_ns)
 
     def drop(self, intended_ns: int) -> None:
         """An arrival is never sent."""
@@ -167,7 +171,10 @@ class Recorder:
     def fold(self, *, at_least: int = 1) -> None:
         """Turn stamps into counts, if there are so many."""
         if len(self._late) >= at_least:
-            self.lateness.record(_microseconds(_taken(self._late)))
+            due, late = _taken(self._due), _taken(self._late)
+            late = late[self.window.holds(due)]
+            self.scheduled += len(late)
+            self.lateness.record(_microseconds(late))
         if len(self._done) < at_least:
             return
         sent, done = _taken(self._sent), _taken(self._done)
@@ -179,7 +186,7 @@ class Recorder:
         if self._shown is not None:
             self._shown.good(response)
 
-        counted = (intended >= self.window.start_ns) & (intended < self.window.end_ns)
+        counted = self.window.holds(intended)
         self.good += int(counted.sum())
         self._latency_ns += int(response[counted].sum())
         self.latency.record(_microseconds(response[counted]))

@@ -81,7 +81,7 @@ class Rounds:
     def stop(self, reason: str) -> None:
         """End early: send no more, await what is under way for a second. Safe from any greenlet."""
         self._stopped = self._stopped or reason
-        self._reactor.soon(self._halt)
+        self._reactor.at(monotonic_ns(), self._halt)
 
     @property
     def totals(self) -> tuple[spec.Totals, ...]:

@@ -120,10 +120,10 @@ class Continuous:
 
     def _finish(self, **_: Any) -> None:
         """Locust is about to stop its users: drain first, or what is under way would be killed uncounted."""
-        self._reactor.soon(self._load.stop)
+        self._reactor.at(monotonic_ns(), self._load.stop)
         patience_s = self._load.exchange.read_timeout_ns / 1e9 + 1
         if not self._drained.wait(patience_s):
-            self._reactor.soon(self._load.abandon)
+            self._reactor.at(monotonic_ns(), self._load.abandon)
             self._drained.wait(1)
         if self._csv:
             # Locust writes these files once a second and not at its end: give it the time to write the last counts

@@ -99,7 +99,7 @@ def test_other_greenlets_run_while_sockets_are_busy(reactor: Reactor) -> None:
     with a, b:
         a.send(b"x")  # never read, hence ready for ever
         reactor.watch(b.fileno(), served.append, IN)
-        greenlet = gevent.spawn_later(0.01, reactor.soon, reactor.stop)
+        greenlet = gevent.spawn_later(0.01, reactor.stop)
         reactor.run()
         greenlet.join()
     assert len(served) > 10
