@@ -1,9 +1,9 @@
 """One phase of a block: a warm-up of each arm, then rounds in which every arm gets its slice of load.
 
-A slice, on the clock: connections are opened one after another over one response time R; under closed load each has its
-first answer; one more R passes (50 ms at least); the counted window opens, and closes; load goes on for another R, so
-that those under way at the window's end are finished under the same load as those at its start; then the last answers
-are awaited, and all connections closed.
+A slice, on the clock: connections are opened one after another over one response time R; one more R passes (50 ms at
+least), and under closed load every connection has had its first answer; the counted window opens, and closes; load goes
+on for another R, so that those under way at the window's end are finished under the same load as those at its start;
+then the last answers are awaited, and all connections closed.
 
 The first answers are waited for because a server may be slow to accept: uvicorn takes about one connection each turn of
 its loop, while those it has already taken are served. Their requests would be counted by a time in flight that is none
@@ -154,7 +154,8 @@ class Rounds:
         def settle() -> None:
             now = monotonic_ns()
             if load.settled() or now >= latest_ns:
-                schedule(Window(now + lead_ns, now + lead_ns + length_ns))
+                opens_ns = max(steady_ns + lead_ns, now + SPACING_NS)
+                schedule(Window(opens_ns, opens_ns + length_ns))
             else:
                 recorder.window = Window(latest_ns + lead_ns)  # not before then: nothing of now is counted
                 reactor.at(now + _LOOK_EVERY_NS, settle)
