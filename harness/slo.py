@@ -94,8 +94,8 @@ class Kept:
 
     @property
     def cause(self) -> str:
-        """What most of the loss was: late, error or never sent."""
-        causes = {"late": self.late, "error": self.errors, "never sent": self.unsent}
+        """What most of the loss was: late, errors or never sent."""
+        causes = {"late": self.late, "errors": self.errors, "never sent": self.unsent}
         return max(causes, key=causes.__getitem__)
 
 

@@ -81,7 +81,7 @@ class RateTrial:
     objective: str | None = None
     """That objective, as text."""
     cause: str | None = None
-    """What most of its loss was: late, error or never sent."""
+    """What most of its loss was: late, errors or never sent."""
     p99_us: float | None = None
     limit: str | None = None
     """What bound it, as `harness.limits` says."""

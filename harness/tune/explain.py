@@ -1,0 +1,201 @@
+"""The answer as a paragraph that a person can paste into a review, and the command line to deploy; pure."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from harness import units
+from harness.launch import fill
+from harness.plan import Arm
+from harness.tune.answer import Answer, CandidateRow, Capacity
+from harness.tune.candidates import Candidate, Service
+
+DEPLOY_HOST, DEPLOY_PORT = "0.0.0.0", 8000  # noqa: S104 - what a deployed server listens on
+UNEVEN = 1.5
+"""Times its fair share that the busiest worker answers, from which sharing is mentioned."""
+
+
+def command(arm: Arm, candidate: Candidate) -> tuple[str, ...]:
+    """The server's argv to deploy, with the recommended workers and threads; the rest is what was measured."""
+    cell = replace(arm.cell, workers=candidate.workers, threads=candidate.threads)
+    deployed = replace(arm, cell=cell, target=replace(arm.target, python="python"))
+    return tuple(fill(arm.server, deployed, DEPLOY_HOST, DEPLOY_PORT))
+
+
+def explain(answer: Answer) -> str:
+    """The whole paragraph."""
+    sentences = [*_state(answer), *_recommendation(answer), *_capacity(answer)]
+    return " ".join(sentences)
+
+
+def _state(answer: Answer) -> Iterator[str]:
+    if answer.interrupted:
+        yield f"Interrupted after {units.clock(answer.elapsed_s)}: this is the best answer so far."
+    elif answer.ended == "time is up":
+        yield f"The budget of {units.clock(answer.budget_s)} ended before the choice was clear: it is the best so far."
+
+
+def _recommendation(answer: Answer) -> Iterator[str]:
+    chosen = next((row for row in answer.candidates if row.standing == "recommended"), None)
+    if chosen is None or answer.service is None:
+        if answer.candidates:
+            reasons = sorted({row.why for row in answer.candidates if row.why})
+            yield f"No candidate was validly measured, so nothing is recommended: {'; '.join(reasons) or 'no reason'}."
+        return
+    service = answer.service
+    blocks = "one block" if chosen.blocks == 1 else f"{chosen.blocks} blocks"
+    yield (
+        f"Run {answer.target} on {answer.server} with {_name(chosen, service)}: on {_cores(service)} and "
+        f"{service.connections} connections of {answer.scenario} it answered {_with_interval(chosen)} over {blocks}."
+    )
+    yield _bound(chosen, service)
+    yield from _ties(answer, chosen, service)
+    yield from _naive(answer, chosen, service)
+    yield from _more(answer, chosen, service)
+    yield from _sharing(chosen)
+
+
+def _name(row: CandidateRow, service: Service) -> str:
+    workers = "1 worker" if row.workers == 1 else f"{row.workers} workers"
+    if service.slots != "threads":
+        return workers
+    threads = "1 thread" if row.threads == 1 else f"{row.threads} threads"
+    return f"{workers} of {threads}" if row.workers == 1 else f"{workers} of {threads} each"
+
+
+def _cores(service: Service) -> str:
+    return "1 server core" if service.cores == 1 else f"{service.cores} server cores"
+
+
+def _are(service: Service) -> str:
+    return "is" if service.cores == 1 else "are"
+
+
+def _with_interval(row: CandidateRow) -> str:
+    return f"{units.rps(row.throughput_rps)} ({units.rps(row.low_rps)} to {units.rps(row.high_rps)})"
+
+
+def _bound(row: CandidateRow, service: Service) -> str:
+    reasons = {
+        "server-cpu": f"its limit is the server's CPU: {_cores(service)} {_are(service)} used up",
+        "worker-slots": "its limit is its slots: all of them hold a request that waits",
+        "upstream": "its limit is the upstream, which no number of workers can change",
+        "connections": (
+            f"its limit is the load: all {service.connections} connections are in hand, so more can only idle here, "
+            "and a larger load may want more"
+        ),
+        "generator": "its limit is the load generator, so it can do at least this",
+    }
+    reason = reasons.get(row.limit or "", "no single resource is its limit")
+    sentence = reason[0].upper() + reason[1:]
+    if row.ceiling_rps and row.throughput_rps:
+        share = row.throughput_rps / row.ceiling_rps
+        return f"{sentence}; the ceiling is {units.rps(row.ceiling_rps)}, of which it reaches {units.percent(share)}."
+    return f"{sentence}."
+
+
+def _ties(answer: Answer, chosen: CandidateRow, service: Service) -> Iterator[str]:
+    others = [row for row in answer.candidates if row.standing == "tie"]
+    margin = units.percent(answer.margin)
+    picks = f"drawn again, the blocks pick it {units.percent(chosen.share_of_picks)} of the time"
+    if not others:
+        yield f"No other count comes within {margin} of it; {picks}."
+        return
+    names = _listed([_name(row, service) for row in others])
+    yield f"It is the smallest within {margin} of the best, and ties with {names}; {picks}."
+
+
+def _naive(answer: Answer, chosen: CandidateRow, service: Service) -> Iterator[str]:
+    """What the rule of thumb would have given: the row with 2C + 1 workers that does best."""
+    rows = [row for row in answer.candidates if row.workers == service.naive and row.throughput_rps]
+    if not rows or not chosen.throughput_rps:
+        return
+    row = max(rows, key=lambda one: one.throughput_rps or 0.0)
+    if row == chosen:
+        yield f"2 x cores + 1 gives the same {service.naive}."
+        return
+    ratio = (row.throughput_rps or 0.0) / chosen.throughput_rps
+    memory = ""
+    if row.memory_bytes and chosen.memory_bytes:
+        memory = f" in {units.bytes_(row.memory_bytes)} of memory instead of {units.bytes_(chosen.memory_bytes)}"
+    yield f"2 x cores + 1 = {_name(row, service)} would have given {units.ratio(ratio)} times as much{memory}."
+
+
+def _more(answer: Answer, chosen: CandidateRow, service: Service) -> Iterator[str]:
+    """What more would cost, and why it brings nothing."""
+    larger = [row for row in answer.candidates if row.workers > chosen.workers and row.throughput_rps]
+    if chosen.limit == "server-cpu":
+        yield (
+            f"More workers bring nothing here: a worker runs Python on one core, and {_cores(service)} "
+            f"{_are(service)} all there is; more cores would change that."
+        )
+    elif not service.many_workers:
+        yield f"{answer.server} has one worker process only."
+    elif service.slots == "loop" and larger:
+        yield "A worker's event loop holds all requests that wait, so more workers only add CPU where cores are free."
+    each = [
+        (row.memory_bytes - chosen.memory_bytes) / (row.workers - chosen.workers)
+        for row in larger
+        if row.memory_bytes and chosen.memory_bytes
+    ]
+    if each and chosen.memory_bytes:
+        yield f"It takes {units.bytes_(chosen.memory_bytes)}; each further worker costs {units.bytes_(each[-1])}."
+    elif chosen.memory_bytes:
+        yield f"It takes {units.bytes_(chosen.memory_bytes)}."
+
+
+def _sharing(chosen: CandidateRow) -> Iterator[str]:
+    shares = chosen.worker_shares
+    if len(shares) > 1 and max(shares) * chosen.workers > UNEVEN:
+        yield (
+            f"Requests by worker process are uneven: the busiest answers {units.percent(max(shares))}, a fair share is "
+            f"{units.percent(1 / chosen.workers)}, which looks like poor scaling and is poor sharing."
+        )
+
+
+def _capacity(answer: Answer) -> Iterator[str]:
+    found = answer.capacity_rps
+    if found is None or answer.slo is None:
+        return
+    if found.low is None:
+        tried = f", not even {units.rps(found.high)}" if found.high else ""
+        yield f"No load holds {answer.slo}{tried}{_broke(found)}."
+        return
+    evidence = _evidence(found)
+    if found.high is None:
+        why = "the generator cannot offer more" if found.ending == "generator" else "nothing higher was tried enough"
+        yield f"It holds {answer.slo} at {units.rps(found.low)}{evidence}; {why}."
+        return
+    yield (
+        f"It holds {answer.slo} up to {units.rps(found.low)} and not at {units.rps(found.high)}"
+        f"{evidence}{_broke(found)}."
+    )
+
+
+def _evidence(found: Capacity) -> str:
+    parts = []
+    if found.low_trials:
+        parts.append(f"{found.low_trials.held} of {found.low_trials.trials} trials held below")
+    if found.high_trials:
+        parts.append(f"{found.high_trials.exceeded} of {found.high_trials.trials} failed above")
+    if not found.settled:
+        parts.append("not settled in the time there was")
+    return f" ({', '.join(parts)})" if parts else ""
+
+
+def _broke(found: Capacity) -> str:
+    if found.broke is None:
+        return ""
+    limit = f", with {found.limit} as the limit" if found.limit else ""
+    return f"; above, {found.broke} breaks first (mostly {found.cause}){limit}"
+
+
+def shell(argv: Sequence[str]) -> str:
+    """The command as one types it."""
+    return shlex.join(argv)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
