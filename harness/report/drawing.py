@@ -33,26 +33,26 @@ class Drawn:
 def draw(charts: Sequence[Chart], folder: Path) -> list[Drawn]:
     """Draw `charts` into `folder`, in place of what an earlier report left there.
 
-    Of each an SVG, light and dark. PNGs take most of the time: dark ones are made of charts fit for a README only, and
-    of a run with very many charts light ones too.
+    Of each an SVG, light and dark, and a PNG; a dark PNG of those fit for a README. PNGs take most of the time: of a
+    run with very many charts only those of the run as a whole are made.
     """
     folder.mkdir(exist_ok=True)
     for old in (*folder.glob("*.svg"), *folder.glob("*.png")):
         old.unlink()
     stems = slugs(chart.name for chart in charts)
     few = len(charts) <= MANY
-    return [_one(chart, folder / stems[chart.name], light=few or chart.quotable) for chart in charts]
+    return [_one(chart, folder / stems[chart.name], png=few or chart.scenario is None) for chart in charts]
 
 
-def _one(chart: Chart, path: Path, *, light: bool) -> Drawn:
+def _one(chart: Chart, path: Path, *, png: bool) -> Drawn:
     with style.styled(style.LIGHT) as theme:
         drawing = chart.draw(theme)
         text = style.svg(drawing.figure)
-        if light:
+        if png:
             path.with_name(f"{path.name}.png").write_bytes(style.png(drawing.figure))
     path.with_name(f"{path.name}.svg").write_text(text, encoding="utf-8")
     path.with_name(f"{path.name}-dark.svg").write_text(style.dark(text), encoding="utf-8")
-    if chart.quotable:
+    if png and chart.quotable:
         with style.styled(style.DARK) as theme:
             path.with_name(f"{path.name}-dark.png").write_bytes(style.png(chart.draw(theme).figure))
     return Drawn(chart, path.name, inline(path.name, drawing, text))
