@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from harness.definitions import Server, Target, Upstream
-from harness.limits import diagnoses, limit, slots
-from harness.plan import Arm
+from harness.limits import diagnoses, limit
+from harness.plan import Arm, slots
 from harness.record import Trial
 from tests import factories
 from tests.factories import EXTERNAL, FASTAPI, FLASK, GTHREAD, JSON, PLACEMENT, SYNC, UVICORN

@@ -1,10 +1,9 @@
 """What bound a trial, the analytic ceiling above it, and the known confounds that its record shows."""
 
-from harness.limits.bounds import ANYIO_THREADS, BUSY, Bound, Limit, bounds, cores, limit, slots, used_cores
+from harness.limits.bounds import BUSY, Bound, Limit, bounds, cores, limit, used_cores
 from harness.limits.diagnose import diagnoses
 
 __all__ = [
-    "ANYIO_THREADS",
     "BUSY",
     "Bound",
     "Limit",
@@ -12,6 +11,5 @@ __all__ = [
     "cores",
     "diagnoses",
     "limit",
-    "slots",
     "used_cores",
 ]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from harness.definitions import Thresholds, Upstream
-from harness.plan import Arm, Plan
+from harness.plan import Arm, Plan, slots
 from harness.record import Trial
 from harness.validity import generator_cpu, generator_waiting, kept, mean
 
@@ -23,10 +23,6 @@ Placement = Mapping[str, tuple[int, ...]]
 BUSY = 0.80
 """Utilization from which a resource is called the limit: real servers reach 0.9 to 1.0 of what bounds them, an idle
 fifth would have shown in throughput."""
-ANYIO_THREADS = 40
-"""Threads of AnyIO's default limiter, in which Starlette runs `def` handlers; one limiter a worker."""
-GEVENT_CONNECTIONS = 1000
-"""gunicorn's worker_connections: greenlets a gevent worker runs at once."""
 ROUND_TRIP_S = 0.0002
 """What loopback and two wake-ups add to a request when nothing queues."""
 
@@ -75,18 +71,6 @@ def bounds(trial: Trial, arm: Arm, upstream: Upstream, placement: Placement) -> 
         # One process, so one core, whatever CPUs it may run on.
         found.append(_worn("upstream", used, "services", 1.0, rps, placement))
     return tuple(found)
-
-
-def slots(arm: Arm) -> float:
-    """How many requests the arm's workers can hold at once."""
-    workers = arm.cell.workers
-    if arm.server.slots == "one":
-        return workers
-    if arm.server.slots == "threads":
-        return workers * arm.cell.threads
-    if arm.target.interface == "wsgi":
-        return workers * GEVENT_CONNECTIONS
-    return workers * {"async": math.inf, "threadpool": ANYIO_THREADS, "blocking": 1, "sync": 1}[arm.target.handler]
 
 
 def cores(arm: Arm, placement: Placement) -> int:

@@ -11,9 +11,9 @@ from dataclasses import replace
 
 from harness import units
 from harness.definitions import Cell
-from harness.limits.bounds import ANYIO_THREADS, BUSY, bounds, upstream_wait_s
+from harness.limits.bounds import BUSY, bounds, upstream_wait_s
 from harness.limits.seen import Seen
-from harness.plan import Arm, Plan
+from harness.plan import ANYIO_THREADS, Arm, Plan
 from harness.record import Trial
 from harness.validity import kept
 from harness.verdicts import Caveat

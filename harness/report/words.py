@@ -6,9 +6,9 @@ import math
 import unicodedata
 from collections.abc import Iterable, Sequence
 
-from harness import limits, units
+from harness import units
 from harness.compare.verdict import MIN_BLOCKS
-from harness.plan import Arm
+from harness.plan import Arm, slots
 from harness.report.metrics import METRICS
 from harness.report.study import Study
 from harness.report.values import Value
@@ -109,9 +109,10 @@ def shorten(text: str, most: int) -> str:
 
 
 def told(study: Study, caveat: Caveat) -> str:
-    """A caveat with the pair that it is about, without its remedy."""
-    about = f"{name(study, caveat.pair)}: " if caveat.pair in study.pairs else ""
-    return about + shown(caveat.text)
+    """A caveat with the pair and the arm that it is about, without its remedy."""
+    about = [name(study, caveat.pair)] if caveat.pair in study.pairs else []
+    about += [setup(study.arms[caveat.arm])] if caveat.arm in study.arms else []
+    return f"{', '.join(about)}: {shown(caveat.text)}" if about else shown(caveat.text)
 
 
 def reason(study: Study, text: str) -> str:
@@ -129,8 +130,8 @@ def same_sides(study: Study, pairs: Iterable[str]) -> tuple[str, str] | None:
 
 def bound(arm: Arm, limit: str | None, cores: int) -> str:
     """What stopped an arm, as what a sentence says of it; empty where nothing is known."""
-    slots = limits.slots(arm)
-    held = f"its {plural(int(slots), 'worker slot')}" if math.isfinite(slots) else "its worker slots"
+    count = slots(arm)
+    held = f"its {plural(int(count), 'worker slot')}" if math.isfinite(count) else "its worker slots"
     used = min(cores, arm.cell.workers) or 1
     said = {
         "server-cpu": f"uses up its {plural(used, 'server core') if used > 1 else 'server core'}",

@@ -6,101 +6,13 @@ import random
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from typing import Literal
 
-from harness.definitions import (
-    Cell,
-    Definitions,
-    PairDefinition,
-    Phase,
-    Scenario,
-    Server,
-    Side,
-    Suite,
-    Target,
-    Thresholds,
-    Upstream,
-)
+from harness.definitions import Cell, Definitions, PairDefinition, Phase, Scenario, Server, Side, Suite, Target
 from harness.errors import DefinitionError, UsageError
-from harness.strict import STRICT
+from harness.plan.model import Arm, Group, Pair, Plan
 
 DEFAULT_THREADS = 8
 """Of a server that has threads, where a suite says nothing."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arm:
-    """A cell as it stands in a comparison, with all that is needed to launch it."""
-
-    __pydantic_config__ = STRICT
-
-    id: str
-    """Unique in the run: p3a, p3b (pair 3), or t1, t2 ... where there are no pairs (tune)."""
-    cell: Cell
-    connections: int
-    rate_rps: float | None = None
-    """A rate that was asked for: open phase only."""
-    target: Target
-    server: Server
-    scenario: Scenario
-
-    @property
-    def pair(self) -> str | None:
-        """Id of the pair that it belongs to; None in groups without pairs."""
-        return self.id[:-1] if self.id.startswith("p") else None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pair:
-    """Two arms that are compared; an A/A pair compares a cell with itself."""
-
-    __pydantic_config__ = STRICT
-
-    id: str
-    """p1, p2, ..."""
-    a: str
-    b: str
-    """Ids of the arms."""
-    null: bool = False
-    """Whether it is an A/A pair."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
-    """The arms of one scenario that are measured together."""
-
-    __pydantic_config__ = STRICT
-
-    id: str
-    """g1, g2, ..."""
-    scenario: str
-    arms: tuple[Arm, ...]
-    pairs: tuple[Pair, ...]
-    phases: tuple[Phase, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What a run will do."""
-
-    __pydantic_config__ = STRICT
-
-    suite: str
-    about: str
-    seed: int
-    groups: tuple[Group, ...]
-    blocks: int
-    rounds: int
-    slice_s: float
-    open_slice_s: float
-    margin: float
-    arrivals: Literal["poisson", "constant"]
-    upstream: Upstream
-    thresholds: Thresholds
-    width: float | None = None
-    """Half-width of the throughput interval at which a group is done; None: exactly `blocks` blocks."""
-    budget_s: float | None = None
-    """With `width`: seconds that the whole run may take."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,42 +92,6 @@ def rounds(plan: Plan, group: Group, block: int, phase: Phase) -> tuple[tuple[in
             chance.shuffle(unit)
         order.append(tuple(index for unit in units for index in unit))
     return tuple(order)
-
-
-def block_seconds(plan: Plan, group: Group) -> float:
-    """About how long one block of `group` takes, before anything is measured.
-
-    Start-up (FACTS: 0.2 to 0.5 s a server process, twice that on one CPU) and Locust's own, then the slices with their
-    uncounted edges; where a slow API is called, slices stretch with the response time.
-    """
-    workers = sum(arm.cell.workers for arm in group.arms)
-    seconds = 1.0 + 0.5 * workers + 0.8 * len(group.phases)
-    for arm in group.arms:
-        calls = arm.scenario.upstream_calls and arm.cell.cache == "none"
-        response_s = plan.upstream.delay_ms / 1000 * 2 if calls else 0.01
-        if calls and arm.cell.interface == "asgi" and arm.cell.pooling == "none":
-            response_s = 0.5  # a client per request costs 20 ms of CPU (FACTS), and the connections queue for it
-        edges = 2 * max(response_s, 0.05)
-        if "closed" in group.phases:
-            seconds += 0.7 + plan.rounds * (max(plan.slice_s, 5 * response_s) + edges)
-        if "open" in group.phases:
-            seconds += plan.open_slice_s + edges
-    return seconds
-
-
-def seconds(plan: Plan) -> float:
-    """About how long the run takes; with `width`, until every group has its first `blocks` blocks."""
-    return sum(plan.blocks * block_seconds(plan, group) for group in plan.groups)
-
-
-def needs_redis(plan: Plan) -> bool:
-    """Whether any arm has its cache in Redis."""
-    return any(arm.cell.cache == "redis" for group in plan.groups for arm in group.arms)
-
-
-def needs_upstream(plan: Plan) -> bool:
-    """Whether any scenario calls the slow API."""
-    return any(arm.scenario.upstream_calls for group in plan.groups for arm in group.arms)
 
 
 def cell(  # noqa: PLR0913 - a cell has as many settings as there are factors
