@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from rich import box
 from rich.console import Console, Group, RenderableType
@@ -21,8 +22,10 @@ from harness.report.study import Study
 from harness.report.words import (
     SYMBOLS,
     ends,
+    name,
     own,
     plural,
+    reason,
     same_sides,
     setup,
     shown,
@@ -42,8 +45,8 @@ STYLES = {
 }
 STRIP = 15
 """Characters of the small forest plot."""
-WIDE, WIDER = 100, 134
-"""Columns of a terminal from which the small forest plot fits, and from which latencies do too."""
+NARROW, WIDE, WIDER = 80, 118, 134
+"""Columns of a terminal from which the throughputs fit, the small forest plot, and latencies."""
 CAVEATS = 6
 """So many are printed; the report has them all."""
 
@@ -55,85 +58,101 @@ def terminal(run: Run, comparison: Comparison, console: Console) -> None:
     parts: list[RenderableType] = [Text(tally(study, pairs), style="bold")]
     parts += [_table(study, pairs, console.width)] if pairs else []
     parts += _foot(study)
-    title = Text.assemble(("gatebench", "bold"), f" {shown(run.info.plan.suite)}", (f" · {shown(run.info.run)}", "dim"))
-    console.print(
-        Panel(Group(*parts), title=title, title_align="left", box=box.ROUNDED, border_style="dim", padding=(1, 1))
-    )
+    _print(console, parts, f" {shown(run.info.plan.suite)}", f" · {shown(run.info.run)}")
 
 
 def between(before: Run, after: Run, comparison: Comparison, console: Console) -> None:
     """Print how two runs differ: each pair's ratio after over before."""
+    primary = [verdict for verdict in comparison.pairs if verdict.primary]
+    parts: list[RenderableType] = [Text(headline(primary), style="bold"), _changes(primary)]
+    unsettled = dict.fromkeys(verdict.settle for verdict in primary if verdict.settle)
+    parts += [Text(f"? undecided: {shown(settle)}", style="dim") for settle in unsettled]
+    changed = comparison.environment_changes.items()
+    parts += [Text(f"{shown(what)}: {shown(old)} → {shown(new)}") for what, (old, new) in changed]
+    parts += [_caveat(shown(caveat.text), caveat.remedy) for caveat in comparison.caveats]
+    _print(console, parts, f" {shown(before.info.run)} → {shown(after.info.run)}")
+
+
+def _print(console: Console, parts: Sequence[RenderableType], title: str, more: str = "") -> None:
+    console.print(
+        Panel(
+            Group(*parts),
+            title=Text.assemble(("gatebench", "bold"), title, (more, "dim")),
+            title_align="left",
+            box=box.ROUNDED,
+            border_style="dim",
+            padding=(1, 1),
+        )
+    )
+
+
+def _changes(verdicts: Sequence[PairVerdict]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim")
-    for name in ("scenario", "a", "b"):
-        table.add_column(name)
+    for heading in ("scenario", "a", "b"):
+        table.add_column(heading)
     table.add_column("after / before", justify="right")
     table.add_column("verdict")
-    for verdict in comparison.pairs:
-        if verdict.primary:
-            ratio = Text(units.ratio(verdict.ratio), style=STYLES.get(verdict.verdict, ""))
-            if verdict.low is not None:
-                ratio.append(f"\n{units.ratio(verdict.low)} to {units.ratio(verdict.high)}", style="not bold dim")
-            scenario = Text(shown(verdict.scenario), style="bold")
-            scenario.append(f"\n{shared(verdict)}", style="not bold dim")
-            word = _word(verdict, settle=False)
-            table.add_row(scenario, Text(shown(verdict.a)), Text(shown(verdict.b)), ratio, word)
-    parts: list[RenderableType] = [
-        Text(headline(v for v in comparison.pairs if v.primary), style="bold"),
-        table,
-    ]
-    unsettled = dict.fromkeys(v.settle for v in comparison.pairs if v.primary and v.settle)
-    parts += [Text(f"? undecided: {shown(settle)}", style="dim") for settle in unsettled]
-    for name, (old, new) in comparison.environment_changes.items():
-        parts.append(Text(f"{shown(name)}: {shown(old)} → {shown(new)}"))
-    parts += [_caveat(shown(caveat.text), caveat.remedy) for caveat in comparison.caveats]
-    title = Text.assemble(("gatebench", "bold"), f" {shown(before.info.run)} → {shown(after.info.run)}")
-    console.print(
-        Panel(Group(*parts), title=title, title_align="left", box=box.ROUNDED, border_style="dim", padding=(1, 1))
-    )
+    for verdict in verdicts:
+        ratio = Text(units.ratio(verdict.ratio), style=STYLES.get(verdict.verdict, ""))
+        if verdict.low is not None:
+            ratio.append(f"\n{units.ratio(verdict.low)} to {units.ratio(verdict.high)}", style="not bold dim")
+        scenario = Text(shown(verdict.scenario), style="bold")
+        scenario.append(f"\n{shared(verdict)}", style="not bold dim")
+        table.add_row(scenario, Text(shown(verdict.a)), Text(shown(verdict.b)), ratio, _word(verdict))
+    return table
 
 
 def _table(study: Study, pairs: Sequence[str], width: int) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="not bold dim", padding=(0, 2, 0, 0))
-    same = same_sides(study, study.pairs)
-    plot, latencies = width >= WIDE, width >= WIDER and any(highest(study, pair) for pair in pairs)
-    table.add_column("scenario", min_width=18)
-    for letter, place in (("a", 0), ("b", 1)):
-        table.add_column(
-            Text(f"{letter}\n{same[place].replace(' on ', chr(10) + 'on ')}" if same else letter),
-            justify="right",
-            min_width=(19, 14)[place],
-        )
-    table.add_column("b / a", justify="right", no_wrap=True)
-    if plot:
-        table.add_column(_scale(study), no_wrap=True)
-    table.add_column("verdict", min_width=14, max_width=15)
-    if latencies:
-        table.add_column("latency b / a\nequal rates", justify="right", no_wrap=True, min_width=13)
+    columns = _columns(study, pairs, width)
+    for heading, how in columns.values():
+        table.add_column(heading, **how)
     for pair in pairs:
         verdict = study.verdict(pair)
         if verdict:
-            row = list(_row(study, pair, verdict, named=same is None or study.pairs[pair].null))
-            row += [_latency(study, pair)] if latencies else []
-            table.add_row(*row if plot else [*row[:4], *row[5:]])
+            cells = _row(study, pair, verdict)
+            table.add_row(*(cells[column] for column in columns))
             table.add_row()
     return table
 
 
-def _row(study: Study, pair: str, verdict: PairVerdict, *, named: bool) -> Iterator[Text]:
+def _columns(study: Study, pairs: Sequence[str], width: int) -> dict[str, tuple[Text | str, dict[str, Any]]]:
+    """Headings, and how wide: as many columns as the terminal has room for, and the ratio always."""
+    same = same_sides(study, study.pairs)
+    heads = [Text(f"{x}\n{same[i].replace(' on ', chr(10) + 'on ')}" if same else x) for i, x in enumerate("ab")]
+    roomy = width >= WIDE
+    found: dict[str, tuple[Text | str, dict[str, Any]]] = {"scenario": ("scenario", {"min_width": 18 if roomy else 12})}
+    if width >= NARROW:
+        for side, head, least in zip("ab", heads, (19, 14), strict=True):
+            found[side] = (head, {"justify": "right", "min_width": least if roomy else 8})
+    found["ratio"] = ("b / a", {"justify": "right", "no_wrap": True})
+    if roomy:
+        found["strip"] = (_scale(study), {"no_wrap": True})
+    found["verdict"] = ("verdict", {"min_width": 14, "max_width": 15})
+    if width >= WIDER and any(highest(study, pair) for pair in pairs):
+        found["latency"] = ("latency b / a\nequal rates", {"justify": "right", "no_wrap": True, "min_width": 13})
+    return found
+
+
+def _row(study: Study, pair: str, verdict: PairVerdict) -> dict[str, Text]:
     a, b = study.sides(pair)
+    named = same_sides(study, study.pairs) is None or study.pairs[pair].null
     scenario = Text(shown(a.cell.scenario), style="bold")
     scenario.append(f"\n{under(study, pair)}", style="not bold dim")
-    yield scenario
-    yield _side(study, a, verdict.a_limit, named=named)
-    yield _side(study, b, verdict.b_limit, named=named)
-    if verdict.ratio is None:
-        yield Text(units.MISSING)
-        yield Text("│".center(STRIP), style="dim")
-    else:
+    ratio, strip = Text(units.MISSING), Text()
+    if verdict.ratio is not None:
         ratio = Text(units.ratio(verdict.ratio), style=STYLES.get(verdict.verdict, ""))
-        yield ratio.append(f"\n{ends(study.pair(pair)) or 'one block'}", style="not bold dim")
-        yield _strip(study, verdict)
-    yield _word(verdict)
+        ratio.append(f"\n{ends(study.pair(pair)) or 'one block'}", style="not bold dim")
+        strip = _strip(study, verdict)
+    return {
+        "scenario": scenario,
+        "a": _side(study, a, verdict.a_limit, named=named),
+        "b": _side(study, b, verdict.b_limit, named=named),
+        "ratio": ratio,
+        "strip": strip,
+        "verdict": _settled(verdict),
+        "latency": _latency(study, pair),
+    }
 
 
 def _side(study: Study, arm: Arm, limit: str | None, *, named: bool) -> Text:
@@ -145,11 +164,13 @@ def _side(study: Study, arm: Arm, limit: str | None, *, named: bool) -> Text:
     return text.append("".join(f"\n{line}" for line in about), style="dim")
 
 
-def _word(verdict: PairVerdict, *, settle: bool = True) -> Text:
-    text = Text(f"{SYMBOLS[verdict.verdict]} {verdict.verdict}", style=STYLES.get(verdict.verdict, "dim"))
-    more = verdict.settle if verdict.settle and settle else ""
-    more = "; ".join(verdict.reasons) if verdict.ratio is None else more
-    return text.append(f"\n{shown(more)}", style="not bold dim") if more else text
+def _word(verdict: PairVerdict) -> Text:
+    return Text(f"{SYMBOLS[verdict.verdict]} {verdict.verdict}", style=STYLES.get(verdict.verdict, "dim"))
+
+
+def _settled(verdict: PairVerdict) -> Text:
+    more = shown(verdict.settle) if verdict.settle else ""
+    return _word(verdict).append(f"\n{more}" if more else "", style="not bold dim")
 
 
 def _latency(study: Study, pair: str) -> Text:
@@ -198,6 +219,11 @@ def _foot(study: Study) -> Iterator[Text]:
     for noise in study.comparison.noise:
         if noise.metric == "throughput_rps":
             yield Text(f"A/A throughput {units.ratio(noise.ratio, noise.low, noise.high)}", style="dim")
+    for pair in study.pairs:
+        verdict = study.verdict(pair)
+        if verdict is not None and verdict.ratio is None:
+            why = "; ".join(reason(study, text) for text in verdict.reasons)
+            yield Text.assemble((f"{SYMBOLS[verdict.verdict]} ", "red"), f"{name(study, pair)}: ", (why, "dim"))
     caveats = study.comparison.caveats
     for caveat in caveats[:CAVEATS]:
         yield _caveat(told(study, caveat), caveat.remedy)

@@ -66,7 +66,8 @@ class PairView:
     latency: Value | None
     latency_name: str
     cpu: Value | None
-    caveats: tuple[Caveat, ...]
+    caveats: tuple[tuple[str, Caveat], ...]
+    """Each with the arm that it is about; empty: the pair."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,7 +184,10 @@ def _pair(study: Study, pair: str, limits: tuple[float, float]) -> PairView:
         latency=study.pair(pair, slow.metric) if slow else None,
         latency_name=percentile_of(slow) if slow else "",
         cpu=study.pair(pair, "cpu_s_per_request"),
-        caveats=tuple(study.caveats(pair)),
+        caveats=tuple(
+            (words.setup(study.arms[caveat.arm]) if caveat.arm in study.arms else "", caveat)
+            for caveat in study.caveats(pair)
+        ),
     )
 
 

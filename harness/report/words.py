@@ -130,8 +130,8 @@ def same_sides(study: Study, pairs: Iterable[str]) -> tuple[str, str] | None:
 
 def bound(arm: Arm, limit: str | None, cores: int) -> str:
     """What stopped an arm, as what a sentence says of it; empty where nothing is known."""
-    count = slots(arm)
-    held = f"its {plural(int(count), 'worker slot')}" if math.isfinite(count) else "its worker slots"
+    most = slots(arm)
+    held = f"its {plural(int(most), 'worker slot')}" if math.isfinite(most) else "its worker slots"
     used = min(cores, arm.cell.workers) or 1
     said = {
         "server-cpu": f"uses up its {plural(used, 'server core') if used > 1 else 'server core'}",
