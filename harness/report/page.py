@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from harness import units
@@ -15,6 +15,8 @@ from harness.report.slugs import slugs
 from harness.report.study import Study
 from harness.report.templating import render
 
+CALIBRATION = "calibration"
+"""What `gatebench calibrate` found, as the environment of a run quotes it."""
 FEW = 8
 """So many answers open the page; of more, one a scenario."""
 
@@ -51,7 +53,8 @@ def report(study: Study, drawn: Sequence[Drawn]) -> str:
         unfit=view.unfit(study.run.trials),
         trials=len(study.run.trials),
         method=method(study),
-        machine=machine(info.environment),
+        machine=described({name: fact for name, fact in info.environment.items() if name != CALIBRATION}),
+        instrument=described(info.environment.get(CALIBRATION) or {}),
         placement={name: ", ".join(f"CPU {cpu}" for cpu in cpus) or "none" for name, cpus in info.placement.items()},
         versions=dict(sorted(info.versions.items())),
         servers=list({arm.server.name: arm.server for arm in study.arms.values()}.values()),
@@ -165,20 +168,41 @@ def commands(study: Study) -> list[str]:
     return [seeded, f"gatebench report {run} --open", f"gatebench compare {run}"]
 
 
-def machine(environment: Mapping[str, object]) -> dict[str, str]:
-    """What is known of the machine, in words."""
-    return {
-        name.removesuffix("_bytes").replace("_", " "): _plain(name, value)
-        for name, value in environment.items()
-        if value is not None
-    }
+def described(facts: Mapping[str, object]) -> dict[str, str]:
+    """What is known of a machine or an instrument, each in its unit; what is not known is left out."""
+    found: dict[str, str] = {}
+    for name, value in facts.items():
+        if isinstance(value, Mapping):
+            found |= {f"{_label(name)} {inner}": text for inner, text in described(value).items()}
+        elif value is not None:
+            found[_label(name)] = _plain(name, value)
+    return found
+
+
+UNITS: dict[str, Callable[[float], str]] = {
+    "_bytes": units.bytes_,
+    "_rps": units.rps,
+    "_us": units.duration_us,
+    "_s": units.seconds,
+    "_percent": lambda value: units.percent(value / 100),
+    "_error": units.percent,
+}
+"""Of a fact, by how its name ends."""
+
+
+def _label(name: str) -> str:
+    ending = next((ending for ending in UNITS if ending != "_error" and name.endswith(ending)), "")
+    return name.removesuffix(ending).replace("_", " ")
 
 
 def _plain(name: str, value: object) -> str:
-    if name.endswith("_bytes") and isinstance(value, (int, float)):
-        return units.bytes_(value)
     if isinstance(value, bool):
         return "yes" if value else "no"
+    unit = next((unit for ending, unit in UNITS.items() if name.endswith(ending)), None)
+    if unit and isinstance(value, (int, float)):
+        return unit(value)
+    if isinstance(value, float):
+        return units.number(value)
     return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
 
 

@@ -106,7 +106,7 @@ def _panel(drawing: Drawing, axes: Axes, study: Study, pairs: Sequence[str], met
     values = [v for pair in pairs for arm in study.sides(pair) if (v := study.arm(arm.id, metric))]
     short = units.bytes_ if metric == "memory_bytes" else units.number
     limits = span([value.value for value in values], 1.25)
-    log_axis(axes.xaxis, limits, lambda x: units.tick(short(x)), 4)
+    log_axis(axes.xaxis, limits, lambda x: units.tick(short(x)), 3)
     if metric == "memory_bytes":
         ticks = log_ticks(limits[0] / units.MIB, limits[1] / units.MIB, 3)
         axes.xaxis.set_major_locator(FixedLocator([tick * units.MIB for tick in ticks]))

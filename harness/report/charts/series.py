@@ -9,7 +9,7 @@ from itertools import pairwise
 from statistics import stdev
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
 from harness import units
 from harness.plan import Arm
@@ -17,12 +17,27 @@ from harness.record import SliceRow, Trial
 from harness.report.charts.base import WIDTH, Chart, Row
 from harness.report.charts.marks import Drawing, Mark
 from harness.report.charts.throughput import colour_of
-from harness.report.study import PHASES, Study
+from harness.report.study import Study
 from harness.report.words import condition, same_sides, setup, shorten, title
 
-BODY, LEFT, RIGHT, BELOW, ABOVE = 2.5, 0.8, 0.25, 0.5, 0.3
-PAUSE_S = 2.0
-"""A longer time without a slice is the start of a block."""
+BODY, LEFT, RIGHT, BELOW, ABOVE = 2.5, 0.8, 0.25, 0.45, 0.3
+GAP = 0.025
+"""Between two blocks, of the chart's width."""
+MOST_LABELS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Where a block lies across the chart, and when it began."""
+
+    left: float
+    right: float
+    begin: float
+    scale: float
+
+    def at(self, moment: float) -> float:
+        """Where a moment of it lies."""
+        return self.left + (moment - self.begin) * self.scale
 
 
 @dataclass(frozen=True)
@@ -50,8 +65,8 @@ def series(study: Study, scenario: str) -> Chart | None:
     return Chart(
         name=f"series-{scenario}",
         title=_title(study, scenario, points),
-        note="Each dot is a slice under closed load: its throughput relative to its arm's mean. Shaded: a block is "
-        "started, verified and warmed up; blank: open load. Crosses: not counted.",
+        note="Each dot is a slice under closed load: its throughput relative to its arm's mean, in the order of time. "
+        "Shaded: whatever was between (other groups, open load, the next block's start). Crosses: not counted.",
         body=BODY,
         scenario=scenario,
         paint=lambda drawing: _paint(drawing, study, scenario, points),
@@ -115,25 +130,28 @@ def _row(points: Sequence[Point], block: int) -> Row:
 def _paint(drawing: Drawing, study: Study, scenario: str, points: Sequence[Point]) -> None:
     theme = drawing.theme
     axes = drawing.axes(LEFT, BELOW, WIDTH - LEFT - RIGHT, BODY - BELOW - ABOVE)
-    spans = sorted(_spans(study, scenario))
-    axes.set_xlim(spans[0][0] - 1.5, spans[-1][1] + 1)
+    spans = _spans(points)
+    axes.set_xlim(-0.02, 1.02)
     reach = max(0.04, *(abs(point.level) for point in points)) * 1.1
     axes.set_ylim(math.exp(-reach), math.exp(reach))
-    for (_, end), (begin, _) in pairwise(spans):
-        if begin - end > PAUSE_S:
-            axes.axvspan(end, begin, color=theme.band, lw=0, zorder=0)
+    for one, other in pairwise(spans.values()):
+        axes.axvspan(one.right, other.left, color=theme.band, lw=0, zorder=0)
     axes.axhline(1, color=theme.line, lw=0.9, zorder=1)
     axes.grid(axis="y")
     axes.yaxis.set_major_locator(MaxNLocator(5))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: units.percent(y)))
     axes.set_ylabel("of the arm's mean")
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: units.clock(max(x, 0))))
-    axes.set_xlabel("since the run started")
-    _dots(drawing, axes, study, points)
+    begins = {
+        (span.left + span.right) / 2: f"block {block + 1}\n{units.clock(span.begin)}" for block, span in spans.items()
+    }
+    axes.xaxis.set_major_locator(FixedLocator(list(begins)[:: math.ceil(len(begins) / MOST_LABELS)]))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: begins.get(x, "")))
+    axes.tick_params(axis="x", length=0)
+    _dots(drawing, axes, study, points, spans)
     names = same_sides(study, study.pairs_of(scenario)) or ("side a", "side b")
     for x, words, colour in ((0.0, names[0], theme.a), (0.3, names[1], theme.b)):
         axes.annotate(
-            f"● {shorten(words, 34)}",
+            f"\u25cf {shorten(words, 34)}",
             (x, 1),
             (0, 6),
             xycoords="axes fraction",
@@ -144,17 +162,26 @@ def _paint(drawing: Drawing, study: Study, scenario: str, points: Sequence[Point
         )
 
 
-def _spans(study: Study, scenario: str) -> Iterator[tuple[float, float]]:
-    """When anything of the scenario was measured."""
-    for arm in study.arms.values():
-        if arm.cell.scenario == scenario:
-            for phase in PHASES:
-                for trial in study.trials(arm.id, phase):
-                    yield from ((one.start_s, one.start_s + one.length_s) for one in trial.slices)
+def _spans(points: Sequence[Point]) -> dict[int, Span]:
+    """Where each block lies across the chart: as wide as it was long, with room between."""
+    times: dict[int, list[float]] = {}
+    for point in points:
+        times.setdefault(point.trial.block, []).extend(
+            (point.slice.start_s, point.slice.start_s + point.slice.length_s)
+        )
+    ordered = sorted(times.items(), key=lambda item: min(item[1]))
+    total = sum(max(each) - min(each) for _, each in ordered) or 1.0
+    scale = (1 - GAP * (len(ordered) - 1)) / total
+    found, left = {}, 0.0
+    for block, each in ordered:
+        right = left + (max(each) - min(each)) * scale
+        found[block] = Span(left, right, min(each), scale)
+        left = right + GAP
+    return found
 
 
-def _dots(drawing: Drawing, axes: Axes, study: Study, points: Sequence[Point]) -> None:
-    for block in sorted({point.trial.block for point in points}):
+def _dots(drawing: Drawing, axes: Axes, study: Study, points: Sequence[Point], spans: dict[int, Span]) -> None:
+    for block, span in spans.items():
         mine = [point for point in points if point.trial.block == block]
         for arm in dict.fromkeys(point.arm.id for point in mine):
             for kept, marker in ((True, "o"), (False, "x")):
@@ -162,7 +189,7 @@ def _dots(drawing: Drawing, axes: Axes, study: Study, points: Sequence[Point]) -
                 if not some:
                     continue
                 colour = colour_of(study, some[0].arm, drawing) if kept else drawing.theme.muted
-                xs = [point.slice.start_s + point.slice.length_s / 2 for point in some]
+                xs = [span.at(point.slice.start_s + point.slice.length_s / 2) for point in some]
                 ys = [math.exp(point.level) for point in some]
                 (dots,) = axes.plot(xs, ys, marker, color=colour, ms=4, alpha=0.85, ls="none", zorder=3)
                 said = ", ".join(units.rps(point.slice.throughput_rps) for point in some)
