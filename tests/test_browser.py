@@ -16,6 +16,7 @@ from harness import compare
 from harness.record import Run
 from harness.report import build, compare_page, index
 from harness.report.comparing import page_name
+from harness.tune.answer import FILE, dump
 from tests import report_support as support
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Site:
     broken: Path
     hostile: Path
     compared: Path
+    tuned: Path
 
 
 @dataclass
@@ -63,12 +65,14 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     hostile = support.run(support.hostile_pairs(), name="20261127T070000Z-hostile", suite="</title>&<b>")
     runs = [_on_day(24 + day, run) for day, run in enumerate((before, after, broken, hostile))]
     folders = [support.written(run, results) for run in runs]
+    folders.append(support.written(_on_day(28, support.tune_run()), results / "tune"))
+    (folders[-1] / FILE).write_text(dump(support.tuning()), encoding="utf-8")
     for folder in folders:
         build(folder)
     compared = results / page_name(before.info.run, after.info.run)
     compare_page(before, after, compare.between(before, after), compared)
     index(results)
-    return Site(results, folders[0], folders[2], folders[3], compared)
+    return Site(results, folders[0], folders[2], folders[3], compared, folders[4])
 
 
 def _on_day(day: int, run: Run) -> Run:
@@ -123,7 +127,7 @@ def rows(page: Page) -> list[str]:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("name", ["quick", "broken", "hostile", "index", "compare"])
+@pytest.mark.parametrize("name", ["quick", "broken", "hostile", "tuned", "index", "compare"])
 def test_axe_finds_nothing_serious(site: Site, opened: Opened, name: str, scheme: Any) -> None:
     """Contrast, names, roles, order: in both colour schemes; a picture of each page is kept."""
     from axe_playwright_python.sync_playwright import Axe
@@ -134,6 +138,7 @@ def test_axe_finds_nothing_serious(site: Site, opened: Opened, name: str, scheme
         "quick": site.quick / "report.html",
         "broken": site.broken / "report.html",
         "hostile": site.hostile / "report.html",
+        "tuned": site.tuned / "report.html",
     }[name]
     opened.page.emulate_media(color_scheme=scheme)
     opened.page.goto(address(path))

@@ -11,12 +11,13 @@ from harness.report.drawing import draw
 from harness.report.markdown import summary
 from harness.report.page import report
 from harness.report.study import Study
+from harness.report.tuned import tuned
 
 
 def build(run_path: Path) -> Path:
     """Write the report of a run into its folder; gives the path of report.html."""
     run = record.read(run_path)
-    return write(Study(run, within(run)), run_path)
+    return write(Study(run, within(run), tuned(run_path)), run_path)
 
 
 def write(study: Study, folder: Path) -> Path:

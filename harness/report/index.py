@@ -97,6 +97,9 @@ def _headline(folder: Path) -> str:
         table = pd.read_csv(folder / "summary.csv", keep_default_na=False)
     except (OSError, ValueError):
         return "no report yet: gatebench report draws it"
+    advised = table[(table["verdict"] == "recommended") & (table["metric"] == "throughput_rps")]
+    for workers, threads in zip(advised["workers"], advised["threads"], strict=True):
+        return f"recommends {plural(int(workers), 'worker')} of {plural(int(threads), 'thread')}"
     primary = table[(table["kind"] == "pair") & (table["metric"] == "throughput_rps")]
     sides = {(_bare(a), _bare(b)) for a, b in zip(primary["a"], primary["b"], strict=True)}
     return count(list(primary["verdict"]), sides.pop() if len(sides) == 1 else None)

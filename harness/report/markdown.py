@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+import shlex
+from collections.abc import Iterator
 
 from harness import units
 from harness.plan import Arm
-from harness.report.words import SYMBOLS, ends, own, reason, same_sides, sentence, setup, shown, told, under
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from harness.report.study import Study
-    from harness.verdicts import PairVerdict
+from harness.report.study import Study
+from harness.report.values import of_candidate
+from harness.report.words import SYMBOLS, ends, interval, own, reason, same_sides, sentence, setup, shown, told, under
+from harness.tune.answer import Answer
+from harness.verdicts import PairVerdict
 
 SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&!])")
 
@@ -37,6 +36,16 @@ def _lines(study: Study) -> Iterator[str]:
     info = study.run.info
     yield f"### gatebench: {escaped(info.plan.suite)}"
     yield ""
+    yield from _tuned(study.tuned) if study.tuned else _compared(study)
+    yield ""
+    for caveat in study.comparison.caveats:
+        yield f"> {protected(told(study, caveat))}{f' → *{escaped(caveat.remedy)}*' if caveat.remedy else ''}"
+        yield ">"
+    yield ""
+    yield f"<sub>{_small(study)}</sub>"
+
+
+def _compared(study: Study) -> Iterator[str]:
     for pair in study.pairs:
         if not study.pairs[pair].null and study.verdict(pair):
             yield f"- {protected(sentence(study, pair))}"
@@ -48,12 +57,20 @@ def _lines(study: Study) -> Iterator[str]:
         verdict = study.verdict(pair)
         if verdict is not None:
             yield _row(study, pair, verdict)
+
+
+def _tuned(answer: Answer) -> Iterator[str]:
+    yield escaped(answer.explanation)
     yield ""
-    for caveat in study.comparison.caveats:
-        yield f"> {protected(told(study, caveat))}{f' → *{escaped(caveat.remedy)}*' if caveat.remedy else ''}"
-        yield ">"
-    yield ""
-    yield f"<sub>{_small(study)}</sub>"
+    if answer.command:
+        yield f"`{shown(shlex.join(answer.command)).replace('`', '')}`"
+        yield ""
+    yield "| workers | threads | standing | throughput | of the best | memory | picked |"
+    yield "|---:|---:|---|---:|---:|---:|---:|"
+    for row in answer.candidates:
+        figures = [of_candidate(row, name) for name in ("throughput_rps", "of_best", "memory_bytes", "share_of_picks")]
+        cells = [f"{row.workers}", f"{row.threads}", row.standing, *map(interval, figures)]
+        yield f"| {' | '.join(cells)} |"
 
 
 def _row(study: Study, pair: str, verdict: PairVerdict) -> str:

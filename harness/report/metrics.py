@@ -129,6 +129,15 @@ _ALL = (
 METRICS = {metric.name: metric for metric in _ALL}
 
 
+TUNED: dict[str, Callable[[float | None], str]] = {"share_of_picks": units.percent, "capacity_rps": units.rps}
+"""What only a tuning has."""
+
+
 def label(name: str) -> str:
     """A metric in words."""
     return METRICS[name].label if name in METRICS else name.replace("_", " ")
+
+
+def form(name: str) -> Callable[[float | None], str]:
+    """How a metric's values are written."""
+    return METRICS[name].text if name in METRICS else TUNED[name]

@@ -30,7 +30,9 @@ def report(study: Study, drawn: Sequence[Drawn]) -> str:
     return render(
         "report.html.j2",
         info=info,
-        headline=words.tally(study, [pair for pair in study.pairs if study.verdict(pair)]),
+        headline=words.headline(study),
+        tuned=study.tuned,
+        bracket=[value for end in ("low", "high") if (value := study.values.get(f"capacity/{end}/capacity_rps/open"))],
         strip=_strip(study),
         warnings=_warnings(study),
         answers=first,
@@ -165,7 +167,8 @@ def commands(study: Study) -> list[str]:
     asked = shlex.join(info.command) if info.command else f"gatebench run {shlex.quote(info.plan.suite)}"
     seeded = asked if "--seed" in asked or info.kind != "suite" else f"{asked} --seed {info.plan.seed}"
     run = shlex.quote(info.run)
-    return [seeded, f"gatebench report {run} --open", f"gatebench compare {run}"]
+    again = [seeded, f"gatebench report {run} --open"]
+    return [*again, f"gatebench compare {run}"] if study.pairs else again
 
 
 def described(facts: Mapping[str, object]) -> dict[str, str]:

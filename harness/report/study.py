@@ -18,7 +18,9 @@ from harness.histogram import Histogram
 from harness.plan import Arm, Pair
 from harness.record import Run, Trial
 from harness.report.metrics import METRICS, Metric
+from harness.report.tuned import tuned_values
 from harness.report.values import NOTHING, Figures, Value, average, frame, of_arm, of_effect, of_noise, of_pair
+from harness.tune.answer import Answer
 from harness.verdicts import Caveat, Comparison, PairVerdict
 
 PHASES: tuple[Phase, ...] = ("closed", "open")
@@ -30,6 +32,8 @@ class Study:
 
     run: Run
     comparison: Comparison
+    tuned: Answer | None = None
+    """What tune found, of a run of its."""
 
     @cached_property
     def arms(self) -> dict[str, Arm]:
@@ -116,6 +120,7 @@ class Study:
             *self._of_arms(),
             *(of_effect(effect) for effect in self.comparison.effects),
             *(of_noise(noise, number) for number, noise in enumerate(self.comparison.noise, 1)),
+            *(tuned_values(self.tuned) if self.tuned else ()),
         ]
         return {value.key: value for value in found}
 

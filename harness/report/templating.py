@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from functools import cache
 from pathlib import Path
 
@@ -57,5 +58,5 @@ def _environment() -> jinja2.Environment:
         light=style.properties(style.LIGHT),
         dark=style.properties(style.DARK),
     )
-    made.filters.update(interval=words.interval, shown=words.shown)
+    made.filters.update(interval=words.interval, shown=words.shown, shell=shlex.join)
     return made

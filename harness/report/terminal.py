@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from rich import box
@@ -17,11 +18,16 @@ from harness.plan import Arm
 from harness.record import Run
 from harness.report.charts.forest import reach
 from harness.report.charts.latency import highest, percentile_of
-from harness.report.comparing import headline, shared
+from harness.report.comparing import headline as changed
+from harness.report.comparing import shared
 from harness.report.study import Study
+from harness.report.tuned import tuned
+from harness.report.values import of_candidate
 from harness.report.words import (
     SYMBOLS,
     ends,
+    headline,
+    interval,
     name,
     own,
     plural,
@@ -29,10 +35,10 @@ from harness.report.words import (
     same_sides,
     setup,
     shown,
-    tally,
     told,
     under,
 )
+from harness.tune.answer import Answer
 from harness.units import TIMES
 from harness.verdicts import Comparison, PairVerdict
 
@@ -53,10 +59,11 @@ CAVEATS = 6
 
 def terminal(run: Run, comparison: Comparison, console: Console) -> None:
     """Print what a run shows."""
-    study = Study(run, comparison)
+    study = Study(run, comparison, tuned(Path(run.path)))
     pairs = [pair for pair in study.pairs if study.verdict(pair)]
-    parts: list[RenderableType] = [Text(tally(study, pairs), style="bold")]
+    parts: list[RenderableType] = [Text(headline(study), style="bold")]
     parts += [_table(study, pairs, console.width)] if pairs else []
+    parts += [_candidates(study.tuned), Text(shown(study.tuned.explanation)), Text()] if study.tuned else []
     parts += _foot(study)
     _print(console, parts, f" {shown(run.info.plan.suite)}", f" · {shown(run.info.run)}")
 
@@ -64,11 +71,11 @@ def terminal(run: Run, comparison: Comparison, console: Console) -> None:
 def between(before: Run, after: Run, comparison: Comparison, console: Console) -> None:
     """Print how two runs differ: each pair's ratio after over before."""
     primary = [verdict for verdict in comparison.pairs if verdict.primary]
-    parts: list[RenderableType] = [Text(headline(primary), style="bold"), _changes(primary)]
+    parts: list[RenderableType] = [Text(changed(primary), style="bold"), _changes(primary)]
     unsettled = dict.fromkeys(verdict.settle for verdict in primary if verdict.settle)
     parts += [Text(f"? undecided: {shown(settle)}", style="dim") for settle in unsettled]
-    changed = comparison.environment_changes.items()
-    parts += [Text(f"{shown(what)}: {shown(old)} → {shown(new)}") for what, (old, new) in changed]
+    news = comparison.environment_changes.items()
+    parts += [Text(f"{shown(what)}: {shown(old)} → {shown(new)}") for what, (old, new) in news]
     parts += [_caveat(shown(caveat.text), caveat.remedy) for caveat in comparison.caveats]
     _print(console, parts, f" {shown(before.info.run)} → {shown(after.info.run)}")
 
@@ -99,6 +106,20 @@ def _changes(verdicts: Sequence[PairVerdict]) -> Table:
         scenario = Text(shown(verdict.scenario), style="bold")
         scenario.append(f"\n{shared(verdict)}", style="not bold dim")
         table.add_row(scenario, Text(shown(verdict.a)), Text(shown(verdict.b)), ratio, _word(verdict))
+    return table
+
+
+def _candidates(answer: Answer) -> Table:
+    """What tune tried."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    for heading in ("workers", "threads", "throughput", "of the best", "memory", "picked"):
+        table.add_column(heading, justify="right")
+    table.add_column("standing")
+    for row in answer.candidates:
+        metrics = ("throughput_rps", "of_best", "memory_bytes", "share_of_picks")
+        figures = (interval(of_candidate(row, metric)) for metric in metrics)
+        style = "bold blue" if row.standing == "recommended" else "" if row.standing == "tie" else "dim"
+        table.add_row(f"{row.workers}", f"{row.threads}", *figures, row.standing, style=style)
     return table
 
 

@@ -13,6 +13,7 @@ from harness.plan import Arm
 from harness.record import Trial
 from harness.report.metrics import METRICS
 from harness.statistics import estimate
+from harness.tune.answer import Answer, CandidateRow
 from harness.verdicts import Effect, Noise, PairVerdict
 
 Figures = tuple[float | None, float | None, float | None]
@@ -25,7 +26,7 @@ class Value:
     """One number with its interval."""
 
     kind: str
-    """pair (value is b / a), arm, effect or noise."""
+    """pair (value is b / a), arm, effect or noise; of a tuning candidate or capacity."""
     id: str
     scenario: str = ""
     interface: str | None = None
@@ -147,6 +148,55 @@ def of_effect(effect: Effect) -> Value:
         high=effect.high,
         blocks=effect.blocks,
         reasons=effect.context or None,
+    )
+
+
+def of_candidate(row: CandidateRow, metric: str, answer: Answer | None = None) -> Value:
+    """One metric of a candidate that tune tried."""
+    figures: dict[str, tuple[str, Figures]] = {
+        "throughput_rps": ("1/s", (row.throughput_rps, row.low_rps, row.high_rps)),
+        "of_best": ("ratio", (row.of_best, None, None)),
+        "saturated_latency_p99_us": ("us", (row.p99_us, None, None)),
+        "memory_bytes": ("B", (row.memory_bytes, None, None)),
+        "share_of_picks": ("1", (row.share_of_picks, None, None)),
+    }
+    unit, (value, low, high) = figures[metric]
+    return Value(
+        kind="candidate",
+        id=f"{row.workers}x{row.threads}",
+        scenario=answer.scenario if answer else "",
+        target=answer.target if answer else None,
+        server=answer.server if answer else None,
+        workers=row.workers,
+        threads=row.threads,
+        load="closed",
+        metric=metric,
+        unit=unit,
+        value=value,
+        low=low,
+        high=high,
+        blocks=row.blocks,
+        blocks_measured=row.blocks,
+        verdict=row.standing,
+        limit=row.limit,
+        reasons=row.why,
+    )
+
+
+def of_capacity(answer: Answer, end: str) -> Value:
+    """An end of the bracket: `low`, the highest rate that holds, or `high`, the lowest that does not."""
+    found = answer.capacity_rps
+    return Value(
+        kind="capacity",
+        id=end,
+        scenario=answer.scenario,
+        target=answer.target,
+        server=answer.server,
+        load="open",
+        metric="capacity_rps",
+        unit="1/s",
+        value=getattr(found, end) if found else None,
+        reasons=answer.slo,
     )
 
 

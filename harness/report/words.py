@@ -9,9 +9,10 @@ from collections.abc import Iterable, Sequence
 from harness import units
 from harness.compare.verdict import MIN_BLOCKS
 from harness.plan import Arm, slots
-from harness.report.metrics import METRICS
+from harness.report.metrics import form
 from harness.report.study import Study
 from harness.report.values import Value
+from harness.tune.answer import Answer
 from harness.verdicts import Caveat, PairVerdict
 
 SYMBOLS = {
@@ -201,6 +202,26 @@ def _bounds(study: Study, pair: str, verdict: PairVerdict) -> str:
     return ", ".join(f"{shown(arm.cell.target) if apart else setup(arm)} {what}" for arm, what in found)
 
 
+def headline(study: Study) -> str:
+    """What a run shows, in a line."""
+    if study.tuned is None:
+        return tally(study, [pair for pair in study.pairs if study.verdict(pair)])
+    found = study.tuned.recommended
+    advice = f"Run {shown(study.tuned.target)} on {shown(study.tuned.server)} with {deployed(study.tuned)}"
+    text_ = advice if found else f"Nothing to recommend for {shown(study.tuned.target)} on {shown(study.tuned.server)}"
+    low = study.values.get("capacity/low/capacity_rps/open")
+    return f"{text_}; it holds {shown(study.tuned.slo or '')} up to {text(low)}" if low else text_
+
+
+def deployed(answer: Answer) -> str:
+    """What tune recommends: `4 workers of 8 threads`."""
+    found = answer.recommended
+    if found is None:
+        return "nothing"
+    threads = answer.service is not None and answer.service.slots == "threads"
+    return plural(found.workers, "worker") + (f" of {plural(found.threads, 'thread')}" if threads else "")
+
+
 def tally(study: Study, pairs: Iterable[str]) -> str:
     """How many of these pairs each side wins, in a sentence."""
     real = [pair for pair in pairs if not study.pairs[pair].null]
@@ -228,7 +249,7 @@ def text(value: Value | None) -> str:
     """A value in its metric's unit, without its interval."""
     if value is None or value.value is None:
         return units.MISSING
-    return units.ratio(value.value) if value.unit == "ratio" else METRICS[value.metric].text(value.value)
+    return units.ratio(value.value) if value.unit == "ratio" else form(value.metric)(value.value)
 
 
 def interval(value: Value | None) -> str:
@@ -246,5 +267,5 @@ def ends(value: Value | None) -> str:
         return ""
     if value.unit == "ratio":
         return units.ratio(value.value, value.low, value.high).partition("(")[2].rstrip(")")
-    shown_as = METRICS[value.metric].text
+    shown_as = form(value.metric)
     return f"{shown_as(value.low)} to {shown_as(value.high)}"

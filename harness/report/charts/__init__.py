@@ -14,15 +14,16 @@ from harness.report.charts.latency import latency
 from harness.report.charts.series import series
 from harness.report.charts.sweep import connections, rates
 from harness.report.charts.throughput import throughput
+from harness.report.charts.tuning import candidates, search
 from harness.report.charts.workers import workers
 from harness.report.study import Study
 
-WHOLE = (forest, factors, workers, efficiency, balance)
+WHOLE = (candidates, search, forest, factors, workers, efficiency, balance)
 EACH = (throughput, connections, rates, latency, costs, series)
 
 
 def charts(study: Study) -> Iterator[Chart]:
     """Every chart that the run has the data for, in the order of the page."""
-    candidates = [make(study) for make in WHOLE]
-    candidates += [make(study, scenario) for scenario in study.scenarios for make in EACH]
-    yield from (chart for chart in candidates if chart is not None)
+    found = [make(study) for make in WHOLE]
+    found += [make(study, scenario) for scenario in study.scenarios for make in EACH]
+    yield from (chart for chart in found if chart is not None)
