@@ -25,6 +25,7 @@ from harness.process import Process
 
 CONNECTIONS = 32
 MILLION = 1_000_000
+QUIET = 0.02
 Claim = tuple[bool, str]
 
 
@@ -51,9 +52,20 @@ def faster_than_stock(where: Placed) -> Iterator[Claim]:
 
 
 def punctual(where: Placed) -> Iterator[Claim]:
-    """2. Open, 10,000 Poisson arrivals a second against the same nginx; medians of five slices."""
+    """2. Open, 10,000 Poisson arrivals a second against the same nginx; medians of the quiet ones of up to 20 slices."""
+    slices: list[spec.Slice] = []
     with instruments.nginx(where) as port:
-        slices = run(where, opened(port, 10_000, slices=5)).slices
+        for _ in range(4):
+            more = run(where, opened(port, 10_000, slices=5)).slices
+            slices += [one for one in more if one.generator.waiting_fraction <= QUIET]
+            if len(slices) >= 3:
+                break
+        else:
+            yield (
+                False,
+                f"the machine is not quiet: somebody else used the generator's CPU over {QUIET:.0%} of the time",
+            )
+            return
     done = sum(one.done or 0 for one in slices) / sum(one.scheduled or 0 for one in slices)
     late = [latency((one,), "lateness") for one in slices]
     p50, p99 = (statistics.median(one.percentile(q) for one in late) for q in (50, 99))

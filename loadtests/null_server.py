@@ -109,7 +109,7 @@ class Server:
         self._due: list[tuple[int, int, socket.socket, bytes, int]] = []
         self._numbers = count(1)
         self._order = count()
-        self._epoll.register(listener.fileno(), select.EPOLLIN | select.EPOLLEXCLUSIVE)
+        self._epoll.register(listener.fileno(), select.EPOLLIN)
         self._epoll.register(self._timer.fd, select.EPOLLIN)
 
     def run(self) -> None:
