@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import resource
 import signal
 import sys
 from functools import partial
@@ -89,6 +90,8 @@ def main(spec_file: str, result_file: str) -> int:
     """The exit status: 0 when the whole spec was run."""
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     events = Events()
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     try:
         told = load(Spec, Path(spec_file).read_bytes())
         if told.format != FORMAT:

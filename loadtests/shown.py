@@ -6,7 +6,7 @@ One request at a time, as Locust's own clients do it, costs more than our sendin
 from __future__ import annotations
 
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 
 import numpy as np
 from locust.stats import RequestStats, StatsEntry, StatsError
@@ -84,10 +84,9 @@ class Line:
 
 
 def _rounded(responses: Histogram) -> dict[int, int]:
-    """Counts by milliseconds, rounded as Locust rounds them."""
-    from locust.stats import bucket_response_time  # noqa: PLC0415 - a user may have replaced it, as Locust's docs say
-
-    times: dict[int, int] = defaultdict(int)
-    for value_us, times_seen in zip(*responses.buckets(), strict=True):
-        times[bucket_response_time(float(value_us) / 1000)] += int(times_seen)
-    return times
+    """Counts by milliseconds, rounded as `locust.stats.bucket_response_time` does: whole ones, then two digits."""
+    middles_us, counts = responses.buckets()
+    ms = middles_us / 1000
+    step = 10.0 ** np.clip(np.floor(np.log10(np.maximum(ms, 1))) - 1, 0, 3)
+    keys, places = np.unique((np.rint(ms / step) * step).astype(np.int64), return_inverse=True)
+    return dict(zip(keys.tolist(), np.bincount(places, weights=counts).astype(np.int64).tolist(), strict=True))

@@ -73,7 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser, kind: Kind) -> None:
     add("--connect-timeout", type=float, default=5.0, metavar="SECONDS")
     add("--read-timeout", type=float, default=10.0, metavar="SECONDS")
     if kind == "open":
-        add("--rate", type=float, default=100.0, help="arrivals a second")
+        add("--rate", type=float, default=100.0, help="arrivals a second, of each process")
         add("--arrivals", choices=["poisson", "constant"], default="poisson")
         add("--seed", type=int, default=0, help="of the arrivals")
         add(
@@ -173,7 +173,8 @@ def _load(kind: Kind, options: argparse.Namespace, environment: Environment, rea
     recorder = Recorder(Window(now), Line(environment.stats, request.method, request.path))
     if kind == "closed":
         return Closed(exchange, reactor, recorder, options.connections)
-    due = arrivals.schedule(options.arrivals, options.rate, str(options.seed))
+    rank = getattr(environment.runner, "worker_index", 0)  # each process of a distributed test has its own arrivals
+    due = arrivals.schedule(options.arrivals, options.rate, f"{options.seed}/{rank}")
     return Open(
         exchange,
         reactor,

@@ -19,6 +19,7 @@ import _socket  # the C socket beneath gevent's: it is never waited for, so it n
 import errno
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Protocol, TypeAlias
 
 from harness.spec import Request
@@ -29,6 +30,7 @@ from loadtests.timer import monotonic_ns
 _SMALL = 8192
 _LARGE = 262_144
 _LARGEST_TEMPLATE = 4 << 20
+_RESOLVE_S = 1.0
 
 Buffer: TypeAlias = bytes | memoryview
 
@@ -49,9 +51,7 @@ class Exchange:
     def __init__(
         self, request: Request, host: str, port: int, *, connect_timeout_s: float, read_timeout_s: float
     ) -> None:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        self.family = int(family)
-        self.address: tuple[Any, ...] = address
+        self.family, self.address = resolve(host, port)
         self.data = prepare(request, host, port)
         self.expected = Expected(
             status=request.status, length=request.length, sha256=request.sha256, head=request.method == "HEAD"
@@ -76,6 +76,19 @@ class Exchange:
         if answer.keep_alive and (digested or self.expected.sha256 is None):
             self.template = raw
             self.chunk = _SMALL if len(raw) < _SMALL else _LARGE
+
+
+def resolve(host: str, port: int) -> tuple[int, tuple[Any, ...]]:
+    """Family and address of a host; of several, the first at which somebody listens: localhost is two."""
+    found = [
+        (int(family), address) for family, _, _, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    ]
+    for family, address in found if len(found) > 1 else []:
+        with socket.socket(family, socket.SOCK_STREAM) as tried, suppress(OSError):
+            tried.settimeout(_RESOLVE_S)
+            tried.connect(address)
+            return family, address
+    return found[0]
 
 
 def prepare(request: Request, host: str, port: int) -> bytes:

@@ -60,6 +60,23 @@ def test_locusts_percentiles_are_ours_in_its_milliseconds(tmp_path: Path) -> Non
     assert float(line["Average Response Time"]) == pytest.approx(float(line["50%"]), rel=0.25)
 
 
+def test_our_rounding_is_locusts() -> None:
+    """Whole milliseconds below 100, two digits above: the same keys, the same counts."""
+    code = """
+from collections import Counter
+from locust.stats import bucket_response_time
+from harness.histogram import Histogram
+from loadtests.shown import _rounded
+histogram = Histogram()
+histogram.record([n * n + n // 7 for n in range(20_000)])
+theirs = Counter()
+for middle_us, count in zip(*histogram.buckets()):
+    theirs[bucket_response_time(float(middle_us) / 1000)] += int(count)
+assert _rounded(histogram) == theirs, (_rounded(histogram), theirs)
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
 def test_what_is_under_way_when_locust_is_told_to_end_is_still_counted(tmp_path: Path) -> None:
     """SIGTERM on a slow server: the last requests are awaited, and are in Locust's count as in the server's."""
     with null_server("fixed:300") as server:
