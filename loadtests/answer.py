@@ -7,12 +7,16 @@ say, that 1xx answers come before the one that counts, and where a body ends tha
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 _BODILESS = frozenset({204, 304})
 _FINAL = 200
+_HEAD_END = b"\r\n\r\n"
+_INFORMAL = re.compile(rb"HTTP/1\.\d 1\d\d")
+_FRAMING = re.compile(rb"\r\n(content-length|transfer-encoding):", re.IGNORECASE)
 
 
 class ProtocolError(Exception):
@@ -34,23 +38,20 @@ class Answer:
     """Is fed the bytes of one answer until it is `complete`, then judged; made anew for the next by `restart`."""
 
     __slots__ = (
-        "_bodiless", "_close", "_digest", "_expected", "_framed", "_headers_done", "_keep", "_parser",
-        "complete", "keep_alive", "length", "status",
+        "_bodiless", "_digest", "_expected", "_headers_done", "_parser", "complete", "keep_alive", "length", "status",
     )  # fmt: skip
 
     def __init__(self, expected: Expected) -> None:
         self._expected = expected
         self._parser: HttpResponseParser | None = None
-        self._close = self._keep = False
         self.restart(digest=False)
 
     def restart(self, *, digest: bool) -> None:
         """Be ready for the next answer on the same connection; `digest`: take its body's sum."""
         self._digest = hashlib.sha256() if digest and self._expected.sha256 else None
-        self.complete = False
-        self.keep_alive = False
-        self.length = 0
-        self._next_head()
+        self.complete = self.keep_alive = False
+        self.length = self.status = 0
+        self._headers_done = self._bodiless = False
 
     def discard(self) -> None:
         """Forget the parser with what is half parsed; also breaks its reference cycle, as nothing collects those."""
@@ -70,13 +71,12 @@ class Answer:
         if self._bodiless and self._headers_done and not self.complete:
             # llhttp may now wait for a body that never comes: this parser is of no further use
             self.complete = True
-            self.keep_alive = self._keeps()
+            self.keep_alive = self._parser.should_keep_alive()
             self._parser = None
 
-    def end(self) -> bool:
-        """The connection has ended; True if that completes the answer."""
-        if self._headers_done and not self._framed:
-            self.complete = True
+    def end(self, raw: bytes) -> bool:
+        """The connection has ended after `raw`; True if that completes the answer."""
+        self.complete = self._headers_done and not _framed(raw)
         return self.complete
 
     def verdict(self) -> str | None:
@@ -97,16 +97,6 @@ class Answer:
         if self.complete:
             raise ProtocolError("a second answer")
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Note what frames the body and what becomes of the connection."""
-        name = name.lower()
-        if name == b"connection":
-            value = value.lower()
-            self._close = self._close or b"close" in value
-            self._keep = self._keep or b"keep-alive" in value
-        elif name in {b"content-length", b"transfer-encoding"}:
-            self._framed = True
-
     def on_headers_complete(self) -> None:
         """The status is known."""
         assert self._parser is not None  # noqa: S101 - it is what calls
@@ -125,19 +115,14 @@ class Answer:
     def on_message_complete(self) -> None:
         """The answer is whole, unless it was one of those that only announce it."""
         if self._headers_done:
+            assert self._parser is not None  # noqa: S101 - it is what calls
             self.complete = True
-            self.keep_alive = self._keeps()
-        else:
-            self._next_head()
+            self.keep_alive = self._parser.should_keep_alive()
 
-    def _next_head(self) -> None:
-        self.status = 0
-        self._headers_done = self._bodiless = False
-        self._framed = self._close = self._keep = False
 
-    def _keeps(self) -> bool:
-        """RFC 9112 section 9.3: 1.1 keeps the connection unless told otherwise, 1.0 only where it says so."""
-        assert self._parser is not None  # noqa: S101 - it is what calls
-        if self._close:
-            return False
-        return self._keep or self._parser.get_http_version() != "1.0"
+def _framed(raw: bytes) -> bool:
+    """Whether the head of the answer, behind those of 1xx ones, says where its body ends."""
+    head, _, rest = raw.partition(_HEAD_END)
+    while _INFORMAL.match(head):
+        head, _, rest = rest.partition(_HEAD_END)
+    return _FRAMING.search(head) is not None

@@ -324,7 +324,7 @@ class Connection:
         if not self.sent:
             self._stale = True
             self._close(kept=self.served > 1)
-        elif self._raw is not None and not error and self._answer.end():
+        elif self._raw is not None and not error and self._answer.end(b"".join(self._raw)):
             self._judge(monotonic_ns())
         elif self._replaceable(error):
             self._replace()

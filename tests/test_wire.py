@@ -183,17 +183,20 @@ def test_what_is_no_http_is_an_error_of_the_protocol(wire: Bench, noise: bytes) 
     assert wire.outcomes == ["protocol"]
 
 
-def test_a_body_may_end_with_the_connection(wire: Bench) -> None:
+@pytest.mark.parametrize("body", [BODY, b"\r\nContent-Length: 7\r\n" + BODY])
+@pytest.mark.parametrize("before", [b"", b"HTTP/1.1 103 Early Hints\r\n\r\n"])
+def test_a_body_may_end_with_the_connection(body: bytes, before: bytes) -> None:
     """Neither a length nor chunks: the end of the stream is the end of the answer."""
-    peer = wire.begin()
-    wire.read_request(peer)
-    wire.send(peer, b"HTTP/1.1 200 OK\r\n\r\n", BODY)
-    assert wire.outcomes == []
-    peer.close()
-    wire.serve()
-    assert wire.outcomes == [None]
-    wire.begin()
-    assert (wire.opened, wire.reconnects) == (2, 0)
+    with bench(request=Request(length=len(body))) as wire:
+        peer = wire.begin()
+        wire.read_request(peer)
+        wire.send(peer, before + b"HTTP/1.1 200 OK\r\n\r\n", body)
+        assert wire.outcomes == []
+        peer.close()
+        wire.serve()
+        assert wire.outcomes == [None]
+        wire.begin()
+        assert (wire.opened, wire.reconnects) == (2, 0)
 
 
 @pytest.mark.parametrize("head", [b"HTTP/1.1 200 OK\r\nConnection: close\r\n", b"HTTP/1.0 200 OK\r\n"])
@@ -210,7 +213,9 @@ def test_a_server_that_closes_each_connection_gets_a_new_one_at_each_send(wire: 
         assert (wire.opened, wire.reconnects) == (number, 0)
 
 
-@pytest.mark.parametrize("sent", [b"", b"HTTP/1.1 2", sized()[:-1], chunked()[:-1]])
+@pytest.mark.parametrize(
+    "sent", [b"", b"HTTP/1.1 2", sized()[:-1], chunked()[:-1], sized(more=b"Connection: close\r\n")[:-1]]
+)
 @pytest.mark.parametrize("warm", [False, True])
 @pytest.mark.parametrize("linger", [False, True])
 def test_a_connection_that_ends_before_the_answer_is_one_error(sent: bytes, *, warm: bool, linger: bool) -> None:
