@@ -162,7 +162,7 @@ def constant_memory(where: Placed) -> Iterator[Claim]:
                 process.popen.terminate()
 
     with instruments.nginx(where) as port, contextlib.suppress(LoadError):  # it ends early, as it is told to
-        run(where, closed(arm(port), slices=30, slice_s=10), watch)
+        run(where, closed(arm(port), slices=90, slice_s=10), watch)
     first = next(size for requests, size in held if requests >= MILLION)
     requests, last = held[-1]
     grown = (last - first) / 1024
