@@ -18,6 +18,7 @@ from harness.report import build, compare_page, index
 from harness.report.comparing import page_name
 from harness.tune.answer import FILE, dump
 from tests import report_support as support
+from tests import report_tuning
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Dialog, Locator, Page
@@ -82,8 +83,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     hostile = support.run(support.hostile_pairs(), name="20261127T070000Z-hostile", suite="</title>&<b>")
     runs = [_on_day(24 + day, run) for day, run in enumerate((before, after, broken, hostile))]
     folders = [support.written(run, results) for run in runs]
-    folders.append(support.written(_on_day(28, support.tune_run()), results / "tune"))
-    (folders[-1] / FILE).write_text(dump(support.tuning()), encoding="utf-8")
+    folders.append(support.written(_on_day(28, report_tuning.tune_run()), results / "tune"))
+    (folders[-1] / FILE).write_text(dump(report_tuning.tuning()), encoding="utf-8")
     for folder in folders:
         build(folder)
     compared = results / page_name(before.info.run, after.info.run)

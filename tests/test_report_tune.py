@@ -15,15 +15,17 @@ from rich.console import Console
 from harness import compare, record
 from harness.errors import RecordError
 from harness.report import build, index, terminal
-from harness.report.charts.tuning import candidates, search
+from harness.report.charts.candidates import candidates
+from harness.report.charts.search import search
 from harness.report.study import Study
 from harness.tune.answer import FILE, Answer, dump
 from tests import report_support as support
+from tests import report_tuning
 
 
 def written(folder: Path, answer: Answer) -> Path:
     """The folder of a tuning with that answer."""
-    run = support.written(support.tune_run(), folder)
+    run = support.written(report_tuning.tune_run(), folder)
     (run / FILE).write_text(dump(answer), encoding="utf-8")
     return run
 
@@ -36,13 +38,13 @@ def text_of(path: Path) -> str:
 
 def study_of(answer: Answer) -> Study:
     """Its run, made ready to be told."""
-    run = support.tune_run()
+    run = report_tuning.tune_run()
     return Study(run, compare.within(run), answer)
 
 
 def test_the_page_opens_with_what_to_deploy(tmp_path: Path) -> None:
     """Workers, the rate that holds, the paragraph, the command line."""
-    text = text_of(build(written(tmp_path, support.tuning())))
+    text = text_of(build(written(tmp_path, report_tuning.tuning())))
     headline = "Run flask on gunicorn-gthread with 4 workers of 8 threads; it holds p99 < 100 ms up to 880/s"
     assert headline in text
     assert text.index("it is the smallest") < text.index("Data of this chart")
@@ -52,7 +54,7 @@ def test_the_page_opens_with_what_to_deploy(tmp_path: Path) -> None:
 
 def test_the_summary_has_every_candidate_and_both_ends_of_the_bracket(tmp_path: Path) -> None:
     """A row each, and metric."""
-    folder = written(tmp_path, support.tuning())
+    folder = written(tmp_path, report_tuning.tuning())
     build(folder)
     with (folder / "summary.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -66,7 +68,7 @@ def test_the_summary_has_every_candidate_and_both_ends_of_the_bracket(tmp_path: 
 
 def test_both_charts_conclude_in_their_titles() -> None:
     """The smallest count within the margin, and the bracket."""
-    study = study_of(support.tuning())
+    study = study_of(report_tuning.tuning())
     first, second = candidates(study), search(study)
     assert first is not None
     assert (
@@ -79,14 +81,14 @@ def test_both_charts_conclude_in_their_titles() -> None:
 
 def test_without_an_objective_there_is_no_search() -> None:
     """Only candidates."""
-    study = study_of(support.tuning(slo=False))
+    study = study_of(report_tuning.tuning(slo=False))
     assert candidates(study) is not None
     assert search(study) is None
 
 
 def test_a_tuning_that_found_nothing_says_so(tmp_path: Path) -> None:
     """Every candidate failed; nothing holds."""
-    answer = support.tuning()
+    answer = report_tuning.tuning()
     failed = tuple(
         replace(
             row, standing="failed", why="no such module", throughput_rps=None, low_rps=None, high_rps=None, blocks=0
@@ -102,7 +104,7 @@ def test_a_tuning_that_found_nothing_says_so(tmp_path: Path) -> None:
 
 def test_the_terminal_shows_the_candidates(tmp_path: Path) -> None:
     """And the paragraph."""
-    folder = written(tmp_path, support.tuning())
+    folder = written(tmp_path, report_tuning.tuning())
     run = record.read(folder)
     console = Console(file=StringIO(), width=120)
     terminal(run, compare.within(run), console)
@@ -114,13 +116,13 @@ def test_the_terminal_shows_the_candidates(tmp_path: Path) -> None:
 
 def test_the_index_tells_what_was_recommended(tmp_path: Path) -> None:
     """Instead of verdicts."""
-    build(written(tmp_path, support.tuning()))
+    build(written(tmp_path, report_tuning.tuning()))
     assert "recommends 4 workers of 8 threads" in text_of(index(tmp_path))
 
 
 def test_a_broken_answer_is_named(tmp_path: Path) -> None:
     """By its file."""
-    folder = support.written(support.tune_run(), tmp_path)
+    folder = support.written(report_tuning.tune_run(), tmp_path)
     (folder / FILE).write_text("{}")
     with pytest.raises(RecordError, match=FILE):
         build(folder)

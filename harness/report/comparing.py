@@ -11,8 +11,9 @@ from harness.record import Run
 from harness.report import words
 from harness.report.charts.forest import limits_of
 from harness.report.metrics import label
+from harness.report.rows import of_pair
 from harness.report.templating import render
-from harness.report.values import Value, of_pair
+from harness.report.values import Value
 from harness.report.view import Track, axis_of, track_of
 from harness.verdicts import Comparison, PairVerdict
 

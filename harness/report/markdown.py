@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 from harness import units
 from harness.plan import Arm
+from harness.report.rows import of_candidate
 from harness.report.study import Study
-from harness.report.values import of_candidate
 from harness.report.words import SYMBOLS, ends, interval, own, reason, same_sides, sentence, setup, shown, told, under
 from harness.tune.answer import Answer
 from harness.verdicts import PairVerdict

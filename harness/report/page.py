@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from harness import units
 from harness.compare.verdict import MIN_BLOCKS
 from harness.report import metrics, view, words
 from harness.report.drawing import Drawn
+from harness.report.facts import described, method
 from harness.report.slugs import slugs
 from harness.report.study import Study
 from harness.report.templating import render
@@ -131,36 +131,6 @@ def _missing(study: Study, scenario: str) -> list[str]:
     return found
 
 
-def method(study: Study) -> list[str]:
-    """How this run was measured, in paragraphs."""
-    plan = study.run.info.plan
-    blocks, rounds = words.plural(plan.blocks, "block"), words.plural(plan.rounds, "round")
-    cpus = words.plural(study.cores, "CPU")
-    closed, opened = units.tick(units.seconds(plan.slice_s)), units.tick(units.seconds(plan.open_slice_s))
-    arrivals = "Poisson arrivals" if plan.arrivals == "poisson" else "arrivals at equal distances"
-    sampled = f"""
-        Each scenario's arms were launched side by side, afresh in each of {blocks}, on the same {cpus}, and driven in
-        turn in {rounds} of short slices (at least {closed} closed, {opened} open) while the others idled. The two of a
-        pair are always neighbours. The block is the sample of all statistics, never the request."""
-    loaded = f"""
-        Under closed load every connection sends its next request when the last answer is in: that shows capacity.
-        Under open load {arrivals} come at a rate that both arms of a pair share, 70 % of what the slower one holds
-        unless a rate was asked for, whatever the server does; response times count from when a request was due."""
-    judged = f"""
-        A ratio is the mean over blocks of the log ratio b / a, with Student's t interval at 95 %. Better or worse: the
-        interval lies wholly beyond the margin of {units.percent(plan.margin)}; equivalent: wholly inside; otherwise
-        inconclusive. Throughput is the primary metric; everything else is exploratory. A percentile is shown where at
-        least ten samples lie beyond it."""
-    refused = """
-        Answers were verified before and after. A trial that cannot be true (generator saturated or late, Little's law
-        off, wrong answers, stolen CPU, no steady state) is kept and named, and never charted as a result."""
-    return [_one_line(text) for text in (sampled, loaded, judged, refused)]
-
-
-def _one_line(text: str) -> str:
-    return re.sub(r"\n +", " ", text.strip())
-
-
 def commands(study: Study) -> list[str]:
     """What makes such a run, and reads this one again."""
     info = study.run.info
@@ -169,44 +139,6 @@ def commands(study: Study) -> list[str]:
     run = shlex.quote(info.run)
     again = [seeded, f"gatebench report {run} --open"]
     return [*again, f"gatebench compare {run}"] if study.pairs else again
-
-
-def described(facts: Mapping[str, object]) -> dict[str, str]:
-    """What is known of a machine or an instrument, each in its unit; what is not known is left out."""
-    found: dict[str, str] = {}
-    for name, value in facts.items():
-        if isinstance(value, Mapping):
-            found |= {f"{_label(name)} {inner}": text for inner, text in described(value).items()}
-        elif value is not None:
-            found[_label(name)] = _plain(name, value)
-    return found
-
-
-UNITS: dict[str, Callable[[float], str]] = {
-    "_bytes": units.bytes_,
-    "_rps": units.rps,
-    "_us": units.duration_us,
-    "_s": units.seconds,
-    "_percent": lambda value: units.percent(value / 100),
-    "_error": units.percent,
-}
-"""Of a fact, by how its name ends."""
-
-
-def _label(name: str) -> str:
-    ending = next((ending for ending in UNITS if ending != "_error" and name.endswith(ending)), "")
-    return name.removesuffix(ending).replace("_", " ")
-
-
-def _plain(name: str, value: object) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    unit = next((unit for ending, unit in UNITS.items() if name.endswith(ending)), None)
-    if unit and isinstance(value, (int, float)):
-        return unit(value)
-    if isinstance(value, float):
-        return units.number(value)
-    return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
 
 
 def _day(moment: str) -> str:

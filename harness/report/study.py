@@ -18,8 +18,9 @@ from harness.histogram import Histogram
 from harness.plan import Arm, Pair
 from harness.record import Run, Trial
 from harness.report.metrics import METRICS, Metric
+from harness.report.rows import of_arm, of_effect, of_noise, of_pair
 from harness.report.tuned import tuned_values
-from harness.report.values import NOTHING, Figures, Value, average, frame, of_arm, of_effect, of_noise, of_pair
+from harness.report.values import NOTHING, Figures, Value, average, frame
 from harness.tune.answer import Answer
 from harness.verdicts import Caveat, Comparison, PairVerdict
 

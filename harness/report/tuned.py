@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.report.values import Value, of_candidate, of_capacity
+from harness.report.rows import of_candidate, of_capacity
+from harness.report.values import Value
 from harness.tune.answer import FILE, Answer, load
 
 METRICS = ("throughput_rps", "of_best", "saturated_latency_p99_us", "memory_bytes", "share_of_picks")

@@ -13,8 +13,9 @@ from harness.report import words
 from harness.report.charts.base import log_ticks, times
 from harness.report.charts.forest import reach
 from harness.report.charts.latency import highest, percentile_of
+from harness.report.rows import why
 from harness.report.study import PHASES, Study
-from harness.report.values import Value, why
+from harness.report.values import Value
 from harness.verdicts import Caveat, PairVerdict
 
 FACTORS = ("workers", "pooling", "cache", "client", "middleware", "threads")

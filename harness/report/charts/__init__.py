@@ -6,15 +6,16 @@ from collections.abc import Iterator
 
 from harness.report.charts.balance import balance
 from harness.report.charts.base import Chart
+from harness.report.charts.candidates import candidates
 from harness.report.charts.costs import costs
 from harness.report.charts.efficiency import efficiency
 from harness.report.charts.factors import factors
 from harness.report.charts.forest import forest
 from harness.report.charts.latency import latency
+from harness.report.charts.search import search
 from harness.report.charts.series import series
 from harness.report.charts.sweep import connections, rates
 from harness.report.charts.throughput import throughput
-from harness.report.charts.tuning import candidates, search
 from harness.report.charts.workers import workers
 from harness.report.study import Study
 

@@ -20,9 +20,10 @@ from harness.report.charts.base import (
     times,
 )
 from harness.report.charts.marks import Drawing, Point
+from harness.report.rows import of_effect
 from harness.report.study import Study
 from harness.report.style import Theme
-from harness.report.values import Value, of_effect
+from harness.report.values import Value
 from harness.report.words import interval, shorten, shown
 from harness.verdicts import Effect
 

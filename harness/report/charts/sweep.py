@@ -16,8 +16,9 @@ from harness.report.charts.base import WIDTH, Chart, Row, apart, log_axis, span
 from harness.report.charts.marks import Drawing, Mark, Point
 from harness.report.charts.throughput import colour_of
 from harness.report.metrics import label, latency_name
+from harness.report.rows import why
 from harness.report.study import Study
-from harness.report.values import Value, why
+from harness.report.values import Value
 from harness.report.words import condition, setup, shorten, shown, text, title
 
 POINTS = 3

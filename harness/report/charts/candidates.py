@@ -1,28 +1,24 @@
-"""What tune found: throughput and memory over the candidates, and the search for the rate that holds."""
+"""What tune tried: throughput and memory of every candidate."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
 from harness import units
-from harness.errors import UsageError
-from harness.report.charts.base import WIDTH, Chart, Row, log_axis, log_ticks, span
-from harness.report.charts.marks import Drawing, Mark, Point
+from harness.report.charts.base import WIDTH, Chart, Row, log_ticks
+from harness.report.charts.marks import Drawing, Point
+from harness.report.rows import of_candidate
 from harness.report.study import Study
 from harness.report.tuned import METRICS
-from harness.report.values import of_candidate
-from harness.report.words import plural, shorten, shown
-from harness.slo import parse
-from harness.tune.answer import Answer, CandidateRow, RatePoint
+from harness.report.words import plural, shown
+from harness.tune.answer import Answer, CandidateRow
 
 LEFT, RIGHT, BELOW, ABOVE = 0.95, 0.3, 0.5, 0.3
 THROUGHPUT, MEMORY, BETWEEN = 2.4, 0.85, 0.35
-SEARCH = 3.1
 STANDINGS = {
     "recommended": "recommended",
     "tie": "within the margin",
@@ -30,8 +26,6 @@ STANDINGS = {
     "behind": "not launched again",
     "failed": "failed",
 }
-TOP = 0.94
-"""Where a rate without a response time stands, of the chart's height."""
 
 
 def candidate(row: CandidateRow, *, threads: bool) -> str:
@@ -187,104 +181,3 @@ def _naive(drawing: Drawing, axes: Axes, answer: Answer, rows: Sequence[Candidat
                 color=drawing.theme.muted,
             )
             return
-
-
-def search(study: Study) -> Chart | None:
-    """Every rate that was tried, held or not, with the objective's line and the bracket of the capacity."""
-    answer = study.tuned
-    if answer is None or not answer.searched or answer.capacity_rps is None:
-        return None
-    return Chart(
-        name="tune-search",
-        title=_held(answer),
-        note=f"Each rate that was offered (open load), with its p99: a dot where {shown(answer.slo or 'it')} held, a "
-        "cross where it did not. Shaded: between the highest rate that holds and the lowest that does not. Grey: the "
-        "trial may not be used.",
-        body=SEARCH,
-        paint=lambda drawing: _paint_search(drawing, answer),
-        columns=("rate", "outcome", "p99", "what was missed", "by", "limit"),
-        rows=tuple(_tried(point) for point in answer.searched),
-        quotable=True,
-    )
-
-
-def _held(answer: Answer) -> str:
-    found, slo = answer.capacity_rps, shown(answer.slo or "the objective")
-    if found is None or found.low is None:
-        return f"No rate holds {slo}"
-    if found.high is None:
-        return f"{slo} holds at {units.rps(found.low)}; no rate was found at which it does not"
-    return f"{slo} holds up to {units.rps(found.low)} and not at {units.rps(found.high)}"
-
-
-def _tried(point: RatePoint) -> Row:
-    trial = point.trial
-    missed = f"{trial.objective}: {units.percent(trial.loss_ratio)} lost" if trial.objective else units.MISSING
-    outcome = {"held": "held", "exceeded": "not held", "invalid": "invalid"}[trial.outcome]
-    return (
-        units.rps(trial.rate_rps),
-        outcome,
-        units.duration_us(trial.p99_us),
-        shown(missed),
-        shown("; ".join(trial.reasons) or trial.cause or units.MISSING),
-        shown(trial.limit or units.MISSING),
-    )
-
-
-def _paint_search(drawing: Drawing, answer: Answer) -> None:
-    theme, points = drawing.theme, answer.searched
-    axes = drawing.axes(LEFT, BELOW, WIDTH - LEFT - RIGHT, SEARCH - BELOW - ABOVE)
-    limits = _limits(answer.slo)
-    log_axis(axes.xaxis, span([point.trial.rate_rps for point in points], 1.15), lambda x: units.tick(units.rps(x)), 8)
-    seen = [*(point.trial.p99_us for point in points), *limits.values()]
-    log_axis(axes.yaxis, span(seen, 1.5), lambda y: units.tick(units.duration_us(y)), 5)
-    axes.grid()
-    axes.set_xlabel("rate offered (logarithmic)")
-    axes.set_ylabel("p99 response time")
-    for name, limit in limits.items():
-        axes.axhline(limit, color=theme.a, lw=1.2, ls=(0, (5, 2)))
-        axes.annotate(
-            f" {name}", (axes.get_xlim()[0], limit), (2, 3), textcoords="offset points", color=theme.a, fontsize=8.5
-        )
-    _bracket(drawing, axes, answer)
-    looks = {"held": ("o", theme.b), "exceeded": ("x", theme.a), "invalid": ("o", theme.line)}
-    side = axes.get_xaxis_transform()
-    for point in points:
-        trial = point.trial
-        marker, colour = looks[trial.outcome]
-        look: dict[str, Any] = {"color": colour, "ms": 6, "mew": 1.8, "zorder": 4}
-        look |= {"transform": side} if trial.p99_us is None else {}
-        y = TOP if trial.p99_us is None else trial.p99_us
-        (dot,) = axes.plot([trial.rate_rps], [y], marker, **look)
-        rate, outcome, p99, missed, by, _ = map(str, _tried(point))
-        drawing.mark(dot, Mark(f"{rate}: {outcome}, p99 {p99}, {missed}, {by}"))
-
-
-def _limits(slo: str | None) -> dict[str, float]:
-    """The objectives that are a p99, and their limits in microseconds."""
-    try:
-        objectives = parse(slo).objectives if slo else ()
-    except UsageError:
-        return {}
-    return {one.text: float(one.limit_us) for one in objectives if one.limit_us and one.metric == "p99"}
-
-
-def _bracket(drawing: Drawing, axes: Axes, answer: Answer) -> None:
-    found, theme = answer.capacity_rps, drawing.theme
-    if found is None or found.low is None:
-        return
-    high = found.high or axes.get_xlim()[1]
-    axes.axvspan(found.low, high, color=theme.band, lw=0, zorder=0)
-    words = f"holds at {units.rps(found.low)}"
-    words += f", not at {units.rps(found.high)}" if found.high else ""
-    axes.annotate(
-        shorten(words, 60),
-        (found.low, 1),
-        (0, 5),
-        xycoords=("data", "axes fraction"),
-        textcoords="offset points",
-        ha="right" if found.low > math.sqrt(math.prod(axes.get_xlim())) else "left",
-        fontsize=8.5,
-        color=theme.muted,
-        annotation_clip=False,
-    )

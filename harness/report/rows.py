@@ -1,0 +1,163 @@
+"""Verdicts, arms, effects and candidates as values: the rows of summary.csv."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+
+from harness.compare.verdict import common
+from harness.plan import Arm
+from harness.record import Trial
+from harness.report.metrics import METRICS
+from harness.report.values import Figures, Value
+from harness.tune.answer import Answer, CandidateRow
+from harness.verdicts import Effect, Noise, PairVerdict
+
+
+def of_pair(verdict: PairVerdict, rate_rps: float | None) -> Value:
+    """The ratio of a pair in one metric."""
+    factors = verdict.factors
+    return Value(
+        kind="pair",
+        id=verdict.pair,
+        scenario=verdict.scenario,
+        workers=factors.get("workers"),
+        pooling=factors.get("pooling"),
+        cache=factors.get("cache"),
+        connections=factors.get("connections"),
+        load=verdict.phase,
+        rate_rps=rate_rps,
+        a=verdict.a,
+        b=verdict.b,
+        metric=verdict.metric,
+        unit="ratio",
+        value=verdict.ratio,
+        low=verdict.low,
+        high=verdict.high,
+        blocks=verdict.blocks,
+        blocks_measured=verdict.blocks_measured,
+        verdict=verdict.verdict,
+        reasons=_joined(verdict.reasons),
+    )
+
+
+def of_arm(arm: Arm, trials: Sequence[Trial], used: Sequence[Trial], metric: str, figures: Figures) -> Value:
+    """One metric of an arm, over the trials that were `used`."""
+    value, low, high = figures
+    cell = asdict(arm.cell)
+    unfit = None if used else ("error" if any(trial.error is not None for trial in trials) else "invalid")
+    return Value(
+        kind="arm",
+        id=arm.id,
+        **cell,
+        connections=arm.connections,
+        load=trials[0].phase,
+        rate_rps=trials[0].load.rate_rps,
+        metric=metric,
+        unit=METRICS[metric].unit,
+        value=value,
+        low=low,
+        high=high,
+        blocks=len(used) if value is not None else 0,
+        blocks_measured=len(trials),
+        verdict=unfit,
+        limit=common(trial.limit for trial in used),
+        reasons=_joined(dict.fromkeys(reason for trial in trials for reason in why(trial))),
+    )
+
+
+def of_effect(effect: Effect) -> Value:
+    """The effect of a factor."""
+    return Value(
+        kind="effect",
+        id=effect_id(effect),
+        scenario=effect.scenario,
+        interface=effect.where,
+        load="closed",
+        a=f"{effect.factor} {effect.low_level}",
+        b=f"{effect.factor} {effect.high_level}",
+        metric=effect.metric,
+        unit="ratio",
+        value=effect.ratio,
+        low=effect.low,
+        high=effect.high,
+        blocks=effect.blocks,
+        reasons=effect.context or None,
+    )
+
+
+def of_candidate(row: CandidateRow, metric: str, answer: Answer | None = None) -> Value:
+    """One metric of a candidate that tune tried."""
+    figures: dict[str, tuple[str, Figures]] = {
+        "throughput_rps": ("1/s", (row.throughput_rps, row.low_rps, row.high_rps)),
+        "of_best": ("ratio", (row.of_best, None, None)),
+        "saturated_latency_p99_us": ("us", (row.p99_us, None, None)),
+        "memory_bytes": ("B", (row.memory_bytes, None, None)),
+        "share_of_picks": ("1", (row.share_of_picks, None, None)),
+    }
+    unit, (value, low, high) = figures[metric]
+    return Value(
+        kind="candidate",
+        id=f"{row.workers}x{row.threads}",
+        scenario=answer.scenario if answer else "",
+        target=answer.target if answer else None,
+        server=answer.server if answer else None,
+        workers=row.workers,
+        threads=row.threads,
+        load="closed",
+        metric=metric,
+        unit=unit,
+        value=value,
+        low=low,
+        high=high,
+        blocks=row.blocks,
+        blocks_measured=row.blocks,
+        verdict=row.standing,
+        limit=row.limit,
+        reasons=row.why,
+    )
+
+
+def of_capacity(answer: Answer, end: str) -> Value:
+    """An end of the bracket: `low`, the highest rate that holds, or `high`, the lowest that does not."""
+    found = answer.capacity_rps
+    return Value(
+        kind="capacity",
+        id=end,
+        scenario=answer.scenario,
+        target=answer.target,
+        server=answer.server,
+        load="open",
+        metric="capacity_rps",
+        unit="1/s",
+        value=getattr(found, end) if found else None,
+        reasons=answer.slo,
+    )
+
+
+def of_noise(noise: Noise, number: int) -> Value:
+    """What the A/A pairs show."""
+    return Value(
+        kind="noise",
+        id=str(number),
+        metric=noise.metric,
+        unit="ratio",
+        value=noise.ratio,
+        low=noise.low,
+        high=noise.high,
+    )
+
+
+def effect_id(effect: Effect) -> str:
+    """What names an effect in keys."""
+    parts = (effect.factor, effect.low_level, effect.high_level, effect.scenario, effect.where, effect.context)
+    return ":".join(part.replace(" ", "-") for part in parts)
+
+
+def why(trial: Trial) -> tuple[str, ...]:
+    """Why a trial may not be used; empty when it may."""
+    return (trial.error,) if trial.error is not None else trial.reasons
+
+
+def _joined(reasons: Iterable[str]) -> str | None:
+    return "; ".join(reasons) or None

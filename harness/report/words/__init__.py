@@ -1,0 +1,57 @@
+"""Arms, pairs and verdicts in words: labels, and the sentences that a report opens with."""
+
+from harness.report.words.figures import ends, interval, text
+from harness.report.words.names import (
+    condition,
+    name,
+    own,
+    plural,
+    same_sides,
+    setup,
+    shorten,
+    shown,
+    side,
+    title,
+    under,
+)
+from harness.report.words.sentences import (
+    SYMBOLS,
+    bound,
+    clause,
+    count,
+    deployed,
+    headline,
+    reason,
+    said,
+    sentence,
+    tally,
+    told,
+)
+
+__all__ = [
+    "SYMBOLS",
+    "bound",
+    "clause",
+    "condition",
+    "count",
+    "deployed",
+    "ends",
+    "headline",
+    "interval",
+    "name",
+    "own",
+    "plural",
+    "reason",
+    "said",
+    "same_sides",
+    "sentence",
+    "setup",
+    "shorten",
+    "shown",
+    "side",
+    "tally",
+    "text",
+    "title",
+    "told",
+    "under",
+]

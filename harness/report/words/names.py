@@ -1,0 +1,100 @@
+"""What arms, pairs and scenarios are called."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable
+
+from harness import units
+from harness.plan import Arm
+from harness.report.study import Study
+
+ISOLATE, POP = "\u2068", "\u2069"
+RIGHT_TO_LEFT = {"R", "AL", "RLE", "RLO", "RLI", "LRE", "LRO", "LRI", "FSI", "PDF", "PDI"}
+VOID = "\ufffd"
+LONGEST = 48
+"""Characters of a scenario's name in a title."""
+
+
+def shown(text: str) -> str:
+    """A name of anyone's making, safe to print: control characters replaced, right-to-left text kept to itself."""
+    text = " ".join(text.split())
+    kinds = [(unicodedata.category(c), unicodedata.bidirectional(c)) for c in text]
+    # What would turn the direction of the text around it is replaced too: only letters have a direction of their own.
+    clean = "".join(
+        VOID if category in {"Cc", "Cs"} or (category == "Cf" and direction in RIGHT_TO_LEFT) else c
+        for c, (category, direction) in zip(text, kinds, strict=True)
+    )
+    return f"{ISOLATE}{clean}{POP}" if any(direction in {"R", "AL"} for _, direction in kinds) else clean
+
+
+def plural(count: int, noun: str) -> str:
+    """`1 worker`, `4 workers`."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def setup(arm: Arm) -> str:
+    """What serves: `fastapi on uvicorn`."""
+    return f"{shown(arm.cell.target)} on {shown(arm.cell.server)}"
+
+
+def own(arm: Arm) -> str:
+    """What is a side's own, printed beside it: threads, client, middleware; empty where nothing is."""
+    parts = [plural(arm.cell.threads, "thread")] if arm.server.slots == "threads" else []
+    parts += [shown(level) for level in (arm.cell.client, arm.cell.middleware) if level != "none"]
+    return ", ".join(parts)
+
+
+def side(arm: Arm) -> str:
+    """An arm with what is its own: `flask on gunicorn-gthread (8 threads, requests)`."""
+    return f"{setup(arm)} ({own(arm)})" if own(arm) else setup(arm)
+
+
+def condition(study: Study, arm: Arm) -> str:
+    """What an arm shares with its partner beside the scenario: `pooled, 4 workers`."""
+    cell, matters = arm.cell, arm.scenario.factors
+    parts = []
+    if "pooling" in matters:
+        parts.append("pooled" if cell.pooling == "pool" else "unpooled")
+    if "cache" in matters:
+        parts.append("no cache" if cell.cache == "none" else f"{cell.cache} cache")
+    parts.append(plural(cell.workers, "worker"))
+    if arm.connections != arm.scenario.connections or study.sweeps(cell.scenario):
+        parts.append(plural(arm.connections, "connection"))
+    if arm.rate_rps is not None:
+        parts.append(f"at {units.rps(arm.rate_rps)}")
+    return ", ".join(parts)
+
+
+def under(study: Study, pair: str) -> str:
+    """What a pair was measured under: `pooled, 4 workers`."""
+    a, b = study.sides(pair)
+    parts = [condition(study, a)]
+    parts += [f"{shown(b.cell.middleware)} middleware"] if b.cell.middleware != "none" else []
+    parts += ["A/A"] if study.pairs[pair].null else []
+    return ", ".join(parts)
+
+
+def name(study: Study, pair: str) -> str:
+    """A pair by its scenario and what it was measured under: `external-data, pooled, 4 workers`."""
+    return f"{shown(study.sides(pair)[0].cell.scenario)}, {under(study, pair)}"
+
+
+def title(scenario: str) -> str:
+    """A scenario's name as a chart's title begins with it."""
+    return shorten(shown(scenario), LONGEST)
+
+
+def shorten(text: str, most: int) -> str:
+    """`text` cut to `most` characters with an ellipsis."""
+    if len(text) <= most:
+        return text
+    cut = text[: most - 1].rstrip() + "\u2026"
+    return cut + POP if ISOLATE in cut and POP not in cut else cut
+
+
+def same_sides(study: Study, pairs: Iterable[str]) -> tuple[str, str] | None:
+    """What a and b are called when these pairs all compare the same two; otherwise None."""
+    names = {tuple(map(setup, study.sides(pair))) for pair in pairs if not study.pairs[pair].null}
+    found = names.pop() if len(names) == 1 else None
+    return (found[0], found[1]) if found else None
