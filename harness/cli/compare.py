@@ -37,7 +37,7 @@ def compare(
     """
     from harness.compare import as_json as comparison_json
     from harness.compare import between, regressions, within
-    from harness.report import compare_page, terminal
+    from harness.report import compare_page, index, terminal
     from harness.report.terminal import between as terminal_between
 
     threshold = fraction(fail_on_regression) if fail_on_regression else None
@@ -51,6 +51,7 @@ def compare(
         comparison = between(first, second)
         where = page or results / f"compare-{first.info.run}-{second.info.run}.html"
         compare_page(first, second, comparison, where)
+        index(results)
         if not as_json:
             terminal_between(first, second, comparison, answers())
             answers().print(f"\npage: {where}", soft_wrap=True)

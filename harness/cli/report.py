@@ -23,11 +23,13 @@ def report(
     Examples: `gatebench report latest --open`, `gatebench report results/20261124T090000Z-quick`.
     """
     from harness.compare import within
-    from harness.report import build, terminal
+    from harness.report import build, index, terminal
 
     folder = record.find(run, results)
     read = record.read(folder)
     page = build(folder)
+    if folder.resolve().parent == results.resolve():
+        index(results)
     terminal(read, within(read), answers())
     answers().print(f"\nreport: {page}", soft_wrap=True)
     if open_:

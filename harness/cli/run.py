@@ -112,13 +112,13 @@ def _show(folder: Path, *, as_json: bool) -> int:
     """Draw the report and print the answer; returns how many trials are valid."""
     from harness.compare import as_json as comparison_json
     from harness.compare import within
-    from harness.report import build, terminal
+    from harness.report import build, index, terminal
 
     run = record.read(folder)
-    if not run.trials:
-        return 0
     comparison = within(run)
     page = build(folder)
+    if folder.resolve().parent == RESULTS.resolve():  # beside a run of --out lies what is none of ours
+        index(RESULTS)
     valid = sum(trial.valid for trial in run.trials)
     failed = sum(trial.error is not None for trial in run.trials)
     if as_json:
