@@ -14,7 +14,7 @@ from typing import NoReturn
 
 import typer
 
-from harness.cli import calibrate, compare, doctor, list_, load, plan, report, run, serve, verify
+from harness.cli import calibrate, compare, doctor, list_, load, plan, report, run, serve, tune, verify
 from harness.cli.output import fail
 from harness.errors import GatebenchError
 
@@ -35,6 +35,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "run": run.run,
     "report": report.report,
     "compare": compare.compare,
+    "tune": tune.tune,
     "load": load.load,
     "calibrate": calibrate.calibrate,
     "doctor": doctor.doctor,

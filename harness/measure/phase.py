@@ -37,11 +37,22 @@ class Serving:
 
 
 def measure_phase(
-    bench: Bench, state: GroupState, block: int, phase: Phase, serving: Mapping[str, Serving]
+    bench: Bench,
+    state: GroupState,
+    block: int,
+    phase: Phase,
+    serving: Mapping[str, Serving],
+    *,
+    queue: int | None = None,
 ) -> Iterator[Trial]:
-    """Drive the arms that serve through one phase and yield a judged trial for each."""
+    """Drive the arms that serve through one phase and yield a judged trial for each.
+
+    `queue` bounds the arrivals that may wait under an open load, so that an overload is soon drained.
+    """
     arms = [arm for arm in state.group.arms if arm.id in serving]
     told = _spec(bench, state, block, phase, arms, serving)
+    if queue is not None:
+        told = replace(told, queue=queue)
     observer = Observer({name: one.server for name, one in serving.items()}, bench.services)
     started, workers_before = utc_now(), {name: set(one.server.process.members()) for name, one in serving.items()}
     hits_before = bench.services.hits()

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
+from harness.plan import Plan
 from harness.record.folders import INFO, TRIALS
 from harness.record.rows import RunInfo, Trial
 from harness.strict import adapter
@@ -33,6 +34,11 @@ class Writer:
     def note_version(self, name: str, version: str) -> None:
         """Note in run.json the version of something that is known only once it runs (Redis)."""
         self.info = replace(self.info, versions=self.info.versions | {name: version})
+        _write_info(self.folder, self.info)
+
+    def note_plan(self, plan: Plan) -> None:
+        """Note in run.json what is to be measured, where that is decided as the run goes on (tune)."""
+        self.info = replace(self.info, plan=plan)
         _write_info(self.folder, self.info)
 
     def finish(self) -> None:

@@ -21,6 +21,8 @@ PLATEAU = 1.2
 GROUP = 8
 """Arms that are measured together at most."""
 MOST_THREADS = 512
+SCARCE = 2.0
+"""Times as many slots as a candidate has that the knee needs, from which it is the first to be left out."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -73,6 +75,12 @@ class Service:
     def naive(self) -> int:
         """Workers by the rule of thumb, 2C + 1."""
         return 2 * self.cores + 1
+
+    def response_s(self, candidate: Candidate) -> float:
+        """About how long a response takes under the load: as slow as slots or CPU make it, for planning only."""
+        slots = candidate.slots if self.slots != "loop" else candidate.workers * self.slots_a_worker
+        by_cpu = self.cpu_s_per_request / max(1, min(self.cores, candidate.workers))
+        return max(self.unloaded_s, self.connections * max(self.unloaded_s / slots, by_cpu))
 
     def fits(self, candidate: Candidate) -> bool:
         """Whether the candidate's memory is within what it may use, as far as the probe can tell."""
@@ -139,6 +147,16 @@ def groups(service: Service, found: Sequence[Candidate], reference: Candidate) -
 def nearest(found: Sequence[Candidate], slots: int) -> Candidate:
     """The candidate whose slots are nearest to `slots`: the reference of all groups, for it is likely to be good."""
     return min(found, key=lambda one: (abs(math.log(one.slots / slots)), one))
+
+
+def hopeful(service: Service, found: Sequence[Candidate]) -> tuple[Candidate, ...]:
+    """Without those whose slots are few and slow, for when time is short: what they can do is bounded by law.
+
+    A slot answers at most once an unloaded response time, so one in SCARCE of the knee has no more than that share.
+    """
+    if service.slots == "loop":
+        return tuple(found)
+    return tuple(one for one in found if one.slots * SCARCE >= service.knee) or tuple(found)
 
 
 def thinned(found: Sequence[Candidate], most: int, keep: Candidate) -> tuple[Candidate, ...]:

@@ -13,7 +13,8 @@ is more than twice the margin below the best, by more than the noise, is not lau
 and its neighbours joins. Nothing is kept between the calls: the roster follows from the blocks, so that a run resumes
 from its records and an interrupted one has the best answer so far.
 
-The rule: of the finalists that are within the margin of the best by their point estimates (the tie set), the smallest.
+The rule: of the finalists that are within the margin of the best by their point estimates, less half a standard error
+(the tie set), the smallest.
 """
 
 from __future__ import annotations
@@ -34,14 +35,15 @@ from harness.tune.candidates import (
     candidates,
     further,
     groups,
+    hopeful,
     nearest,
     refinements,
     thinned,
 )
 from harness.tune.estimate import Block, Fit, fit
 
-ARM_S, WORKER_S = 3.0, 0.3
-"""What an arm, and each of its workers, take in a block: launch, warm-up, three slices of half a second."""
+ARM_S, WORKER_S, SLICES = 3.0, 0.4, 3
+"""What an arm, and each of its workers, take in a block: launch, warm-up, and its slices, of half a second at least."""
 CLEAR = 0.1
 """One-sided p value from which the choice is clear enough to stop."""
 RESTING = 3
@@ -51,6 +53,8 @@ ONE_SIDED = 0.9
 ALONE = 2
 """Blocks of a candidate that all others are behind."""
 RESAMPLES = 400
+DOUBT = 0.5
+"""Standard errors by which an estimate must be within the margin: what it gains by chance is then not given away."""
 FAILURES = 2
 """Blocks that a candidate may fail."""
 
@@ -149,18 +153,22 @@ def begin(service: Service, left_s: float, *, margin: float = 0.05) -> Setup:
     every = candidates(service)
     knee = service.knee if service.slots != "loop" else min(service.cores, service.connections)
     reference = nearest(every, knee)
+    if planned_s(service, every) > left_s / 2:
+        every = hopeful(service, every)
     most = len(every)
-    while most > 2 and _planned_s(thinned(every, most, reference)) > left_s / 2:  # noqa: PLR2004 - a comparison
+    while most > 2 and planned_s(service, thinned(every, most, reference)) > left_s / 2:  # noqa: PLR2004 - a comparison
         most -= 1
     return Setup(service=service, first=groups(service, thinned(every, most, reference), reference), margin=margin)
 
 
 def decide(setup: Setup, blocks: Sequence[BlockOutcome], left_s: float) -> Measure | Enough:
     """What to measure after `blocks` with `left_s` seconds left for blocks."""
-    pace = max((block.took_s / _planned_s(one.candidate for one in block.measured) for block in blocks), default=1.0)
+    pace = max((one.took_s / _planned(setup, one) for one in blocks[-2:]), default=1.0)
     if len(blocks) < len(setup.first):
         group = setup.first[len(blocks)]
-        return Measure(group) if not blocks or pace * _planned_s(group) <= left_s else Enough("time is up")
+        return (
+            Measure(group) if not blocks or pace * planned_s(setup.service, group) <= left_s else Enough("time is up")
+        )
     roster = follow(setup, blocks)
     if roster.fitted is None:
         return Enough("nothing valid")
@@ -171,7 +179,7 @@ def decide(setup: Setup, blocks: Sequence[BlockOutcome], left_s: float) -> Measu
     leading = [_smallest(setup, roster.fitted), roster.fitted.best]
     chosen: list[Candidate] = []
     for one in dict.fromkeys([*leading, *sorted(roster.finalists, key=lambda one: (counts[one], one))]):
-        if setup.service.together([*chosen, one]) and pace * _planned_s([*chosen, one]) <= left_s:
+        if setup.service.together([*chosen, one]) and pace * planned_s(setup.service, [*chosen, one]) <= left_s:
             chosen.append(one)
     worthwhile = len(chosen) >= min(2, len(roster.finalists))
     return Measure(tuple(sorted(chosen))) if worthwhile else Enough("time is up")
@@ -262,7 +270,8 @@ def _joining(setup: Setup, known: set[Candidate], fitted: Fit, *, refined: bool)
 
 def _ties(setup: Setup, fitted: Fit) -> tuple[Candidate, ...]:
     floor = math.log1p(-setup.margin)
-    return tuple(one for one in fitted.order if fitted.against(one, fitted.best).mean >= floor)
+    gaps = {one: fitted.against(one, fitted.best) for one in fitted.order}
+    return tuple(one for one, gap in gaps.items() if gap.mean - DOUBT * gap.standard_error >= floor)
 
 
 def _smallest(setup: Setup, fitted: Fit) -> Candidate:
@@ -301,6 +310,17 @@ def _counts(blocks: Sequence[BlockOutcome]) -> Counter[Candidate]:
     return Counter(one for block in blocks for one in block.rps)
 
 
-def _planned_s(some: Iterable[Candidate]) -> float:
-    """About how long a block of `some` takes."""
-    return sum(ARM_S + WORKER_S * one.workers for one in some)
+def planned_s(service: Service, some: Iterable[Candidate]) -> float:
+    """About how long a block of `some` takes.
+
+    A closed slice lasts five response times and four more at its edges, and so the warm-up (`harness.plan.estimate`).
+    """
+    usual = ARM_S / (SLICES + 1)
+    return sum(
+        ARM_S + WORKER_S * one.workers + max(0.0, (SLICES + 0.5) * 9 * service.response_s(one) - SLICES * usual)
+        for one in some
+    )
+
+
+def _planned(setup: Setup, block: BlockOutcome) -> float:
+    return planned_s(setup.service, (one.candidate for one in block.measured))

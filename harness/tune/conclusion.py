@@ -1,0 +1,85 @@
+"""What a session found, as an `Answer`; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from harness import units
+from harness.plan import Arm
+from harness.slo import Kept
+from harness.tune.answer import Answer, Capacity, capacity, points, rows
+from harness.tune.explain import command, explain
+from harness.tune.search import conclude
+from harness.tune.session import Asked, Found
+
+
+def answer(asked: Asked, arm: Arm, found: Found) -> Answer:
+    """The best answer that there is, whole or not."""
+    choice = found.choice
+    given = Answer(
+        target=arm.cell.target,
+        server=arm.cell.server,
+        scenario=arm.cell.scenario,
+        service=found.service,
+        margin=asked.margin,
+        budget_s=asked.budget_s,
+        elapsed_s=found.elapsed_s,
+        interrupted=found.interrupted,
+        slo=asked.slo.text if asked.slo else None,
+        capacity_rps=_capacity(found),
+        searched=points(found.trials, conclude(found.search, found.trials)) if found.search and found.trials else (),
+        recommended=choice.recommended if choice else None,
+        ties=choice.ties if choice else (),
+        ended=found.ended,
+        candidates=rows(found.setup, found.blocks, choice) if found.setup and found.blocks else (),
+        command=command(arm, choice.recommended) if choice else (),
+        caveats=tuple(_caveats(asked, found)),
+    )
+    return replace(given, explanation=" ".join(filter(None, (explain(given), refusal(found)))))
+
+
+def refusal(found: Found) -> str:
+    """Why no load can hold the objective, where one connection already misses it; else empty."""
+    kept = found.refused
+    if kept is None:
+        return ""
+    return (
+        f"No load can hold {kept.objective.text}: with one worker and a single connection, so with nothing to wait "
+        f"behind, {kept.lost} of {kept.arrivals} requests were lost to it ({kept.cause}); the unloaded response takes "
+        f"{units.duration_us(found.unloaded_us)}, which neither workers nor a lower rate can shorten."
+    )
+
+
+def _capacity(found: Found) -> Capacity | None:
+    if found.refused is not None:
+        return _none(found.refused)
+    if found.search is None or not found.trials:
+        return None
+    return capacity(found.search, found.trials, found.ending or "interrupted")
+
+
+def _none(kept: Kept) -> Capacity:
+    return Capacity(
+        low=None,
+        high=None,
+        trials=0,
+        low_trials=None,
+        high_trials=None,
+        probability=1.0,
+        settled=True,
+        ending="nothing holds",
+        broke=kept.objective.text,
+        cause=kept.cause,
+        limit=None,
+    )
+
+
+def _caveats(asked: Asked, found: Found) -> Iterator[str]:
+    if found.interrupted:
+        yield "interrupted: this is the best answer so far"
+    if asked.slo is not None and found.refused is None and not found.trials:
+        yield "the capacity was not searched for: there was no time, or no count that could be searched with"
+    unusable = sum(trial.outcome == "invalid" for trial in found.trials)
+    if unusable:
+        yield f"{unusable} of {len(found.trials)} trials of the search may not be used: something disturbed them"

@@ -1,0 +1,208 @@
+"""What launches servers and offers loads for `session`: blocks and trials as in any run, recorded as they end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from harness.definitions import Phase
+from harness.errors import LaunchError
+from harness.histogram import Histogram
+from harness.launch import launch, wait_settled
+from harness.measure.bench import Bench, GroupState
+from harness.measure.block import measure_block
+from harness.measure.phase import Serving, measure_phase
+from harness.plan import Arm, Group, slots
+from harness.record import Trial, Writer
+from harness.slo import Slo, Tally, held, worst
+from harness.tune.candidates import Candidate, Service
+from harness.tune.recommend import BlockOutcome, Measured
+from harness.tune.search import RateTrial, Try
+from harness.tune.session import Offer, Probe
+from harness.validity import generator_cpu
+from harness.validity.rules import lateness, outside_load, steal
+
+PROBE, SEARCH = "t0", "search"
+"""Arms beside t1, t2, ..., the candidates."""
+LEAST_POOL, MOST_POOL = 64, 256
+"""Connections that an open load's arrivals are handed to."""
+OPENING = 0.5
+"""Share of the closed capacity at which these connections are opened, each with a request."""
+ROOM = 0.7
+"""Share of the memory that is free now that the candidates of a block may take together."""
+
+
+@dataclass(slots=True)
+class Live:
+    """Measures `arm` with other numbers of workers and threads, and records it."""
+
+    arm: Arm
+    bench: Bench
+    writer: Writer
+    slo: Slo | None = None
+    memory_bytes: int | None = None
+    """What a candidate may use."""
+    _names: dict[Candidate, str] = field(default_factory=dict)
+    _response_s: dict[str, float] = field(default_factory=dict)
+    _groups: dict[tuple[str, ...], Group] = field(default_factory=dict)
+    _number: int = 0
+    """Blocks and trials so far: each has its own number."""
+
+    def probe(self) -> Probe:
+        """Measure one worker with one connection."""
+        alone = replace(self._arm(PROBE, Candidate(1, self.arm.cell.threads)), connections=1)
+        (trial,) = self._measured((alone,))
+        if trial.error is not None or trial.latency_us is None or trial.latency_us.mean is None:
+            raise LaunchError(trial.error or f"one worker gave no good answer: {'; '.join(trial.reasons)}")
+        service = Service(
+            cores=len(self.bench.placement.server),
+            connections=self.arm.connections,
+            unloaded_s=trial.latency_us.mean / 1e6,
+            cpu_s_per_request=trial.cpu_s_per_request or 0.0,
+            slots=self.arm.server.slots,
+            slots_a_worker=min(slots(alone), self.arm.connections),
+            many_workers=self.arm.server.workers,
+            worker_bytes=trial.memory_bytes,
+            memory_bytes=self.memory_bytes,
+            room_bytes=room_bytes(),
+        )
+        return Probe(service=service, tally=tally(trial))
+
+    def block(self, some: tuple[Candidate, ...]) -> BlockOutcome:
+        """Launch `some` side by side and measure a block."""
+        began = time.monotonic()
+        arms = {one: self._arm(self._names.setdefault(one, f"t{len(self._names) + 1}"), one) for one in some}
+        trials = {trial.arm: trial for trial in self._measured(tuple(arms.values()))}
+        outcomes = tuple(measured(one, trials.get(arm.id)) for one, arm in arms.items())
+        return BlockOutcome(measured=outcomes, took_s=time.monotonic() - began)
+
+    @contextmanager
+    def searching(self, chosen: Candidate, seed_rps: float) -> Iterator[Offer]:
+        """Launch `chosen`, with connections for an open load, and hand out what offers it a rate."""
+        arm = self._arm(SEARCH, chosen)
+        arm = replace(arm, connections=round(max(LEAST_POOL, min(MOST_POOL, 2 * slots(arm)))))
+        bench, began = self.bench, time.monotonic()
+        log = bench.logs / f"{arm.id}.log"
+        with launch(arm, bench.services, cpus=bench.placement.server, log=log, key=f"/{arm.id}") as server:
+            server.wait_ready()
+            first, second = server.verify(), server.verify()
+            serving = {arm.id: Serving(server, second, digest_holds=first.body == second.body)}
+            wait_settled([server])
+            group = self._group((arm,), ("open",))
+            # A group that is only driven openly is warmed up by a closed phase without rounds.
+            for _ in measure_phase(bench, GroupState(group), self._number, "closed", serving):
+                pass
+            self._response_s[arm.id] = arm.connections / (OPENING * seed_rps)
+
+            def offer(step: Try) -> RateTrial:
+                start = time.monotonic()
+                trial = self._offered(group, step, serving)
+                return self._judged(step, trial, start - began, time.monotonic() - start)
+
+            yield offer
+
+    def _offered(self, group: Group, step: Try, serving: dict[str, Serving]) -> Trial | None:
+        driven = replace(group, arms=(replace(group.arms[0], rate_rps=step.rate_rps),))
+        state = GroupState(driven, response_s=self._response_s)
+        bench = replace(self.bench, plan=replace(self.bench.plan, open_slice_s=step.up_to_s))
+        self._number += 1
+        for trial in measure_phase(bench, state, self._number - 1, "open", serving, queue=step.queue):
+            self.writer.append(trial)
+            return trial
+        return None
+
+    def _judged(self, step: Try, trial: Trial | None, start_s: float, took_s: float) -> RateTrial:
+        base = RateTrial(
+            rate_rps=step.rate_rps, planned_s=step.up_to_s, start_s=start_s, took_s=took_s, outcome="invalid"
+        )
+        if trial is None or trial.error is not None or self.slo is None:
+            return replace(base, reasons=((trial.error if trial else None) or "nothing was counted",))
+        kept = self.slo.evaluate(tally(trial))
+        missed, kept_all = worst(kept), held(kept)
+        saturated = not kept_all and any(generator_cpu(trial, self.bench.plan.thresholds))
+        # What holds in spite of a disturbance holds: only what was missed may be the disturbance's.
+        reasons = () if kept_all else self._disturbed(trial)
+        return replace(
+            base,
+            outcome="held" if kept_all else "invalid" if reasons else "exceeded",
+            loss_ratio=missed.loss_ratio,
+            objective=missed.objective.text,
+            cause=missed.cause,
+            p99_us=trial.latency_us.p99 if trial.latency_us else None,
+            limit=trial.limit,
+            reasons=reasons,
+            saturated=saturated,
+        )
+
+    def _disturbed(self, trial: Trial) -> tuple[str, ...]:
+        """Why what the trial missed may not be the server's doing."""
+        limits = self.bench.plan.thresholds
+        return tuple(
+            reason for rule in (generator_cpu, lateness, steal, outside_load) for reason in rule(trial, limits)
+        )
+
+    def _measured(self, arms: tuple[Arm, ...]) -> list[Trial]:
+        state = GroupState(self._group(arms, ("closed",)), response_s=self._response_s)
+        self._number += 1
+        trials = []
+        for trial in measure_block(self.bench, state, self._number - 1):
+            self.writer.append(trial)
+            trials.append(trial)
+        return trials
+
+    def _group(self, arms: tuple[Arm, ...], phases: tuple[Phase, ...]) -> Group:
+        """The group of those arms; a new one is noted in run.json before it is measured."""
+        key = tuple(arm.id for arm in arms)
+        if key not in self._groups:
+            self._groups[key] = Group(
+                id=f"g{len(self._groups) + 1}",
+                scenario=arms[0].cell.scenario,
+                arms=arms,
+                pairs=(),
+                phases=phases,
+            )
+            self.writer.note_plan(replace(self.writer.info.plan, groups=tuple(self._groups.values())))
+        return self._groups[key]
+
+    def _arm(self, name: str, one: Candidate) -> Arm:
+        return replace(self.arm, id=name, cell=replace(self.arm.cell, workers=one.workers, threads=one.threads))
+
+
+def measured(one: Candidate, trial: Trial | None) -> Measured:
+    """A candidate in a block; without a trial that may be used, why."""
+    if trial is None or not trial.valid or not trial.throughput_rps:
+        why = "nothing was counted" if trial is None else trial.error or "; ".join(trial.reasons) or "no good answer"
+        return Measured(candidate=one, error=why, memory_bytes=trial.memory_bytes if trial else None)
+    return Measured(
+        candidate=one,
+        throughput_rps=trial.throughput_rps,
+        p99_us=trial.latency_us.p99 if trial.latency_us else None,
+        memory_bytes=trial.memory_bytes,
+        limit=trial.limit,
+        ceiling_rps=trial.ceiling_rps,
+        worker_shares=tuple(sorted(trial.worker_shares.values(), reverse=True)),
+    )
+
+
+def tally(trial: Trial) -> Tally:
+    """What became of a trial's arrivals; under closed load those are its requests."""
+    scheduled = sum(one.scheduled or 0 for one in trial.slices)
+    return Tally(
+        arrivals=scheduled if trial.phase == "open" else trial.requests,
+        errors=trial.errors,
+        unsent=trial.dropped,
+        response_us=Histogram.decode(trial.histogram) if trial.histogram else Histogram(),
+    )
+
+
+def room_bytes(meminfo: Path = Path("/proc/meminfo")) -> int | None:
+    """What of the machine's free memory a block may take; None where it cannot be read."""
+    try:
+        lines = meminfo.read_text().splitlines()
+    except OSError:
+        return None
+    free = next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")), None)
+    return None if free is None else round(ROOM * free)

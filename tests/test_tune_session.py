@@ -1,0 +1,278 @@
+"""A tuning from its probe to its answer, with servers that are never launched and a clock that is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from harness.cli import app
+from harness.cli.tune import memory_bytes
+from harness.errors import LaunchError, UsageError
+from harness.histogram import Histogram
+from harness.slo import Tally, parse
+from harness.tune.answer import dump, load
+from harness.tune.candidates import Candidate, Service
+from harness.tune.conclusion import answer, refusal
+from harness.tune.live import measured, room_bytes, tally
+from harness.tune.recommend import BlockOutcome, Measured
+from harness.tune.search import RateTrial, Try
+from harness.tune.session import UNUSABLE, Asked, Found, Offer, Probe, tune
+from tests import factories
+
+SERVICE = Service(cores=1, connections=16, unloaded_s=0.050, cpu_s_per_request=0.001, slots="one", worker_bytes=1000)
+ARM = factories.arm(
+    target=factories.FLASK,
+    server=factories.sync_server(argv=("{python}", "-m", "gunicorn", "{app}", "-w", "{workers}")),
+    scenario=factories.EXTERNAL,
+)
+FAST = Asked(slo=parse("p99<100ms"), budget_s=300.0)
+
+
+@dataclass
+class Fake:
+    """Sixteen slots are enough; 300 a second hold. Every step moves the clock."""
+
+    now: float = 0.0
+    broken: tuple[int, ...] = ()
+    unusable: bool = False
+    capacity_rps: float = 300.0
+    stop_at: int | None = None
+    """The step at which the user presses Ctrl-C."""
+    steps: int = 0
+    launched: list[Candidate] = field(default_factory=list)
+    stopped: list[Candidate] = field(default_factory=list)
+    seeds: list[float] = field(default_factory=list)
+
+    def probe(self) -> Probe:
+        """Thirty answers of fifty milliseconds."""
+        self._step(5.0)
+        responses = Histogram()
+        responses.record([50_000] * 30)
+        return Probe(service=SERVICE, tally=Tally(arrivals=30, errors=0, unsent=0, response_us=responses))
+
+    def block(self, some: tuple[Candidate, ...]) -> BlockOutcome:
+        """Twenty answers a second for each worker, up to sixteen."""
+        took_s = sum(2.0 + 0.3 * one.workers for one in some)
+        self._step(took_s)
+        return BlockOutcome(measured=tuple(self._measured(one) for one in some), took_s=took_s)
+
+    @contextmanager
+    def searching(self, chosen: Candidate, seed_rps: float) -> Iterator[Offer]:
+        """Holds whatever is below the capacity."""
+        self.launched.append(chosen)
+        self.seeds.append(seed_rps)
+        try:
+            yield self._offered
+        finally:
+            self.stopped.append(chosen)
+
+    def _measured(self, one: Candidate) -> Measured:
+        if one.workers in self.broken:
+            return Measured(candidate=one, error="did not come up")
+        return Measured(candidate=one, throughput_rps=20.0 * min(16, one.workers), memory_bytes=1000 * one.workers)
+
+    def _offered(self, step: Try) -> RateTrial:
+        start_s = self.now
+        self._step(step.up_to_s + 1)
+        base = RateTrial(
+            rate_rps=step.rate_rps, planned_s=step.up_to_s, start_s=start_s, took_s=step.up_to_s + 1, outcome="held"
+        )
+        if self.unusable:
+            return replace(base, outcome="invalid", reasons=("steal",))
+        if step.rate_rps > self.capacity_rps:
+            return replace(base, outcome="exceeded", objective="p99 < 100 ms", cause="late")
+        return base
+
+    def _step(self, seconds: float) -> None:
+        self.now += seconds
+        self.steps += 1
+        if self.steps == self.stop_at:
+            raise KeyboardInterrupt
+
+
+def session(fake: Fake, asked: Asked = FAST, say: Callable[[str], None] = lambda _: None) -> Found:
+    """Everything that is found with `fake`."""
+    return tune(asked, fake, say, clock=lambda: fake.now)
+
+
+def test_it_finds_the_count_and_the_rate_within_its_budget() -> None:
+    """The smallest count of the plateau, a bracket around the edge, and no second more than it may take."""
+    fake, lines = Fake(), []
+    found = session(fake, say=lines.append)
+    told = answer(FAST, ARM, found)
+    assert told.recommended == Candidate(16)
+    assert told.capacity_rps is not None
+    assert told.capacity_rps.low is not None
+    assert told.capacity_rps.high is not None
+    assert told.capacity_rps.low <= 300 <= told.capacity_rps.high
+    assert found.elapsed_s <= FAST.budget_s
+    assert all("left" in line for line in lines)
+    assert told.command == ("python", "-m", "gunicorn", "targets.flask_app:app", "-w", "16")
+    assert load(dump(told)) == told
+    assert fake.launched == fake.stopped == [Candidate(16)]
+    assert fake.seeds == pytest.approx([320])
+
+
+@pytest.mark.parametrize("budget_s", [30.0, 60.0, 120.0, 300.0])
+@pytest.mark.parametrize("slo", [None, FAST.slo])
+def test_the_budget_is_kept_with_an_answer(budget_s: float, slo: object) -> None:
+    """However short, something is recommended and it is never much later."""
+    asked = replace(FAST, budget_s=budget_s, slo=slo)
+    found = session(Fake(), asked)
+    assert found.elapsed_s <= budget_s
+    assert answer(asked, ARM, found).recommended is not None
+
+
+def test_without_an_objective_nothing_is_searched_for() -> None:
+    """The recommendation alone, and no capacity."""
+    asked = replace(FAST, slo=None)
+    fake = Fake()
+    told = answer(asked, ARM, session(fake, asked))
+    assert told.capacity_rps is None
+    assert told.recommended == Candidate(16)
+    assert fake.launched == []
+    assert told.caveats == ()
+
+
+def test_a_candidate_that_fails_is_told_and_left_out() -> None:
+    """It stands in the table with its reason; the best of the others is recommended."""
+    lines: list[str] = []
+    told = answer(FAST, ARM, session(Fake(broken=(16,)), say=lines.append))
+    row = next(row for row in told.candidates if row.workers == 16)
+    assert (row.standing, row.throughput_rps) == ("failed", None)
+    assert row.why == "did not come up"
+    assert told.recommended is not None
+    assert told.recommended.workers > 16
+    assert "  16 workers: did not come up" in lines
+
+
+def test_when_all_fail_nothing_is_recommended() -> None:
+    """And there is no search without a count to search with."""
+    found = session(Fake(broken=tuple(range(100))))
+    told = answer(FAST, ARM, found)
+    assert (told.recommended, told.capacity_rps, told.ended) == (None, None, "nothing valid")
+    assert "did not come up" in told.explanation
+    assert "the capacity was not searched for" in told.caveats[0]
+
+
+def test_what_one_connection_misses_is_refused_at_once() -> None:
+    """No block is measured for p99 < 1 ms on answers that take fifty."""
+    fake, asked = Fake(), replace(FAST, slo=parse("p99<1ms"))
+    found = session(fake, asked)
+    told = answer(asked, ARM, found)
+    assert fake.steps == 1
+    assert told.capacity_rps is not None
+    assert (told.capacity_rps.ending, told.capacity_rps.low) == ("nothing holds", None)
+    reason = refusal(found).replace("\u202f", " ")
+    assert "30 of 30 requests were lost to it (late); the unloaded response takes 50.0 ms" in reason
+    assert refusal(found) in told.explanation
+    assert load(dump(told)) == told
+
+
+def test_one_late_answer_of_thirty_refuses_nothing() -> None:
+    """A single outlier in the probe is no proof."""
+    responses = Histogram()
+    responses.record([50_000] * 29 + [150_000])
+
+    class Outlier(Fake):
+        def probe(self) -> Probe:
+            return Probe(service=SERVICE, tally=Tally(arrivals=30, errors=0, unsent=0, response_us=responses))
+
+    assert session(Outlier()).refused is None
+
+
+@pytest.mark.parametrize("step", [1, 2, 3, 6, 9, 15])
+def test_ctrl_c_gives_the_best_answer_so_far(step: int) -> None:
+    """Whenever it comes, what is known is told, and that it was interrupted."""
+    fake = Fake(stop_at=step)
+    found = session(fake)
+    told = answer(FAST, ARM, found)
+    assert told.interrupted
+    assert "interrupted: this is the best answer so far" in told.caveats
+    assert (told.recommended is not None) == (len(found.blocks) > 0)
+    assert fake.launched == fake.stopped
+    assert load(dump(told)) == told
+
+
+def test_a_search_that_is_always_disturbed_gives_up() -> None:
+    """It does not spend the budget on trials that may not be used, and says so."""
+    found = session(Fake(unusable=True))
+    assert len(found.trials) == UNUSABLE
+    assert "8 of 8 trials of the search may not be used" in answer(FAST, ARM, found).caveats[0]
+
+
+def test_a_rate_that_never_holds_ends_the_search() -> None:
+    """Nothing holds, which the answer says."""
+    told = answer(FAST, ARM, session(Fake(capacity_rps=0.0)))
+    assert told.capacity_rps is not None
+    assert (told.capacity_rps.ending, told.capacity_rps.low) == ("nothing holds", None)
+    assert "No load holds" in told.explanation
+
+
+def test_a_server_that_does_not_answer_is_an_error() -> None:
+    """The probe's own reason reaches the user."""
+
+    class Dead(Fake):
+        def probe(self) -> Probe:
+            raise LaunchError("ended with exit code 3")
+
+    with pytest.raises(LaunchError, match="exit code 3"):
+        session(Dead())
+
+
+def test_a_trial_is_counted_by_what_was_scheduled() -> None:
+    """Open: arrivals, errors and drops; closed: requests."""
+    trial = factories.trial(phase="open", errors=3, dropped=7)
+    scheduled = tuple(replace(one, scheduled=500) for one in trial.slices)
+    counted = tally(replace(trial, slices=scheduled))
+    assert (counted.arrivals, counted.errors, counted.unsent) == (500 * len(scheduled), 3, 7)
+    assert tally(factories.trial()).arrivals == factories.trial().requests
+
+
+def test_a_candidate_without_a_valid_trial_has_a_reason_and_no_figure() -> None:
+    """Whether it failed, may not be used, or was never counted."""
+    one = Candidate(4)
+    assert measured(one, factories.trial()).throughput_rps == factories.trial().throughput_rps
+    invalid = replace(factories.trial(), valid=False, reasons=("steal",))
+    assert (measured(one, invalid).throughput_rps, measured(one, invalid).error) == (None, "steal")
+    assert measured(one, replace(invalid, error="died")).error == "died"
+    assert measured(one, None).error == "nothing was counted"
+
+
+def test_the_room_is_a_share_of_what_is_free(tmp_path: Path) -> None:
+    """From MemAvailable; unknown where there is none."""
+    meminfo = tmp_path / "meminfo"
+    meminfo.write_text("MemTotal: 2000 kB\nMemAvailable: 1000 kB\n")
+    assert room_bytes(meminfo) == round(0.7 * 1000 * 1024)
+    assert room_bytes(tmp_path / "none") is None
+
+
+def test_memory_is_an_amount() -> None:
+    """In powers of 1024, and nothing else."""
+    assert [memory_bytes(text) for text in ("1GiB", "1.5 MiB", "4096")] == [1 << 30, 3 << 19, 4096]
+    for wrong in ("1GB", "lots", "0MiB"):
+        with pytest.raises(UsageError, match="is no amount"):
+            memory_bytes(wrong)
+
+
+@pytest.mark.parametrize(
+    ("call", "why"),
+    [
+        ("", "tune what"),
+        ("--target flask --server uvicorn --scenario json", "serves asgi"),
+        ("--target nobody --server uvicorn --scenario json", "unknown"),
+        ("--target fastapi --server uvicorn --scenario json --slo p99<1", "no objective"),
+        ("--target fastapi --server uvicorn --scenario json --budget 3s", "suffices for nothing"),
+        ("quick --target flask", "either SUITE"),
+    ],
+)
+def test_a_wrong_call_is_told_before_anything_is_launched(call: str, why: str) -> None:
+    """With what to write instead."""
+    done = CliRunner().invoke(app, ["tune", *call.split()])
+    assert isinstance(done.exception, UsageError)
+    assert why in str(done.exception)
