@@ -23,7 +23,7 @@ setup: $(VENV)/.setup ## make .venv with what gatebench needs to run (done once)
 bench: $(VENV)/.setup ## measure the suite quick and draw its report (SUITE=name for another)
 	$(BIN)/gatebench run $(SUITE)
 
-bench-engine: $(VENV)/.setup ## hold the load engine against wrk
+bench-engine: $(VENV)/.setup-dev ## hold the load engine against wrk
 	$(BIN)/python bench/engine.py
 
 reference: $(VENV)/.setup ## quote a run in the README (RUN=results/...; without it, the last one anew)

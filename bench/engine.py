@@ -3,7 +3,8 @@
     .venv/bin/python bench/engine.py [NUMBER ...]
 
 Prints each claim with what was seen, PASS or FAIL, and ends with 1 when one fails. Ratios are medians of runs that were
-alternated. Needs nginx and wrk (Debian: nginx-light, wrk), two CPUs, and the machine to itself for about six minutes.
+alternated. Needs nginx and wrk (Debian: nginx-light, wrk), two CPUs, and the machine to itself, for four to seven
+minutes.
 """
 # ruff: noqa: PLR2004 - the numbers of a claim are its point
 

@@ -61,7 +61,7 @@ def run(told: Spec, events: Events) -> Result:
     error = None
     try:
         finished.get()
-    except (Stopped, Exception) as raised:  # whatever it was, what was measured until then is told
+    except (Exception, gevent.GreenletExit) as raised:  # whatever it was, what was measured until then is told
         error = str(raised) or type(raised).__name__
         if not isinstance(raised, Stopped):
             log.exception("the run failed")
