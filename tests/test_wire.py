@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import itertools
 import socket
@@ -402,3 +403,83 @@ def test_a_line_break_in_a_head_is_refused(request_: Request) -> None:
     """What would be a second header, or a second request, is never sent."""
     with pytest.raises(ValueError, match="line break"):
         prepare(request_, "localhost", 80)
+
+
+LAST_WORDS = st.sampled_from(["nothing", "close", "reset", "half-close", "junk"])
+ACTIONS = st.tuples(
+    st.sampled_from(["answer", "wrong", "cut off", "silence", "noise", "close", "reset"]),
+    LAST_WORDS,
+    st.booleans(),
+    st.lists(st.integers(min_value=0), max_size=3),
+)
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.lists(ACTIONS, min_size=1, max_size=10))
+def test_whatever_the_server_does_each_request_has_one_outcome_and_is_sent_once(
+    actions: list[tuple[str, str, bool, list[int]]],
+) -> None:
+    """Answers, silence, noise, ends of every kind, seen in time or not: no hang, no miscount, nothing sent again.
+
+    `last words` are what the server does behind its answer, seen by the client before the next request or after it.
+    """
+    with bench(request=Request(length=len(BODY))) as wire:
+        requests_read = 0
+        for number, (action, last_words, seen, places) in enumerate(actions):
+            wire.connection.begin()
+            wire.serve()
+            while wire.opened > len(wire.peers):
+                wire.accept()
+            peer = wire.peers[-1]
+            if len(wire.outcomes) == number:
+                requests_read += wire.read_request(peer) == wire.exchange.data
+                perform(wire, peer, action, places)
+            else:  # the last words crossed the request: it may have arrived, and is not sent again
+                assert wire.outcomes[-1] in {"reset", "protocol"}
+            assert len(wire.outcomes) == number + 1
+            assert wire.connection.sent == 0
+            if peer.fileno() >= 0:
+                say(peer, last_words)
+            if seen:
+                wire.serve()
+        good = sum(action == "answer" for action, *_ in actions)
+        assert wire.outcomes.count(None) <= good
+        assert requests_read <= len(actions)
+        assert wire.opened == len(wire.peers)
+        assert wire.reconnects < max(wire.opened, 1)
+
+
+def perform(wire: Bench, peer: socket.socket, action: str, places: list[int]) -> None:
+    """What the server does with a request."""
+    if action == "answer":
+        wire.send(peer, *cut(sized(), places))
+        assert wire.outcomes[-1] is None
+    elif action == "wrong":
+        wire.send(peer, *cut(sized(status="503 No"), places))
+        assert wire.outcomes[-1] == "status"
+    elif action == "noise":
+        wire.send(peer, b"\x16\x03\x01noise")
+        assert wire.outcomes[-1] == "protocol"
+    elif action == "silence":
+        wire.connection.expire(wire.connection.sent + wire.exchange.read_timeout_ns + 1)
+        assert wire.outcomes[-1] == "timeout"
+    else:
+        if action == "cut off":
+            wire.send(peer, cut(sized(), [*places, 20])[0])
+        say(peer, "reset" if action == "reset" else "close")
+        wire.serve()
+        assert wire.outcomes[-1] == "reset"
+
+
+def say(peer: socket.socket, what: str) -> None:
+    """The end, or something that nobody asked for."""
+    if what == "half-close":
+        with contextlib.suppress(OSError):
+            peer.shutdown(socket.SHUT_WR)
+    elif what == "junk":
+        with contextlib.suppress(OSError):
+            peer.send(b"junk")
+    elif what != "nothing":
+        if what == "reset":
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        peer.close()
