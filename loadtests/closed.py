@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from functools import partial
 
+from loadtests.exchange import Exchange
 from loadtests.load import Load
 from loadtests.reactor import Reactor
 from loadtests.recorder import Recorder
-from loadtests.wire import Connection, Exchange
+from loadtests.wire import Connection
 
 _AFTER_REFUSAL_NS = 10_000_000
 """Before a refused connection is tried again: a server that is not there answers faster than anything else."""

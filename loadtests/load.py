@@ -5,10 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from functools import partial
 
+from loadtests.exchange import Exchange
 from loadtests.reactor import Reactor
 from loadtests.recorder import FOLD_AT, Recorder
 from loadtests.timer import monotonic_ns
-from loadtests.wire import Connection, Exchange
+from loadtests.wire import Connection
 
 SPACING_NS = 1_000_000
 """Connections are opened at least this far apart."""

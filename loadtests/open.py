@@ -9,11 +9,12 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Literal
 
+from loadtests.exchange import Exchange
 from loadtests.load import Load
 from loadtests.reactor import Reactor
 from loadtests.recorder import Recorder
 from loadtests.timer import monotonic_ns
-from loadtests.wire import Connection, Exchange
+from loadtests.wire import Connection
 
 
 class Open(Load):

@@ -51,7 +51,7 @@ def fasthttp(url: str, connections: str, seconds: str) -> dict[str, Any]:
 
 def blocking(url: str, requests: str) -> dict[str, Any]:
     """The floor: send, wait, receive, with nothing in between that could be left out."""
-    from loadtests.wire import prepare  # noqa: PLC0415 - imports gevent, which the others must not do first
+    from loadtests.exchange import prepare  # noqa: PLC0415 - imports gevent, which the others must not do first
 
     parts = urlsplit(url)
     host, port = parts.hostname or "127.0.0.1", parts.port or 80

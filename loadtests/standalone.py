@@ -21,6 +21,7 @@ from harness.histogram import Histogram
 from harness.spec import Request
 from loadtests import arrivals
 from loadtests.closed import Closed
+from loadtests.exchange import Exchange
 from loadtests.load import SPACING_NS, Load
 from loadtests.open import Open
 from loadtests.reactor import Reactor
@@ -28,7 +29,6 @@ from loadtests.recorder import Recorder, Window
 from loadtests.selfcheck import PERIOD_NS, SelfCheck
 from loadtests.shown import Line
 from loadtests.timer import monotonic_ns
-from loadtests.wire import Exchange
 
 Kind = Literal["closed", "open"]
 _WARN_EVERY = 40  # periods of the self-check, hence ten seconds

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from harness.spec import Event, Request, Slice, Spec, Totals
+from loadtests.exchange import Exchange
 from loadtests.reactor import Reactor
 from loadtests.rounds import Rounds
 from loadtests.timer import monotonic_ns
-from loadtests.wire import Connection, Exchange
+from loadtests.wire import Connection
 
 ROOT = Path(__file__).resolve().parent.parent
 SECOND_NS = 1_000_000_000

@@ -52,7 +52,7 @@ def test_locust_shows_what_the_server_saw(tmp_path: Path, kind: str, more: list[
     """To the last request, drained at the end of the run time: in its CSV, on its console, and in our own log."""
     with null_server("null") as server:
         files = (*json_to(tmp_path), "--csv", str(tmp_path / "out"))
-        process = locust(kind, server.port, "--path", "/x?y=1", "-t", "2s", *files, *more)
+        process = locust(kind, server.port, "--path", "/x?y=1", "-t", "1s", *files, *more)
         said, _ = process.communicate(timeout=60)
         seen = server.seen()["requests"]
     assert process.returncode == 0

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.spec import Request
-from loadtests.wire import prepare
+from loadtests.exchange import prepare
 from tests.engine_support import GOOD, SECOND_NS, Bench, bench, nothing_sent
 
 BODY = b'{"answer": 42, "text": "\xc3\xa4\xc3\xb6\xc3\xbc"}'

@@ -1,0 +1,43 @@
+"""What a slice that is over showed, in the words of `harness.spec`."""
+
+from __future__ import annotations
+
+from harness.spec import Arm, Slice
+from loadtests.load import Load
+from loadtests.open import Open
+from loadtests.selfcheck import SelfCheck
+
+
+def measured(arm: Arm, number: int, load: Load, check: SelfCheck, *, histograms: bool) -> Slice:
+    """What the window of a slice that is drained and closed showed."""
+    recorder, window = load.recorder, load.recorder.window
+    opened = isinstance(load, Open)
+    errors = recorder.error_kinds.total()
+    good = float(recorder.fractions.sum())
+    mean_ns = recorder.mean_latency_ns
+    first, second = (2 * recorder.fractions / window.length_s).tolist()
+    return Slice(
+        arm=arm.name,
+        round=number,
+        start_ns=window.start_ns,
+        length_s=window.length_s,
+        requests=recorder.good + errors,
+        good=good,
+        errors=errors,
+        error_kinds=dict(recorder.error_kinds),
+        throughput_rps=good / window.length_s,
+        half_rps=(first, second),
+        in_flight=recorder.in_flight,
+        mean_latency_us=None if mean_ns is None else mean_ns / 1000,
+        connects=recorder.connects,
+        reconnects=recorder.reconnects,
+        scheduled=recorder.scheduled if opened else None,
+        done=recorder.good if opened else None,
+        dropped=recorder.dropped,
+        offered_rps=recorder.scheduled / window.length_s if opened else None,
+        latency=recorder.latency.encode() if histograms else None,
+        service=recorder.service.encode() if histograms and opened else None,
+        lateness=recorder.lateness.encode() if histograms and opened else None,
+        ports=tuple(port for connection in load.connections for port in connection.ports),
+        generator=check.verdict(recorder.lateness, recorder.latency) if opened else check.verdict(),
+    )
