@@ -97,9 +97,9 @@ def _on_day(day: int, run: Run) -> Run:
     return replace(run, info=replace(run.info, started=f"2026-11-{day}T07:00:00Z"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium."""
+    """Debian's Chromium; gone with this module, because a live Playwright keeps an event loop running."""
     from playwright.sync_api import sync_playwright
 
     flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]

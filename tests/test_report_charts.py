@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from xml.etree import ElementTree as ET
 
@@ -256,3 +257,15 @@ def test_a_long_name_is_cut_in_a_title() -> None:
     assert title.startswith(f"{long[:40]}")
     assert long not in title
     assert words.title(long) in title
+
+
+def test_a_run_of_one_pair_with_one_side_only_is_drawn() -> None:
+    """A mark without a point is in no drawing, and missed by none."""
+    good = support.quick_pairs()[0]
+    lone = [replace(good, b=replace(good.b, error="python lacks no-such-package"))]
+    run = support.run(lone, blocks=1)
+    made = charts(Study(run, compare.within(run)))
+    assert made
+    for chart in made:
+        drawing = chart.draw(style.LIGHT)
+        assert inline("stem", drawing, style.svg(drawing.figure)).startswith("<svg")

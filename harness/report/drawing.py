@@ -72,7 +72,8 @@ def inline(stem: str, drawing: Drawing, light: str) -> Markup:
     )
     text = re.sub(r"<svg[^>]*>", lambda _: opening, text, count=1)
     for name, marks in drawing.marks.items():
-        text = _answering(text, name, marks)
+        if marks:  # matplotlib leaves out what has no point to draw
+            text = _answering(text, name, marks)
     text = _apart(style.themed(text), stem)
     return Markup(re.sub(r"\n\s*", "\n", text))  # noqa: S704 - drawn by matplotlib, which escapes its text
 
