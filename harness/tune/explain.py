@@ -176,9 +176,9 @@ def _capacity(answer: Answer) -> Iterator[str]:
 
 def _evidence(found: Capacity) -> str:
     parts = []
-    if found.low_trials:
+    if found.low_trials and found.low_trials.trials:
         parts.append(f"{found.low_trials.held} of {found.low_trials.trials} trials held below")
-    if found.high_trials:
+    if found.high_trials and found.high_trials.trials:
         parts.append(f"{found.high_trials.exceeded} of {found.high_trials.trials} failed above")
     if not found.settled:
         parts.append("not settled in the time there was")
