@@ -14,7 +14,7 @@ from harness.cli import app
 from harness.cli.tune import memory_bytes
 from harness.errors import LaunchError, UsageError
 from harness.histogram import Histogram
-from harness.slo import Tally, parse
+from harness.slo import Slo, Tally, parse
 from harness.tune.answer import dump, load
 from harness.tune.candidates import Candidate, Service
 from harness.tune.conclusion import answer, refusal
@@ -102,7 +102,8 @@ def session(fake: Fake, asked: Asked = FAST, say: Callable[[str], None] = lambda
 
 def test_it_finds_the_count_and_the_rate_within_its_budget() -> None:
     """The smallest count of the plateau, a bracket around the edge, and no second more than it may take."""
-    fake, lines = Fake(), []
+    fake = Fake()
+    lines: list[str] = []
     found = session(fake, say=lines.append)
     told = answer(FAST, ARM, found)
     assert told.recommended == Candidate(16)
@@ -120,7 +121,7 @@ def test_it_finds_the_count_and_the_rate_within_its_budget() -> None:
 
 @pytest.mark.parametrize("budget_s", [30.0, 60.0, 120.0, 300.0])
 @pytest.mark.parametrize("slo", [None, FAST.slo])
-def test_the_budget_is_kept_with_an_answer(budget_s: float, slo: object) -> None:
+def test_the_budget_is_kept_with_an_answer(budget_s: float, slo: Slo | None) -> None:
     """However short, something is recommended and it is never much later."""
     asked = replace(FAST, budget_s=budget_s, slo=slo)
     found = session(Fake(), asked)
