@@ -334,8 +334,10 @@ def test_with_little_time_left_the_leaders_go_on():
 def test_nothing_valid_is_said():
     """Every candidate failed in every block."""
     nothing = block(*((one, None) for one in workers(1, 2, 4)), error="no answer")
-    assert decide(two_groups(), [nothing, nothing], 100) == Enough("nothing valid")
-    assert choose(two_groups(), [nothing]) is None
+    setup = Setup(service=service(), first=(workers(1, 2, 4),))
+    assert decide(setup, [nothing], 100) == Measure(workers(1, 2, 4))
+    assert decide(setup, [nothing, nothing], 100) == Enough("nothing valid")
+    assert choose(setup, [nothing]) is None
 
 
 def test_an_interrupted_run_has_the_best_answer_so_far():

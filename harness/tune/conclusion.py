@@ -36,7 +36,7 @@ def answer(asked: Asked, arm: Arm, found: Found) -> Answer:
         command=command(arm, choice.recommended) if choice else (),
         caveats=tuple(_caveats(asked, found)),
     )
-    return replace(given, explanation=" ".join(filter(None, (explain(given), refusal(found)))))
+    return replace(given, explanation=refusal(found) or explain(given))
 
 
 def refusal(found: Found) -> str:

@@ -170,8 +170,10 @@ def decide(setup: Setup, blocks: Sequence[BlockOutcome], left_s: float) -> Measu
             Measure(group) if not blocks or pace * planned_s(setup.service, group) <= left_s else Enough("time is up")
         )
     roster = follow(setup, blocks)
-    if roster.fitted is None:
-        return Enough("nothing valid")
+    if roster.fitted is None:  # a disturbed block is measured again, until its candidates have failed too often
+        group = tuple(one for one in setup.first[len(blocks) % len(setup.first)] if one not in roster.out)
+        again = group and pace * planned_s(setup.service, group) <= left_s
+        return Measure(group) if again else Enough("nothing valid")
     why = _enough(setup, blocks, roster, roster.fitted)
     if why is not None:
         return Enough(why)
@@ -210,7 +212,7 @@ def follow(setup: Setup, blocks: Sequence[BlockOutcome]) -> Roster:
         out = _unfit(setup, blocks[:seen]) | out
         fitted = fit(values, known - out.keys())
         if fitted is None:
-            break
+            continue
         if behind := _behind(setup, fitted):
             out |= behind
             fitted = fit(values, known - out.keys()) or fitted
