@@ -175,6 +175,10 @@ def _resumed(name: str, suite: str | None) -> tuple[Path, record.RunInfo, tuple[
         raise UsageError("--resume takes its suite from the run: leave SUITE out")
     folder = record.find(name, RESULTS)
     run = record.read(folder)
+    if run.info.kind != "suite":
+        raise UsageError(
+            f"{folder} is a {run.info.kind} run, which cannot be resumed: call gatebench {run.info.kind} again"
+        )
     if run.info.finished is not None:
         raise UsageError(f"{folder} came to its end: nothing is left to measure")
     if run.torn:
