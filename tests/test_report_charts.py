@@ -264,7 +264,7 @@ def test_a_run_of_one_pair_with_one_side_only_is_drawn() -> None:
     good = support.quick_pairs()[0]
     lone = [replace(good, b=replace(good.b, error="python lacks no-such-package"))]
     run = support.run(lone, blocks=1)
-    made = charts(Study(run, compare.within(run)))
+    made = list(charts(Study(run, compare.within(run))))
     assert made
     for chart in made:
         drawing = chart.draw(style.LIGHT)

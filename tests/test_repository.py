@@ -197,7 +197,8 @@ def test_what_is_declared_is_used() -> None:
     modules = set.union(*(third_party_imports(folder) for folder in ("harness", "loadtests", "targets")))
     imported = names([owner for module in modules for owner in owners.get(module, [module])])
     known = definitions.load_definitions()
-    received = {package for one in [*known.servers.values(), *known.targets.values()] for package in one.packages}
+    receipts = [one.packages for one in known.servers.values()] + [one.packages for one in known.targets.values()]
+    received = {package for receipt in receipts for package in receipt}
     assert names(PROJECT["project"]["dependencies"]) - imported - received - indirect == set()
 
 
