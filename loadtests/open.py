@@ -42,6 +42,7 @@ class Open(Load):
         self._waiting: deque[int] = deque()
         self._free: deque[Connection] = deque()
         self._next_ns = 0
+        self._intended, self._sent, self._done = recorder.intended, recorder.sent, recorder.done
 
     def start(self, at_ns: int, spacing_ns: int) -> None:
         """Open the connections, then let the arrivals come, whose times are the schedule's own."""
@@ -51,9 +52,9 @@ class Open(Load):
     def answered(self, connection: Connection, sent_ns: int, kind: str | None, done_ns: int) -> None:
         """Record, and hand over what has waited longest."""
         if kind is None:
-            self.recorder.intended(connection.intended or sent_ns)
-            self.recorder.sent(sent_ns)
-            self.recorder.done(done_ns)
+            self._intended(connection.intended or sent_ns)
+            self._sent(sent_ns)
+            self._done(done_ns)
         else:
             self.recorder.fail(kind, connection.intended or sent_ns, sent_ns, done_ns)
         if self._waiting:
