@@ -49,10 +49,15 @@ class Placed:
 
 @contextlib.contextmanager
 def placed() -> Iterator[Placed]:
-    """The first and the last CPU that this process may use."""
+    """The first and the last CPU that this process may use; itself it leaves the generator's alone."""
     cpus = usable_cpus()
-    with tempfile.TemporaryDirectory(prefix="gatebench-") as folder:
-        yield Placed(cpus[:1], cpus[-1:], Path(folder))
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cpus[:1])
+    try:
+        with tempfile.TemporaryDirectory(prefix="gatebench-") as folder:
+            yield Placed(cpus[:1], cpus[-1:], Path(folder))
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def missing() -> list[str]:
