@@ -26,7 +26,7 @@ from harness.process import Process
 
 CONNECTIONS = 32
 MILLION = 1_000_000
-ATTEMPTS = 4
+QUIET = 0.005
 Claim = tuple[bool, str]
 
 
@@ -51,24 +51,27 @@ def faster_than_stock(where: Placed) -> Iterator[Claim]:
 
 
 def punctual(where: Placed) -> Iterator[Claim]:
-    """2. Open, 10,000 Poisson arrivals a second against the same nginx; medians of five slices of 2 s."""
+    """2. Open, 10,000 Poisson arrivals a second against the same nginx; medians of quiet slices."""
+    slices: list[spec.Slice] = []
     with instruments.nginx(where) as port:
-        for attempt in range(1, ATTEMPTS + 1):
-            slices = run(where, opened(port, 10_000, slices=5)).slices
-            done = sum(one.done or 0 for one in slices) / sum(one.scheduled or 0 for one in slices)
-            late = [latency((one,), "lateness") for one in slices]
-            p50, p99 = (statistics.median(one.percentile(q) for one in late) for q in (50, 99))
-            cpu, waited = (
-                statistics.median(getattr(one.generator, name) for one in slices)
-                for name in ("cpu_percent", "waiting_fraction")
-            )
-            tried = f"; attempt {attempt}, waited for the CPU {waited:.1%} of the time"
-            # a busy machine only makes these worse: the first attempt that holds is the nearest to the engine's own
-            if done >= 0.999 and p50 <= 50 and p99 <= 500 and cpu < 50:
+        for _ in range(4):
+            more = run(where, opened(port, 10_000, slices=5)).slices
+            slices += [one for one in more if one.generator.waiting_fraction <= QUIET]
+            if len(slices) >= 3:
                 break
+        else:
+            yield (
+                False,
+                f"the machine is not quiet: somebody else used the generator's CPU over {QUIET:.1%} of the time",
+            )
+            return
+    done = sum(one.done or 0 for one in slices) / sum(one.scheduled or 0 for one in slices)
+    late = [latency((one,), "lateness") for one in slices]
+    p50, p99 = (statistics.median(one.percentile(q) for one in late) for q in (50, 99))
+    cpu = statistics.median(one.generator.cpu_percent for one in slices)
     yield done >= 0.999, f"done / scheduled {done:.4f} (at least 0.999)"
-    yield p50 <= 50 and p99 <= 500, f"lateness p50 {p50:.0f} us (at most 50), p99 {p99:.0f} us (at most 500){tried}"
-    yield cpu < 50, f"generator CPU {cpu:.0f} % of a core (under 50), in its highest 250 ms"
+    yield p50 <= 50 and p99 <= 500, f"lateness p50 {p50:.0f} us (at most 50), p99 {p99:.0f} us (at most 500)"
+    yield cpu < 50, f"generator CPU {cpu:.0f} % of a core (under 50)"
 
 
 def unhidden(where: Placed) -> Iterator[Claim]:
