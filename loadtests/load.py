@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from functools import partial
 
 from loadtests.exchange import Exchange
@@ -12,7 +13,7 @@ from loadtests.timer import monotonic_ns
 from loadtests.wire import Connection
 
 SPACING_NS = 1_000_000
-"""Connections are opened at least this far apart."""
+"""Connections are opened at least this far apart, on average."""
 _FOLD_EVERY_NS = 20_000_000
 _SHOW_EVERY_NS = 1_000_000_000
 
@@ -33,11 +34,11 @@ class Load(ABC):
     def answered(self, connection: Connection, sent_ns: int, kind: str | None, done_ns: int) -> None:
         """A request is done (`wire.Owner`)."""
 
-    def start(self, at_ns: int, spacing_ns: int) -> None:
-        """Let each connection begin, one after another; each sends as soon as it is open."""
+    def start(self, begin_ns: Iterable[int]) -> None:
+        """Let each connection begin, at a time of its own; each sends as soon as it is open."""
         self.sending = True
-        for number, connection in enumerate(self.connections):
-            self.reactor.at(at_ns + number * spacing_ns, partial(self._first, connection))
+        for connection, at_ns in zip(self.connections, begin_ns, strict=True):
+            self.reactor.at(at_ns, partial(self._first, connection))
         deadline_ns = min(self.exchange.connect_timeout_ns, self.exchange.read_timeout_ns)
         self.reactor.every(max(deadline_ns // 20, SPACING_NS), self._expire, over=self._is_over)
         self.reactor.every(_FOLD_EVERY_NS, partial(self.recorder.fold, at_least=FOLD_AT), over=self._is_over)

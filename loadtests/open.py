@@ -44,9 +44,9 @@ class Open(Load):
         self._next_ns = 0
         self._intended, self._sent, self._done = recorder.intended, recorder.sent, recorder.done
 
-    def start(self, at_ns: int, spacing_ns: int) -> None:
+    def start(self, begin_ns: Iterable[int]) -> None:
         """Open the connections, then let the arrivals come, whose times are the schedule's own."""
-        super().start(at_ns, spacing_ns)
+        super().start(begin_ns)
         self._await_next()
 
     def answered(self, connection: Connection, sent_ns: int, kind: str | None, done_ns: int) -> None:

@@ -1,6 +1,6 @@
 """One phase of a block: a warm-up of each arm, then rounds in which every arm gets its slice of load.
 
-A slice, on the clock: connections are opened one after another over one response time R; one more R passes (50 ms at
+A slice, on the clock: connections are opened, each at a random moment of one response time R; one more R passes (50 ms at
 least), and under closed load every connection has had its first answer; the counted window opens, and closes; load goes
 on for another R, so that those under way at the window's end are finished under the same load as those at its start;
 then the last answers are awaited, and all connections closed.
@@ -125,7 +125,8 @@ class Rounds:
 
         self._reactor.at(start_ns, look)
         self._tell("started", index, _WARM_UP, start_ns)
-        load.start(start_ns, SPACING_NS)
+        steady_ns = start_ns + SPACING_NS * arm.connections
+        load.start(arrivals.scattered(arm.connections, start_ns, steady_ns, f"{arm.arrivals_seed}/warm-up"))
         self._drive(load, index)
         self._tell("drained", index, _WARM_UP, monotonic_ns())
         if self._responses_s[index] is None and recorder.mean_latency_ns is not None:
@@ -135,8 +136,7 @@ class Rounds:
         arm, reactor = self._spec.arms[index], self._reactor
         response_ns = self._response_ns(index)
         start_ns = monotonic_ns() + SPACING_NS
-        spacing_ns = max(SPACING_NS, response_ns // arm.connections)
-        steady_ns = start_ns + spacing_ns * arm.connections
+        steady_ns = start_ns + max(SPACING_NS * arm.connections, response_ns)
         lead_ns = max(response_ns, _LEAD_NS)
         latest_ns = steady_ns + max(_RESPONSES_TO_ACCEPT * response_ns, _LEAST_TO_ACCEPT_NS)
         length_ns = self._length_ns(response_ns)
@@ -174,7 +174,7 @@ class Rounds:
         else:  # its arrivals are laid out already, and open connections as they come
             schedule(recorder.window)
         self._tell("started", index, number, start_ns)
-        load.start(start_ns, spacing_ns)
+        load.start(arrivals.scattered(arm.connections, start_ns, steady_ns, f"{arm.arrivals_seed}/{number}/open"))
         self._drive(load, index)
         outcome = measured(arm, number, load, self._check, histograms=self._spec.histograms)
         self._tell("drained", index, number, monotonic_ns(), outcome.throughput_rps)

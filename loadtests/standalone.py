@@ -107,7 +107,8 @@ class Continuous:
         gc.freeze()  # a full collection would stop everything for tens of milliseconds: what is there now stays
         self._check.start()
         self._reactor.every(PERIOD_NS, self._watch, over=self._drained.is_set)
-        self._load.start(monotonic_ns(), SPACING_NS)
+        now, connections = monotonic_ns(), len(self._load.connections)
+        self._load.start(arrivals.scattered(connections, now, now + connections * SPACING_NS, "standalone"))
         try:
             self._reactor.run()
         finally:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtests.arrivals import SECOND_NS, constant, poisson, schedule, shifted, until
+from loadtests.arrivals import SECOND_NS, constant, poisson, scattered, schedule, shifted, until
 
 RATES = st.floats(min_value=0.1, max_value=200_000)
 
@@ -28,6 +28,23 @@ def test_poisson_arrivals_rise_and_are_repeated_by_their_seed(rate: float, seed:
     assert all(a <= b for a, b in pairwise(first))
     assert first[0] >= 0
     assert first != list(islice(poisson(rate, seed + "x"), 50))
+
+
+@given(st.integers(0, 200), st.integers(0, 10**15), st.integers(0, 10**10), st.text(max_size=10))
+def test_scattered_moments_are_in_order_and_within(count: int, start_ns: int, span_ns: int, seed: str) -> None:
+    """As many as asked for, the same for the same seed."""
+    moments = scattered(count, start_ns, start_ns + span_ns, seed)
+    assert len(moments) == count
+    assert moments == sorted(moments)
+    assert all(start_ns <= at <= start_ns + span_ns for at in moments)
+    assert moments == scattered(count, start_ns, start_ns + span_ns, seed)
+
+
+def test_scattered_moments_fill_their_time_evenly() -> None:
+    """Each tenth holds a tenth, to sampling error (four standard deviations)."""
+    moments = scattered(10_000, 0, 1_000_000, "even")
+    tenths = [sum(1 for at in moments if tenth <= at / 100_000 < tenth + 1) for tenth in range(10)]
+    assert all(abs(count - 1000) < 120 for count in tenths)
 
 
 def test_poisson_gaps_are_exponential() -> None:
