@@ -6,7 +6,7 @@ Also a locustfile: `locust -f loadtests/open.py --host http://127.0.0.1:8000 --r
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Literal
 
 from loadtests.exchange import Exchange

@@ -1,6 +1,6 @@
 """One phase of a block: a warm-up of each arm, then rounds in which every arm gets its slice of load.
 
-A slice, on the clock: connections are opened, each at a random moment of one response time R; one more R passes (50 ms at
+A slice, on the clock: connections open, each at a random moment of one response time R; one more R passes (50 ms at
 least), and under closed load every connection has had its first answer; the counted window opens, and closes; load goes
 on for another R, so that those under way at the window's end are finished under the same load as those at its start;
 then the last answers are awaited, and all connections closed.
