@@ -1,7 +1,8 @@
-"""Make a run the one that README quotes: `python bench/reference.py RUN`; without RUN the quotation is made anew.
+"""Make a run one that README and docs quote: `python bench/reference.py RUN`; without RUN they are quoted anew.
 
 The records are copied to results/reference-SUITE/, with paths relative to the checkout, and everything else there is
-drawn from them; the table and some charts of results/reference-quick/ go between the marks in README.
+drawn from them; the table and some charts of results/reference-quick/ go between the marks in README, the figures of
+any suite between those in docs/FINDINGS.md.
 """
 
 import argparse
@@ -10,6 +11,7 @@ import re
 import shutil
 from pathlib import Path
 
+from bench import findings
 from harness import compare, record
 from harness.report import build
 from harness.report.charts import charts
@@ -67,6 +69,7 @@ def main() -> None:
         print(adopt(run).relative_to(ROOT))
     readme = ROOT / "README.md"
     readme.write_text(splice(readme.read_text(encoding="utf-8")), encoding="utf-8")
+    findings.PAGE.write_text(findings.splice(findings.PAGE.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -72,6 +72,11 @@ class Histogram:
         low, high = _edges(indices)
         return (low + high) / 2, self.counts[indices]
 
+    def above(self, limit: int) -> int:
+        """Values over `limit` microseconds, to the histogram's resolution."""
+        middles, counts = self.buckets()
+        return int(counts[middles > limit].sum())
+
     @property
     def mean(self) -> float:
         """Mean in microseconds, each value as the middle of its bucket; 0 without any."""

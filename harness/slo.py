@@ -133,7 +133,7 @@ class Slo:
                 arrivals=max(tally.arrivals, tally.response_us.count + tally.errors + tally.unsent),
                 errors=tally.errors,
                 unsent=tally.unsent,
-                late=0 if objective.limit_us is None else count_above(tally.response_us, objective.limit_us),
+                late=0 if objective.limit_us is None else tally.response_us.above(objective.limit_us),
             )
             for objective in self.objectives
         )
@@ -147,12 +147,6 @@ def held(kept: Iterable[Kept]) -> bool:
 def worst(kept: Iterable[Kept]) -> Kept:
     """The objective that was missed by most, or came closest to it."""
     return max(kept, key=lambda one: one.excess)
-
-
-def count_above(histogram: Histogram, limit_us: int) -> int:
-    """Values over `limit_us`, to the histogram's resolution of 0.1 %."""
-    middles, counts = histogram.buckets()
-    return int(counts[middles > limit_us].sum())
 
 
 def parse(text: str) -> Slo:

@@ -87,6 +87,9 @@ class Spec:
     """Open, no free connection: the arrival waits in the queue (its wait is latency) or is dropped and counted."""
     queue: int = 100_000
     """Open: arrivals that may wait; past it they are dropped and counted under either policy."""
+    stops: tuple[tuple[int | None, int], ...] = ()
+    """Open: for each objective its time limit in microseconds (None: errors only) and the losses (failed, never sent or
+    later than that) that it allows; a slice ends as soon as one has more, for nothing can mend that."""
     histograms: bool = True
 
 
@@ -141,7 +144,7 @@ class Slice:
     """connect, timeout, reset, status, body, protocol."""
     throughput_rps: float
     half_rps: tuple[float, float]
-    """The same for the two halves of the window."""
+    """The same for the two halves of the window; of a window that ended early, the whole of it for both."""
     in_flight: float
     """Mean number of requests in flight over the window."""
     mean_latency_us: float | None

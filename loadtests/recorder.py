@@ -132,6 +132,17 @@ class Recorder:
         """Whether this moment is in the window."""
         return self.window.start_ns <= at_ns < self.window.end_ns
 
+    def lost(self, limit_us: int | None) -> int:
+        """Of the window's requests so far: failed, never sent, or answered later than the limit."""
+        late = 0 if limit_us is None else self.latency.above(limit_us)
+        return self.error_kinds.total() + self.dropped + late
+
+    def cut(self, end_ns: int) -> None:
+        """End the window early, now; which half an answer was in is then no longer known."""
+        self.fold()
+        self.window = Window(self.window.start_ns, end_ns)
+        self.fractions[:] = self.fractions.mean()
+
     def connect(self, sent_ns: int, *, again: bool) -> None:
         """A TCP connection is opened for the request begun at `sent_ns`."""
         self.totals.connects += 1

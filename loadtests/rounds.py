@@ -34,6 +34,7 @@ SECOND_NS = 1_000_000_000
 _LEAD_NS = 50_000_000
 _WARM_UP = -1
 _LOOK_EVERY_NS = 10_000_000
+_DECIDE_EVERY_NS = 100_000_000
 _RESPONSES_A_SLICE = 5
 _RESPONSES_TO_ACCEPT = 10
 _LEAST_TO_ACCEPT_NS = SECOND_NS
@@ -132,7 +133,7 @@ class Rounds:
         if self._responses_s[index] is None and recorder.mean_latency_ns is not None:
             self._responses_s[index] = recorder.mean_latency_ns / SECOND_NS
 
-    def _slice(self, number: int, index: int) -> Slice:
+    def _slice(self, number: int, index: int) -> Slice:  # noqa: C901, PLR0915 - the clock of one slice; to be split
         arm, reactor = self._spec.arms[index], self._reactor
         response_ns = self._response_ns(index)
         start_ns = monotonic_ns() + SPACING_NS
@@ -142,15 +143,31 @@ class Rounds:
         length_ns = self._length_ns(response_ns)
         recorder = Recorder(Window(steady_ns + lead_ns, steady_ns + lead_ns + length_ns), self._shown[index])
         load = self._load_of(index, number, recorder, steady_ns)
+        told_closed = False
+
+        def over() -> bool:
+            return told_closed or monotonic_ns() >= recorder.window.end_ns
 
         def opened() -> None:
             self._tell("opened", index, number, recorder.window.start_ns)
             self._check.start()
-            reactor.every(PERIOD_NS, self._check.sample, over=lambda: monotonic_ns() >= recorder.window.end_ns)
+            reactor.every(PERIOD_NS, self._check.sample, over=over)
+            if self._spec.stops:
+                reactor.every(_DECIDE_EVERY_NS, decide, over=over)
 
         def closed() -> None:
-            self._tell("closed", index, number, recorder.window.end_ns)
-            self._check.finish()
+            nonlocal told_closed
+            if not told_closed:  # by `decide`, and the slice that runs now may be another
+                told_closed = True
+                self._tell("closed", index, number, recorder.window.end_ns)
+                self._check.finish()
+
+        def decide() -> None:
+            recorder.fold()
+            if any(recorder.lost(limit_us) > allowed for limit_us, allowed in self._spec.stops):
+                recorder.cut(monotonic_ns())
+                closed()
+                load.stop()
 
         def settle() -> None:
             now = monotonic_ns()

@@ -98,6 +98,34 @@ def test_a_full_queue_drops_too() -> None:
     assert one.requests + one.dropped == one.scheduled
 
 
+def test_a_slice_ends_early_once_an_objective_is_lost() -> None:
+    """Every answer is later than 10 ms and five may be: the window ends within half of its time, and all adds up."""
+    with null_server("fixed:20") as server:
+        run = run_rounds(
+            told(arm(server, rate=200), arrivals="constant", slice_s=2.0, stops=((10_000, 5),), rounds=((0,), (0,)))
+        )
+        (totals,) = run.totals
+        assert totals.attempts == server.seen()["requests"]
+    for one in run.slices:
+        assert 0.1 <= one.length_s < 1.0
+        assert one.scheduled == one.requests == one.done == histograms(one)[0].count
+        assert one.scheduled == pytest.approx(200 * one.length_s, abs=2)
+        assert one.scheduled > 5
+        assert one.half_rps[0] == pytest.approx(one.half_rps[1], rel=0.5)
+
+
+def test_errors_end_a_slice_too_and_what_is_allowed_does_not() -> None:
+    """One answer in ten is an error: ten errors are soon there, a thousand never."""
+    with null_server("errors:10") as server:
+        few, many = (
+            run_rounds(told(arm(server, rate=400), slice_s=1.0, stops=((None, allowed),))).slices[0]
+            for allowed in (10, 1000)
+        )
+    assert few.length_s < 0.9
+    assert few.errors > 10
+    assert many.length_s == pytest.approx(1.0)
+
+
 def test_a_stall_is_seen_by_those_who_came_during_it() -> None:
     """Half a second of three without an answer: open load shows it from p90 on, service and closed load hide it."""
     with null_server("stall:1000,500") as server:

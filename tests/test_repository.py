@@ -300,3 +300,24 @@ def test_the_readme_quotes_the_reference_run_as_it_is() -> None:
     pictures = re.findall(r'(?:srcset|src)="([^"]+)"', README)
     assert pictures
     assert all((ROOT / picture).is_file() for picture in pictures)
+
+
+def test_every_figure_of_the_findings_is_its_run_s() -> None:
+    """`make reference` would change nothing, and no ratio or rate stands there without a mark."""
+    from bench import findings
+
+    text = findings.PAGE.read_text(encoding="utf-8")
+    assert findings.MARK.search(text)
+    assert findings.splice(text) == text
+    bare = findings.MARK.sub("", text)
+    assert not re.findall(r"\d[\d.,]*(?: to \d|/s| times|\u202f)", bare)
+
+
+def test_a_figure_that_no_row_or_many_rows_have_is_refused() -> None:
+    """A mark names one row."""
+    from bench import findings
+
+    with pytest.raises(ValueError, match=r"quick p99 throughput_rps: 0 rows fit"):
+        findings.splice("<!--quick p99 throughput_rps-->1<!--/-->")
+    with pytest.raises(ValueError, match=r"rows fit"):
+        findings.figure("quick", "p?", "throughput_rps")

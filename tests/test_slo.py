@@ -6,7 +6,7 @@ import pytest
 
 from harness.errors import UsageError
 from harness.histogram import Histogram
-from harness.slo import Kept, Objective, Slo, Tally, count_above, held, parse, worst
+from harness.slo import Kept, Objective, Slo, Tally, held, parse, worst
 
 
 def tally(*response_us: int, errors: int = 0, unsent: int = 0) -> Tally:
@@ -135,8 +135,8 @@ def test_the_limit_itself_is_in_time():
     """Values are late when they are over the limit, to the histogram's resolution."""
     histogram = Histogram()
     histogram.record([999, 1000, 1001])
-    assert count_above(histogram, 1000) == 1
-    assert count_above(Histogram(), 1000) == 0
+    assert histogram.above(1000) == 1
+    assert Histogram().above(1000) == 0
 
 
 def test_allowance_is_not_lost_to_rounding():

@@ -170,6 +170,14 @@ def test_a_difference_of_halves_that_does_not_matter_is_let_pass():
     assert not unsteady(halves_trial(random, 200, 0.03, trend=0.05))
 
 
+def test_an_overload_is_no_fault_of_its_trial_but_a_disturbance_is():
+    """Dropped, unanswered and failed arrivals are what a search looks for; a saturated generator is not."""
+    over = open_trial(errors=500, error_kinds={"timeout": 500}, dropped=50)
+    assert judge(over, THRESHOLDS)
+    assert not judge(over, THRESHOLDS, overload=True)
+    assert judge(open_trial(generator=factories.generator(cpu_percent=99.0)), THRESHOLDS, overload=True)
+
+
 def test_a_round_is_disturbed_when_any_of_its_slices_is():
     """Steal or outside load in one arm's slice spoils the round for all."""
     quiet = factories.slice_row()

@@ -44,15 +44,18 @@ def measure_phase(
     serving: Mapping[str, Serving],
     *,
     queue: int | None = None,
+    stops: tuple[tuple[int | None, int], ...] = (),
 ) -> Iterator[Trial]:
     """Drive the arms that serve through one phase and yield a judged trial for each.
 
-    `queue` bounds the arrivals that may wait under an open load, so that an overload is soon drained.
+    Under an open load `queue` bounds the arrivals that may wait, so that an overload is soon drained, and `stops` end a
+    slice whose objective is lost (`spec.Spec.stops`): such a load may be more than the server holds, and a trial is not
+    invalid for that.
     """
     arms = [arm for arm in state.group.arms if arm.id in serving]
     told = _spec(bench, state, block, phase, arms, serving)
     if queue is not None:
-        told = replace(told, queue=queue)
+        told = replace(told, queue=queue, stops=stops)
     observer = Observer({name: one.server for name, one in serving.items()}, bench.services)
     started, workers_before = utc_now(), {name: set(one.server.process.members()) for name, one in serving.items()}
     hits_before = bench.services.hits()
@@ -94,7 +97,8 @@ def measure_phase(
             answer_bytes=len(serving[arm.id].answer.body),
         )
         trial = assemble(parts, bench.started_ns)
-        yield _judged(bench, arm, trial, _seen_wrong(serving[arm.id].server, workers_before[arm.id]))
+        wrong = _seen_wrong(serving[arm.id].server, workers_before[arm.id])
+        yield _judged(bench, arm, trial, wrong, overload=bool(stops))
 
 
 def failed(arm: Arm, state: GroupState, block: int, phase: Phase, why: str, started: str | None = None) -> Trial:
@@ -194,8 +198,9 @@ def _seen_wrong(server: Launched, workers_before: set[int]) -> list[str]:
     return reasons
 
 
-def _judged(bench: Bench, arm: Arm, trial: Trial, seen: list[str]) -> Trial:
-    reasons = judge(trial, bench.plan.thresholds, upstream_calls=arm.scenario.upstream_calls, seen=seen)
+def _judged(bench: Bench, arm: Arm, trial: Trial, seen: list[str], *, overload: bool) -> Trial:
+    calls = arm.scenario.upstream_calls
+    reasons = judge(trial, bench.plan.thresholds, upstream_calls=calls, seen=seen, overload=overload)
     judged = replace(trial, valid=not reasons, reasons=reasons)
     bound, ceiling = limit(judged, arm, bench.plan, bench.placement.as_dict())
     return replace(judged, limit=bound, ceiling_rps=ceiling)

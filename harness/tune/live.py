@@ -23,7 +23,6 @@ from harness.tune.recommend import BlockOutcome, Measured
 from harness.tune.search import RateTrial, Try
 from harness.tune.session import Offer, Probe
 from harness.validity import generator_cpu
-from harness.validity.rules import lateness, outside_load, steal
 
 PROBE, SEARCH = "t0", "search"
 """Arms beside t1, t2, ..., the candidates."""
@@ -109,7 +108,7 @@ class Live:
         state = GroupState(driven, response_s=self._response_s)
         bench = replace(self.bench, plan=replace(self.bench.plan, open_slice_s=step.up_to_s))
         self._number += 1
-        for trial in measure_phase(bench, state, self._number - 1, "open", serving, queue=step.queue):
+        for trial in measure_phase(bench, state, self._number - 1, "open", serving, queue=step.queue, stops=step.stops):
             self.writer.append(trial)
             return trial
         return None
@@ -124,7 +123,7 @@ class Live:
         missed, kept_all = worst(kept), held(kept)
         saturated = not kept_all and any(generator_cpu(trial, self.bench.plan.thresholds))
         # What holds in spite of a disturbance holds: only what was missed may be the disturbance's.
-        reasons = () if kept_all else self._disturbed(trial)
+        reasons = () if kept_all else trial.reasons
         return replace(
             base,
             outcome="held" if kept_all else "invalid" if reasons else "exceeded",
@@ -135,13 +134,6 @@ class Live:
             limit=trial.limit,
             reasons=reasons,
             saturated=saturated,
-        )
-
-    def _disturbed(self, trial: Trial) -> tuple[str, ...]:
-        """Why what the trial missed may not be the server's doing."""
-        limits = self.bench.plan.thresholds
-        return tuple(
-            reason for rule in (generator_cpu, lateness, steal, outside_load) for reason in rule(trial, limits)
         )
 
     def _measured(self, arms: tuple[Arm, ...]) -> list[Trial]:

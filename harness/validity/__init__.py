@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from harness.definitions import Thresholds
 from harness.record import Trial
 from harness.validity.records import impossible
-from harness.validity.rules import RULES, Rule, generator_cpu, generator_waiting, hits
+from harness.validity.rules import RULES, STEADY, Rule, generator_cpu, generator_waiting, hits
 from harness.validity.slices import disturbed, kept, left_out, mean
 
 __all__ = [
@@ -25,17 +25,24 @@ __all__ = [
 
 
 def judge(
-    trial: Trial, thresholds: Thresholds, *, upstream_calls: int = 1, seen: Sequence[str] = ()
+    trial: Trial,
+    thresholds: Thresholds,
+    *,
+    upstream_calls: int = 1,
+    seen: Sequence[str] = (),
+    overload: bool = False,
 ) -> tuple[str, ...]:
     """Why `trial` may not be used, each reason with its remedy; nothing when it may.
 
     `upstream_calls` is what one uncached answer costs. `seen` are reasons that no record shows: a worker that
-    restarted, a wrong answer after the load.
+    restarted, a wrong answer after the load. With `overload` the load may be more than the server holds, and only what
+    is not the server's doing counts against the trial.
     """
     if trial.error is not None:
         return (f"failed: {trial.error}",)
     reasons = [*seen]
     for rule in RULES:
-        reasons += rule(trial, thresholds)
+        if not (overload and rule in STEADY):
+            reasons += rule(trial, thresholds)
     reasons += hits(trial, thresholds, upstream_calls)
     return tuple(reasons)

@@ -224,6 +224,9 @@ RULES: tuple[Rule, ...] = (
     halves,
 )
 
+STEADY: tuple[Rule, ...] = (done_of_scheduled, drops, errors, halves)
+"""Of them, those that an overload breaks by its nature."""
+
 
 def _rounds(numbers: Sequence[int]) -> str:
     return ("round " if len(numbers) == 1 else "rounds ") + ", ".join(map(str, numbers))
