@@ -42,9 +42,9 @@ format: $(VENV)/.setup-dev ## format the code and mend what the linter can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-# Universal: one file for every Python from 3.11 on. No index, so no address of a registry gets in.
+# Universal: one file for every Python from 3.11 on. uv leaves the address of the registry out unless told otherwise.
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --no-header \
-	--no-emit-index-url --no-emit-find-links --no-annotate $(LOCKFLAGS)
+	--no-annotate $(LOCKFLAGS)
 
 lock: $(VENV)/.setup-dev ## pin the dependencies anew (LOCKFLAGS=--upgrade for newer ones)
 	$(LOCK) pyproject.toml -o requirements.txt

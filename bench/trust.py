@@ -12,57 +12,23 @@ null 14 minutes, sensitivity up to 55, limits 4, runs 10.
 
 from __future__ import annotations
 
-import json
 import math
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
+from bench.claims import ROOT, Answer, Claims, Part, gatebench, main, run
 from harness import record
 
-ROOT = Path(__file__).resolve().parent.parent
 APPS = ROOT / "bench" / "apps"
 FASTAPI = 'target = "fastapi", server = "uvicorn"'
 TRIES = 20
 NEEDED = 17
 WIDTH = 0.05
 REACHED = 0.90
-
-Answer = dict[str, Any]
-
-
-@dataclass
-class Claims:
-    """What was claimed and whether it held."""
-
-    failed: int = 0
-
-    def check(self, claim: str, seen: str, *, held: bool) -> None:
-        """Print one."""
-        self.failed += not held
-        print(f"{'PASS' if held else 'FAIL'}  {claim}: {seen}", flush=True)
-
-
-def gatebench(*argv: str, may: tuple[int, ...] = (0, 1)) -> tuple[int, str]:
-    """Exit code (one of those it `may` have) and both outputs' end of one call, from the checkout."""
-    command = [sys.executable, "-m", "harness", *argv]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    if done.returncode not in may:
-        raise SystemExit(f"gatebench {' '.join(argv)} ended with {done.returncode}: {done.stderr[-2000:]}")
-    return done.returncode, done.stdout
-
-
-def run(suite: str, *options: str, may: tuple[int, ...] = (0,)) -> Answer:
-    """Measure `suite` and return what `--json` says."""
-    answer: Answer = json.loads(gatebench("run", suite, "--json", *options, may=may)[1])
-    return answer
 
 
 def throughput(answer: Answer, pair: str = "p1") -> Answer:
@@ -253,21 +219,8 @@ def runs(claims: Claims) -> None:
         claims.check("20 % slower exits 1 and is named", f"exit {code}, named: {named}", held=code == 1 and named)
 
 
-PARTS: dict[str, Callable[[Claims], None]] = {"null": null, "sensitivity": sensitivity, "limits": limits, "runs": runs}
-
-
-def main() -> int:
-    """Put the parts that are asked for to the test."""
-    asked = list(PARTS) if sys.argv[1:] == ["all"] else sys.argv[1:]
-    if not asked or not set(asked) <= set(PARTS):
-        print(__doc__)
-        return 2
-    claims = Claims()
-    for part in asked:
-        print(f"== {part}", flush=True)
-        PARTS[part](claims)
-    return 1 if claims.failed else 0
+PARTS: dict[str, Part] = {"null": null, "sensitivity": sensitivity, "limits": limits, "runs": runs}
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(PARTS, __doc__))

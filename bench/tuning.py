@@ -19,11 +19,11 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean, median
 
-from bench.trust import ROOT, Answer, Claims, gatebench, run
+from bench.claims import ROOT, Answer, Claims, Part, gatebench, main, run
 from harness import record
 
 TRIES = 3
@@ -65,13 +65,14 @@ def sides(a: str, b: str) -> str:
 
 def measured(path: str) -> tuple[dict[Candidate, float], dict[Candidate, float]]:
     """Throughput and memory of every candidate of that suite, each the mean over its valid trials."""
-    rps, memory = defaultdict(list), defaultdict(list)
+    rps: defaultdict[Candidate, list[float]] = defaultdict(list)
+    memory: defaultdict[Candidate, list[int]] = defaultdict(list)
     for trial in record.read(ROOT / run(path, may=(0, 3))["run"]).trials:
         if trial.valid and trial.throughput_rps:
             at = trial.cell.workers, trial.cell.threads
             rps[at].append(trial.throughput_rps)
-            memory[at].append(trial.memory_bytes or 0)
-    return {at: mean(each) for at, each in rps.items()}, {at: mean(each) for at, each in memory.items()}
+            memory[at] += [trial.memory_bytes] if trial.memory_bytes is not None else []
+    return {at: mean(each) for at, each in rps.items()}, {at: mean(each) for at, each in memory.items() if each}
 
 
 def sync(claims: Claims) -> None:
@@ -88,7 +89,7 @@ def sync(claims: Claims) -> None:
             answer = tune(suite(folder, "tuned", SYNC), "--budget", "5m", "--seed", str(number))
             workers, threads = recommended(answer)
             share = rps[workers, threads] / best if (workers, threads) in rps else 0.0
-            held = share >= 0.92 and workers <= least + 2 and answer["took"] <= 300 + 15
+            held = share >= 0.92 and workers <= least + 2 and answer["took"] <= 300
             seen = f"{workers} workers, {share:.3f} of the best, {answer['took']:.0f} s"
             claims.check(f"at least 0.92 of the best, at most {least + 2} workers, in 5 min", seen, held=held)
 
@@ -128,9 +129,8 @@ def beside(folder: Path, one: Candidate, other: Candidate) -> tuple[float, float
 def cpu(claims: Claims) -> None:
     """What is bound by the CPU gains nothing by workers beyond its cores."""
     answer = tune("--target", "fastapi", "--server", "uvicorn", "--scenario", "json", "--budget", "2m")
-    one = {"workers": 1, "threads": 1}
-    held = one in [answer["recommended"], *answer["ties"]] and recommended(answer)[0] == 1
-    claims.check("json on one core: 1 worker", f"{recommended(answer)[0]}", held=held)
+    workers, _ = recommended(answer)
+    claims.check("json on one core: 1 worker", f"{workers}", held=workers == 1)
     text = answer["explanation"]
     claims.check("it says why, and what cores would change", text, held="core" in text and "more" in text)
 
@@ -153,7 +153,7 @@ def capacity(claims: Claims) -> None:
             seen = (
                 f"{bracket['low']:.0f} to {bracket['high']:.0f}, {wide:.1%}, {workers} workers, {answer['took']:.0f} s"
             )
-            claims.check("a bracket at most 5 % wide within 4 min", seen, held=wide <= 0.05 and answer["took"] <= 255)
+            claims.check("a bracket at most 5 % wide within 4 min", seen, held=wide <= 0.05 and answer["took"] <= 240)
         middles = [(low + high) / 2 for low, high, _ in found]
         apart = max(middles, default=1) / min(middles, default=1) - 1
         held = len(found) == TRIES and apart <= 0.12
@@ -161,13 +161,13 @@ def capacity(claims: Claims) -> None:
         if found:
             low, high, workers = sorted(found)[len(found) // 2]
             p99 = checked(folder, 0.9 * low, workers)
-            claims.check("0.9 of the lower bound holds for 30 s", shown(p99), held=all(one < 100 for one in p99))
+            claims.check("0.9 of the lower bound holds for 30 s", shown(p99), held=len(p99) == 2 and max(p99) < 100)
             p99 = checked(folder, 1.3 * high, workers)
-            claims.check("1.3 times the upper does not", shown(p99), held=all(one >= 100 for one in p99))
+            claims.check("1.3 times the upper does not", shown(p99), held=len(p99) == 2 and min(p99) >= 100)
 
 
 def checked(folder: Path, rate_rps: float, workers: int) -> list[float]:
-    """The p99 of response times in ms at that rate, of two servers one after the other for 30 s each."""
+    """The p99 of response times in ms at that rate, of two servers in turn, 30 s each; fewer if unknown."""
     path = folder / "check.toml"
     path.write_text(
         f"blocks = 1\nrounds = 1\nopen_slice_s = 30.0\n{UPSTREAM}[[pair]]\nscenario = 'external-data'\n"
@@ -177,9 +177,9 @@ def checked(folder: Path, rate_rps: float, workers: int) -> list[float]:
     return [one.latency_us.p99 / 1000 for one in trials if one.latency_us and one.latency_us.p99 is not None]
 
 
-def shown(p99: Iterable[float]) -> str:
+def shown(p99: Sequence[float]) -> str:
     """In words."""
-    return "p99 " + " and ".join(f"{one:.0f} ms" for one in p99)
+    return "p99 " + (" and ".join(f"{one:.0f} ms" for one in p99) or "unknown")
 
 
 def impossible(claims: Claims) -> None:
@@ -190,7 +190,7 @@ def impossible(claims: Claims) -> None:
     claims.check("said in under a minute", f"{answer['took']:.0f} s: {answer['explanation']}", held=held)
 
 
-PARTS: dict[str, Callable[[Claims], None]] = {
+PARTS: dict[str, Part] = {
     "sync": sync,
     "gthread": gthread,
     "cpu": cpu,
@@ -199,18 +199,5 @@ PARTS: dict[str, Callable[[Claims], None]] = {
 }
 
 
-def main() -> int:
-    """Put the parts that are asked for to the test."""
-    asked = list(PARTS) if sys.argv[1:] == ["all"] else sys.argv[1:]
-    if not asked or not set(asked) <= set(PARTS):
-        print(__doc__)
-        return 2
-    claims = Claims()
-    for part in asked:
-        print(f"== {part}", flush=True)
-        PARTS[part](claims)
-    return 1 if claims.failed else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(PARTS, __doc__))

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable
+from functools import partial
 from itertools import chain
 from typing import Literal, TypeAlias
 
@@ -21,20 +22,20 @@ from harness import spec
 from harness.spec import Arm, Event, Slice, Spec
 from loadtests import arrivals
 from loadtests.closed import Closed
+from loadtests.edges import Edge, Edges
 from loadtests.exchange import Exchange
 from loadtests.load import SPACING_NS, Load
 from loadtests.open import Open
 from loadtests.outcome import measured
 from loadtests.reactor import Reactor
 from loadtests.recorder import Recorder, Shown, Totals, Window
-from loadtests.selfcheck import PERIOD_NS, SelfCheck
+from loadtests.selfcheck import SelfCheck
 from loadtests.timer import monotonic_ns
 
 SECOND_NS = 1_000_000_000
 _LEAD_NS = 50_000_000
 _WARM_UP = -1
 _LOOK_EVERY_NS = 10_000_000
-_DECIDE_EVERY_NS = 100_000_000
 _RESPONSES_A_SLICE = 5
 _RESPONSES_TO_ACCEPT = 10
 _LEAST_TO_ACCEPT_NS = SECOND_NS
@@ -133,7 +134,7 @@ class Rounds:
         if self._responses_s[index] is None and recorder.mean_latency_ns is not None:
             self._responses_s[index] = recorder.mean_latency_ns / SECOND_NS
 
-    def _slice(self, number: int, index: int) -> Slice:  # noqa: C901, PLR0915 - the clock of one slice; to be split
+    def _slice(self, number: int, index: int) -> Slice:
         arm, reactor = self._spec.arms[index], self._reactor
         response_ns = self._response_ns(index)
         start_ns = monotonic_ns() + SPACING_NS
@@ -143,31 +144,7 @@ class Rounds:
         length_ns = self._length_ns(response_ns)
         recorder = Recorder(Window(steady_ns + lead_ns, steady_ns + lead_ns + length_ns), self._shown[index])
         load = self._load_of(index, number, recorder, steady_ns)
-        told_closed = False
-
-        def over() -> bool:
-            return told_closed or monotonic_ns() >= recorder.window.end_ns
-
-        def opened() -> None:
-            self._tell("opened", index, number, recorder.window.start_ns)
-            self._check.start()
-            reactor.every(PERIOD_NS, self._check.sample, over=over)
-            if self._spec.stops:
-                reactor.every(_DECIDE_EVERY_NS, decide, over=over)
-
-        def closed() -> None:
-            nonlocal told_closed
-            if not told_closed:  # by `decide`, and the slice that runs now may be another
-                told_closed = True
-                self._tell("closed", index, number, recorder.window.end_ns)
-                self._check.finish()
-
-        def decide() -> None:
-            recorder.fold()
-            if any(recorder.lost(limit_us) > allowed for limit_us, allowed in self._spec.stops):
-                recorder.cut(monotonic_ns())
-                closed()
-                load.stop()
+        edges = Edges(load, reactor, self._check, partial(self._tell_edge, index, number), self._spec.stops)
 
         def settle() -> None:
             now = monotonic_ns()
@@ -181,8 +158,8 @@ class Rounds:
         def schedule(window: Window) -> None:
             recorder.window = window
             stop_ns = window.end_ns + response_ns
-            reactor.at(window.start_ns, opened)
-            reactor.at(window.end_ns, closed)
+            reactor.at(window.start_ns, edges.open)
+            reactor.at(window.end_ns, edges.close)
             reactor.at(stop_ns, load.stop)
             reactor.at(stop_ns + self._exchanges[index].read_timeout_ns, load.abandon)
 
@@ -247,6 +224,9 @@ class Rounds:
         if self._spec.kind == "closed":
             length_ns = max(length_ns, _RESPONSES_A_SLICE * response_ns)
         return min(length_ns, round(self._spec.max_slice_s * SECOND_NS))
+
+    def _tell_edge(self, index: int, number: int, event: Edge, at_ns: int) -> None:
+        self._tell(event, index, number, at_ns)
 
     def _tell(self, event: Told, index: int, number: int, at_ns: int, throughput_rps: float | None = None) -> None:
         arm = self._spec.arms[index].name
