@@ -24,6 +24,8 @@ from harness.errors import LaunchError
 
 STOP_S = 5.0
 """How long a process may take to stop when asked, before it is killed."""
+GONE_S = 10.0
+"""How long the kernel may take to take down what was killed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,17 +93,22 @@ def running(
 
 
 def stop(process: Process, timeout_s: float = STOP_S) -> None:
-    """Ask the process to stop, then kill whatever is left of its session."""
+    """Ask the process to stop, then kill whatever is left of its session.
+
+    What the kernel itself holds on to for GONE_S is left to the undertaker.
+    """
     if process.alive():
         process.popen.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.popen.wait(timeout_s)
-    while left := process.members():
+    deadline = time.monotonic() + GONE_S
+    while (left := process.members()) and time.monotonic() < deadline:
         for pid in left:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         time.sleep(0.002)  # a killed process is gone only when the kernel has taken it down
-    process.popen.wait()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.popen.wait(GONE_S)
     if process.popen.stdout is not None:
         process.popen.stdout.close()
 

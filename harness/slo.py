@@ -153,7 +153,7 @@ def parse(text: str) -> Slo:
     """Read objectives joined by commas; raises `UsageError` with everything that is wrong."""
     objectives: list[Objective] = []
     problems: list[str] = []
-    for part in text.split(","):
+    for part in text.replace(units.THIN, " ").split(","):  # what a report prints may be pasted
         try:
             objective = _objective(part.strip())
         except UsageError as error:

@@ -241,6 +241,16 @@ def test_a_cache_that_costs_more_than_it_saves_is_diagnosed():
     assert kinds(trial(arm, 2000.0, cpu=0.95, cache_hit_ratio=0.99), arm, bare) == []
 
 
+def test_an_answer_that_waits_for_an_acknowledgement_is_diagnosed():
+    """Forty-four milliseconds of an idle server; those of a busy one, or others, are no evidence."""
+    arm = factories.arm(workers=2, connections=32, scenario=JSON)
+    slow = factories.latency(44_000.0, p90=45_000.0)
+    assert kinds(trial(arm, 720.0, cpu=0.1, latency_us=slow), arm) == ["delayed-ack"]
+    assert kinds(trial(arm, 720.0, cpu=0.95, latency_us=slow), arm) == []
+    for other in (factories.latency(60_000.0), factories.latency(44_000.0)):
+        assert kinds(trial(arm, 720.0, cpu=0.1, latency_us=other), arm) == []
+
+
 def test_too_few_connections_are_diagnosed():
     """A load that is too small for the server, or for its workers to share, is the load's fault."""
     few = factories.arm(scenario=EXTERNAL, connections=4)

@@ -130,6 +130,27 @@ def test_middleware_and_a_a_pairs_are_told_apart() -> None:
     assert [words.under(study, pair) for pair in study.pairs] == ["1 worker, pure middleware", "1 worker, A/A"]
 
 
+def test_clients_are_named_where_they_differ() -> None:
+    """And nowhere else."""
+    base = sides(1000, 1100, scenario="external-data")
+    pairs = [replace(base, b=replace(base.b, client=client)) for client in ("httpx", "aiohttp")]
+    study = study_of(*pairs, sides(1000, 1100))
+    assert [words.under(study, pair).rpartition(", ")[2] for pair in study.pairs] == [
+        "httpx client",
+        "aiohttp client",
+        "1 worker",
+    ]
+
+
+def test_where_servers_differ_the_headline_names_the_interfaces() -> None:
+    """As long as every pair compares the same two."""
+    both = sides(1000, 2000)
+    other = replace(both, b=replace(both.b, server="uvicorn-h11"))
+    assert words.headline(study_of(both, other)) == "ASGI serves more in 2 of 2"
+    alike = replace(other, a=other.b, b=replace(both.b, rps=4000.0))
+    assert words.headline(study_of(both, alike)) == "Side b serves more in 2 of 2"
+
+
 @pytest.mark.parametrize(
     ("verdicts", "sentence"),
     [

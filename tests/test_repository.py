@@ -53,13 +53,14 @@ def test_every_class_that_is_written_or_read_has_its_table() -> None:
     """No dataclass of records, verdicts, plans or definitions is left out of FORMAT and EXTENDING."""
     inner = {"Run", "Options", "Definitions", "Comparison"} | {"Thresholds"}  # in no file; has a table of its own
     modules = [importlib.import_module(f"harness.{name}") for name in ("record", "plan")] + [definitions, verdicts]
+    tuned = {"Service", "Candidate", "CandidateRow", "Capacity", "Bound", "RatePoint", "RateTrial"}
     wanted = {
         kind.__name__
         for module in modules
         for kind in vars(module).values()
         if isinstance(kind, type) and dataclasses.is_dataclass(kind) and not kind.__name__.startswith("_")
     }
-    assert {name.rpartition(".")[2] for name, _ in documented("fields")} == wanted - inner
+    assert {name.rpartition(".")[2] for name, _ in documented("fields")} == wanted - inner | tuned
 
 
 def test_the_answer_of_compare_has_the_documented_keys() -> None:
@@ -88,6 +89,11 @@ def test_the_answer_of_load_has_the_documented_keys() -> None:
     totals = spec.Totals(arm="load", attempts=1, good=1, errors=0, connects=1, reconnects=0, response_s=0.1)
     answer = summarise(counted, totals, with_histogram=True)
     assert dict(documented("keys"))["load"] == answer.keys()
+
+
+def test_the_answer_of_tune_has_the_documented_keys() -> None:
+    """FORMAT lists what `gatebench tune --json` prints; the tables of fields list what is inside."""
+    assert dict(documented("keys"))["tune"] == fields_of("harness.tune.answer.Answer") | {"run"}
 
 
 @pytest.mark.parametrize("call", ["list", "plan smoke", "doctor"])

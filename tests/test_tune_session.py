@@ -12,12 +12,13 @@ from typer.testing import CliRunner
 
 from harness.cli import app
 from harness.cli.tune import memory_bytes
-from harness.errors import LaunchError, UsageError
+from harness.errors import LaunchError, RecordError, UsageError
 from harness.histogram import Histogram
 from harness.slo import Slo, Tally, parse
 from harness.tune.answer import dump, load
 from harness.tune.candidates import Candidate, Service
 from harness.tune.conclusion import answer, refusal
+from harness.tune.journal import Journal
 from harness.tune.live import measured, room_bytes, tally
 from harness.tune.recommend import BlockOutcome, Measured
 from harness.tune.search import RateTrial, Try
@@ -41,6 +42,8 @@ class Fake:
     broken: tuple[int, ...] = ()
     unusable: bool = False
     capacity_rps: float = 300.0
+    service: Service = SERVICE
+    limit: str | None = None
     stop_at: int | None = None
     """The step at which the user presses Ctrl-C."""
     steps: int = 0
@@ -53,7 +56,7 @@ class Fake:
         self._step(5.0)
         responses = Histogram()
         responses.record([50_000] * 30)
-        return Probe(service=SERVICE, tally=Tally(arrivals=30, errors=0, unsent=0, response_us=responses))
+        return Probe(service=self.service, tally=Tally(arrivals=30, errors=0, unsent=0, response_us=responses))
 
     def block(self, some: tuple[Candidate, ...]) -> BlockOutcome:
         """Twenty answers a second for each worker, up to sixteen."""
@@ -62,10 +65,10 @@ class Fake:
         return BlockOutcome(measured=tuple(self._measured(one) for one in some), took_s=took_s)
 
     @contextmanager
-    def searching(self, chosen: Candidate, seed_rps: float) -> Iterator[Offer]:
+    def searching(self, chosen: Candidate, closed_rps: float) -> Iterator[Offer]:
         """Holds whatever is below the capacity."""
         self.launched.append(chosen)
-        self.seeds.append(seed_rps)
+        self.seeds.append(closed_rps)
         try:
             yield self._offered
         finally:
@@ -74,7 +77,13 @@ class Fake:
     def _measured(self, one: Candidate) -> Measured:
         if one.workers in self.broken:
             return Measured(candidate=one, error="did not come up")
-        return Measured(candidate=one, throughput_rps=20.0 * min(16, one.workers), memory_bytes=1000 * one.workers)
+        return Measured(
+            candidate=one,
+            throughput_rps=20.0 * min(16, one.workers),
+            memory_bytes=1000 * one.workers,
+            limit=self.limit,
+            cpu_s_per_request=0.0002,
+        )
 
     def _offered(self, step: Try) -> RateTrial:
         start_s = self.now
@@ -95,9 +104,16 @@ class Fake:
             raise KeyboardInterrupt
 
 
-def session(fake: Fake, asked: Asked = FAST, say: Callable[[str], None] = lambda _: None) -> Found:
-    """Everything that is found with `fake`."""
-    return tune(asked, fake, say, clock=lambda: fake.now)
+def session(
+    fake: Fake,
+    asked: Asked = FAST,
+    say: Callable[[str], None] = lambda _: None,
+    journal: Journal | None = None,
+    found: Found | None = None,
+) -> Found:
+    """Everything that is found with `fake`, beside what is `found` already."""
+    keep = journal.append if journal else lambda _, __: None
+    return tune(asked, fake, say, clock=lambda: fake.now, found=found, keep=keep)
 
 
 def test_it_finds_the_count_and_the_rate_within_its_budget() -> None:
@@ -117,6 +133,23 @@ def test_it_finds_the_count_and_the_rate_within_its_budget() -> None:
     assert load(dump(told)) == told
     assert fake.launched == fake.stopped == [Candidate(16)]
     assert fake.seeds == pytest.approx([320])
+
+
+@pytest.mark.parametrize(
+    ("limit", "service", "seed_rps"),
+    [
+        ("connections", replace(SERVICE, slots="loop", slots_a_worker=16), 5000),
+        ("connections", SERVICE, 320),
+        ("server-cpu", replace(SERVICE, slots="loop", slots_a_worker=16), 320),
+    ],
+    ids=["by the CPU", "by the slots", "by what was measured"],
+)
+def test_the_search_begins_where_connections_would_not_matter(limit: str, service: Service, seed_rps: float) -> None:
+    """A closed load with too few connections says little of an open one; what the server can do at most says more."""
+    found = session(Fake(limit=limit, service=service, capacity_rps=0.9 * seed_rps))
+    assert found.search is not None
+    assert found.search.seed_rps == pytest.approx(seed_rps, rel=0.01)
+    assert found.ending == "settled"
 
 
 @pytest.mark.parametrize("budget_s", [30.0, 60.0, 120.0, 300.0])
@@ -211,6 +244,57 @@ def test_ctrl_c_gives_the_best_answer_so_far(step: int) -> None:
     assert load(dump(told)) == told
 
 
+@pytest.mark.parametrize("step", [3, 6, 12, 20])
+def test_what_was_interrupted_is_gone_on_with(step: int, tmp_path: Path) -> None:
+    """The second sitting begins where the first ended, in time too, and comes to the same answer."""
+    journal = Journal(tmp_path / "steps.jsonl")
+    journal.begin(FAST)
+    first = session(Fake(stop_at=step), journal=journal)
+    assert first.interrupted
+    with journal.path.open("ab") as file:
+        file.write(b'{"torn')
+    asked, found = journal.resume()
+    assert asked == FAST
+    assert (found.setup, found.blocks, found.trials) == (first.setup, first.blocks, first.trials)
+    fake = Fake()
+    second = session(fake, asked, journal=journal, found=found)
+    assert second.ending == "settled"
+    assert fake.now + first.elapsed_s <= FAST.budget_s + 1
+    starts = [trial.start_s for trial in second.trials]
+    assert starts == sorted(starts)
+    told = answer(FAST, ARM, second)
+    assert told.recommended == Candidate(16)
+    assert told.capacity_rps is not None
+    assert told.capacity_rps.settled
+    assert told.ended == session(Fake()).ended
+    assert len(journal.resume()[1].trials) == len(second.trials)
+
+
+@pytest.mark.parametrize(
+    ("lines", "why"),
+    [
+        (None, "cannot be read"),
+        ("", "nothing was measured"),
+        ('{"budget_s": 300.0, "margin": 0.05}\n', "nothing was measured"),
+    ],
+)
+def test_what_has_no_steps_cannot_be_gone_on_with(lines: str | None, why: str, tmp_path: Path) -> None:
+    """With what to do instead."""
+    path = tmp_path / "steps.jsonl"
+    if lines is not None:
+        path.write_text(lines)
+    with pytest.raises(UsageError, match=why):
+        Journal(path).resume()
+
+
+def test_a_step_that_is_none_is_told_with_its_line(tmp_path: Path) -> None:
+    """File and line."""
+    path = tmp_path / "steps.jsonl"
+    path.write_text('{"budget_s": 300.0, "margin": 0.05}\n{"block": 7}\n')
+    with pytest.raises(RecordError, match="line 2 is not what tune writes"):
+        Journal(path).resume()
+
+
 def test_a_search_that_is_always_disturbed_gives_up() -> None:
     """It does not spend the budget on trials that may not be used, and says so."""
     found = session(Fake(unusable=True))
@@ -281,6 +365,8 @@ def test_memory_is_an_amount() -> None:
         ("--target fastapi --server uvicorn --scenario json --slo p99<1", "no objective"),
         ("--target fastapi --server uvicorn --scenario json --budget 3s", "suffices for nothing"),
         ("quick --target flask", "either SUITE"),
+        ("quick --resume latest", "leave the rest out"),
+        ("--resume reference-quick", "is no tuning"),
     ],
 )
 def test_a_wrong_call_is_told_before_anything_is_launched(call: str, why: str) -> None:

@@ -176,6 +176,11 @@ def test_an_overload_is_no_fault_of_its_trial_but_a_disturbance_is():
     assert judge(over, THRESHOLDS)
     assert not judge(over, THRESHOLDS, overload=True)
     assert judge(open_trial(generator=factories.generator(cpu_percent=99.0)), THRESHOLDS, overload=True)
+    waiting = open_trial(generator=factories.generator(waiting_fraction=0.06))
+    assert judge(waiting, THRESHOLDS)
+    assert not judge(waiting, THRESHOLDS, overload=True)
+    late = open_trial(lateness_us=factories.latency(p99=60_000.0), latency_us=factories.latency(p99=100_000.0))
+    assert judge(late, THRESHOLDS, overload=True)
 
 
 def test_a_round_is_disturbed_when_any_of_its_slices_is():

@@ -176,9 +176,7 @@ def _resumed(name: str, suite: str | None) -> tuple[Path, record.RunInfo, tuple[
     folder = record.find(name, RESULTS)
     run = record.read(folder)
     if run.info.kind != "suite":
-        raise UsageError(
-            f"{folder} is a {run.info.kind} run, which cannot be resumed: call gatebench {run.info.kind} again"
-        )
+        raise UsageError(f"{folder} is a {run.info.kind} run: gatebench {run.info.kind} --resume goes on with it")
     if run.info.finished is not None:
         raise UsageError(f"{folder} came to its end: nothing is left to measure")
     if run.torn:

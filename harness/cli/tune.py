@@ -11,21 +11,22 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness import plan as planning
-from harness import record, services, units
+from harness import record, units
 from harness.cli.options import RESULTS, AsJson, Results, Seed, ServerCpus, fresh_seed, placed, seconds
 from harness.cli.output import answers, print_json, remarks
 from harness.cli.run import new_info
-from harness.definitions import Suite, Upstream, load_definitions, load_suite
+from harness.definitions import Suite, load_definitions, load_suite
 from harness.errors import GateError, NothingValidError, UsageError
 from harness.placement import Placement
 from harness.plan import Arm, Plan
 
 if TYPE_CHECKING:
-    from harness.record import Writer
     from harness.tune.answer import Answer
     from harness.tune.session import Asked, Found
+    from harness.tune.sitting import Sitting
 
 SIZES = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+BUDGET = "5m"
 LEAST_BUDGET_S = 20.0
 """Less does not suffice for a probe and one block."""
 
@@ -50,12 +51,15 @@ def tune(
     slo: Annotated[
         str | None, typer.Option(metavar="SLO", help="Objectives to hold, such as `p99<100ms,errors<0.1%`.")
     ] = None,
-    budget: Annotated[str, typer.Option(metavar="5m", help="Time that it may take.")] = "5m",
+    budget: Annotated[str | None, typer.Option(metavar="5m", help="Time that it may take; default: 5m.")] = None,
     memory: Annotated[str | None, typer.Option(metavar="1GiB", help="Memory that the servers may take.")] = None,
     connections: Annotated[
         int | None, typer.Option(min=1, help="Of the closed load; default: the suite's or scenario's.")
     ] = None,
     seed: Seed = None,
+    resume: Annotated[
+        str | None, typer.Option(metavar="RUN", help="Go on with a tuning that was interrupted, or with more --budget.")
+    ] = None,
     server_cpus: ServerCpus = None,
     results: Results = RESULTS,
     as_json: AsJson = False,
@@ -65,24 +69,28 @@ def tune(
     Ctrl-C ends it with the best answer so far. Exit code 1 when no load holds the objectives.
 
     Examples: `gatebench tune --target flask --server gunicorn-gthread --scenario external-data --slo "p99<100ms"`,
-    `gatebench tune my-suite.toml --budget 10m`.
+    `gatebench tune my-suite.toml --budget 10m`, `gatebench tune --resume latest`.
     """
     from harness.slo import parse
     from harness.tune.session import Asked
 
+    if resume is not None:
+        if suite or target or server or scenario or slo or memory or connections or seed or server_cpus:
+            raise UsageError("--resume takes all but --budget from the run: leave the rest out")
+        sitting = _resumed(record.find(resume, results), seconds(budget) if budget else None)
+        _measured(sitting, as_json=as_json)
+        return
     number = fresh_seed(seed)
     subject = _from_suite(suite, number) if suite else _from_names(target, server, scenario, number)
     if suite and (target or server or scenario):
         raise UsageError("either SUITE or --target, --server and --scenario")
     if connections is not None:
         subject = replace(subject, arm=replace(subject.arm, connections=connections))
-    asked = Asked(slo=parse(slo) if slo else None, budget_s=seconds(budget), margin=subject.plan.margin)
+    asked = Asked(slo=parse(slo) if slo else None, budget_s=seconds(budget or BUDGET), margin=subject.plan.margin)
     if asked.budget_s < LEAST_BUDGET_S:
         raise UsageError(f"--budget {budget}: less than {LEAST_BUDGET_S:.0f} s suffices for nothing")
-    limit = memory_bytes(memory) if memory else None
-    folder, found, answer = _measured(subject, asked, limit, placed(server_cpus), results)
-    _show(folder, answer, as_json=as_json)
-    _end(folder, found, answer)
+    sitting = _new(subject, asked, memory_bytes(memory) if memory else None, placed(server_cpus), results)
+    _measured(sitting, as_json=as_json)
 
 
 def memory_bytes(text: str) -> int:
@@ -141,61 +149,39 @@ def _plan(about: str, seed: int) -> Plan:
     )
 
 
-def _measured(
-    subject: Subject, asked: Asked, limit: int | None, placement: Placement, results: Path
-) -> tuple[Path, Found, Answer]:
-    from harness.measure import receipts
-    from harness.tune.answer import FILE, dump
-    from harness.tune.conclusion import answer as concluded
+def _new(subject: Subject, asked: Asked, limit: int | None, placement: Placement, results: Path) -> Sitting:
+    from harness.tune.session import Found
+    from harness.tune.sitting import Sitting
 
-    arm, console = subject.arm, remarks()
-    stock = receipts([arm])
-    if problem := stock.missing.get(arm.id):
-        raise NothingValidError(problem)
     folder = record.new_folder(results, "tune")
-    console.print(
+    remarks().print(
         f"tune: {subject.plan.about}, at most {units.clock(asked.budget_s)}, seed {subject.plan.seed}, into {folder}",
         soft_wrap=True,
     )
-    if placement.shared:
+    info = new_info(folder, subject.plan, placement, kind="tune")
+    return Sitting(folder=folder, arm=subject.arm, info=info, asked=asked, limit=limit, found=Found())
+
+
+def _resumed(folder: Path, budget_s: float | None) -> Sitting:
+    from harness.tune.sitting import resumed
+
+    sitting = resumed(folder, budget_s)
+    remarks().print(
+        f"tune: {sitting.info.plan.about}, {units.clock(sitting.left_s)} left, into {folder}", soft_wrap=True
+    )
+    return sitting
+
+
+def _measured(sitting: Sitting, *, as_json: bool) -> None:
+    """Measure, show what came of it, and leave with the exit code that it calls for."""
+    from harness.tune.sitting import measured
+
+    console = remarks()
+    if sitting.placement.shared:
         console.print("caveat: server and generator share a CPU here; use a machine with two or more", soft_wrap=True)
-    info = replace(new_info(folder, subject.plan, placement, kind="tune"), versions=stock.versions)
-    with record.writing(folder, info) as writer:
-        found = _session(subject, asked, limit, placement, writer)
-        if not found.interrupted:
-            writer.finish()
-    answer = concluded(asked, arm, found)
-    (folder / FILE).write_text(dump(answer), encoding="utf-8")
-    return folder, found, answer
-
-
-def _session(subject: Subject, asked: Asked, limit: int | None, placement: Placement, writer: Writer) -> Found:
-    import time
-
-    from harness.measure import Silent
-    from harness.measure.bench import Bench
-    from harness.tune.live import Live
-    from harness.tune.session import tune as session
-
-    arm, plan, logs = subject.arm, subject.plan, writer.folder / "logs"
-    upstream: Upstream | None = plan.upstream if arm.scenario.upstream_calls else None
-    with services.started(
-        upstream=upstream, redis=arm.cell.cache == "redis", cpus=placement.services, logs=logs, seed=plan.seed
-    ) as beside:
-        if beside.redis_version is not None:
-            writer.note_version("redis", beside.redis_version)
-        bench = Bench(
-            plan=plan,
-            placement=placement,
-            services=beside,
-            missing={},
-            logs=logs,
-            progress=Silent(),
-            started_ns=time.perf_counter_ns(),
-        )
-        instrument = Live(arm, bench, writer, slo=asked.slo, memory_bytes=limit)
-        console = remarks()
-        return session(asked, instrument, lambda line: console.print(line, soft_wrap=True))
+    found, answer = measured(sitting, lambda line: console.print(line, soft_wrap=True))
+    _show(sitting.folder, answer, as_json=as_json)
+    _end(sitting.folder, found, answer)
 
 
 def _show(folder: Path, answer: Answer, *, as_json: bool) -> None:
@@ -228,7 +214,7 @@ def _end(folder: Path, found: Found, answer: Answer) -> None:
         so_far = (
             "the best answer so far stands above" if answer.candidates or answer.searched else "nothing is known yet"
         )
-        remarks().print(f"interrupted: {so_far}; it is kept in {folder}", soft_wrap=True)
+        remarks().print(f"interrupted: {so_far}; gatebench tune --resume {folder} goes on", soft_wrap=True)
         raise KeyboardInterrupt
     if answer.capacity_rps is not None and answer.capacity_rps.ending == "nothing holds":
         raise GateError(refusal(found) or f"no load holds {answer.slo}: {answer.explanation}")

@@ -91,4 +91,7 @@ def _diagnoses(run: Run, trials: Trials) -> Iterator[Caveat]:
             typical[name] = sorted(fit, key=lambda one: one.throughput_rps or 0.0)[len(fit) // 2]
     for name, trial in typical.items():
         siblings = [other for key, other in typical.items() if key != name]
-        yield from diagnoses(trial, arms[name], siblings, run.info.plan, run.info.placement)
+        for found in diagnoses(trial, arms[name], siblings, run.info.plan, run.info.placement):
+            # A tuning's answer says itself, and once, when the load is the limit of its candidates.
+            if not (run.info.kind == "tune" and found.kind == "few-connections"):
+                yield found

@@ -32,6 +32,8 @@ UNEVEN = 1.5
 """Times its fair share that the busiest worker answers."""
 CONNECTIONS_A_WORKER = 8
 """Fewer are not shared out evenly among workers."""
+DELAYED_ACK_S = (0.038, 0.050)
+"""What an answer takes whose second piece waits for TCP's delayed acknowledgement: 40 ms under Linux."""
 NO_GAIN = 0.95
 """Throughput with a cache over that without, below which it costs more than it saves."""
 
@@ -170,6 +172,24 @@ def no_keep_alive(seen: Seen) -> Iterator[Caveat]:
         )
 
 
+def delayed_ack(seen: Seen) -> Iterator[Caveat]:
+    """An answer in two writes without TCP_NODELAY: the second waits until the first is acknowledged (RFC 896, 1122)."""
+    latency = seen.trial.latency_us
+    idle = not seen.wait_s and all(bound.utilization < BUSY for bound in seen.bounds.values())
+    if not idle or latency is None or latency.p50 is None or latency.p90 is None:
+        return
+    if DELAYED_ACK_S[0] <= latency.p50 / 1e6 and latency.p90 / 1e6 <= DELAYED_ACK_S[1]:
+        yield Caveat(
+            kind="delayed-ack",
+            text=(
+                f"answers take {units.duration_us(latency.p50)} although nothing is waited for and {_cpu(seen)} of the "
+                "server's CPU is used: it writes an answer in two pieces, and the second waits for TCP's delayed "
+                "acknowledgement"
+            ),
+            remedy="set TCP_NODELAY on its sockets; under uvicorn with more than one worker: --loop uvloop",
+        )
+
+
 def costly_cache(seen: Seen) -> Iterator[Caveat]:
     """A cache that costs more than it saves."""
     if seen.cell.cache == "none":
@@ -218,6 +238,7 @@ DIAGNOSES: Sequence[Diagnosis] = (
     client_per_request,
     uneven_workers,
     no_keep_alive,
+    delayed_ack,
     costly_cache,
     few_connections,
 )

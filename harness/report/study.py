@@ -62,6 +62,10 @@ class Study:
         """Whether the arms of a scenario differ in their number of connections."""
         return len({arm.connections for arm in self.arms.values() if arm.cell.scenario == scenario}) > 1
 
+    def tells_clients(self, scenario: str) -> bool:
+        """Whether the pairs of a scenario differ in the client of their side b."""
+        return len({self.sides(pair)[1].cell.client for pair in self.pairs_of(scenario)}) > 1
+
     def sides(self, pair: str) -> tuple[Arm, Arm]:
         """The arms a and b of a pair."""
         return self.arms[self.pairs[pair].a], self.arms[self.pairs[pair].b]

@@ -82,6 +82,13 @@ class Service:
         by_cpu = self.cpu_s_per_request / max(1, min(self.cores, candidate.workers))
         return max(self.unloaded_s, self.connections * max(self.unloaded_s / slots, by_cpu))
 
+    def most_rps(self, candidate: Candidate, cpu_s_per_request: float) -> float:
+        """What slots and CPU allow when there are connections enough, for planning only."""
+        slots = candidate.slots if self.slots != "loop" else candidate.workers * self.slots_a_worker
+        by_cpu = max(1, min(self.cores, candidate.workers)) / cpu_s_per_request
+        unbounded = self.slots == "loop" and self.slots_a_worker >= self.connections
+        return by_cpu if unbounded else min(by_cpu, slots / self.unloaded_s)
+
     def fits(self, candidate: Candidate) -> bool:
         """Whether the candidate's memory is within what it may use, as far as the probe can tell."""
         return _within(candidate.workers, self.worker_bytes, self.memory_bytes)

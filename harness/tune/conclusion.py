@@ -42,12 +42,12 @@ def answer(asked: Asked, arm: Arm, found: Found) -> Answer:
 def refusal(found: Found) -> str:
     """Why no load can hold the objective, where one connection already misses it; else empty."""
     kept = found.refused
-    if kept is None:
+    if kept is None or found.service is None:
         return ""
     return (
         f"No load can hold {kept.objective.text}: with one worker and a single connection, so with nothing to wait "
         f"behind, {kept.lost} of {kept.arrivals} requests were lost to it ({kept.cause}); the unloaded response takes "
-        f"{units.duration_us(found.unloaded_us)}, which neither workers nor a lower rate can shorten."
+        f"{units.seconds(found.service.unloaded_s)}, which neither workers nor a lower rate can shorten."
     )
 
 

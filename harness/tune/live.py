@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -50,6 +50,14 @@ class Live:
     _number: int = 0
     """Blocks and trials so far: each has its own number."""
 
+    def go_on(self, earlier: Sequence[Trial]) -> None:
+        """Take over the arms of an earlier sitting, and number on from its trials."""
+        for group in self.writer.info.plan.groups:
+            self._groups[tuple(arm.id for arm in group.arms)] = group
+            cells = {arm.id: arm.cell for arm in group.arms if arm.id not in (PROBE, SEARCH)}
+            self._names |= {Candidate(cell.workers, cell.threads): name for name, cell in cells.items()}
+        self._number = max((trial.block for trial in earlier), default=-1) + 1
+
     def probe(self) -> Probe:
         """Measure one worker with one connection."""
         alone = replace(self._arm(PROBE, Candidate(1, self.arm.cell.threads)), connections=1)
@@ -79,7 +87,7 @@ class Live:
         return BlockOutcome(measured=outcomes, took_s=time.monotonic() - began)
 
     @contextmanager
-    def searching(self, chosen: Candidate, seed_rps: float) -> Iterator[Offer]:
+    def searching(self, chosen: Candidate, closed_rps: float) -> Iterator[Offer]:
         """Launch `chosen`, with connections for an open load, and hand out what offers it a rate."""
         arm = self._arm(SEARCH, chosen)
         arm = replace(arm, connections=round(max(LEAST_POOL, min(MOST_POOL, 2 * slots(arm)))))
@@ -94,7 +102,7 @@ class Live:
             # A group that is only driven openly is warmed up by a closed phase without rounds.
             for _ in measure_phase(bench, GroupState(group), self._number, "closed", serving):
                 pass
-            self._response_s[arm.id] = arm.connections / (OPENING * seed_rps)
+            self._response_s[arm.id] = arm.connections / (OPENING * closed_rps)
 
             def offer(step: Try) -> RateTrial:
                 start = time.monotonic()
@@ -175,6 +183,7 @@ def measured(one: Candidate, trial: Trial | None) -> Measured:
         memory_bytes=trial.memory_bytes,
         limit=trial.limit,
         ceiling_rps=trial.ceiling_rps,
+        cpu_s_per_request=trial.cpu_s_per_request,
         worker_shares=tuple(sorted(trial.worker_shares.values(), reverse=True)),
     )
 

@@ -74,6 +74,7 @@ class Measured:
     memory_bytes: int | None = None
     limit: str | None = None
     ceiling_rps: float | None = None
+    cpu_s_per_request: float | None = None
     worker_shares: tuple[float, ...] = ()
     """Share of the answers by worker process, falling."""
     error: str | None = None

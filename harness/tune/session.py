@@ -2,7 +2,8 @@
 
     probe -> blocks of candidates until the choice is clear -> rates until the bracket is, under the chosen count
 
-Everything found so far stands in a `Found` at any moment: Ctrl-C ends the work, never the answer.
+Everything found so far stands in a `Found` at any moment: Ctrl-C ends the work, never the answer, and an interrupted
+session goes on from what was found.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from statistics import median
 from typing import Protocol
 
 from scipy.stats import binom
@@ -49,6 +51,10 @@ class Probe:
 
 
 Offer = Callable[[Try], RateTrial]
+Step = Setup | BlockOutcome | RateTrial
+"""What a session goes on from."""
+Keep = Callable[[Step, float], None]
+"""Gets each step, and the seconds that the session had taken by then."""
 
 
 class Instrument(Protocol):
@@ -60,8 +66,8 @@ class Instrument(Protocol):
     def block(self, some: tuple[Candidate, ...]) -> BlockOutcome:
         """Launch `some` side by side and measure a block; the failed ones are listed too."""
 
-    def searching(self, chosen: Candidate, seed_rps: float) -> AbstractContextManager[Offer]:
-        """Launch `chosen` and hand out what offers it a rate."""
+    def searching(self, chosen: Candidate, closed_rps: float) -> AbstractContextManager[Offer]:
+        """Launch `chosen`, which served `closed_rps` under closed load, and hand out what offers it a rate."""
 
 
 @dataclass(slots=True)
@@ -77,7 +83,6 @@ class Found:
     ending: Ending | None = None
     refused: Kept | None = None
     """The objective that even one connection misses."""
-    unloaded_us: float | None = None
     interrupted: bool = False
     elapsed_s: float = 0.0
 
@@ -87,58 +92,91 @@ class Found:
         return recommend.choose(self.setup, self.blocks) if self.setup and self.blocks else None
 
 
+@dataclass(frozen=True, slots=True)
+class _Session:
+    """What all steps need."""
+
+    asked: Asked
+    instrument: Instrument
+    found: Found
+    say: Callable[[str], None]
+    keep: Keep
+    elapsed_s: Callable[[], float]
+
+    def left_s(self, share: float = 1.0) -> float:
+        """Seconds of the budget, or of a share of it, that are left."""
+        return share * self.asked.budget_s - self.elapsed_s()
+
+    def tell(self, line: str) -> None:
+        """Say what was done, and how much time is left."""
+        self.say(f"{line}; about {units.clock(max(0.0, self.left_s()))} left")
+
+    def done(self, step: Step) -> None:
+        """Keep a step."""
+        self.keep(step, self.elapsed_s())
+
+
 def tune(
-    asked: Asked, instrument: Instrument, say: Callable[[str], None], clock: Callable[[], float] = time.monotonic
+    asked: Asked,
+    instrument: Instrument,
+    say: Callable[[str], None],
+    clock: Callable[[], float] = time.monotonic,
+    *,
+    found: Found | None = None,
+    keep: Keep = lambda _, __: None,
 ) -> Found:
-    """All that can be found within the budget; `say` gets a line a step. Interrupted, what was found until then."""
-    found, began = Found(), clock()
+    """All that can be found within the budget; `say` gets a line a step, `keep` the step.
 
-    def left_s(share: float = 1.0) -> float:
-        return share * asked.budget_s - (clock() - began)
-
+    Interrupted, what was found until then; `found` is what an earlier sitting left.
+    """
+    found = found or Found()
+    began = clock() - found.elapsed_s
+    session = _Session(asked, instrument, found, say, keep, lambda: clock() - began)
     try:
-        if _possible(asked, instrument, found):
-            say(f"{_described(found)}; about {units.clock(left_s())} left")
-            _recommend(asked, instrument, found, left_s, say)
+        if found.setup is not None or _possible(session):
+            _recommend(session)
             if asked.slo is not None:
-                _search(asked.slo, instrument, found, left_s, say)
+                _search(session, asked.slo)
     except KeyboardInterrupt:
         found.interrupted = True
-    found.elapsed_s = clock() - began
+    found.elapsed_s = session.elapsed_s()
     return found
 
 
-def _possible(asked: Asked, instrument: Instrument, found: Found) -> bool:
+def _possible(session: _Session) -> bool:
     """Probe; whether one connection alone keeps the objective, for no load is lighter."""
-    probe = instrument.probe()
+    asked, found = session.asked, session.found
+    probe = session.instrument.probe()
     found.service = probe.service
-    found.unloaded_us = probe.service.unloaded_s * 1e6
     for kept in asked.slo.evaluate(probe.tally) if asked.slo else ():
         if kept.arrivals and binom.sf(kept.lost - 1, kept.arrivals, kept.objective.loss_goal) < CERTAIN:
             found.refused = kept
-    return found.refused is None
+            return False
+    session.tell(_described(probe.service))
+    return True
 
 
-def _described(found: Found) -> str:
-    service = found.service
-    assert service is not None  # noqa: S101 - the probe came first
+def _described(service: Service) -> str:
     tried = candidates(service)
     response, cpu = units.seconds(service.unloaded_s), units.seconds(service.cpu_s_per_request)
     return f"unloaded response {response}, {cpu} of CPU a request: {len(tried)} candidates from {_named(tried)}"
 
 
-def _recommend(
-    asked: Asked, instrument: Instrument, found: Found, left_s: Callable[[float], float], say: Callable[[str], None]
-) -> None:
-    share = 1.0 if asked.slo is None else RECOMMENDING
-    assert found.service is not None  # noqa: S101 - the probe came first
-    found.setup = recommend.begin(found.service, left_s(share), margin=asked.margin)
-    while isinstance(step := recommend.decide(found.setup, found.blocks, left_s(share)), recommend.Measure):
-        found.blocks.append(instrument.block(step.candidates))
-        for one in found.blocks[-1].measured:
+def _recommend(session: _Session) -> None:
+    asked, found = session.asked, session.found
+    share = 1.0 if asked.slo is None else 0.0 if found.trials else RECOMMENDING  # no more, once rates were searched
+    if found.setup is None:
+        assert found.service is not None  # noqa: S101 - the probe came first
+        found.setup = recommend.begin(found.service, session.left_s(share), margin=asked.margin)
+        session.done(found.setup)
+    while isinstance(step := recommend.decide(found.setup, found.blocks, session.left_s(share)), recommend.Measure):
+        block = session.instrument.block(step.candidates)
+        found.blocks.append(block)
+        session.done(block)
+        for one in block.measured:
             if one.error is not None:
-                say(f"  {_name(one.candidate)}: {one.error}")
-        say(f"block {len(found.blocks)}: {_standing(found)}; about {units.clock(max(0.0, left_s(1.0)))} left")
+                session.say(f"  {_name(one.candidate)}: {one.error}")
+        session.tell(f"block {len(found.blocks)}: {_standing(found)}")
     found.ended = step.why
 
 
@@ -149,27 +187,35 @@ def _standing(found: Found) -> str:
     return (shown or "nothing valid") + (f"; so far {_name(choice.recommended)}" if choice else "")
 
 
-def _search(
-    slo: Slo, instrument: Instrument, found: Found, left_s: Callable[[float], float], say: Callable[[str], None]
-) -> None:
+def _search(session: _Session, slo: Slo) -> None:
+    found = session.found
     choice, setup = found.choice, found.setup
     if choice is None or setup is None:
         return
     chosen = choice.recommended
-    level = next(
-        row.throughput_rps for row in rows(setup, found.blocks, choice) if Candidate(row.workers, row.threads) == chosen
-    )
+    row = next(row for row in rows(setup, found.blocks, choice) if Candidate(row.workers, row.threads) == chosen)
+    level = row.throughput_rps
     assert level is not None  # noqa: S101 - the chosen one was measured
-    found.search = Search(slo, level)
-    with instrument.searching(chosen, level) as offer:
-        while isinstance(step := search.decide(found.search, found.trials, left_s(1.0)), Try):
+    found.search = Search(slo, _beyond(level, chosen, found, setup) if row.limit == "connections" else level)
+    earlier_s = max((one.start_s + one.took_s for one in found.trials), default=0.0)
+    with session.instrument.searching(chosen, level) as offer:
+        while isinstance(step := search.decide(found.search, found.trials, session.left_s()), Try):
             trial = offer(step)
+            trial = replace(trial, start_s=earlier_s + trial.start_s)
             found.trials.append(trial)
-            say(f"{_tried(trial)}; about {units.clock(max(0.0, left_s(1.0)))} left")
+            session.done(trial)
+            session.tell(_tried(trial))
             if _hopeless(found.trials):
                 found.ending = "time is up"
                 return
         found.ending = step.ending
+
+
+def _beyond(level: float, chosen: Candidate, found: Found, setup: Setup) -> float:
+    """What slots and CPU would allow where the closed load had too few connections, which an open load does not."""
+    measured = [one for block in found.blocks for one in block.measured if one.candidate == chosen]
+    cpu_s = [one.cpu_s_per_request for one in measured if one.cpu_s_per_request]
+    return max(level, setup.service.most_rps(chosen, median(cpu_s))) if cpu_s else level
 
 
 def _hopeless(trials: list[RateTrial]) -> bool:

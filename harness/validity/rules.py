@@ -224,8 +224,11 @@ RULES: tuple[Rule, ...] = (
     halves,
 )
 
-STEADY: tuple[Rule, ...] = (done_of_scheduled, drops, errors, halves)
-"""Of them, those that an overload breaks by its nature."""
+STEADY: tuple[Rule, ...] = (generator_waiting, done_of_scheduled, drops, errors, halves)
+"""Of them, those that an overload breaks by its nature.
+
+It keeps the services busy beside the generator, which then waits for its CPU more often; `lateness` says whether that
+shows in the responses."""
 
 
 def _rounds(numbers: Sequence[int]) -> str:

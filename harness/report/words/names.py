@@ -70,6 +70,7 @@ def under(study: Study, pair: str) -> str:
     """What a pair was measured under: `pooled, 4 workers`."""
     a, b = study.sides(pair)
     parts = [condition(study, a)]
+    parts += [f"{shown(b.cell.client)} client"] if study.tells_clients(b.cell.scenario) else []
     parts += [f"{shown(b.cell.middleware)} middleware"] if b.cell.middleware != "none" else []
     parts += ["A/A"] if study.pairs[pair].null else []
     return ", ".join(parts)
@@ -98,3 +99,10 @@ def same_sides(study: Study, pairs: Iterable[str]) -> tuple[str, str] | None:
     names = {tuple(map(setup, study.sides(pair))) for pair in pairs if not study.pairs[pair].null}
     found = names.pop() if len(names) == 1 else None
     return (found[0], found[1]) if found else None
+
+
+def interfaces(study: Study, pairs: Iterable[str]) -> tuple[str, str] | None:
+    """`WSGI` and `ASGI` when all of these pairs compare these two, whatever runs on them; otherwise None."""
+    found = {tuple(arm.target.interface for arm in study.sides(pair)) for pair in pairs}
+    a, b = found.pop() if len(found) == 1 else ("", "")
+    return (a.upper(), b.upper()) if a != b else None

@@ -10,7 +10,7 @@ from harness.compare.verdict import MIN_BLOCKS
 from harness.plan import Arm, slots
 from harness.report.study import Study
 from harness.report.words.figures import text
-from harness.report.words.names import name, plural, same_sides, setup, shown
+from harness.report.words.names import interfaces, name, plural, same_sides, setup, shown
 from harness.tune.answer import Answer
 from harness.verdicts import Caveat, PairVerdict
 
@@ -29,7 +29,9 @@ SYMBOLS = {
 def told(study: Study, caveat: Caveat) -> str:
     """A caveat with the pair and the arm that it is about, without its remedy."""
     about = [name(study, caveat.pair)] if caveat.pair in study.pairs else []
-    about += [setup(study.arms[caveat.arm])] if caveat.arm in study.arms else []
+    if caveat.arm in study.arms:
+        arm = study.arms[caveat.arm]
+        about += [setup(arm) if about else f"{setup(arm)}, {plural(arm.cell.workers, 'worker')}"]
     return f"{', '.join(about)}: {shown(caveat.text)}" if about else shown(caveat.text)
 
 
@@ -135,7 +137,7 @@ def deployed(answer: Answer) -> str:
 def tally(study: Study, pairs: Iterable[str]) -> str:
     """How many of these pairs each side wins, in a sentence."""
     real = [pair for pair in pairs if not study.pairs[pair].null]
-    return count([v.verdict for v in map(study.verdict, real) if v], same_sides(study, real))
+    return count([v.verdict for v in map(study.verdict, real) if v], same_sides(study, real) or interfaces(study, real))
 
 
 def count(verdicts: Sequence[str], sides: tuple[str, str] | None) -> str:

@@ -1,0 +1,79 @@
+"""What a tuning has decided and seen so far, a line a step, on disk as it goes: `--resume` goes on from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from harness.errors import RecordError, UsageError
+from harness.slo import Slo
+from harness.strict import STRICT, adapter
+from harness.tune.recommend import BlockOutcome, Setup
+from harness.tune.search import RateTrial
+from harness.tune.session import Asked, Found, Step
+
+FILE = "steps.jsonl"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """What was asked for (the first line), or a step and when it ended."""
+
+    __pydantic_config__ = STRICT
+
+    slo: Slo | None = None
+    budget_s: float | None = None
+    margin: float | None = None
+    elapsed_s: float = 0.0
+    setup: Setup | None = None
+    block: BlockOutcome | None = None
+    trial: RateTrial | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """The file of one tuning."""
+
+    path: Path
+
+    def begin(self, asked: Asked) -> None:
+        """Note what is asked for."""
+        self._add(Line(slo=asked.slo, budget_s=asked.budget_s, margin=asked.margin))
+
+    def append(self, step: Step, elapsed_s: float) -> None:
+        """Note a step that has ended."""
+        kind = {Setup: "setup", BlockOutcome: "block", RateTrial: "trial"}[type(step)]
+        self._add(Line(elapsed_s=elapsed_s, **{kind: step}))  # type: ignore[arg-type]  # the key goes with the type
+
+    def resume(self) -> tuple[Asked, Found]:
+        """What was asked for and found; a torn last line is cut off. Raises `UsageError`, `RecordError`."""
+        try:
+            text = self.path.read_bytes()
+        except OSError as error:
+            raise UsageError(f"{self.path}: cannot be read, so this tuning cannot be resumed: call it again") from error
+        whole = text[: text.rfind(b"\n") + 1]
+        self.path.write_bytes(whole)
+        lines = [self._parsed(number, line) for number, line in enumerate(whole.splitlines(), 1)]
+        first = lines[0] if lines else Line()
+        if first.budget_s is None or first.margin is None or len(lines) == 1:
+            raise UsageError(f"{self.path}: nothing was measured before it was interrupted: call gatebench tune again")
+        asked = Asked(slo=first.slo, budget_s=first.budget_s, margin=first.margin)
+        found = Found(setup=next((line.setup for line in lines if line.setup), None), elapsed_s=lines[-1].elapsed_s)
+        found.service = found.setup.service if found.setup else None
+        found.blocks = [line.block for line in lines if line.block]
+        found.trials = [line.trial for line in lines if line.trial]
+        return asked, found
+
+    def _add(self, line: Line) -> None:
+        with self.path.open("ab") as file:
+            file.write(adapter(Line).dump_json(line, exclude_defaults=True) + b"\n")
+
+    def _parsed(self, number: int, line: bytes) -> Line:
+        try:
+            return adapter(Line).validate_json(line)
+        except ValidationError as error:
+            raise RecordError(
+                f"{self.path}, line {number} is not what tune writes: {error.errors()[0]['msg']}"
+            ) from error
