@@ -171,7 +171,7 @@ def checked(folder: Path, rate_rps: float, workers: int) -> list[float]:
     path = folder / "check.toml"
     path.write_text(
         f"blocks = 1\nrounds = 1\nopen_slice_s = 30.0\n{UPSTREAM}[[pair]]\nscenario = 'external-data'\n"
-        f"workers = {workers}\nrate_rps = {rate_rps:.0f}\nconnections = 128\n{sides(AIOHTTP, AIOHTTP)}\n"
+        f"workers = {workers}\nrate_rps = {rate_rps:.0f}\nconnections = 512\n{sides(AIOHTTP, AIOHTTP)}\n"
     )
     trials = record.read(ROOT / run(str(path), may=(0, 3))["run"]).trials
     return [one.latency_us.p99 / 1000 for one in trials if one.latency_us and one.latency_us.p99 is not None]

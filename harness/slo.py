@@ -17,14 +17,14 @@ from harness.histogram import Histogram
 
 PERCENTILES = {"p50": 0.50, "p90": 0.10, "p95": 0.05, "p99": 0.01, "p99.9": 0.001}
 """What may be lost."""
-SCALE_US = {"us": 1.0, "ms": 1e3, "s": 1e6}
+SCALE_US = {"us": 1.0, "µs": 1.0, "ms": 1e3, "s": 1e6}
 LONGEST_US = 3_600_000_000
 """What a histogram holds: an hour."""
 SAMPLES_BEYOND = 10
 """A percentile is resolved when so many samples lie beyond it: p99 needs a thousand arrivals (METHOD, section 5)."""
 HELP = "objectives are p50, p90, p95, p99 or p99.9 < TIME, and errors < PERCENT%, as in p99<100ms,errors<0.1%"
 
-_OBJECTIVE = re.compile(r"(?P<metric>[a-z0-9.]+)\s*<\s*(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>us|ms|s|%)", re.ASCII)
+_OBJECTIVE = re.compile(r"(?P<metric>[a-z0-9.]+)\s*<\s*(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>us|µs|ms|s|%)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

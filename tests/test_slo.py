@@ -36,6 +36,12 @@ def test_spaces_and_fractions_are_allowed():
     assert (objective.limit_us, objective.loss_goal) == (1_500_000, 0.001)
 
 
+def test_what_is_printed_can_be_pasted():
+    """With its thin spaces and its micro sign."""
+    slo = parse("p99.9<1.5s,p50<250us,errors<0.1%")
+    assert parse(slo.text) == slo
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [

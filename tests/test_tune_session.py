@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -19,7 +20,7 @@ from harness.tune.answer import dump, load
 from harness.tune.candidates import Candidate, Service
 from harness.tune.conclusion import answer, refusal
 from harness.tune.journal import Journal
-from harness.tune.live import measured, room_bytes, tally
+from harness.tune.live import measured, pool, room_bytes, tally
 from harness.tune.recommend import BlockOutcome, Measured
 from harness.tune.search import RateTrial, Try
 from harness.tune.session import UNUSABLE, Asked, Found, Offer, Probe, tune
@@ -65,10 +66,10 @@ class Fake:
         return BlockOutcome(measured=tuple(self._measured(one) for one in some), took_s=took_s)
 
     @contextmanager
-    def searching(self, chosen: Candidate, closed_rps: float) -> Iterator[Offer]:
+    def searching(self, chosen: Candidate, closed_rps: float, seed_rps: float) -> Iterator[Offer]:
         """Holds whatever is below the capacity."""
         self.launched.append(chosen)
-        self.seeds.append(closed_rps)
+        self.seeds.append(seed_rps)
         try:
             yield self._offered
         finally:
@@ -346,6 +347,17 @@ def test_the_room_is_a_share_of_what_is_free(tmp_path: Path) -> None:
     meminfo.write_text("MemTotal: 2000 kB\nMemAvailable: 1000 kB\n")
     assert room_bytes(meminfo) == round(0.7 * 1000 * 1024)
     assert room_bytes(tmp_path / "none") is None
+
+
+@pytest.mark.parametrize(
+    ("seed_rps", "slack_s", "slots", "connections"),
+    [(4000, 0.1, math.inf, 500), (40, 0.1, 2, 64), (40_000, 0.1, math.inf, 1024), (500, 0, 32, 64), (500, 0, 500, 256)],
+)
+def test_an_open_load_has_connections_for_all_that_may_be_under_way(
+    seed_rps: float, slack_s: float, slots: float, connections: int
+) -> None:
+    """So that what is late is the server's doing."""
+    assert pool(seed_rps, slack_s, slots) == connections
 
 
 def test_memory_is_an_amount() -> None:

@@ -26,8 +26,10 @@ from harness.validity import generator_cpu
 
 PROBE, SEARCH = "t0", "search"
 """Arms beside t1, t2, ..., the candidates."""
-LEAST_POOL, MOST_POOL = 64, 256
+LEAST_POOL, USUAL_POOL, MOST_POOL = 64, 256, 1024
 """Connections that an open load's arrivals are handed to."""
+SPARE = 1.25
+"""Times as many as are under way at the search's first guess when each response takes as long as it may."""
 OPENING = 0.5
 """Share of the closed capacity at which these connections are opened, each with a request."""
 ROOM = 0.7
@@ -87,10 +89,11 @@ class Live:
         return BlockOutcome(measured=outcomes, took_s=time.monotonic() - began)
 
     @contextmanager
-    def searching(self, chosen: Candidate, closed_rps: float) -> Iterator[Offer]:
+    def searching(self, chosen: Candidate, closed_rps: float, seed_rps: float) -> Iterator[Offer]:
         """Launch `chosen`, with connections for an open load, and hand out what offers it a rate."""
         arm = self._arm(SEARCH, chosen)
-        arm = replace(arm, connections=round(max(LEAST_POOL, min(MOST_POOL, 2 * slots(arm)))))
+        slack_s = self.slo.slack_s if self.slo else 0.0
+        arm = replace(arm, connections=pool(seed_rps, slack_s, slots(arm)))
         bench, began = self.bench, time.monotonic()
         log = bench.logs / f"{arm.id}.log"
         with launch(arm, bench.services, cpus=bench.placement.server, log=log, key=f"/{arm.id}") as server:
@@ -169,6 +172,15 @@ class Live:
 
     def _arm(self, name: str, one: Candidate) -> Arm:
         return replace(self.arm, id=name, cell=replace(self.arm.cell, workers=one.workers, threads=one.threads))
+
+
+def pool(seed_rps: float, slack_s: float, most: float) -> int:
+    """Connections for an open load, so that an arrival in time never waits for one (J. D. C. Little, 1961).
+
+    Without a time limit (`slack_s` is 0), twice as many as the server has slots.
+    """
+    wanted = SPARE * seed_rps * slack_s if slack_s else min(USUAL_POOL, 2 * most)
+    return round(max(LEAST_POOL, min(MOST_POOL, wanted)))
 
 
 def measured(one: Candidate, trial: Trial | None) -> Measured:

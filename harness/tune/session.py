@@ -27,6 +27,8 @@ from harness.tune.search import Ending, RateTrial, Search, Try
 
 RECOMMENDING = 0.4
 """Share of the budget after which the search for the capacity gets its turn."""
+CLOSING_S, CLOSING = 3.0, 0.05
+"""What stopping the servers and drawing the report take of the budget: so long, or that share of a short one."""
 CERTAIN = 1e-4
 """Probability of so many losses under an objective that one connection would keep, from which it cannot be kept."""
 UNUSABLE = 8
@@ -66,8 +68,11 @@ class Instrument(Protocol):
     def block(self, some: tuple[Candidate, ...]) -> BlockOutcome:
         """Launch `some` side by side and measure a block; the failed ones are listed too."""
 
-    def searching(self, chosen: Candidate, closed_rps: float) -> AbstractContextManager[Offer]:
-        """Launch `chosen`, which served `closed_rps` under closed load, and hand out what offers it a rate."""
+    def searching(self, chosen: Candidate, closed_rps: float, seed_rps: float) -> AbstractContextManager[Offer]:
+        """Launch `chosen`, which served `closed_rps` under closed load, and hand out what offers it rates.
+
+        The rates lie around `seed_rps`.
+        """
 
 
 @dataclass(slots=True)
@@ -105,7 +110,8 @@ class _Session:
 
     def left_s(self, share: float = 1.0) -> float:
         """Seconds of the budget, or of a share of it, that are left."""
-        return share * self.asked.budget_s - self.elapsed_s()
+        budget_s = self.asked.budget_s
+        return share * (budget_s - min(CLOSING_S, CLOSING * budget_s)) - self.elapsed_s()
 
     def tell(self, line: str) -> None:
         """Say what was done, and how much time is left."""
@@ -122,15 +128,16 @@ def tune(
     say: Callable[[str], None],
     clock: Callable[[], float] = time.monotonic,
     *,
+    began: float | None = None,
     found: Found | None = None,
     keep: Keep = lambda _, __: None,
 ) -> Found:
-    """All that can be found within the budget; `say` gets a line a step, `keep` the step.
+    """All that can be found within the budget, which counts from `began`; `say` gets a line a step, `keep` the step.
 
     Interrupted, what was found until then; `found` is what an earlier sitting left.
     """
     found = found or Found()
-    began = clock() - found.elapsed_s
+    began = (clock() if began is None else began) - found.elapsed_s
     session = _Session(asked, instrument, found, say, keep, lambda: clock() - began)
     try:
         if found.setup is not None or _possible(session):
@@ -198,7 +205,7 @@ def _search(session: _Session, slo: Slo) -> None:
     assert level is not None  # noqa: S101 - the chosen one was measured
     found.search = Search(slo, _beyond(level, chosen, found, setup) if row.limit == "connections" else level)
     earlier_s = max((one.start_s + one.took_s for one in found.trials), default=0.0)
-    with session.instrument.searching(chosen, level) as offer:
+    with session.instrument.searching(chosen, level, found.search.seed_rps) as offer:
         while isinstance(step := search.decide(found.search, found.trials, session.left_s()), Try):
             trial = offer(step)
             trial = replace(trial, start_s=earlier_s + trial.start_s)

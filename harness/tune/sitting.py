@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from harness import record, services, units
@@ -36,6 +36,8 @@ class Sitting:
     found: Found
     earlier: tuple[Trial, ...] = ()
     """What the sittings before this one measured."""
+    began: float = field(default_factory=time.monotonic)
+    """On the monotonic clock: launching the services counts too."""
 
     @property
     def placement(self) -> Placement:
@@ -112,4 +114,4 @@ def _session(sitting: Sitting, writer: Writer, say: Callable[[str], None]) -> Fo
         )
         instrument = Live(arm, bench, writer, slo=sitting.asked.slo, memory_bytes=sitting.limit)
         instrument.go_on(sitting.earlier)
-        return tune(sitting.asked, instrument, say, found=sitting.found, keep=steps.append)
+        return tune(sitting.asked, instrument, say, began=sitting.began, found=sitting.found, keep=steps.append)
