@@ -148,30 +148,30 @@ def capacity(claims: Claims) -> None:
             if bracket["low"] is None or bracket["high"] is None:
                 claims.check("a bracket", f"{bracket['low']} to {bracket['high']}: {bracket['ending']}", held=False)
                 continue
-            found.append((bracket["low"], bracket["high"], workers))
+            found.append((bracket["low"], bracket["high"], workers, bracket["connections"]))
             wide = bracket["high"] / bracket["low"] - 1
             seen = (
                 f"{bracket['low']:.0f} to {bracket['high']:.0f}, {wide:.1%}, {workers} workers, {answer['took']:.0f} s"
             )
             claims.check("a bracket at most 5 % wide within 4 min", seen, held=wide <= 0.05 and answer["took"] <= 240)
-        middles = [(low + high) / 2 for low, high, _ in found]
+        middles = [(low + high) / 2 for low, high, *_ in found]
         apart = max(middles, default=1) / min(middles, default=1) - 1
         held = len(found) == TRIES and apart <= 0.12
         claims.check("their middles lie within 12 %", f"{apart:.1%}, of {len(found)}", held=held)
         if found:
-            low, high, workers = sorted(found)[len(found) // 2]
-            p99 = checked(folder, 0.9 * low, workers)
+            low, high, *shape = sorted(found)[len(found) // 2]
+            p99 = checked(folder, 0.9 * low, *shape)
             claims.check("0.9 of the lower bound holds for 30 s", shown(p99), held=len(p99) == 2 and max(p99) < 100)
-            p99 = checked(folder, 1.3 * high, workers)
+            p99 = checked(folder, 1.3 * high, *shape)
             claims.check("1.3 times the upper does not", shown(p99), held=len(p99) == 2 and min(p99) >= 100)
 
 
-def checked(folder: Path, rate_rps: float, workers: int) -> list[float]:
+def checked(folder: Path, rate_rps: float, workers: int, connections: int) -> list[float]:
     """The p99 of response times in ms at that rate, of two servers in turn, 30 s each; fewer if unknown."""
     path = folder / "check.toml"
     path.write_text(
         f"blocks = 1\nrounds = 1\nopen_slice_s = 30.0\n{UPSTREAM}[[pair]]\nscenario = 'external-data'\n"
-        f"workers = {workers}\nrate_rps = {rate_rps:.0f}\nconnections = 512\n{sides(AIOHTTP, AIOHTTP)}\n"
+        f"workers = {workers}\nrate_rps = {rate_rps:.0f}\nconnections = {connections}\n{sides(AIOHTTP, AIOHTTP)}\n"
     )
     trials = record.read(ROOT / run(str(path), may=(0, 3))["run"]).trials
     return [one.latency_us.p99 / 1000 for one in trials if one.latency_us and one.latency_us.p99 is not None]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -20,7 +20,7 @@ from harness.tune.answer import dump, load
 from harness.tune.candidates import Candidate, Service
 from harness.tune.conclusion import answer, refusal
 from harness.tune.journal import Journal
-from harness.tune.live import measured, pool, room_bytes, tally
+from harness.tune.live import measured, room_bytes, tally
 from harness.tune.recommend import BlockOutcome, Measured
 from harness.tune.search import RateTrial, Try
 from harness.tune.session import UNUSABLE, Asked, Found, Offer, Probe, tune
@@ -50,7 +50,8 @@ class Fake:
     steps: int = 0
     launched: list[Candidate] = field(default_factory=list)
     stopped: list[Candidate] = field(default_factory=list)
-    seeds: list[float] = field(default_factory=list)
+    seeds: list[tuple[float, float]] = field(default_factory=list)
+    """Where the search began, and over how many connections."""
 
     def probe(self) -> Probe:
         """Thirty answers of fifty milliseconds."""
@@ -66,10 +67,10 @@ class Fake:
         return BlockOutcome(measured=tuple(self._measured(one) for one in some), took_s=took_s)
 
     @contextmanager
-    def searching(self, chosen: Candidate, closed_rps: float, seed_rps: float) -> Iterator[Offer]:
+    def searching(self, chosen: Candidate, seed_rps: float, connections: int) -> Iterator[Offer]:
         """Holds whatever is below the capacity."""
         self.launched.append(chosen)
-        self.seeds.append(seed_rps)
+        self.seeds.append((seed_rps, connections))
         try:
             yield self._offered
         finally:
@@ -133,7 +134,7 @@ def test_it_finds_the_count_and_the_rate_within_its_budget() -> None:
     assert told.command == ("python", "-m", "gunicorn", "targets.flask_app:app", "-w", "16")
     assert load(dump(told)) == told
     assert fake.launched == fake.stopped == [Candidate(16)]
-    assert fake.seeds == pytest.approx([320])
+    assert fake.seeds == [pytest.approx((320, 64))]
 
 
 @pytest.mark.parametrize(
@@ -350,14 +351,20 @@ def test_the_room_is_a_share_of_what_is_free(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seed_rps", "slack_s", "slots", "connections"),
-    [(4000, 0.1, math.inf, 500), (40, 0.1, 2, 64), (40_000, 0.1, math.inf, 1024), (500, 0, 32, 64), (500, 0, 500, 256)],
+    ("changes", "candidate", "rps", "connections"),
+    [
+        ({"slots": "loop", "slots_a_worker": 16}, Candidate(1), 2000, 256),
+        ({"slots": "loop", "slots_a_worker": 16}, Candidate(1), 8000, 500),
+        ({"slots": "loop", "slots_a_worker": 16}, Candidate(1), 80_000, 1024),
+        ({}, Candidate(2), 40, 64),
+        ({"slots": "threads"}, Candidate(4, 16), 1000, 128),
+    ],
 )
-def test_an_open_load_has_connections_for_all_that_may_be_under_way(
-    seed_rps: float, slack_s: float, slots: float, connections: int
+def test_an_open_load_has_connections_for_all_that_is_under_way(
+    changes: dict[str, Any], candidate: Candidate, rps: float, connections: int
 ) -> None:
     """So that what is late is the server's doing."""
-    assert pool(seed_rps, slack_s, slots) == connections
+    assert replace(SERVICE, **changes).pool(candidate, rps) == connections
 
 
 def test_memory_is_an_amount() -> None:

@@ -77,6 +77,8 @@ class Capacity:
     """The highest rate that holds; None: nothing does."""
     high: float | None
     """The lowest that does not; None: none was found."""
+    connections: int | None = None
+    """Over which the rates were offered."""
     trials: int
     low_trials: Bound | None
     high_trials: Bound | None
@@ -140,12 +142,13 @@ def load(text: str | bytes, name: str = FILE) -> Answer:
     return answer
 
 
-def capacity(search: Search, trials: Sequence[RateTrial], ending: Ending) -> Capacity:
+def capacity(search: Search, trials: Sequence[RateTrial], ending: Ending, connections: int | None = None) -> Capacity:
     """The search's answer."""
     bracket = conclude(search, trials)
     return Capacity(
         low=bracket.low.rate_rps if bracket.low else None,
         high=bracket.high.rate_rps if bracket.high else None,
+        connections=connections,
         trials=len(trials),
         low_trials=bracket.low,
         high_trials=bracket.high,

@@ -21,6 +21,10 @@ PLATEAU = 1.2
 GROUP = 8
 """Arms that are measured together at most."""
 MOST_THREADS = 512
+LEAST_POOL, USUAL_POOL, MOST_POOL = 64, 256, 1024
+"""Connections of an open load."""
+SPARE = 1.25
+"""Times the connections that are busy when responses take as long as unloaded."""
 SCARCE = 2.0
 """Times as many slots as a candidate has that the knee needs, from which it is the first to be left out."""
 
@@ -84,10 +88,22 @@ class Service:
 
     def most_rps(self, candidate: Candidate, cpu_s_per_request: float) -> float:
         """What slots and CPU allow when there are connections enough, for planning only."""
-        slots = candidate.slots if self.slots != "loop" else candidate.workers * self.slots_a_worker
         by_cpu = max(1, min(self.cores, candidate.workers)) / cpu_s_per_request
-        unbounded = self.slots == "loop" and self.slots_a_worker >= self.connections
-        return by_cpu if unbounded else min(by_cpu, slots / self.unloaded_s)
+        return min(by_cpu, self._slots(candidate) / self.unloaded_s)
+
+    def pool(self, candidate: Candidate, rps: float) -> int:
+        """Connections for an open load of about `rps`: SPARE times what Little's law asks for, few for few slots.
+
+        No more than that: each costs a server memory, and a Python server pauses longer to collect its garbage.
+        """
+        usual = min(USUAL_POOL, 2 * self._slots(candidate))
+        return round(min(MOST_POOL, max(LEAST_POOL, usual, SPARE * rps * self.unloaded_s)))
+
+    def _slots(self, candidate: Candidate) -> float:
+        """Requests in hand at once; infinite where not even the probe's load came near a bound."""
+        if self.slots != "loop":
+            return candidate.slots
+        return candidate.workers * self.slots_a_worker if self.slots_a_worker < self.connections else math.inf
 
     def fits(self, candidate: Candidate) -> bool:
         """Whether the candidate's memory is within what it may use, as far as the probe can tell."""

@@ -56,13 +56,14 @@ def _capacity(found: Found) -> Capacity | None:
         return _none(found.refused)
     if found.search is None or not found.trials:
         return None
-    return capacity(found.search, found.trials, found.ending or "interrupted")
+    return capacity(found.search, found.trials, found.ending or "interrupted", found.connections)
 
 
 def _none(kept: Kept) -> Capacity:
     return Capacity(
         low=None,
         high=None,
+        connections=1,
         trials=0,
         low_trials=None,
         high_trials=None,

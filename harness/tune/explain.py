@@ -175,7 +175,7 @@ def _capacity(answer: Answer) -> Iterator[str]:
 
 
 def _evidence(found: Capacity) -> str:
-    parts = []
+    parts = [f"over {found.connections} connections"] if found.connections else []
     if found.low_trials and found.low_trials.trials:
         parts.append(f"{found.low_trials.held} of {found.low_trials.trials} trials held below")
     if found.high_trials and found.high_trials.trials:

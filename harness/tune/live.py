@@ -26,12 +26,8 @@ from harness.validity import generator_cpu
 
 PROBE, SEARCH = "t0", "search"
 """Arms beside t1, t2, ..., the candidates."""
-LEAST_POOL, USUAL_POOL, MOST_POOL = 64, 256, 1024
-"""Connections that an open load's arrivals are handed to."""
-SPARE = 1.25
-"""Times as many as are under way at the search's first guess when each response takes as long as it may."""
-OPENING = 0.5
-"""Share of the closed capacity at which these connections are opened, each with a request."""
+OPENING = 0.25
+"""Share of the search's first guess at which an open load's connections are opened, each with a request."""
 ROOM = 0.7
 """Share of the memory that is free now that the candidates of a block may take together."""
 
@@ -89,11 +85,9 @@ class Live:
         return BlockOutcome(measured=outcomes, took_s=time.monotonic() - began)
 
     @contextmanager
-    def searching(self, chosen: Candidate, closed_rps: float, seed_rps: float) -> Iterator[Offer]:
+    def searching(self, chosen: Candidate, seed_rps: float, connections: int) -> Iterator[Offer]:
         """Launch `chosen`, with connections for an open load, and hand out what offers it a rate."""
-        arm = self._arm(SEARCH, chosen)
-        slack_s = self.slo.slack_s if self.slo else 0.0
-        arm = replace(arm, connections=pool(seed_rps, slack_s, slots(arm)))
+        arm = replace(self._arm(SEARCH, chosen), connections=connections)
         bench, began = self.bench, time.monotonic()
         log = bench.logs / f"{arm.id}.log"
         with launch(arm, bench.services, cpus=bench.placement.server, log=log, key=f"/{arm.id}") as server:
@@ -105,7 +99,7 @@ class Live:
             # A group that is only driven openly is warmed up by a closed phase without rounds.
             for _ in measure_phase(bench, GroupState(group), self._number, "closed", serving):
                 pass
-            self._response_s[arm.id] = arm.connections / (OPENING * closed_rps)
+            self._response_s[arm.id] = connections / (OPENING * seed_rps)
 
             def offer(step: Try) -> RateTrial:
                 start = time.monotonic()
@@ -172,15 +166,6 @@ class Live:
 
     def _arm(self, name: str, one: Candidate) -> Arm:
         return replace(self.arm, id=name, cell=replace(self.arm.cell, workers=one.workers, threads=one.threads))
-
-
-def pool(seed_rps: float, slack_s: float, most: float) -> int:
-    """Connections for an open load, so that an arrival in time never waits for one (J. D. C. Little, 1961).
-
-    Without a time limit (`slack_s` is 0), twice as many as the server has slots.
-    """
-    wanted = SPARE * seed_rps * slack_s if slack_s else min(USUAL_POOL, 2 * most)
-    return round(max(LEAST_POOL, min(MOST_POOL, wanted)))
 
 
 def measured(one: Candidate, trial: Trial | None) -> Measured:

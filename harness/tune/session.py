@@ -68,11 +68,8 @@ class Instrument(Protocol):
     def block(self, some: tuple[Candidate, ...]) -> BlockOutcome:
         """Launch `some` side by side and measure a block; the failed ones are listed too."""
 
-    def searching(self, chosen: Candidate, closed_rps: float, seed_rps: float) -> AbstractContextManager[Offer]:
-        """Launch `chosen`, which served `closed_rps` under closed load, and hand out what offers it rates.
-
-        The rates lie around `seed_rps`.
-        """
+    def searching(self, chosen: Candidate, seed_rps: float, connections: int) -> AbstractContextManager[Offer]:
+        """Launch `chosen` and hand out what offers it rates, which lie around `seed_rps`, over `connections`."""
 
 
 @dataclass(slots=True)
@@ -84,6 +81,8 @@ class Found:
     blocks: list[BlockOutcome] = field(default_factory=list)
     ended: Why | None = None
     search: Search | None = None
+    connections: int | None = None
+    """Over which the rates are offered."""
     trials: list[RateTrial] = field(default_factory=list)
     ending: Ending | None = None
     refused: Kept | None = None
@@ -203,9 +202,10 @@ def _search(session: _Session, slo: Slo) -> None:
     row = next(row for row in rows(setup, found.blocks, choice) if Candidate(row.workers, row.threads) == chosen)
     level = row.throughput_rps
     assert level is not None  # noqa: S101 - the chosen one was measured
-    found.search = Search(slo, _beyond(level, chosen, found, setup) if row.limit == "connections" else level)
+    seed_rps = _beyond(level, chosen, found, setup) if row.limit == "connections" else level
+    found.search, found.connections = Search(slo, seed_rps), setup.service.pool(chosen, seed_rps)
     earlier_s = max((one.start_s + one.took_s for one in found.trials), default=0.0)
-    with session.instrument.searching(chosen, level, found.search.seed_rps) as offer:
+    with session.instrument.searching(chosen, seed_rps, found.connections) as offer:
         while isinstance(step := search.decide(found.search, found.trials, session.left_s()), Try):
             trial = offer(step)
             trial = replace(trial, start_s=earlier_s + trial.start_s)
