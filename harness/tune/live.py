@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import count
 from pathlib import Path
 
 from harness.definitions import Phase
@@ -28,6 +30,8 @@ PROBE, SEARCH = "t0", "search"
 """Arms beside t1, t2, ..., the candidates."""
 OPENING = 0.25
 """Share of the search's first guess at which an open load's connections are opened, each with a request."""
+LAUNCH_TRIALS = 10
+"""Trials of a search after which the server is launched anew: one launch may be faster than the next by a tenth."""
 ROOM = 0.7
 """Share of the memory that is free now that the candidates of a block may take together."""
 
@@ -87,26 +91,37 @@ class Live:
     @contextmanager
     def searching(self, chosen: Candidate, seed_rps: float, connections: int) -> Iterator[Offer]:
         """Launch `chosen`, with connections for an open load, and hand out what offers it a rate."""
-        arm = replace(self._arm(SEARCH, chosen), connections=connections)
-        bench, began = self.bench, time.monotonic()
-        log = bench.logs / f"{arm.id}.log"
-        with launch(arm, bench.services, cpus=bench.placement.server, log=log, key=f"/{arm.id}") as server:
-            server.wait_ready()
-            first, second = server.verify(), server.verify()
-            serving = {arm.id: Serving(server, second, digest_holds=first.body == second.body)}
-            wait_settled([server])
-            group = self._group((arm,), ("open",))
-            # A group that is only driven openly is warmed up by a closed phase without rounds.
-            for _ in measure_phase(bench, GroupState(group), self._number, "closed", serving):
-                pass
-            self._response_s[arm.id] = connections / (OPENING * seed_rps)
+        group = self._group((replace(self._arm(SEARCH, chosen), connections=connections),), ("open",))
+        self._response_s[SEARCH] = connections / (OPENING * seed_rps)
+        serving: dict[str, Serving] = {}
+        began, offered = time.monotonic(), count()
+        with contextlib.ExitStack() as launched:
 
             def offer(step: Try) -> RateTrial:
+                if next(offered) % LAUNCH_TRIALS == 0:
+                    launched.close()
+                    serving[SEARCH] = self._launched(group, launched)
                 start = time.monotonic()
                 trial = self._offered(group, step, serving)
                 return self._judged(step, trial, start - began, time.monotonic() - start)
 
             yield offer
+
+    def _launched(self, group: Group, launched: contextlib.ExitStack) -> Serving:
+        """The one arm of `group`, afresh and warmed up."""
+        (arm,) = group.arms
+        bench, log = self.bench, self.bench.logs / f"{arm.id}.log"
+        server = launched.enter_context(
+            launch(arm, bench.services, cpus=bench.placement.server, log=log, key=f"/{arm.id}-{self._number}")
+        )
+        server.wait_ready()
+        first, second = server.verify(), server.verify()
+        serving = Serving(server, second, digest_holds=first.body == second.body)
+        wait_settled([server])
+        # A group that is only driven openly is warmed up by a closed phase without rounds.
+        for _ in measure_phase(bench, GroupState(group), self._number, "closed", {arm.id: serving}):
+            pass
+        return serving
 
     def _offered(self, group: Group, step: Try, serving: dict[str, Serving]) -> Trial | None:
         driven = replace(group, arms=(replace(group.arms[0], rate_rps=step.rate_rps),))

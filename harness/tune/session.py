@@ -27,7 +27,7 @@ from harness.tune.search import Ending, RateTrial, Search, Try
 
 RECOMMENDING = 0.4
 """Share of the budget after which the search for the capacity gets its turn."""
-CLOSING_S, CLOSING = 3.0, 0.05
+CLOSING_S, CLOSING = 4.0, 0.05
 """What stopping the servers and drawing the report take of the budget: so long, or that share of a short one."""
 CERTAIN = 1e-4
 """Probability of so many losses under an objective that one connection would keep, from which it cannot be kept."""
