@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,11 +58,11 @@ class Journal:
         self.path.write_bytes(whole)
         lines = [self._parsed(number, line) for number, line in enumerate(whole.splitlines(), 1)]
         first = lines[0] if lines else Line()
-        if first.budget_s is None or first.margin is None or len(lines) == 1:
+        setup = next((line.setup for line in lines if line.setup), None)
+        if first.budget_s is None or first.margin is None or setup is None:
             raise UsageError(f"{self.path}: nothing was measured before it was interrupted: call gatebench tune again")
         asked = Asked(slo=first.slo, budget_s=first.budget_s, margin=first.margin)
-        found = Found(setup=next((line.setup for line in lines if line.setup), None), elapsed_s=lines[-1].elapsed_s)
-        found.service = found.setup.service if found.setup else None
+        found = Found(service=setup.service, setup=setup, elapsed_s=lines[-1].elapsed_s)
         found.blocks = [line.block for line in lines if line.block]
         found.trials = [line.trial for line in lines if line.trial]
         return asked, found
@@ -69,6 +70,8 @@ class Journal:
     def _add(self, line: Line) -> None:
         with self.path.open("ab") as file:
             file.write(adapter(Line).dump_json(line, exclude_defaults=True) + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
 
     def _parsed(self, number: int, line: bytes) -> Line:
         try:

@@ -196,8 +196,8 @@ def conclude(search: Search, trials: Sequence[RateTrial]) -> Bracket:
     """The best answer that `trials` give."""
     view = _View(search, trials)
     low = high = view.edge
-    if view.probability < LIKELY:
-        low, high = view.belief.quantile(0.1), view.belief.quantile(0.9)
+    if view.probability < LIKELY and not view.supported:
+        low, high = min(low, view.belief.quantile(0.1)), max(high, view.belief.quantile(0.9))
     spells = iter(view.belief.spells)
     broke = Counter(
         (trial.objective, trial.cause, trial.limit)
@@ -231,7 +231,7 @@ class _View:
         self.doubtful = len(self.counted) >= DOUBTS and all(trial.outcome == "exceeded" for trial in self.counted)
         """Whether nothing has held so far."""
         self.nothing = self.doubtful and self.bound(0).exceeded >= NOTHING
-        self.edge = 0 if self.nothing else self.belief.likeliest
+        self.edge = 0 if self.nothing else self._edge()
         self.probability = 1.0 if self.nothing else self.belief.around(self.edge)
 
     def index(self, rate_rps: float) -> int:
@@ -245,16 +245,26 @@ class _View:
         here = [t.outcome for t in self.counted if self.index(t.rate_rps) == index and t.planned_s >= least_s]
         return Bound(rate_rps=rate, held=here.count("held"), exceeded=here.count("exceeded"))
 
+    def _edge(self) -> int:
+        """The likeliest, but below every rate of which most trials failed: bad luck does not explain so many."""
+        edge = self.belief.likeliest
+        while edge > 0 and (below := self.bound(edge - 1)).trials >= REPEATS and below.held < below.exceeded:
+            edge -= 1
+        return edge
+
     @property
-    def settled(self) -> bool:
-        """Whether the bracket is likely enough and both its bounds were tried often enough, most trials agreeing."""
-        if self.nothing or self.probability < SURE:
-            return self.nothing
+    def supported(self) -> bool:
+        """Whether both bounds were tried often enough, most trials agreeing."""
         low = self.bound(self.edge - 1) if self.edge > 0 else None
         high = self.bound(self.edge) if self.edge < self.top else None
         return (low is None or (low.trials >= REPEATS and low.held > low.exceeded)) and (
             high is None or (high.trials >= REPEATS and high.exceeded > high.held)
         )
+
+    @property
+    def settled(self) -> bool:
+        """Whether the bracket is likely enough and supported, or nothing holds."""
+        return self.nothing or (self.probability >= SURE and self.supported)
 
     def next(self) -> Try:
         """The trial that tells most."""
