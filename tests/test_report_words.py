@@ -142,6 +142,15 @@ def test_clients_are_named_where_they_differ() -> None:
     ]
 
 
+def test_a_run_of_equals_says_whether_any_were_told_apart() -> None:
+    """What a null suite is for."""
+    same = sides(1000, 1000)
+    equal = replace(same, b=replace(same.a, rps=1001.0), null=True)
+    apart = replace(same, b=replace(same.a, rps=1500.0), null=True)
+    assert words.headline(study_of(equal, equal)) == "None of 2 A/A pairs called better or worse"
+    assert words.headline(study_of(equal, apart)) == "1 of 2 A/A pairs called better or worse"
+
+
 def test_where_servers_differ_the_headline_names_the_interfaces() -> None:
     """As long as every pair compares the same two."""
     both = sides(1000, 2000)

@@ -308,6 +308,17 @@ def test_the_readme_quotes_the_reference_run_as_it_is() -> None:
     assert all((ROOT / picture).is_file() for picture in pictures)
 
 
+def test_the_committed_comparisons_of_equals_are_what_the_findings_say() -> None:
+    """Twenty, none called better or worse, and the widest interval is the one that is quoted."""
+    from bench import findings
+
+    found = [row for row in findings.rows("null") if row["kind"] == "pair" and row["metric"] == "throughput_rps"]
+    assert len(found) == 20
+    assert not {row["verdict"] for row in found} & {"better", "worse"}
+    widest = max(found, key=lambda row: float(row["high"]) / float(row["low"]))
+    assert f"<!--null {widest['id']} throughput_rps-->" in findings.PAGE.read_text(encoding="utf-8")
+
+
 def test_every_figure_of_the_findings_is_its_run_s() -> None:
     """`make reference` would change nothing, and no ratio or rate stands there without a mark."""
     from bench import findings

@@ -10,7 +10,20 @@ from harness import units
 from harness.plan import Arm
 from harness.report.rows import of_candidate
 from harness.report.study import Study
-from harness.report.words import SYMBOLS, ends, interval, own, reason, same_sides, sentence, setup, shown, told, under
+from harness.report.words import (
+    SYMBOLS,
+    ends,
+    headline,
+    interval,
+    own,
+    reason,
+    same_sides,
+    sentence,
+    setup,
+    shown,
+    told,
+    under,
+)
 from harness.tune.answer import Answer
 from harness.verdicts import PairVerdict
 
@@ -46,6 +59,8 @@ def _lines(study: Study) -> Iterator[str]:
 
 
 def _compared(study: Study) -> Iterator[str]:
+    if all(pair.null for pair in study.pairs.values()):  # no sentence to open with
+        yield protected(headline(study))
     for pair in study.pairs:
         if not study.pairs[pair].null and study.verdict(pair):
             yield f"- {protected(sentence(study, pair))}"

@@ -135,8 +135,12 @@ def deployed(answer: Answer) -> str:
 
 
 def tally(study: Study, pairs: Iterable[str]) -> str:
-    """How many of these pairs each side wins, in a sentence."""
-    real = [pair for pair in pairs if not study.pairs[pair].null]
+    """How many of these pairs each side wins, in a sentence; of equals alone, how many were told apart."""
+    given = list(pairs)
+    real = [pair for pair in given if not study.pairs[pair].null]
+    if given and not real:
+        apart = [v for v in map(study.verdict, given) if v and v.verdict in {"better", "worse"}]
+        return f"{len(apart) or 'None'} of {plural(len(given), 'A/A pair')} called better or worse"
     return count([v.verdict for v in map(study.verdict, real) if v], same_sides(study, real) or interfaces(study, real))
 
 
