@@ -1,8 +1,14 @@
 """What all tests share."""
 
+import signal
 from pathlib import Path
 
 import pytest
+
+# A shell starts what it puts into the background with SIGINT ignored, and children inherit that: the tests that press
+# Ctrl-C would wait for nothing.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
