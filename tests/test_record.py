@@ -106,6 +106,9 @@ def test_a_run_is_found_by_path_name_part_and_age(tmp_path: Path) -> None:
         with record.writing(folder, factories.simulated_run().info):
             pass
     newest = tmp_path / "20261124T090002Z-quick"
+    reference = tmp_path / "reference-quick"
+    reference.mkdir()
+    (reference / record.INFO).write_bytes((newest / record.INFO).read_bytes())
     assert record.find("latest", tmp_path) == newest
     assert record.find("090002", tmp_path) == newest
     assert record.find(str(newest), tmp_path) == newest

@@ -42,5 +42,7 @@ def find(name: str, results: Path) -> Path:
 
 
 def folders(results: Path) -> list[Path]:
-    """Directories of the runs under `results`, oldest first."""
-    return sorted((path.parent for path in results.glob(f"*/{INFO}")), key=lambda path: path.name)
+    """Directories of the runs under `results`, oldest first; before them those that carry no time, as references."""
+    return sorted(
+        (path.parent for path in results.glob(f"*/{INFO}")), key=lambda one: (one.name[:1].isdigit(), one.name)
+    )
