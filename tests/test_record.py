@@ -106,7 +106,7 @@ def test_a_run_is_found_by_path_name_part_and_age(tmp_path: Path) -> None:
         with record.writing(folder, factories.simulated_run().info):
             pass
     newest = tmp_path / "20261124T090002Z-quick"
-    reference = tmp_path / "reference-quick"
+    reference = tmp_path / "reference-full"
     reference.mkdir()
     (reference / record.INFO).write_bytes((newest / record.INFO).read_bytes())
     assert record.find("latest", tmp_path) == newest
