@@ -18,6 +18,8 @@ from harness.services import HOST, Services, free_port
 
 QUIET_S = 0.15
 """The servers of a block are settled when, for so long, they have used less than a twentieth of a CPU."""
+SETTLE_S, SETTLE_EACH_S = 10.0, 0.5
+"""How long that may take, and how much longer for each process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +98,13 @@ def settings(arm: Arm, services: Services, key: str = "") -> dict[str, str]:
     return {name: value for name, value in told.items() if value} | arm.server.env | arm.target.env
 
 
-def wait_settled(servers: Sequence[Launched], timeout_s: float = 10.0) -> None:
-    """Wait until the servers are quiet: with several workers, the first answer comes before the last is imported."""
-    deadline = time.monotonic() + timeout_s
+def wait_settled(servers: Sequence[Launched]) -> None:
+    """Wait until the servers are quiet: with several workers, the first answer comes before the last is imported.
+
+    Not for ever, as a server may never be quiet; many workers that share a CPU get the time that their imports take.
+    """
     pids = [pid for server in servers for pid in server.process.members()]
+    deadline = time.monotonic() + SETTLE_S + SETTLE_EACH_S * len(pids)
     before, since = usage(pids), time.monotonic()
     while time.monotonic() < deadline:
         time.sleep(POLL_S * 5)

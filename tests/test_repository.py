@@ -315,6 +315,8 @@ def test_the_committed_comparisons_of_equals_are_what_the_findings_say() -> None
     found = [row for row in findings.rows("null") if row["kind"] == "pair" and row["metric"] == "throughput_rps"]
     assert len(found) == 20
     assert not {row["verdict"] for row in found} & {"better", "worse"}
+    undecided = [row["blocks"] < row["blocks_measured"] for row in found if row["verdict"] == "inconclusive"]
+    assert undecided == [True] * 6
     widest = max(found, key=lambda row: float(row["high"]) / float(row["low"]))
     assert f"<!--null {widest['id']} throughput_rps-->" in findings.PAGE.read_text(encoding="utf-8")
 

@@ -2,120 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
-from harness.cli import app
-from harness.cli.tune import memory_bytes
-from harness.errors import LaunchError, RecordError, UsageError
+from harness.errors import LaunchError
 from harness.histogram import Histogram
 from harness.slo import Slo, Tally, parse
 from harness.tune.answer import dump, load
 from harness.tune.candidates import Candidate, Service
 from harness.tune.conclusion import answer, refusal
-from harness.tune.journal import Journal
 from harness.tune.live import measured, room_bytes, tally
-from harness.tune.recommend import BlockOutcome, Measured
-from harness.tune.search import RateTrial, Try
-from harness.tune.session import UNUSABLE, Asked, Found, Offer, Probe, tune
+from harness.tune.recommend import BlockOutcome
+from harness.tune.session import UNUSABLE, Probe
 from tests import factories
-
-SERVICE = Service(cores=1, connections=16, unloaded_s=0.050, cpu_s_per_request=0.001, slots="one", worker_bytes=1000)
-ARM = factories.arm(
-    target=factories.FLASK,
-    server=factories.sync_server(argv=("{python}", "-m", "gunicorn", "{app}", "-w", "{workers}")),
-    scenario=factories.EXTERNAL,
-)
-FAST = Asked(slo=parse("p99<100ms"), budget_s=300.0)
-
-
-@dataclass
-class Fake:
-    """Sixteen slots are enough; 300 a second hold. Every step moves the clock."""
-
-    now: float = 0.0
-    broken: tuple[int, ...] = ()
-    unusable: bool = False
-    capacity_rps: float = 300.0
-    service: Service = SERVICE
-    limit: str | None = None
-    stop_at: int | None = None
-    """The step at which the user presses Ctrl-C."""
-    steps: int = 0
-    launched: list[Candidate] = field(default_factory=list)
-    stopped: list[Candidate] = field(default_factory=list)
-    seeds: list[tuple[float, float]] = field(default_factory=list)
-    """Where the search began, and over how many connections."""
-
-    def probe(self) -> Probe:
-        """Thirty answers of fifty milliseconds."""
-        self._step(5.0)
-        responses = Histogram()
-        responses.record([50_000] * 30)
-        return Probe(service=self.service, tally=Tally(arrivals=30, errors=0, unsent=0, response_us=responses))
-
-    def block(self, some: tuple[Candidate, ...]) -> BlockOutcome:
-        """Twenty answers a second for each worker, up to sixteen."""
-        took_s = sum(2.0 + 0.3 * one.workers for one in some)
-        self._step(took_s)
-        return BlockOutcome(measured=tuple(self._measured(one) for one in some), took_s=took_s)
-
-    @contextmanager
-    def searching(self, chosen: Candidate, seed_rps: float, connections: int) -> Iterator[Offer]:
-        """Holds whatever is below the capacity."""
-        self.launched.append(chosen)
-        self.seeds.append((seed_rps, connections))
-        try:
-            yield self._offered
-        finally:
-            self.stopped.append(chosen)
-
-    def _measured(self, one: Candidate) -> Measured:
-        if one.workers in self.broken:
-            return Measured(candidate=one, error="did not come up")
-        return Measured(
-            candidate=one,
-            throughput_rps=20.0 * min(16, one.workers),
-            memory_bytes=1000 * one.workers,
-            limit=self.limit,
-            cpu_s_per_request=0.0002,
-        )
-
-    def _offered(self, step: Try) -> RateTrial:
-        start_s = self.now
-        self._step(step.up_to_s + 1)
-        base = RateTrial(
-            rate_rps=step.rate_rps, planned_s=step.up_to_s, start_s=start_s, took_s=step.up_to_s + 1, outcome="held"
-        )
-        if self.unusable:
-            return replace(base, outcome="invalid", reasons=("steal",))
-        if step.rate_rps > self.capacity_rps:
-            return replace(base, outcome="exceeded", objective="p99 < 100 ms", cause="late")
-        return base
-
-    def _step(self, seconds: float) -> None:
-        self.now += seconds
-        self.steps += 1
-        if self.steps == self.stop_at:
-            raise KeyboardInterrupt
-
-
-def session(
-    fake: Fake,
-    asked: Asked = FAST,
-    say: Callable[[str], None] = lambda _: None,
-    journal: Journal | None = None,
-    found: Found | None = None,
-) -> Found:
-    """Everything that is found with `fake`, beside what is `found` already."""
-    keep = journal.append if journal else lambda _, __: None
-    return tune(asked, fake, say, clock=lambda: fake.now, found=found, keep=keep)
+from tests.tune_support import ARM, FAST, SERVICE, Fake, session
 
 
 def test_it_finds_the_count_and_the_rate_within_its_budget() -> None:
@@ -246,57 +149,6 @@ def test_ctrl_c_gives_the_best_answer_so_far(step: int) -> None:
     assert load(dump(told)) == told
 
 
-@pytest.mark.parametrize("step", [3, 6, 12, 20])
-def test_what_was_interrupted_is_gone_on_with(step: int, tmp_path: Path) -> None:
-    """The second sitting begins where the first ended, in time too, and comes to the same answer."""
-    journal = Journal(tmp_path / "steps.jsonl")
-    journal.begin(FAST)
-    first = session(Fake(stop_at=step), journal=journal)
-    assert first.interrupted
-    with journal.path.open("ab") as file:
-        file.write(b'{"torn')
-    asked, found = journal.resume()
-    assert asked == FAST
-    assert (found.setup, found.blocks, found.trials) == (first.setup, first.blocks, first.trials)
-    fake = Fake()
-    second = session(fake, asked, journal=journal, found=found)
-    assert second.ending == "settled"
-    assert fake.now + first.elapsed_s <= FAST.budget_s + 1
-    starts = [trial.start_s for trial in second.trials]
-    assert starts == sorted(starts)
-    told = answer(FAST, ARM, second)
-    assert told.recommended == Candidate(16)
-    assert told.capacity_rps is not None
-    assert told.capacity_rps.settled
-    assert told.ended == session(Fake()).ended
-    assert len(journal.resume()[1].trials) == len(second.trials)
-
-
-@pytest.mark.parametrize(
-    ("lines", "why"),
-    [
-        (None, "cannot be read"),
-        ("", "nothing was measured"),
-        ('{"budget_s": 300.0, "margin": 0.05}\n', "nothing was measured"),
-    ],
-)
-def test_what_has_no_steps_cannot_be_gone_on_with(lines: str | None, why: str, tmp_path: Path) -> None:
-    """With what to do instead."""
-    path = tmp_path / "steps.jsonl"
-    if lines is not None:
-        path.write_text(lines)
-    with pytest.raises(UsageError, match=why):
-        Journal(path).resume()
-
-
-def test_a_step_that_is_none_is_told_with_its_line(tmp_path: Path) -> None:
-    """File and line."""
-    path = tmp_path / "steps.jsonl"
-    path.write_text('{"budget_s": 300.0, "margin": 0.05}\n{"block": 7}\n')
-    with pytest.raises(RecordError, match="line 2 is not what tune writes"):
-        Journal(path).resume()
-
-
 def test_a_search_that_is_always_disturbed_gives_up() -> None:
     """It does not spend the budget on trials that may not be used, and says so."""
     found = session(Fake(unusable=True))
@@ -365,31 +217,3 @@ def test_an_open_load_has_connections_for_all_that_is_under_way(
 ) -> None:
     """So that what is late is the server's doing."""
     assert replace(SERVICE, **changes).pool(candidate, rps) == connections
-
-
-def test_memory_is_an_amount() -> None:
-    """In powers of 1024, and nothing else."""
-    assert [memory_bytes(text) for text in ("1GiB", "1.5 MiB", "4096")] == [1 << 30, 3 << 19, 4096]
-    for wrong in ("1GB", "lots", "0MiB"):
-        with pytest.raises(UsageError, match="is no amount"):
-            memory_bytes(wrong)
-
-
-@pytest.mark.parametrize(
-    ("call", "why"),
-    [
-        ("", "tune what"),
-        ("--target flask --server uvicorn --scenario json", "serves asgi"),
-        ("--target nobody --server uvicorn --scenario json", "unknown"),
-        ("--target fastapi --server uvicorn --scenario json --slo p99<1", "no objective"),
-        ("--target fastapi --server uvicorn --scenario json --budget 3s", "suffices for nothing"),
-        ("quick --target flask", "either SUITE"),
-        ("quick --resume latest", "leave the rest out"),
-        ("--resume reference-quick", "is no tuning"),
-    ],
-)
-def test_a_wrong_call_is_told_before_anything_is_launched(call: str, why: str) -> None:
-    """With what to write instead."""
-    done = CliRunner().invoke(app, ["tune", *call.split()])
-    assert isinstance(done.exception, UsageError)
-    assert why in str(done.exception)

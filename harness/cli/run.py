@@ -58,7 +58,7 @@ def run(
     """
     if resume is not None:
         folder, info, done = _resumed(resume, suite)
-        placement = Placement(*(info.placement[role] for role in ("server", "generator", "services")))
+        placement = Placement(**info.placement)
     elif suite is None:
         raise UsageError("which suite? `gatebench list suites` shows them; --resume RUN goes on with a run")
     else:

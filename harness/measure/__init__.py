@@ -11,13 +11,13 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from harness import compare, environment, services
+from harness import compare, environment
 from harness.errors import LaunchError
-from harness.measure.bench import Bench, GroupState, resume
+from harness.measure.bench import Bench, GroupState, opened, resume
 from harness.measure.block import measure_block
 from harness.measure.progress import Progress, Silent
 from harness.placement import Placement
-from harness.plan import Arm, Plan, block_seconds, needs_redis, needs_upstream
+from harness.plan import Arm, Plan, block_seconds
 from harness.record import Trial, Writer
 
 __all__ = ["Progress", "Receipts", "Silent", "measure", "receipts"]
@@ -33,25 +33,8 @@ def measure(
 ) -> None:
     """Measure what `plan` asks for and is not `done` yet; every trial is on disk before the next one starts."""
     states = [resume(group, done) for group in plan.groups]
-    logs = writer.folder / "logs"
-    with services.started(
-        upstream=plan.upstream if needs_upstream(plan) else None,
-        redis=needs_redis(plan),
-        cpus=placement.services,
-        logs=logs,
-        seed=plan.seed,
-    ) as beside:
-        if beside.redis_version is not None:
-            writer.note_version("redis", beside.redis_version)
-        bench = Bench(
-            plan=plan,
-            placement=placement,
-            services=beside,
-            missing=missing,
-            logs=logs,
-            progress=say,
-            started_ns=time.perf_counter_ns(),
-        )
+    arms = [arm for group in plan.groups for arm in group.arms]
+    with opened(plan, arms, placement, writer, say, missing) as bench:
         say.run_started(plan, _left_s(bench, states))
         while wanting := [state for state in states if not _enough(bench, state)]:
             for state in wanting:

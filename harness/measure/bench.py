@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from harness import services
 from harness.measure.progress import Progress
 from harness.placement import Placement
-from harness.plan import Arm, Group, Plan
-from harness.record import Trial
+from harness.plan import Arm, Group, Plan, needs_redis, needs_upstream
+from harness.record import Trial, Writer
 from harness.services import Services
 from harness.spec import Totals
 
@@ -35,6 +37,32 @@ class Bench:
     def elapsed_s(self) -> float:
         """Seconds since the run, or this sitting of it, started."""
         return (time.perf_counter_ns() - self.started_ns) * 1e-9
+
+
+@contextmanager
+def opened(
+    plan: Plan, arms: Iterable[Arm], placement: Placement, writer: Writer, progress: Progress, missing: dict[str, str]
+) -> Iterator[Bench]:
+    """A bench for `arms`, with the services that they need; what those are is noted in the record."""
+    every, logs = list(arms), writer.folder / "logs"
+    with services.started(
+        upstream=plan.upstream if needs_upstream(every) else None,
+        redis=needs_redis(every),
+        cpus=placement.services,
+        logs=logs,
+        seed=plan.seed,
+    ) as beside:
+        if beside.redis_version is not None:
+            writer.note_version("redis", beside.redis_version)
+        yield Bench(
+            plan=plan,
+            placement=placement,
+            services=beside,
+            missing=missing,
+            logs=logs,
+            progress=progress,
+            started_ns=time.perf_counter_ns(),
+        )
 
 
 @dataclass(slots=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from harness.definitions import Upstream
 from harness.plan.model import Arm, Group, Plan, slots
 
@@ -42,11 +44,11 @@ def seconds(plan: Plan) -> float:
     return sum(plan.blocks * block_seconds(plan, group) for group in plan.groups)
 
 
-def needs_redis(plan: Plan) -> bool:
+def needs_redis(arms: Iterable[Arm]) -> bool:
     """Whether any arm has its cache in Redis."""
-    return any(arm.cell.cache == "redis" for group in plan.groups for arm in group.arms)
+    return any(arm.cell.cache == "redis" for arm in arms)
 
 
-def needs_upstream(plan: Plan) -> bool:
+def needs_upstream(arms: Iterable[Arm]) -> bool:
     """Whether any scenario calls the slow API."""
-    return any(arm.scenario.upstream_calls for group in plan.groups for arm in group.arms)
+    return any(arm.scenario.upstream_calls for arm in arms)

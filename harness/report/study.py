@@ -62,7 +62,7 @@ class Study:
         """Whether the arms of a scenario differ in their number of connections."""
         return len({arm.connections for arm in self.arms.values() if arm.cell.scenario == scenario}) > 1
 
-    def tells_clients(self, scenario: str) -> bool:
+    def clients_differ(self, scenario: str) -> bool:
         """Whether the pairs of a scenario differ in the client of their side b."""
         return len({self.sides(pair)[1].cell.client for pair in self.pairs_of(scenario)}) > 1
 

@@ -82,9 +82,8 @@ class Service:
 
     def response_s(self, candidate: Candidate) -> float:
         """About how long a response takes under the load: as slow as slots or CPU make it, for planning only."""
-        slots = candidate.slots if self.slots != "loop" else candidate.workers * self.slots_a_worker
         by_cpu = self.cpu_s_per_request / max(1, min(self.cores, candidate.workers))
-        return max(self.unloaded_s, self.connections * max(self.unloaded_s / slots, by_cpu))
+        return max(self.unloaded_s, self.connections * max(self.unloaded_s / self._slots(candidate), by_cpu))
 
     def most_rps(self, candidate: Candidate, cpu_s_per_request: float) -> float:
         """What slots and CPU allow when there are connections enough, for planning only."""
@@ -94,7 +93,7 @@ class Service:
     def pool(self, candidate: Candidate, rps: float) -> int:
         """Connections for an open load of about `rps`: SPARE times what Little's law asks for, few for few slots.
 
-        No more than that: each costs a server memory, and a Python server pauses longer to collect its garbage.
+        No more than that: each costs a server, and users of a service that is quick enough need no more.
         """
         usual = min(USUAL_POOL, 2 * self._slots(candidate))
         return round(min(MOST_POOL, max(LEAST_POOL, usual, SPARE * rps * self.unloaded_s)))

@@ -31,7 +31,7 @@ PROBE, SEARCH = "t0", "search"
 OPENING = 0.25
 """Share of the search's first guess at which an open load's connections are opened, each with a request."""
 LAUNCH_TRIALS = 10
-"""Trials of a search after which the server is launched anew: one launch may be faster than the next by a tenth."""
+"""Trials of a search after which the server is launched anew, so that no single launch decides."""
 ROOM = 0.7
 """Share of the memory that is free now that the candidates of a block may take together."""
 

@@ -8,11 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from harness import record, services, units
-from harness.definitions import Upstream
+from harness import record, units
 from harness.errors import NothingValidError, UsageError
 from harness.measure import Silent, receipts
-from harness.measure.bench import Bench
+from harness.measure.bench import opened
 from harness.placement import Placement
 from harness.plan import Arm
 from harness.record import RunInfo, Trial, Writer
@@ -42,7 +41,7 @@ class Sitting:
     @property
     def placement(self) -> Placement:
         """The CPUs of each role."""
-        return Placement(*(self.info.placement[role] for role in ("server", "generator", "services")))
+        return Placement(**self.info.placement)
 
     @property
     def left_s(self) -> float:
@@ -93,25 +92,10 @@ def measured(sitting: Sitting, say: Callable[[str], None]) -> tuple[Found, Answe
 
 
 def _session(sitting: Sitting, writer: Writer, say: Callable[[str], None]) -> Found:
-    arm, plan, placement, logs = sitting.arm, sitting.info.plan, sitting.placement, sitting.folder / "logs"
-    upstream: Upstream | None = plan.upstream if arm.scenario.upstream_calls else None
     steps = Journal(sitting.folder / journal.FILE)
     if not sitting.earlier:
         steps.begin(sitting.asked)
-    with services.started(
-        upstream=upstream, redis=arm.cell.cache == "redis", cpus=placement.services, logs=logs, seed=plan.seed
-    ) as beside:
-        if beside.redis_version is not None:
-            writer.note_version("redis", beside.redis_version)
-        bench = Bench(
-            plan=plan,
-            placement=placement,
-            services=beside,
-            missing={},
-            logs=logs,
-            progress=Silent(),
-            started_ns=time.perf_counter_ns(),
-        )
-        instrument = Live(arm, bench, writer, slo=sitting.asked.slo, memory_bytes=sitting.limit)
+    with opened(sitting.info.plan, [sitting.arm], sitting.placement, writer, Silent(), {}) as bench:
+        instrument = Live(sitting.arm, bench, writer, slo=sitting.asked.slo, memory_bytes=sitting.limit)
         instrument.go_on(sitting.earlier)
         return tune(sitting.asked, instrument, say, began=sitting.began, found=sitting.found, keep=steps.append)

@@ -70,7 +70,7 @@ def under(study: Study, pair: str) -> str:
     """What a pair was measured under: `pooled, 4 workers`."""
     a, b = study.sides(pair)
     parts = [condition(study, a)]
-    parts += [f"{shown(b.cell.client)} client"] if study.tells_clients(b.cell.scenario) else []
+    parts += [f"{shown(b.cell.client)} client"] if study.clients_differ(b.cell.scenario) else []
     parts += [f"{shown(b.cell.middleware)} middleware"] if b.cell.middleware != "none" else []
     parts += ["A/A"] if study.pairs[pair].null else []
     return ", ".join(parts)

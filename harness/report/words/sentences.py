@@ -10,7 +10,7 @@ from harness.compare.verdict import MIN_BLOCKS
 from harness.plan import Arm, slots
 from harness.report.study import Study
 from harness.report.words.figures import text
-from harness.report.words.names import interfaces, name, plural, same_sides, setup, shown
+from harness.report.words.names import interfaces, name, plural, same_sides, setup, shown, side
 from harness.tune.answer import Answer
 from harness.verdicts import Caveat, PairVerdict
 
@@ -31,7 +31,7 @@ def told(study: Study, caveat: Caveat) -> str:
     about = [name(study, caveat.pair)] if caveat.pair in study.pairs else []
     if caveat.arm in study.arms:
         arm = study.arms[caveat.arm]
-        about += [setup(arm) if about else f"{setup(arm)}, {plural(arm.cell.workers, 'worker')}"]
+        about += [setup(arm) if about else f"{side(arm)}, {plural(arm.cell.workers, 'worker')}"]
     return f"{', '.join(about)}: {shown(caveat.text)}" if about else shown(caveat.text)
 
 
