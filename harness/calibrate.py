@@ -155,7 +155,7 @@ def _ceiling(placement: Placement, logs: Path, port: int) -> dict[str, Any]:
     slices = _closed(placement, logs, port, CONNECTIONS, rounds=3)
     best = max(slices, key=lambda piece: piece.throughput_rps)
     allowed = Thresholds().generator_cpu_percent
-    whole_core_rps = best.throughput_rps * 100 / min(100.0, best.generator.cpu_percent)
+    whole_core_rps = best.throughput_rps / min(1.0, best.generator.cpu_percent / 100)  # of a full core: the same
     return {
         "seen_rps": best.throughput_rps,
         "seen_cpu_percent": best.generator.cpu_percent,
