@@ -40,6 +40,33 @@ def test_a_fixed_number_of_blocks_is_exact():
     assert done(plan, measured(plan, 4, noise=0.5))
 
 
+def disturbed(trials: tuple[Trial, ...], *blocks: int) -> tuple[Trial, ...]:
+    """The same, but something disturbed the candidate in those blocks."""
+    return tuple(
+        replace(one, valid=False, reasons=("steal",)) if one.block in blocks and one.arm == "p1b" else one
+        for one in trials
+    )
+
+
+def test_a_disturbed_block_is_measured_again():
+    """One in five, so that the pair has as many as were asked for; and no more than that."""
+    plan = factories.plan(blocks=5)
+    assert not done(plan, disturbed(measured(plan, 5), 2))
+    assert done(plan, disturbed(measured(plan, 6), 2))
+    assert done(plan, disturbed(measured(plan, 6), 2, 4))
+    assert forecast(plan, plan.groups[0], disturbed(measured(plan, 5), 2), block_s=10.0).seconds == 10.0
+    ten = replace(plan, blocks=10)
+    assert not done(ten, disturbed(measured(ten, 11), 2, 4))
+    assert done(ten, disturbed(measured(ten, 12), 2, 4, 6))
+
+
+def test_what_is_never_valid_is_not_measured_again():
+    """No disturbance spoils every block, and fewer than five give no verdict anyway."""
+    plan, few = factories.plan(blocks=5), factories.plan(blocks=3)
+    assert done(plan, disturbed(measured(plan, 5), 0, 1, 2, 3, 4))
+    assert done(few, disturbed(measured(few, 3), 1))
+
+
 def test_a_width_is_asked_of_the_interval():
     """Blocks are added until the half-width is as narrow as asked, five at least."""
     plan = factories.plan(width=0.03, blocks=3)

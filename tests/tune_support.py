@@ -10,6 +10,7 @@ from harness.histogram import Histogram
 from harness.slo import Tally, parse
 from harness.tune.candidates import Candidate, Service
 from harness.tune.journal import Journal
+from harness.tune.live import LAUNCH_TRIALS
 from harness.tune.recommend import BlockOutcome, Measured
 from harness.tune.search import RateTrial, Try
 from harness.tune.session import Asked, Found, Offer, Probe, tune
@@ -37,6 +38,7 @@ class Fake:
     stop_at: int | None = None
     """The step at which the user presses Ctrl-C."""
     steps: int = 0
+    offered: int = 0
     launched: list[Candidate] = field(default_factory=list)
     stopped: list[Candidate] = field(default_factory=list)
     seeds: list[tuple[float, float]] = field(default_factory=list)
@@ -79,8 +81,14 @@ class Fake:
     def _offered(self, step: Try) -> RateTrial:
         start_s = self.now
         self._step(step.up_to_s + 1)
+        self.offered += 1
         base = RateTrial(
-            rate_rps=step.rate_rps, planned_s=step.up_to_s, start_s=start_s, took_s=step.up_to_s + 1, outcome="held"
+            rate_rps=step.rate_rps,
+            planned_s=step.up_to_s,
+            start_s=start_s,
+            took_s=step.up_to_s + 1,
+            launch=self.offered // LAUNCH_TRIALS,
+            outcome="held",
         )
         if self.unusable:
             return replace(base, outcome="invalid", reasons=("steal",))

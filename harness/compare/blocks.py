@@ -50,10 +50,10 @@ class Sample:
 def sample(trials: Trials, pair: Pair, metric: Metric) -> Sample:
     """Collect `metric` of `pair` over the blocks in which both its arms are valid."""
     rows = list(trials.both(pair, metric.phase))
-    usable = {block: (a, b) for block, a, b in rows if _fit(a) and _fit(b)}
+    usable = {block: (a, b) for block, a, b in rows if counts(a) and counts(b)}
     seen = {block: metric.log_ratio(a, b) for block, (a, b) in usable.items()}
     values = {block: value for block, value in seen.items() if value is not None}
-    unfit = [one for _, a, b in rows for one in (a, b) if not _fit(one)]
+    unfit = [one for _, a, b in rows for one in (a, b) if not counts(one)]
     return Sample(
         values=values if len(values) == len(seen) else {},
         usable=tuple(usable.values()),
@@ -75,7 +75,8 @@ def refuse(run: Run) -> None:
         raise RecordError("\n".join(found))
 
 
-def _fit(trial: Trial) -> bool:
+def counts(trial: Trial) -> bool:
+    """Whether its numbers count."""
     return trial.valid and trial.error is None
 
 

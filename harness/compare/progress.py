@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.compare.blocks import Trials, sample
+from harness.compare.blocks import Trials, counts, sample
 from harness.compare.metrics import THROUGHPUT
 from harness.compare.verdict import MIN_BLOCKS, verdict
 from harness.plan import Group, Pair, Plan
@@ -16,6 +16,8 @@ from harness.verdicts import PairVerdict
 
 MOST_BLOCKS = 60
 """Where a width is asked for without a budget, a group ends here."""
+SPARE = 0.2
+"""Blocks that may be measured again in place of disturbed ones, as a share of those asked for; at least one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,13 +37,14 @@ def progress(trials: Sequence[Trial], plan: Plan, pair: Pair) -> PairVerdict:
 def enough(plan: Plan, group: Group, trials: Sequence[Trial], elapsed_s: float, block_s: float) -> bool:
     """Whether `group` needs no further block. Asked between blocks; never looks at what a verdict says.
 
-    Without `plan.width` exactly `plan.blocks`. With it at least those (and five), then until every pair's interval is
-    that narrow, or another block of `block_s` seconds would not end within the budget, or there are MOST_BLOCKS.
-    `elapsed_s` counts from the start of the run, and groups take turns.
+    Without `plan.width` exactly `plan.blocks`, and a few more where disturbances left a pair without its share of them
+    (`SPARE`): whether a trial is valid does not depend on what it shows of the pair. With a width at least those (and
+    five), then until every pair's interval is that narrow, or another block of `block_s` seconds would not end within
+    the budget, or there are MOST_BLOCKS. `elapsed_s` counts from the start of the run, and groups take turns.
     """
     done = len({trial.block for trial in trials if trial.group == group.id})
     if plan.width is None:
-        return done >= plan.blocks
+        return done >= _fixed(plan, group, trials)
     if done < max(plan.blocks, MIN_BLOCKS):
         return False
     if done >= MOST_BLOCKS:
@@ -60,7 +63,7 @@ def narrow(values: Sequence[float], width: float) -> bool:
 def forecast(plan: Plan, group: Group, trials: Sequence[Trial], block_s: float) -> Forecast:
     """How long `group` will still take if its pairs go on scattering as they do."""
     done = len({trial.block for trial in trials if trial.group == group.id})
-    total = plan.blocks if plan.width is None else max(plan.blocks, MIN_BLOCKS)
+    total = _fixed(plan, group, trials) if plan.width is None else max(plan.blocks, MIN_BLOCKS)
     if plan.width is not None:
         for pair in group.pairs:
             values = _values(trials, pair)
@@ -69,6 +72,23 @@ def forecast(plan: Plan, group: Group, trials: Sequence[Trial], block_s: float) 
                 need = sample_size(spread, math.log1p(plan.width), at_least=total, at_most=MOST_BLOCKS)
                 total = max(total, need or MOST_BLOCKS)
     return Forecast(blocks=max(total, done), seconds=max(0, total - done) * block_s)
+
+
+def _fixed(plan: Plan, group: Group, trials: Sequence[Trial]) -> int:
+    """Blocks of a group without a width: those asked for, and one for each that a pair lost, within `SPARE`.
+
+    Too few for a verdict need no replacing, and a pair that no block shows has another trouble than a disturbance.
+    """
+    if plan.blocks < MIN_BLOCKS:
+        return plan.blocks
+    found = Trials(trials)
+    lost = 0
+    for pair in group.pairs:
+        for phase in group.phases:
+            rows = list(found.both(pair, phase))
+            good = sum(counts(a) and counts(b) for _, a, b in rows)
+            lost = max(lost, len(rows) - good if good else 0)
+    return plan.blocks + min(lost, max(1, int(SPARE * plan.blocks)))
 
 
 def _values(trials: Sequence[Trial], pair: Pair) -> list[float]:

@@ -79,6 +79,8 @@ class Capacity:
     """The lowest that does not; None: none was found."""
     connections: int | None = None
     """Over which the rates were offered."""
+    launches: int = 0
+    """Of the server, that the trials met."""
     trials: int
     low_trials: Bound | None
     high_trials: Bound | None
@@ -149,6 +151,7 @@ def capacity(search: Search, trials: Sequence[RateTrial], ending: Ending, connec
         low=bracket.low.rate_rps if bracket.low else None,
         high=bracket.high.rate_rps if bracket.high else None,
         connections=connections,
+        launches=len({trial.launch for trial in trials}),
         trials=len(trials),
         low_trials=bracket.low,
         high_trials=bracket.high,

@@ -176,6 +176,8 @@ def _capacity(answer: Answer) -> Iterator[str]:
 
 def _evidence(found: Capacity) -> str:
     parts = [f"over {found.connections} connections"] if found.connections else []
+    if found.launches > 1:
+        parts.append(f"{found.launches} launches")
     if found.low_trials and found.low_trials.trials:
         parts.append(f"{found.low_trials.held} of {found.low_trials.trials} trials held below")
     if found.high_trials and found.high_trials.trials:

@@ -98,12 +98,14 @@ class Live:
         with contextlib.ExitStack() as launched:
 
             def offer(step: Try) -> RateTrial:
-                if next(offered) % LAUNCH_TRIALS == 0:
+                launch_number, tried = divmod(next(offered), LAUNCH_TRIALS)
+                if tried == 0:
                     launched.close()
                     serving[SEARCH] = self._launched(group, launched)
                 start = time.monotonic()
-                trial = self._offered(group, step, serving)
-                return self._judged(step, trial, start - began, time.monotonic() - start)
+                trial = self._judged(step, self._offered(group, step, serving))
+                took_s = time.monotonic() - start
+                return replace(trial, start_s=start - began, took_s=took_s, launch=launch_number)
 
             yield offer
 
@@ -133,10 +135,8 @@ class Live:
             return trial
         return None
 
-    def _judged(self, step: Try, trial: Trial | None, start_s: float, took_s: float) -> RateTrial:
-        base = RateTrial(
-            rate_rps=step.rate_rps, planned_s=step.up_to_s, start_s=start_s, took_s=took_s, outcome="invalid"
-        )
+    def _judged(self, step: Try, trial: Trial | None) -> RateTrial:
+        base = RateTrial(rate_rps=step.rate_rps, planned_s=step.up_to_s, start_s=0.0, took_s=0.0, outcome="invalid")
         if trial is None or trial.error is not None or self.slo is None:
             return replace(base, reasons=((trial.error if trial else None) or "nothing was counted",))
         kept = self.slo.evaluate(tally(trial))

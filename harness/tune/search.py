@@ -75,6 +75,8 @@ class RateTrial:
     """Since the search began."""
     took_s: float
     """With starting, draining and stopping."""
+    launch: int = 0
+    """Which launch of the server it met."""
     outcome: Outcome
     loss_ratio: float | None = None
     """Of the objective that was missed by most or came closest to it."""

@@ -205,10 +205,11 @@ def _search(session: _Session, slo: Slo) -> None:
     seed_rps = _beyond(level, chosen, found, setup) if row.limit == "connections" else level
     found.search, found.connections = Search(slo, seed_rps), setup.service.pool(chosen, seed_rps)
     earlier_s = max((one.start_s + one.took_s for one in found.trials), default=0.0)
+    launches = max((one.launch + 1 for one in found.trials), default=0)
     with session.instrument.searching(chosen, seed_rps, found.connections) as offer:
         while isinstance(step := search.decide(found.search, found.trials, session.left_s()), Try):
             trial = offer(step)
-            trial = replace(trial, start_s=earlier_s + trial.start_s)
+            trial = replace(trial, start_s=earlier_s + trial.start_s, launch=launches + trial.launch)
             found.trials.append(trial)
             session.done(trial)
             session.tell(_tried(trial))
