@@ -1,14 +1,16 @@
 """Make a run one that README and docs quote: `python bench/reference.py RUN`; without RUN they are quoted anew.
 
 The records are copied to results/reference-SUITE/, with paths relative to the checkout, and everything else there is
-drawn from them; the table and some charts of results/reference-quick/ go between the marks in README, the figures of
-any suite between those in docs/FINDINGS.md.
+drawn from them; the table and some charts of results/reference-quick/ and the answer of results/reference-tune/ go
+between the marks in README, the figures of any suite between those in docs/FINDINGS.md. The repository holds the charts
+of `full`, and of the others those that its documents show: `gatebench report` draws them all.
 """
 
 import argparse
 import html
 import re
 import shutil
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 from bench import findings
@@ -17,47 +19,92 @@ from harness.report import build
 from harness.report.charts import charts
 from harness.report.markdown import summary
 from harness.report.study import Study
+from harness.tune import answer
+from harness.tune.explain import shell
 
 ROOT = Path(__file__).resolve().parent.parent
-QUOTED = Path("results/reference-quick")
-SHOWN = ("forest", "throughput-external-data", "factors")
-"""Charts that README shows."""
-BEGIN, END = "<!-- reference:begin -->", "<!-- reference:end -->"
+QUOTED, TUNED = Path("results/reference-quick"), Path("results/reference-tune")
+SHOWN = {
+    "quick": ("forest", "throughput-external-data", "factors"),
+    "sweep": ("connections-external-data",),
+    "tune": ("tune-candidates",),
+}
+"""Charts that README and docs show, by suite."""
+WHOLE = "full"
+"""The suite whose charts are all kept."""
+RECORDS = (record.INFO, record.TRIALS, answer.FILE)
 
 
 def adopt(run: Path) -> Path:
     """Copy the records of `run` and draw its report there."""
-    folder = ROOT / "results" / f"reference-{record.read(run).info.plan.suite}"
+    suite = record.read(run).info.plan.suite
+    folder = ROOT / "results" / f"reference-{suite}"
     if run.resolve() != folder:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
-        for name in (record.INFO, record.TRIALS):
+        for name in RECORDS:
+            if not (run / name).exists():
+                continue
             text = (run / name).read_text(encoding="utf-8")
             (folder / name).write_text(text.replace(f"{ROOT}/", "").replace(str(ROOT), "."), encoding="utf-8")
     build(folder)
+    if suite != WHOLE:
+        prune(folder / "charts", SHOWN.get(suite, ()))
     return folder
+
+
+def prune(folder: Path, shown: Collection[str]) -> None:
+    """Leave the charts that are `shown`; the folder goes when it holds none."""
+    for picture in folder.iterdir():
+        if picture.stem.removesuffix("-dark") not in shown:
+            picture.unlink()
+    if not any(folder.iterdir()):
+        folder.rmdir()
 
 
 def quotation(folder: Path = QUOTED) -> str:
     """Table and charts of the reference run, as README shows them."""
+    study = _study(folder)
+    info = study.run.info
+    _, _, says = summary(study).partition("\n\n")
+    source = f"`gatebench run {info.plan.suite}` on {info.started:.10}, as it came out ([its folder]({folder})):"
+    return "\n\n".join([source, says.strip(), *_pictures(folder, study)])
+
+
+def advice(folder: Path = TUNED) -> str:
+    """What the reference tuning recommends, as README shows it."""
+    study = _study(folder)
+    found = study.tuned
+    if found is None:
+        raise ValueError(f"{folder} is no tuning")
+    source = f"The first of these, as it came out on {study.run.info.started:.10} ([its folder]({folder})):"
+    return "\n\n".join([source, f"> {found.explanation}", f"`{shell(found.command)}`", *_pictures(folder, study)])
+
+
+def _study(folder: Path) -> Study:
     run = record.read(ROOT / folder)
-    study = Study(run, compare.within(run))
-    _, _, answer = summary(study).partition("\n\n")
+    tuned = ROOT / folder / answer.FILE
+    return Study(run, compare.within(run), answer.load(tuned.read_bytes()) if tuned.exists() else None)
+
+
+def _pictures(folder: Path, study: Study) -> Iterator[str]:
     drawn = {chart.name: chart for chart in charts(study)}
-    pictures = [
-        f'<picture><source media="(prefers-color-scheme: dark)" srcset="{folder}/charts/{name}-dark.png">'
-        f'<img alt="{html.escape(drawn[name].title)}" src="{folder}/charts/{name}.png"></picture>'
-        for name in SHOWN
-        if name in drawn
-    ]
-    says = f"`gatebench run {run.info.plan.suite}` on {run.info.started:.10}, as it came out ([its folder]({folder})):"
-    return "\n\n".join([says, answer.strip(), *pictures])
+    for name in SHOWN[study.run.info.plan.suite]:
+        if name in drawn:
+            yield (
+                f'<picture><source media="(prefers-color-scheme: dark)" srcset="{folder}/charts/{name}-dark.png">'
+                f'<img alt="{html.escape(drawn[name].title)}" src="{folder}/charts/{name}.png"></picture>'
+            )
 
 
 def splice(text: str) -> str:
-    """README with the quotation between its marks."""
-    between = re.compile(f"(?<={BEGIN}\n).*?(?={END})", re.DOTALL)
-    return between.sub(lambda _: f"{quotation()}\n", text)
+    """README with the quotations between their marks."""
+    return _put(_put(text, "reference", quotation), "tune", advice)
+
+
+def _put(text: str, mark: str, quoted: Callable[[], str]) -> str:
+    between = re.compile(f"(?<=<!-- {mark}:begin -->\n).*?(?=<!-- {mark}:end -->)", re.DOTALL)
+    return between.sub(lambda _: f"{quoted()}\n", text)
 
 
 def main() -> None:

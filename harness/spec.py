@@ -159,6 +159,10 @@ class Slice:
     """Open: of `scheduled`, those answered well."""
     dropped: int = 0
     offered_rps: float | None = None
+    stalls: int | None = None
+    """Open: times that nothing was answered for 10 ms and for as long as twenty arrivals take in the mean."""
+    stalled_s: float | None = None
+    """Open: how long that was in all."""
     latency: str | None = None
     """Response time: done - sent (closed), done - intended (open). Good answers only."""
     service: str | None = None

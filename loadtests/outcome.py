@@ -35,6 +35,8 @@ def measured(arm: Arm, number: int, load: Load, check: SelfCheck, *, histograms:
         done=recorder.good if opened else None,
         dropped=recorder.dropped,
         offered_rps=recorder.scheduled / window.length_s if opened else None,
+        stalls=recorder.stalls if opened else None,
+        stalled_s=recorder.stalled_s if opened else None,
         latency=recorder.latency.encode() if histograms else None,
         service=recorder.service.encode() if histograms and opened else None,
         lateness=recorder.lateness.encode() if histograms and opened else None,

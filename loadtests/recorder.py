@@ -18,7 +18,7 @@ from harness.histogram import Histogram
 
 FOLD_AT = 4096
 _SECOND_NS = 1_000_000_000
-_FOR_EVER_NS = 1 << 62
+FOR_EVER_NS = 1 << 62
 Stamps = NDArray[np.int64]
 
 
@@ -43,7 +43,7 @@ class Window:
     """What is counted: from `start_ns`, included, to `end_ns`, excluded."""
 
     start_ns: int
-    end_ns: int = _FOR_EVER_NS
+    end_ns: int = FOR_EVER_NS
 
     @property
     def length_s(self) -> float:
@@ -87,8 +87,10 @@ class Totals:
 class Recorder:
     """Takes stamps in nanoseconds: `intended` (open only: when it should have been sent), `sent`, `done`."""
 
-    def __init__(self, window: Window, shown: Shown | None = None) -> None:
+    def __init__(self, window: Window, shown: Shown | None = None, *, stall_ns: int = FOR_EVER_NS) -> None:
         self.window = window
+        self.stall_ns = stall_ns
+        """Without a good answer for so long, the server stands still."""
         self._shown = shown
         self._intended, self._sent, self._done, self._due, self._late = (array("q") for _ in range(5))
         # bound once: a good answer costs its load model three calls, and nothing else
@@ -110,6 +112,10 @@ class Recorder:
         """Good answers to the window's requests."""
         self.fractions = np.zeros(2)
         """Good answers in either half of the window, each by the fraction of its time in flight there."""
+        self.stalls = 0
+        """Times that nothing was answered for `stall_ns` inside the window."""
+        self._stalled_ns = 0
+        self._answered_ns: int | None = None
         self._latency_ns = 0
         self._in_flight_ns = 0
 
@@ -122,6 +128,11 @@ class Recorder:
     def in_flight(self) -> float:
         """Mean number of requests in flight over the window."""
         return self._in_flight_ns / (self.window.length_s * _SECOND_NS)
+
+    @property
+    def stalled_s(self) -> float:
+        """Seconds of the window in which the server stood still."""
+        return self._stalled_ns / _SECOND_NS
 
     @property
     def mean_latency_ns(self) -> float | None:
@@ -203,11 +214,21 @@ class Recorder:
         self.latency.record(_microseconds(response[counted]))
         if not closed:
             self.service.record(_microseconds((done - sent)[counted]))
+        self._look_for_stalls(done)
         duration = np.maximum(done - sent, 1)
         for half, window in enumerate(self.window.halves()):
             overlap = window.overlap_ns(sent, done)
             self._in_flight_ns += int(overlap.sum())
             self.fractions[half] += float((overlap / duration).sum())
+
+    def _look_for_stalls(self, done: Stamps) -> None:
+        """Between answers, which are stamped in the order in which they come."""
+        before = done[0] if self._answered_ns is None else self._answered_ns
+        self._answered_ns = int(done[-1])
+        gaps = np.diff(done, prepend=before)
+        stalled = (gaps >= self.stall_ns) & (done < self.window.end_ns) & (done - gaps >= self.window.start_ns)
+        self.stalls += int(stalled.sum())
+        self._stalled_ns += int(gaps[stalled].sum())
 
 
 def _taken(stamps: array[int]) -> Stamps:

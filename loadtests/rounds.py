@@ -28,7 +28,7 @@ from loadtests.load import SPACING_NS, Load
 from loadtests.open import Open
 from loadtests.outcome import measured
 from loadtests.reactor import Reactor
-from loadtests.recorder import Recorder, Shown, Totals, Window
+from loadtests.recorder import FOR_EVER_NS, Recorder, Shown, Totals, Window
 from loadtests.selfcheck import SelfCheck
 from loadtests.timer import monotonic_ns
 
@@ -40,6 +40,9 @@ _RESPONSES_A_SLICE = 5
 _RESPONSES_TO_ACCEPT = 10
 _LEAST_TO_ACCEPT_NS = SECOND_NS
 _DRAIN_AFTER_STOP_NS = SECOND_NS
+_STALL_NS = 10_000_000
+_ARRIVALS_A_STALL = 20
+"""So many come on average meanwhile: of random arrivals one distance in half a billion is as long."""
 Told: TypeAlias = Literal["started", "opened", "closed", "drained"]
 
 
@@ -142,7 +145,8 @@ class Rounds:
         lead_ns = max(response_ns, _LEAD_NS)
         latest_ns = steady_ns + max(_RESPONSES_TO_ACCEPT * response_ns, _LEAST_TO_ACCEPT_NS)
         length_ns = self._length_ns(response_ns)
-        recorder = Recorder(Window(steady_ns + lead_ns, steady_ns + lead_ns + length_ns), self._shown[index])
+        window = Window(steady_ns + lead_ns, steady_ns + lead_ns + length_ns)
+        recorder = Recorder(window, self._shown[index], stall_ns=_stall_ns(arm.rate_rps))
         load = self._load_of(index, number, recorder, steady_ns)
         edges = Edges(load, reactor, self._check, partial(self._tell_edge, index, number), self._spec.stops)
 
@@ -234,3 +238,8 @@ class Rounds:
             self._emit(Event(event=event, arm=arm, round=number, at_ns=at_ns, throughput_rps=throughput_rps))
         except OSError:
             self.stop("nobody reads the events any more")
+
+
+def _stall_ns(rate_rps: float | None) -> int:
+    """How long nothing must be answered, under random arrivals at that rate, for the server to have stood still."""
+    return max(_STALL_NS, round(_ARRIVALS_A_STALL * SECOND_NS / rate_rps)) if rate_rps else FOR_EVER_NS

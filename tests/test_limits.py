@@ -11,6 +11,7 @@ from harness.definitions import Server, Target, Upstream
 from harness.limits import diagnoses, limit
 from harness.plan import Arm, slots
 from harness.record import Trial
+from harness.units import THIN
 from tests import factories
 from tests.factories import EXTERNAL, FASTAPI, FLASK, GTHREAD, JSON, PLACEMENT, SYNC, UVICORN
 
@@ -249,6 +250,23 @@ def test_an_answer_that_waits_for_an_acknowledgement_is_diagnosed():
     assert kinds(trial(arm, 720.0, cpu=0.95, latency_us=slow), arm) == []
     for other in (factories.latency(60_000.0), factories.latency(44_000.0)):
         assert kinds(trial(arm, 720.0, cpu=0.1, latency_us=other), arm) == []
+
+
+def test_stalls_are_diagnosed_where_the_p99_is_made_of_them():
+    """Enough of them, for enough of the time; a record that does not know of any is no evidence."""
+    arm = replace(factories.arm(connections=256, scenario=EXTERNAL), rate_rps=3200.0)
+    slow = factories.latency(54_000.0, p99=98_000.0)
+
+    def standing(stalls: int | None, stalled_s: float | None) -> Trial:
+        rows = [factories.slice_row(round=n, length_s=2.0, stalls=stalls, stalled_s=stalled_s) for n in range(3)]
+        return factories.trial(arm, phase="open", slices=tuple(rows), latency_us=slow)
+
+    (caveat,) = diagnoses(standing(4, 0.16), arm, (), QUICK, PLACEMENT)
+    assert caveat.kind == "stalls"
+    assert f"2.0 times a second nothing was answered for 40.0{THIN}ms, while 3,200/s came in" in caveat.text
+    assert f"p99 of 98.0{THIN}ms" in caveat.text
+    for stalls, stalled_s in ((1, 0.16), (4, 0.015), (0, 0.0), (None, None)):
+        assert kinds(standing(stalls, stalled_s), arm) == []
 
 
 def test_too_few_connections_are_diagnosed():

@@ -47,6 +47,18 @@ def test_latencies_are_of_those_sent_inside() -> None:
     assert recorder.mean_latency_ns == pytest.approx(2_000_000)
 
 
+def test_a_stall_is_a_long_time_without_an_answer_inside_the_window() -> None:
+    """One that begins before the window or ends after it does not count; folding in between changes nothing."""
+    recorder = Recorder(WINDOW, stall_ns=round(0.01 * SECOND))
+    for at in (9.9, 9.95, 10.001, 10.002, 10.032, 10.033, 10.042, 11.0, 11.99, 12.02):
+        recorder.sent(round((at - 0.001) * SECOND))
+        recorder.done(round(at * SECOND))
+        recorder.fold()
+    assert recorder.stalls == 3
+    assert recorder.stalled_s == pytest.approx(0.03 + 0.958 + 0.99)
+    assert recorded([(10.0, 0.5), (11.0, 0.9)]).stalls == 0
+
+
 @given(REQUESTS, st.lists(st.integers(8 * SECOND, 17 * SECOND), min_size=0, max_size=5))
 def test_windows_side_by_side_lose_nothing_and_count_nothing_twice(
     requests: list[tuple[int, int]], edges: list[int]

@@ -56,6 +56,17 @@ def test_equal_bounds_are_said_once() -> None:
     assert words.sentence(study_of(*QUICK), "p1").endswith("; each uses up its server core.")
 
 
+def test_sides_that_are_called_the_same_are_told_apart_by_what_differs() -> None:
+    """A pair of two clients: without them, "fastapi on uvicorn serves more than fastapi on uvicorn"."""
+    one = Fake(rps=1000, target="fastapi", server="uvicorn", client="httpx", noise=0.002)
+    pair = FakePair(scenario="external-data", a=one, b=replace(one, rps=4000, client="aiohttp", limit="connections"))
+    said = words.clause(study_of(pair), "p1")
+    assert said.startswith("fastapi on uvicorn (aiohttp) serves ")
+    assert " what fastapi on uvicorn (httpx) does; fastapi on uvicorn (httpx) uses up its server core, " in said
+    alike = replace(pair, b=replace(one, limit="connections"), null=True)
+    assert "(httpx)" not in words.clause(study_of(alike), "p1")
+
+
 @pytest.mark.parametrize(
     ("pair", "says"),
     [

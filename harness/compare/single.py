@@ -10,6 +10,7 @@ from harness.compare.blocks import Trials, refuse, sample
 from harness.compare.effects import effects
 from harness.compare.metrics import metrics
 from harness.compare.verdict import verdict
+from harness.definitions import PHASES
 from harness.limits import diagnoses
 from harness.record import Run, Trial
 from harness.verdicts import Caveat, Comparison, Noise, PairVerdict
@@ -78,20 +79,22 @@ def _torn(run: Run) -> Iterator[Caveat]:
 
 
 def _diagnoses(run: Run, trials: Trials) -> Iterator[Caveat]:
-    """Of each arm by its median closed trial, with those of the other arms as siblings.
+    """Of each arm by its median trial of either phase, with those of the other arms as siblings.
 
     Where no trial is valid, by the median of those that answered: what is wrong with the arm may be why.
     """
-    typical: dict[str, Trial] = {}
     arms = {arm.id: arm for group in run.info.plan.groups for arm in group.arms}
-    for name in arms:
-        answered = [one for one in trials.of(name, "closed").values() if one.throughput_rps and one.error is None]
-        fit = [one for one in answered if one.valid] or answered
-        if fit:
-            typical[name] = sorted(fit, key=lambda one: one.throughput_rps or 0.0)[len(fit) // 2]
-    for name, trial in typical.items():
-        siblings = [other for key, other in typical.items() if key != name]
-        for found in diagnoses(trial, arms[name], siblings, run.info.plan, run.info.placement):
-            # A tuning's answer says itself, and once, when the load is the limit of its candidates.
-            if not (run.info.kind == "tune" and found.kind == "few-connections"):
-                yield found
+    for phase in PHASES:
+        typical = {name: trial for name in arms if (trial := _typical(trials.of(name, phase).values()))}
+        for name, trial in typical.items():
+            siblings = [other for key, other in typical.items() if key != name]
+            for found in diagnoses(trial, arms[name], siblings, run.info.plan, run.info.placement):
+                # A tuning's answer says itself, and once, when the load is the limit of its candidates.
+                if not (run.info.kind == "tune" and found.kind == "few-connections"):
+                    yield found
+
+
+def _typical(trials: Iterable[Trial]) -> Trial | None:
+    answered = [one for one in trials if one.throughput_rps and one.error is None]
+    fit = [one for one in answered if one.valid] or answered
+    return sorted(fit, key=lambda one: one.throughput_rps or 0.0)[len(fit) // 2] if fit else None

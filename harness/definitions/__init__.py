@@ -2,6 +2,7 @@
 
 from harness.definitions.load import BENCHMARKS, load_definitions, load_suite, suite_names
 from harness.definitions.model import (
+    PHASES,
     PLACEHOLDERS,
     Ask,
     Cache,
@@ -23,6 +24,7 @@ from harness.definitions.model import (
 
 __all__ = [
     "BENCHMARKS",
+    "PHASES",
     "PLACEHOLDERS",
     "Ask",
     "Cache",

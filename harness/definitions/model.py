@@ -13,6 +13,7 @@ Interface = Literal["wsgi", "asgi"]
 Pooling = Literal["none", "pool"]
 Cache = Literal["none", "memory", "redis"]
 Phase = Literal["closed", "open"]
+PHASES: tuple[Phase, ...] = ("closed", "open")
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Count = Annotated[int, Field(ge=1)]
 Fraction = Annotated[float, Field(ge=0, le=1)]

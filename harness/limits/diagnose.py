@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from harness import units
-from harness.definitions import Cell
+from harness.definitions import Cell, Phase
 from harness.limits.bounds import BUSY, bounds, upstream_wait_s
 from harness.limits.seen import Seen
 from harness.plan import ANYIO_THREADS, Arm, Plan
@@ -34,6 +34,8 @@ CONNECTIONS_A_WORKER = 8
 """Fewer are not shared out evenly among workers."""
 DELAYED_ACK_S = (0.038, 0.050)
 """What an answer takes whose second piece waits for TCP's delayed acknowledgement: 40 ms under Linux."""
+STALLS, STALLED = 5, 0.01
+"""Stalls of a trial, and the share of its time in them, from which its p99 is theirs."""
 NO_GAIN = 0.95
 """Throughput with a cache over that without, below which it costs more than it saves."""
 
@@ -54,7 +56,7 @@ def diagnoses(
         wait_s=upstream_wait_s(trial, arm, plan.upstream),
         bounds={bound.name: bound for bound in bounds(trial, arm, plan.upstream, placement)},
     )
-    found = [caveat for diagnosis in DIAGNOSES for caveat in diagnosis(seen)]
+    found = [caveat for diagnosis in DIAGNOSES[trial.phase] for caveat in diagnosis(seen)]
     return tuple(replace(caveat, arm=trial.arm, pair=trial.pair) for caveat in found)
 
 
@@ -190,6 +192,27 @@ def delayed_ack(seen: Seen) -> Iterator[Caveat]:
         )
 
 
+def stalls(seen: Seen) -> Iterator[Caveat]:
+    """A server that stands still now and then: what comes meanwhile waits, however little there is to do."""
+    rows, latency = seen.trial.slices, seen.trial.latency_us
+    count = sum(row.stalls or 0 for row in rows)
+    stalled_s, length_s = sum(row.stalled_s or 0.0 for row in rows), sum(row.length_s for row in rows)
+    if count < STALLS or stalled_s < STALLED * length_s or latency is None or latency.p99 is None:
+        return
+    yield Caveat(
+        kind="stalls",
+        text=(
+            f"it stands still: {count / length_s:.1f} times a second nothing was answered for "
+            f"{units.seconds(stalled_s / count)}, while {units.rps(seen.trial.load.rate_rps)} came in and "
+            f"{_cpu(seen)} of the server's CPU was used; its p99 of {units.duration_us(latency.p99)} is made of that"
+        ),
+        remedy=(
+            "look for what stops all requests at once: in Python a full garbage collection (`gc.freeze()` once the "
+            "application is loaded shortens it), a blocking call, a log that is flushed"
+        ),
+    )
+
+
 def costly_cache(seen: Seen) -> Iterator[Caveat]:
     """A cache that costs more than it saves."""
     if seen.cell.cache == "none":
@@ -214,7 +237,7 @@ def few_connections(seen: Seen) -> Iterator[Caveat]:
     filled = seen.bounds["connections"].utilization
     rest = max(bound.utilization for bound in seen.bounds.values() if bound.name != "connections")
     # A single connection is no load: whoever asks for it wants to know the unloaded response.
-    if seen.trial.phase == "closed" and count > 1 and filled >= BUSY and filled > rest:
+    if count > 1 and filled >= BUSY and filled > rest:
         yield Caveat(
             kind="few-connections",
             text=(
@@ -231,17 +254,21 @@ def few_connections(seen: Seen) -> Iterator[Caveat]:
         )
 
 
-DIAGNOSES: Sequence[Diagnosis] = (
-    blocking_call,
-    anyio_threads,
-    client_pool,
-    client_per_request,
-    uneven_workers,
-    no_keep_alive,
-    delayed_ack,
-    costly_cache,
-    few_connections,
-)
+DIAGNOSES: Mapping[Phase, Sequence[Diagnosis]] = {
+    "closed": (
+        blocking_call,
+        anyio_threads,
+        client_pool,
+        client_per_request,
+        uneven_workers,
+        no_keep_alive,
+        delayed_ack,
+        costly_cache,
+        few_connections,
+    ),
+    "open": (stalls,),
+}
+"""By the load that shows them: a server at its capacity, or one at a rate that it did not choose."""
 
 
 def _cpu(seen: Seen) -> str:

@@ -58,6 +58,8 @@ def slice_row(observed: Observed, run_started_ns: int) -> SliceRow:
         dropped=measured.dropped,
         scheduled=measured.scheduled,
         done=measured.done,
+        stalls=measured.stalls,
+        stalled_s=measured.stalled_s,
     )
 
 

@@ -86,6 +86,9 @@ class SliceRow:
     dropped: Count = 0
     scheduled: Count | None = None
     done: Count | None = None
+    stalls: Count | None = None
+    """Open: times that nothing was answered, far longer than arrivals are apart."""
+    stalled_s: NonNegative | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ import pandas as pd
 
 from harness.compare import Trials
 from harness.compare.metrics import histogram, resolved
-from harness.definitions import Phase, Scenario
+from harness.definitions import PHASES, Phase, Scenario
 from harness.histogram import Histogram
 from harness.plan import Arm, Pair
 from harness.record import Run, Trial
@@ -23,8 +23,6 @@ from harness.report.tuned import tuned_values
 from harness.report.values import NOTHING, Figures, Value, average, frame
 from harness.tune.answer import Answer
 from harness.verdicts import Caveat, Comparison, PairVerdict
-
-PHASES: tuple[Phase, ...] = ("closed", "open")
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from harness.definitions import Scenario
+from harness.definitions import PHASES, Scenario
 from harness.plan import Arm
 from harness.record import Trial
 from harness.report import words
@@ -14,7 +14,7 @@ from harness.report.charts.base import log_ticks, times
 from harness.report.charts.forest import reach
 from harness.report.charts.latency import highest, percentile_of
 from harness.report.rows import why
-from harness.report.study import PHASES, Study
+from harness.report.study import Study
 from harness.report.values import Value
 from harness.verdicts import Caveat, PairVerdict
 
@@ -186,7 +186,7 @@ def _pair(study: Study, pair: str, limits: tuple[float, float]) -> PairView:
         latency_name=percentile_of(slow) if slow else "",
         cpu=study.pair(pair, "cpu_s_per_request"),
         caveats=tuple(
-            (words.setup(study.arms[caveat.arm]) if caveat.arm in study.arms else "", caveat)
+            (words.called(study, study.arms[caveat.arm]) if caveat.arm in study.arms else "", caveat)
             for caveat in study.caveats(pair)
         ),
     )

@@ -13,7 +13,7 @@ from harness.report.charts.base import PAD, WIDTH, Chart, Row
 from harness.report.charts.marks import Drawing, Mark
 from harness.report.charts.throughput import colour_of
 from harness.report.study import Study
-from harness.report.words import condition, plural, setup, shorten, shown
+from harness.report.words import called, condition, plural, shorten, shown
 
 ROW, LEFT, RIGHT, BELOW = 0.46, 3.6, 1.2, 0.5
 BAR = 0.56
@@ -51,7 +51,7 @@ def shares_of(study: Study, arm: Arm) -> list[float]:
 def _row(study: Study, arm: Arm, shares: Sequence[float]) -> Row:
     words = " · ".join(map(units.percent, shares))
     even = units.percent(1 / arm.cell.workers)
-    return shown(arm.cell.scenario), condition(study, arm), setup(arm), units.percent(shares[0]), even, words
+    return shown(arm.cell.scenario), condition(study, arm), called(study, arm), units.percent(shares[0]), even, words
 
 
 def _title(study: Study, shares: dict[str, list[float]]) -> str:
@@ -60,7 +60,7 @@ def _title(study: Study, shares: dict[str, list[float]]) -> str:
     even = 1 / arm.cell.workers
     return (
         f"The busiest of {plural(arm.cell.workers, 'worker')} takes at most {units.percent(shares[worst][0])} where "
-        f"{units.percent(even)} would be even ({shown(arm.cell.scenario)}, {setup(arm)})"
+        f"{units.percent(even)} would be even ({shown(arm.cell.scenario)}, {called(study, arm)})"
     )
 
 
@@ -83,7 +83,7 @@ def _arm(drawing: Drawing, axes: Axes, study: Study, arm: Arm, shares: list[floa
     colour = colour_of(study, arm, drawing)
     head = f"{shown(arm.cell.scenario)}, {condition(study, arm)}"
     axes.text(left, y + 0.17, shorten(head, 52), fontweight="bold", fontsize=9, va="center", transform=side)
-    axes.text(left, y - 0.17, shorten(setup(arm), 44), color=colour, fontsize=8.5, va="center", transform=side)
+    axes.text(left, y - 0.17, shorten(called(study, arm), 44), color=colour, fontsize=8.5, va="center", transform=side)
     start = 0.0
     for rank, share in enumerate(shares, 1):
         bar = axes.barh(
@@ -96,7 +96,9 @@ def _arm(drawing: Drawing, axes: Axes, study: Study, arm: Arm, shares: list[floa
             lw=1.5,
             alpha=1 - 0.55 * (rank - 1) / max(len(shares), 2),
         )
-        drawing.mark(bar.patches[0], Mark(f"{head}, {setup(arm)}, worker {rank}: {units.percent(share)}", arm.id))
+        drawing.mark(
+            bar.patches[0], Mark(f"{head}, {called(study, arm)}, worker {rank}: {units.percent(share)}", arm.id)
+        )
         start += share
     for part in range(1, arm.cell.workers):
         x = part / arm.cell.workers

@@ -14,7 +14,7 @@ from harness.report.charts.marks import Drawing
 from harness.report.charts.throughput import colour_of
 from harness.report.metrics import METRICS
 from harness.report.study import Study
-from harness.report.words import condition, setup, shorten, text, title, under
+from harness.report.words import called, condition, shorten, text, title, under
 
 ROW, LEFT, RIGHT, ABOVE, BELOW = 0.66, 2.45, 2.3, 0.26, 0.5
 BAR = 0.24
@@ -46,7 +46,7 @@ def costs(study: Study, scenario: str) -> Chart | None:
 def _row(study: Study, arm: Arm) -> Row:
     names = (*PARTS, "memory_bytes", "connections_per_request", "cache_hit_ratio")
     cells: list[Cell] = [study.arm(arm.id, name) or units.MISSING for name in names]
-    return (condition(study, arm), setup(arm), *cells)
+    return (condition(study, arm), called(study, arm), *cells)
 
 
 def _title(study: Study, scenario: str, pairs: Sequence[str]) -> str:
@@ -55,7 +55,7 @@ def _title(study: Study, scenario: str, pairs: Sequence[str]) -> str:
     if not found:
         return lead + "CPU a request"
     pair, verdict = max(found, key=lambda one: max(one[1].ratio or 1, 1 / (one[1].ratio or 1)))
-    a, b = map(setup, study.sides(pair))
+    a, b = (called(study, arm) for arm in study.sides(pair))
     where = f" ({under(study, pair)})" if len(pairs) > 1 else ""
     figure = units.ratio(verdict.ratio, verdict.low, verdict.high)
     if max(verdict.ratio or 1, 1 / (verdict.ratio or 1)) < FAR:
@@ -109,14 +109,16 @@ def _arm(drawing: Drawing, axes: Axes, study: Study, arm: Arm, y: float) -> None
     theme, side = drawing.theme, axes.get_yaxis_transform()
     colour = colour_of(study, arm, drawing)
     left = (PAD - LEFT) / (WIDTH - LEFT - RIGHT)
-    axes.text(left, y, shorten(setup(arm), 34), color=colour, fontsize=9, va="center", transform=side)
+    axes.text(left, y, shorten(called(study, arm), 34), color=colour, fontsize=9, va="center", transform=side)
     start, words = 0.0, []
     for metric, name, fill in zip(PARTS, NAMES, (colour, theme.third, theme.line), strict=True):
         value = study.arm(arm.id, metric)
         if value is None or value.value is None:
             continue
         bar = axes.barh([y], [value.value], left=start, height=BAR, color=fill, edgecolor=theme.paper, lw=0.6)
-        drawing.tell(bar.patches[0], f"{condition(study, arm)}, {setup(arm)}, {METRICS[metric].label}", value, arm.id)
+        drawing.tell(
+            bar.patches[0], f"{condition(study, arm)}, {called(study, arm)}, {METRICS[metric].label}", value, arm.id
+        )
         start += value.value
         words.append(text(value) if name == "server" else f"+ {text(value)}")
     if not words:

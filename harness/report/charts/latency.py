@@ -16,7 +16,7 @@ from harness.report.charts.marks import Drawing, Point
 from harness.report.charts.throughput import colour_of
 from harness.report.metrics import latency_name, quantile_label
 from harness.report.study import Study
-from harness.report.words import condition, setup, shorten, title, under
+from harness.report.words import called, condition, shorten, title, under
 from harness.verdicts import PairVerdict
 
 POINTS = 120
@@ -47,7 +47,7 @@ def latency(study: Study, scenario: str) -> Chart | None:
 
 def _row(study: Study, pair: str, arm: Arm) -> Row:
     figures = [study.arm(arm.id, latency_name(q, "open"), "open") or "not resolved" for q in PERCENTILES]
-    return (condition(study, arm), setup(arm), units.rps(study.rate(pair)), *figures)
+    return (condition(study, arm), called(study, arm), units.rps(study.rate(pair)), *figures)
 
 
 def highest(study: Study, pair: str) -> PairVerdict | None:
@@ -83,7 +83,7 @@ def _title(study: Study, scenario: str, pairs: Sequence[str]) -> str:
 
 
 def _compared(study: Study, pair: str, verdict: PairVerdict) -> str:
-    a, b = map(setup, study.sides(pair))
+    a, b = (called(study, arm) for arm in study.sides(pair))
     figure = f"{units.ratio(verdict.ratio, verdict.low, verdict.high)} times"
     lead = f"at {units.rps(study.rate(pair))} the {percentile_of(verdict)} latency"
     if verdict.verdict == "equivalent":
@@ -122,9 +122,13 @@ def _head(drawing: Drawing, study: Study, pair: str, left: float, top: float) ->
     a, b = study.sides(pair)
     rate = f" at {units.rps(study.rate(pair))}" if a.rate_rps is None else ""
     drawing.text(left, top + 0.38, shorten(under(study, pair) + rate, 58), fontweight="bold", va="center", fontsize=9.5)
-    drawing.text(left, top + 0.19, f"● {shorten(setup(a), 30)}", color=drawing.theme.a, va="center", fontsize=8.5)
-    across = left + 0.3 + 0.068 * len(shorten(setup(a), 30))
-    drawing.text(across, top + 0.19, f"● {shorten(setup(b), 30)}", color=drawing.theme.b, va="center", fontsize=8.5)
+    drawing.text(
+        left, top + 0.19, f"● {shorten(called(study, a), 30)}", color=drawing.theme.a, va="center", fontsize=8.5
+    )
+    across = left + 0.3 + 0.068 * len(shorten(called(study, a), 30))
+    drawing.text(
+        across, top + 0.19, f"● {shorten(called(study, b), 30)}", color=drawing.theme.b, va="center", fontsize=8.5
+    )
 
 
 def _panel(drawing: Drawing, axes: Axes, study: Study, pair: str) -> None:
@@ -150,7 +154,7 @@ def _panel(drawing: Drawing, axes: Axes, study: Study, pair: str) -> None:
 
 def _points(drawing: Drawing, axes: Axes, study: Study, arm: Arm) -> None:
     found = [
-        Point(f"{condition(study, arm)}, {setup(arm)}, {quantile_label(name)}", value, nines(level), arm.id)
+        Point(f"{condition(study, arm)}, {called(study, arm)}, {quantile_label(name)}", value, nines(level), arm.id)
         for name, level in PERCENTILES.items()
         if (value := study.arm(arm.id, latency_name(name, "open"), "open"))
     ]

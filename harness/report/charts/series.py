@@ -18,7 +18,7 @@ from harness.report.charts.base import WIDTH, Chart, Row
 from harness.report.charts.marks import Drawing, Mark
 from harness.report.charts.throughput import colour_of
 from harness.report.study import Study
-from harness.report.words import condition, same_sides, setup, shorten, title
+from harness.report.words import called, condition, same_sides, shorten, title
 
 BODY, LEFT, RIGHT, BELOW, ABOVE = 2.5, 0.8, 0.25, 0.45, 0.3
 GAP = 0.025
@@ -198,4 +198,4 @@ def _dots(drawing: Drawing, axes: Axes, study: Study, points: Sequence[Point], s
 
 
 def _named(study: Study, arm: Arm) -> str:
-    return f"{condition(study, arm)}, {setup(arm)}"
+    return f"{condition(study, arm)}, {called(study, arm)}"

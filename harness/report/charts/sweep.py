@@ -23,7 +23,9 @@ from harness.report.words import condition, setup, shorten, shown, text, title
 
 POINTS = 3
 """Fewer make no curve."""
-BODY, LEFT, GAP, RIGHT, BELOW, ABOVE = 3.2, 0.8, 0.95, 1.15, 0.5, 0.3
+BODY, LEFT, GAP, RIGHT, BELOW, ABOVE = 3.2, 0.8, 1.6, 1.15, 0.5, 0.3
+CLOSE = 0.075
+"""Share of an axis's height within which two labels would touch."""
 
 
 @dataclass(frozen=True)
@@ -93,26 +95,36 @@ def _sweeps(study: Study, scenario: str, phase: Phase) -> list[Sweep]:
 
 
 def _knees(study: Study, sweeps: Sequence[Sweep]) -> str:
+    """From where more connections bring nothing, and where they cost."""
+    margin = 1 + study.run.info.plan.margin
     parts = []
     for sweep in sweeps:
         found = sweep.values(study, "throughput_rps")
-        if found:
-            best = max(value.value or 0 for _, _, value in found)
-            margin = 1 + study.run.info.plan.margin
-            x, arm, value = next(one for one in found if (one[2].value or 0) * margin >= best)
-            parts.append(f"{shown(arm.cell.target)} with {x:g} connections ({text(value)})")
-    within = f"within {units.percent(study.run.info.plan.margin)} of its best"
-    return f"{', '.join(parts)}: each is then {within}" if parts else "no valid result"
+        if not found:
+            continue
+        name = shown(found[0][1].cell.target)
+        most = max(found, key=lambda one: one[2].value or 0)
+        best = most[2].value or 0
+        knee, last = next(one for one in found if (one[2].value or 0) * margin >= best), found[-1]
+        if (last[2].value or 0) * margin < best:
+            falls = f"falls to {text(last[2])} with {last[0]:g}"
+            parts.append(f"{name} peaks with {most[0]:g} connections ({text(most[2])}) and {falls}")
+        else:
+            parts.append(f"{name} needs {knee[0]:g} connections for its best ({text(knee[2])})")
+    return "; ".join(parts) or "no valid result"
 
 
 def _held(study: Study, sweeps: Sequence[Sweep]) -> str:
+    """The highest rate that each holds, and the median that it has there."""
+    found = [(sweep, values[-1]) for sweep in sweeps if (values := sweep.values(study, latency_name("p50", "open")))]
+    offered = {sweep.xs[-1] for sweep in sweeps}
+    if len(found) == len(sweeps) and {x for _, (x, _, _) in found} == offered and len(offered) == 1:
+        medians = " and ".join(f"{text(value)} for {shown(arm.cell.target)}" for _, (_, arm, value) in found)
+        return f"at {units.rps(offered.pop())}, the most that was offered, the median is {medians}"
     parts = []
-    for sweep in sweeps:
-        found = sweep.values(study, latency_name("p50", "open"))
-        if found:
-            x, arm, value = found[-1]
-            every = " at least" if len(found) == len(sweep.xs) else ""
-            parts.append(f"{shown(arm.cell.target)} holds {units.rps(x)}{every} (median {text(value)})")
+    for sweep, (x, arm, value) in found:
+        every = " at least" if x == sweep.xs[-1] else ""
+        parts.append(f"{shown(arm.cell.target)} holds {units.rps(x)}{every} (median {text(value)})")
     return ", ".join(parts) or "no rate was held"
 
 
@@ -147,9 +159,12 @@ def _paint_connections(drawing: Drawing, study: Study, sweeps: Sequence[Sweep]) 
         axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
         axes.set_xlabel("connections")
         axes.grid()
-    for sweep in sweeps:
-        _line(drawing, left, study, sweep, "throughput_rps")
+    lines = [_line(drawing, left, study, sweep, "throughput_rps") for sweep in sweeps]
     left.set_ylim(0, left.get_ylim()[1] * 1.05)
+    ends = [(found[-1], found[-1][2].value or 0.0) for found in lines if found]
+    places = apart([y for _, y in ends], left.get_ylim()[1] * CLOSE)
+    for ((x, arm, _), _), y in zip(ends, places, strict=True):
+        _label(left, (x, y), shorten(shown(arm.cell.target), 16), colour_of(study, arm, drawing))
     left.yaxis.set_major_locator(MaxNLocator(5))
     left.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:,.0f}"))
     left.set_ylabel("answers a second")
@@ -184,18 +199,23 @@ def _latencies(drawing: Drawing, axes: Axes, study: Study, sweeps: Sequence[Swee
     low, high = span(seen, 1.25)
     log_axis(axes.yaxis, (low, high), lambda y: units.tick(units.duration_us(y)), 6)
     axes.set_ylabel("response time")
-    places = apart([math.log(y) for _, y, _, _ in ends], math.log(high / low) * 0.075)
+    places = apart([math.log(y) for _, y, _, _ in ends], math.log(high / low) * CLOSE)
     for (x, _, name, colour), y in zip(ends, places, strict=True):
-        axes.annotate(
-            name,
-            (x, math.exp(y)),
-            (8, 0),
-            textcoords="offset points",
-            color=colour,
-            fontsize=8.5,
-            va="center",
-            annotation_clip=False,
-        )
+        _label(axes, (x, math.exp(y)), name, colour)
+
+
+def _label(axes: Axes, end: tuple[float, float], name: str, colour: str) -> None:
+    """The name of a line, to the right of its end."""
+    axes.annotate(
+        name,
+        end,
+        (8, 0),
+        textcoords="offset points",
+        color=colour,
+        fontsize=8.5,
+        va="center",
+        annotation_clip=False,
+    )
 
 
 def _line(
@@ -211,16 +231,4 @@ def _line(
         Point(f"{setup(arm)}, {condition(study, arm)}, {label(metric)}", value, x, arm.id) for x, arm, value in found
     ]
     drawing.points(axes, points, colour, upright=True, size=3.5 if thin else 5)
-    if metric == "throughput_rps":
-        x, arm, value = found[-1]
-        axes.annotate(
-            shorten(shown(arm.cell.target), 18),
-            (x, value.value or 0),
-            (0, 8),
-            textcoords="offset points",
-            color=colour,
-            fontsize=8.5,
-            ha="right",
-            annotation_clip=False,
-        )
     return found

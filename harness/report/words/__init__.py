@@ -2,6 +2,7 @@
 
 from harness.report.words.figures import ends, interval, text
 from harness.report.words.names import (
+    called,
     condition,
     name,
     own,
@@ -31,6 +32,7 @@ from harness.report.words.sentences import (
 __all__ = [
     "SYMBOLS",
     "bound",
+    "called",
     "clause",
     "condition",
     "count",

@@ -40,9 +40,20 @@ def setup(arm: Arm) -> str:
 
 def own(arm: Arm) -> str:
     """What is a side's own, printed beside it: threads, client, middleware; empty where nothing is."""
+    return ", ".join(_owned(arm))
+
+
+def _owned(arm: Arm) -> list[str]:
     parts = [plural(arm.cell.threads, "thread")] if arm.server.slots == "threads" else []
-    parts += [shown(level) for level in (arm.cell.client, arm.cell.middleware) if level != "none"]
-    return ", ".join(parts)
+    return parts + [shown(level) for level in (arm.cell.client, arm.cell.middleware) if level != "none"]
+
+
+def called(study: Study, arm: Arm) -> str:
+    """What serves, with what sets it apart where its partner is called the same: `fastapi on uvicorn (aiohttp)`."""
+    partners = study.sides(arm.pair) if arm.pair in study.pairs else ()
+    same = [one for one in partners if one.id != arm.id and setup(one) == setup(arm)]
+    apart = [part for one in same for part in _owned(arm) if part not in _owned(one)]
+    return f"{setup(arm)} ({', '.join(apart)})" if apart else setup(arm)
 
 
 def side(arm: Arm) -> str:

@@ -10,7 +10,7 @@ from harness.compare.verdict import MIN_BLOCKS
 from harness.plan import Arm, slots
 from harness.report.study import Study
 from harness.report.words.figures import text
-from harness.report.words.names import interfaces, name, plural, same_sides, setup, shown, side
+from harness.report.words.names import called, interfaces, name, plural, same_sides, shown, side
 from harness.tune.answer import Answer
 from harness.verdicts import Caveat, PairVerdict
 
@@ -31,14 +31,14 @@ def told(study: Study, caveat: Caveat) -> str:
     about = [name(study, caveat.pair)] if caveat.pair in study.pairs else []
     if caveat.arm in study.arms:
         arm = study.arms[caveat.arm]
-        about += [setup(arm) if about else f"{side(arm)}, {plural(arm.cell.workers, 'worker')}"]
+        about += [called(study, arm) if about else f"{side(arm)}, {plural(arm.cell.workers, 'worker')}"]
     return f"{', '.join(about)}: {shown(caveat.text)}" if about else shown(caveat.text)
 
 
 def reason(study: Study, text: str) -> str:
     """Why there is no result, with the arm that it begins with by its name."""
     arm, colon, rest = text.partition(": ")
-    return f"{setup(study.arms[arm])}: {shown(rest)}" if colon and arm in study.arms else shown(text)
+    return f"{called(study, study.arms[arm])}: {shown(rest)}" if colon and arm in study.arms else shown(text)
 
 
 def bound(arm: Arm, limit: str | None, cores: int) -> str:
@@ -69,9 +69,11 @@ def clause(study: Study, pair: str) -> str:
         return _without_throughput(study, pair)
     if verdict.ratio is None:
         reasons = "; ".join(reason(study, text) for text in verdict.reasons) or verdict.verdict
-        return f"no result for {setup(b)} against {setup(a)}. {reasons}"
+        return f"no result for {called(study, b)} against {called(study, a)}. {reasons}"
     limited = _bounds(study, pair, verdict)
-    return said(verdict, setup(a), setup(b), study.run.info.plan.margin) + (f"; {limited}." if limited else ".")
+    return said(verdict, called(study, a), called(study, b), study.run.info.plan.margin) + (
+        f"; {limited}." if limited else "."
+    )
 
 
 def said(verdict: PairVerdict, a: str, b: str, margin: float) -> str:
@@ -97,8 +99,8 @@ def _without_throughput(study: Study, pair: str) -> str:
         verdict = study.verdict(pair, f"latency_{quantile}_us")
         if verdict is not None and verdict.ratio is not None:
             figure = units.ratio(verdict.ratio, verdict.low, verdict.high)
-            return f"the {quantile} latency of {setup(b)} is {figure} times that of {setup(a)}."
-    return f"{setup(b)} and {setup(a)} gave no result to compare."
+            return f"the {quantile} latency of {called(study, b)} is {figure} times that of {called(study, a)}."
+    return f"{called(study, b)} and {called(study, a)} gave no result to compare."
 
 
 def _bounds(study: Study, pair: str, verdict: PairVerdict) -> str:
@@ -111,7 +113,7 @@ def _bounds(study: Study, pair: str, verdict: PairVerdict) -> str:
     if len(found) == 2 and found[0][1] == found[1][1]:  # noqa: PLR2004 - both sides
         return f"each {found[0][1]}"
     apart = a.cell.target != b.cell.target
-    return ", ".join(f"{shown(arm.cell.target) if apart else setup(arm)} {what}" for arm, what in found)
+    return ", ".join(f"{shown(arm.cell.target) if apart else called(study, arm)} {what}" for arm, what in found)
 
 
 def headline(study: Study) -> str:
