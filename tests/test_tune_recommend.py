@@ -123,6 +123,15 @@ def test_it_is_right_within_the_tie_set(
     assert wasteful <= 5
 
 
+def test_threads_beyond_the_first_guess_are_tried_in_fewer_workers_too():
+    """The probe's lone connection made requests look dear, so that the knee was thought to be at 13 slots, not 32."""
+    known = service(slots="threads", connections=32, unloaded_s=0.022, cpu_s_per_request=0.0017, worker_bytes=40 << 20)
+    for seed in range(5):
+        choice, _ = tuned(System(lambda slots: 45.0 * min(slots, 32), known), 0.01, np.random.default_rng(seed))
+        assert choice.recommended.workers == 1
+        assert 30 <= choice.recommended.threads <= 32
+
+
 def block(*measured: tuple[Candidate, float | None], took_s: float = 10.0, **changes: Any) -> BlockOutcome:
     """A block in which the candidates did so much."""
     return BlockOutcome(

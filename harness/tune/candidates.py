@@ -201,12 +201,17 @@ def refinements(service: Service, known: Iterable[Candidate], good: Candidate) -
 
 
 def further(service: Service, known: Iterable[Candidate], good: Candidate) -> tuple[Candidate, ...]:
-    """One step beyond `good`, for when it is the last one tried and still better than the one before."""
-    beyond = Candidate(math.ceil(good.workers * FACTOR), good.threads)
+    """One step beyond `good`, for when it is the last one tried and still better than the one before.
+
+    Slots that are threads come in fewer workers too, for workers are what costs memory.
+    """
+    tried = set(known)
+    beyond = {Candidate(math.ceil(good.workers * FACTOR), good.threads)}
     if service.slots == "threads":
-        beyond = Candidate(good.workers, _threads(good.slots * FACTOR, good.workers))
-    usable = beyond.slots <= service.connections * FACTOR and service.fits(beyond) and beyond not in set(known)
-    return (beyond,) if usable else ()
+        fewer = {one.workers for one in tried if one.workers <= good.workers}
+        beyond = {Candidate(workers, _threads(good.slots * FACTOR, workers)) for workers in fewer}
+    most = service.connections * FACTOR
+    return tuple(sorted(one for one in beyond - tried if one.slots <= most and service.fits(one)))
 
 
 def _beside(values: Sequence[int], value: int) -> set[int]:
