@@ -328,6 +328,9 @@ def test_every_figure_of_the_findings_is_its_run_s() -> None:
     text = findings.PAGE.read_text(encoding="utf-8")
     assert findings.MARK.search(text)
     assert findings.splice(text) == text
+    pictures = re.findall(r'(?:srcset|src)="([^"]+)"', text)
+    assert pictures
+    assert all((findings.PAGE.parent / picture).is_file() for picture in pictures)
     bare = findings.MARK.sub("", text)
     assert not re.findall(r"\d[\d.,]*(?: to \d|/s| times|\u202f)", bare)
 

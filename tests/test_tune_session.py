@@ -184,6 +184,18 @@ def test_a_trial_is_counted_by_what_was_scheduled() -> None:
     assert tally(factories.trial()).arrivals == factories.trial().requests
 
 
+def test_a_machine_that_changes_its_speed_is_told() -> None:
+    """The bracket moves with it; what a far lower rate costs says nothing of the machine."""
+    found = session(Fake())
+    costs = [0.0002 if number % 2 else 0.0003 for number in range(len(found.trials))]
+    moody = [replace(one, cpu_s_per_request=cost) for one, cost in zip(found.trials, costs, strict=True)]
+    (caveat,) = answer(FAST, ARM, replace(found, trials=moody)).caveats
+    assert caveat.startswith("the machine changed its speed during the search: a request took 200")
+    steady = [replace(one, cpu_s_per_request=0.0002) for one in found.trials]
+    idle = replace(steady[0], rate_rps=1.0, cpu_s_per_request=0.001)
+    assert answer(FAST, ARM, replace(found, trials=[*steady, *[idle] * (len(steady) // 3)])).caveats == ()
+
+
 def test_a_candidate_without_a_valid_trial_has_a_reason_and_no_figure() -> None:
     """Whether it failed, may not be used, or was never counted."""
     one = Candidate(4)

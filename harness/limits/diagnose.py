@@ -34,7 +34,7 @@ CONNECTIONS_A_WORKER = 8
 """Fewer are not shared out evenly among workers."""
 DELAYED_ACK_S = (0.038, 0.050)
 """What an answer takes whose second piece waits for TCP's delayed acknowledgement: 40 ms under Linux."""
-STALLS, STALLED = 5, 0.01
+STALLS, STALLED = 4, 0.01
 """Stalls of a trial, and the share of its time in them, from which its p99 is theirs."""
 NO_GAIN = 0.95
 """Throughput with a cache over that without, below which it costs more than it saves."""

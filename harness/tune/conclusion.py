@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from statistics import median
 
 from harness import units
 from harness.plan import Arm
@@ -12,6 +13,14 @@ from harness.tune.answer import Answer, Capacity, capacity, points, rows
 from harness.tune.explain import command, explain
 from harness.tune.search import conclude
 from harness.tune.session import Asked, Found
+
+MOODY = 1.2
+"""Times the CPU a request between the dearest and the cheapest trials at much the same rate, a tenth of either left
+out, from which the machine is said to have changed."""
+ALIKE = 1.3
+"""How far rates are apart that are much the same."""
+ENOUGH = 10
+"""Trials to say so."""
 
 
 def answer(asked: Asked, arm: Arm, found: Found) -> Answer:
@@ -37,6 +46,22 @@ def answer(asked: Asked, arm: Arm, found: Found) -> Answer:
         caveats=tuple(_caveats(asked, found)),
     )
     return replace(given, explanation=refusal(found) or explain(given))
+
+
+def _moods(found: Found) -> Iterator[str]:
+    """A machine that changes its speed moves the edge, and no search can tell where it will be in an hour."""
+    known = [(one.rate_rps, one.cpu_s_per_request) for one in found.trials if one.cpu_s_per_request]
+    usual = median(rate for rate, _ in known) if known else 0.0
+    costs = sorted(cost for rate, cost in known if usual / ALIKE <= rate <= usual * ALIKE)
+    if len(costs) < ENOUGH:
+        return
+    low, high = costs[len(costs) // 10], costs[-1 - len(costs) // 10]
+    if high > MOODY * low:
+        yield (
+            f"the machine changed its speed during the search: a request took {units.seconds(low)} to "
+            f"{units.seconds(high)} of CPU in eight of ten trials, and the rate that holds moves with it; search again "
+            "at another hour, or on a machine of your own"
+        )
 
 
 def refusal(found: Found) -> str:
@@ -81,6 +106,7 @@ def _caveats(asked: Asked, found: Found) -> Iterator[str]:
         yield "interrupted: this is the best answer so far"
     if asked.slo is not None and found.refused is None and not found.trials:
         yield "the capacity was not searched for: there was no time, or no count that could be searched with"
+    yield from _moods(found)
     unusable = sum(trial.outcome == "invalid" for trial in found.trials)
     if unusable:
         yield f"{unusable} of {len(found.trials)} trials of the search may not be used: something disturbed them"

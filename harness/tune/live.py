@@ -151,6 +151,7 @@ class Live:
             objective=missed.objective.text,
             cause=missed.cause,
             p99_us=trial.latency_us.p99 if trial.latency_us else None,
+            cpu_s_per_request=trial.cpu_s_per_request,
             limit=trial.limit,
             reasons=reasons,
             saturated=saturated,

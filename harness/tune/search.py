@@ -85,6 +85,7 @@ class RateTrial:
     cause: str | None = None
     """What most of its loss was: late, errors or never sent."""
     p99_us: float | None = None
+    cpu_s_per_request: float | None = None
     limit: str | None = None
     """What bound it, as `harness.limits` says."""
     reasons: tuple[str, ...] = ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import groupby
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
@@ -18,7 +19,7 @@ from harness.report.words import plural, shown
 from harness.tune.answer import Answer, CandidateRow
 
 LEFT, RIGHT, BELOW, ABOVE = 0.95, 0.3, 0.5, 0.3
-THROUGHPUT, MEMORY, BETWEEN = 2.4, 0.85, 0.35
+THROUGHPUT, P99, MEMORY, BETWEEN = 2.4, 0.85, 0.85, 0.35
 STANDINGS = {
     "recommended": "recommended",
     "tie": "within the margin",
@@ -39,7 +40,7 @@ def with_threads(answer: Answer) -> bool:
 
 
 def candidates(study: Study) -> Chart | None:
-    """Throughput with interval, ties, ceiling and memory of every candidate that was launched."""
+    """Throughput with interval, ties and ceiling, p99 and memory of every candidate that was launched."""
     answer = study.tuned
     rows = [row for row in answer.candidates if row.throughput_rps] if answer else []
     if answer is None or not rows:
@@ -49,9 +50,9 @@ def candidates(study: Study) -> Chart | None:
         name="tune-candidates",
         title=_title(answer, rows),
         note=f"Good answers a second by {_by(answer)}, on {plural(cores, 'server core')}, with 95 % interval; below it "
-        f"the memory. Shaded: within {units.percent(answer.margin)} of the best. Ringed: recommended. Hollow: not "
-        "launched again. Dotted: the analytic ceiling.",
-        body=THROUGHPUT + BETWEEN + MEMORY + BELOW + ABOVE,
+        f"the p99 under that load, and the memory. Shaded: within {units.percent(answer.margin)} of the best. Ringed: "
+        "recommended. Hollow: not launched again. Dotted: the analytic ceiling.",
+        body=THROUGHPUT + BETWEEN + P99 + BETWEEN + MEMORY + BELOW + ABOVE,
         paint=lambda drawing: _paint_candidates(drawing, answer, rows),
         columns=(
             "workers",
@@ -101,14 +102,16 @@ def _row(row: CandidateRow) -> Row:
 
 def _paint_candidates(drawing: Drawing, answer: Answer, rows: Sequence[CandidateRow]) -> None:
     theme, width = drawing.theme, WIDTH - LEFT - RIGHT
-    upper = drawing.axes(LEFT, BELOW + MEMORY + BETWEEN, width, THROUGHPUT)
     lower = drawing.axes(LEFT, BELOW, width, MEMORY)
+    middle = drawing.axes(LEFT, BELOW + MEMORY + BETWEEN, width, P99)
+    upper = drawing.axes(LEFT, BELOW + MEMORY + P99 + 2 * BETWEEN, width, THROUGHPUT)
     threads = with_threads(answer)
-    for axes in (upper, lower):
+    for axes in (upper, middle, lower):
         axes.set_xlim(-0.6, len(rows) - 0.4)
         axes.xaxis.set_major_locator(FixedLocator(range(len(rows))))
         axes.grid(axis="y")
     upper.tick_params(labelbottom=False)
+    middle.tick_params(labelbottom=False)
     labels = [candidate(row, threads=threads) for row in rows]
     lower.xaxis.set_major_formatter(FuncFormatter(lambda x, _: labels[round(x)]))
     lower.set_xlabel(_by(answer))
@@ -120,15 +123,24 @@ def _paint_candidates(drawing: Drawing, answer: Answer, rows: Sequence[Candidate
     upper.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:,.0f}"))
     upper.set_ylabel("answers a second")
     _levels(drawing, upper, rows, labels)
+    _p99(drawing, middle, rows, labels)
     _memory(drawing, lower, rows, labels)
     _naive(drawing, upper, answer, rows)
 
 
+def _runs(rows: Sequence[CandidateRow]) -> list[list[int]]:
+    """The places that a line joins: in a grid those of one number of workers, else all."""
+    grid = len({row.workers for row in rows}) < len(rows)
+    return [list(run) for _, run in groupby(range(len(rows)), key=lambda place: rows[place].workers if grid else 0)]
+
+
 def _levels(drawing: Drawing, axes: Axes, rows: Sequence[CandidateRow], labels: Sequence[str]) -> None:
     theme = drawing.theme
-    ceilings = [row.ceiling_rps or math.nan for row in rows]
-    axes.plot(range(len(rows)), ceilings, color=theme.b, lw=1.2, ls=(0, (1, 2)))
-    axes.plot(range(len(rows)), [row.throughput_rps or math.nan for row in rows], color=theme.b, lw=1.2, alpha=0.5)
+    for places in _runs(rows):
+        ceilings = [rows[place].ceiling_rps or math.nan for place in places]
+        levels = [rows[place].throughput_rps or math.nan for place in places]
+        axes.plot(places, ceilings, color=theme.b, lw=1.2, ls=(0, (1, 2)))
+        axes.plot(places, levels, color=theme.b, lw=1.2, alpha=0.5)
     for still in (True, False):
         some = [(place, row) for place, row in enumerate(rows) if (row.standing == "behind") is not still]
         points = [
@@ -150,6 +162,19 @@ def _levels(drawing: Drawing, axes: Axes, rows: Sequence[CandidateRow], labels: 
             fontweight="bold" if row.standing == "recommended" else "normal",
             annotation_clip=False,
         )
+
+
+def _p99(drawing: Drawing, axes: Axes, rows: Sequence[CandidateRow], labels: Sequence[str]) -> None:
+    found = [(place, of_candidate(row, "saturated_latency_p99_us")) for place, row in enumerate(rows)]
+    points = [Point(f"{labels[place]}, p99", value, place) for place, value in found if value.value is not None]
+    most = max((point.value.value or 0 for point in points), default=0) or 1
+    axes.set_ylim(0, most * 1.2)
+    axes.yaxis.set_major_locator(FixedLocator([0, *log_ticks(most / 2, most, 2)[-1:]]))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: units.tick(units.duration_us(y)) if y else "0"))
+    axes.set_ylabel("p99")
+    drawing.points(axes, points, drawing.theme.b, upright=True)
+    if not points:
+        axes.text(0.5, 0.5, "too few answers for a p99", transform=axes.transAxes, ha="center", va="center")
 
 
 def _memory(drawing: Drawing, axes: Axes, rows: Sequence[CandidateRow], labels: Sequence[str]) -> None:
