@@ -257,8 +257,9 @@ def test_stalls_are_diagnosed_where_the_p99_is_made_of_them():
     arm = replace(factories.arm(connections=256, scenario=EXTERNAL), rate_rps=3200.0)
     slow = factories.latency(54_000.0, p99=98_000.0)
 
-    def standing(stalls: int | None, stalled_s: float | None) -> Trial:
-        rows = [factories.slice_row(round=n, length_s=2.0, stalls=stalls, stalled_s=stalled_s) for n in range(3)]
+    def standing(stalls: int | None, stalled_s: float | None, cpu: float = 0.7) -> Trial:
+        given = {"length_s": 2.0, "cpu_s": 2.0 * cpu, "stalls": stalls, "stalled_s": stalled_s}
+        rows = [factories.slice_row(round=n, **given) for n in range(3)]
         return factories.trial(arm, phase="open", slices=tuple(rows), latency_us=slow)
 
     (caveat,) = diagnoses(standing(4, 0.16), arm, (), QUICK, PLACEMENT)
@@ -267,6 +268,7 @@ def test_stalls_are_diagnosed_where_the_p99_is_made_of_them():
     assert f"p99 of 98.0{THIN}ms" in caveat.text
     for stalls, stalled_s in ((1, 0.16), (4, 0.015), (0, 0.0), (None, None)):
         assert kinds(standing(stalls, stalled_s), arm) == []
+    assert kinds(standing(4, 0.16, cpu=0.95), arm) == []
 
 
 def test_too_few_connections_are_diagnosed():

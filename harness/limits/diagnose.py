@@ -193,11 +193,15 @@ def delayed_ack(seen: Seen) -> Iterator[Caveat]:
 
 
 def stalls(seen: Seen) -> Iterator[Caveat]:
-    """A server that stands still now and then: what comes meanwhile waits, however little there is to do."""
+    """A server that stands still now and then: what comes meanwhile waits, however little there is to do.
+
+    Not where its CPU is used up: then it is a queue that makes the p99.
+    """
     rows, latency = seen.trial.slices, seen.trial.latency_us
     count = sum(row.stalls or 0 for row in rows)
     stalled_s, length_s = sum(row.stalled_s or 0.0 for row in rows), sum(row.length_s for row in rows)
-    if count < STALLS or stalled_s < STALLED * length_s or latency is None or latency.p99 is None:
+    queues = seen.bounds["server-cpu"].utilization >= BUSY
+    if queues or count < STALLS or stalled_s < STALLED * length_s or latency is None or latency.p99 is None:
         return
     yield Caveat(
         kind="stalls",
