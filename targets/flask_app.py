@@ -167,7 +167,9 @@ def create_app(settings: Settings) -> Flask:
     app.url_map.merge_slashes = False
     app.config.from_mapping(GATEBENCH=settings, PROVIDE_AUTOMATIC_OPTIONS=False)
     client = settings.choose_client("requests", "httpx", "httpx2")
-    app.extensions["gatebench"] = ExitStack().enter_context(open_source(client, settings))
+    life = ExitStack()
+    app.extensions["gatebench"] = life.enter_context(open_source(client, settings))
+    app.extensions["gatebench-life"] = life  # what is dropped here is closed, and httpx does not open again
     app.register_blueprint(bp)
     app.register_error_handler(RefusedError, refused)
     app.register_error_handler(ValidationError, invalid)

@@ -13,7 +13,7 @@ from targets.clients import open_async_client, open_client
 from targets.contract.refusals import UpstreamError
 from targets.settings import ClientName, Settings
 from targets.upstream import DOCUMENT, Upstream, UpstreamSettings
-from tests.targets_support import free_port, served
+from tests.targets_support import TWINS, free_port, served
 
 Pooling = Literal["none", "pool"]
 CALLS = 6
@@ -73,6 +73,29 @@ def test_asynchronous(name: ClientName, pooling: Pooling):
     with watched(pooling) as (app, settings):
         assert asyncio.run(call()) == [DOCUMENT] * CALLS
         assert_called(app, pooling)
+
+
+@poolings
+@pytest.mark.parametrize(
+    ("target", "name"),
+    [
+        ("flask", "requests"),
+        ("flask", "httpx"),
+        ("flask", "httpx2"),
+        ("fastapi", "httpx"),
+        ("fastapi", "httpx2"),
+        ("fastapi", "aiohttp"),
+        ("fastapi-threadpool", "httpx"),
+        ("fastapi-blocking", "requests"),
+    ],
+)
+def test_a_target_calls_with_each_of_its_clients(target: str, name: ClientName, pooling: Pooling):
+    """The application as a server runs it; its pool lives as long as it does."""
+    with watched(pooling) as (app, settings), TWINS[target](settings.model_copy(update={"client": name})) as client:
+        answers = [client.get("http://localhost/external-data") for _ in range(CALLS)]
+    assert [answer.status_code for answer in answers] == [200] * CALLS
+    assert [answer.json()["data"] for answer in answers] == [DOCUMENT] * CALLS
+    assert_called(app, pooling)
 
 
 @asynchronous

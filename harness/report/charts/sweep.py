@@ -19,7 +19,7 @@ from harness.report.metrics import label, latency_name
 from harness.report.rows import why
 from harness.report.study import Study
 from harness.report.values import Value
-from harness.report.words import condition, setup, shorten, shown, text, title
+from harness.report.words import condition, plural, setup, shorten, shown, text, title
 
 POINTS = 3
 """Fewer make no curve."""
@@ -108,10 +108,14 @@ def _knees(study: Study, sweeps: Sequence[Sweep]) -> str:
         knee, last = next(one for one in found if (one[2].value or 0) * margin >= best), found[-1]
         if (last[2].value or 0) * margin < best:
             falls = f"falls to {text(last[2])} with {last[0]:g}"
-            parts.append(f"{name} peaks with {most[0]:g} connections ({text(most[2])}) and {falls}")
+            parts.append(f"{name} peaks with {_connections(most[0])} ({text(most[2])}) and {falls}")
         else:
-            parts.append(f"{name} needs {knee[0]:g} connections for its best ({text(knee[2])})")
+            parts.append(f"{name} needs {_connections(knee[0])} for its best ({text(knee[2])})")
     return "; ".join(parts) or "no valid result"
+
+
+def _connections(count: float) -> str:
+    return plural(round(count), "connection")
 
 
 def _held(study: Study, sweeps: Sequence[Sweep]) -> str:
