@@ -8,11 +8,9 @@ import os
 import re
 import select
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -21,7 +19,9 @@ from typing import Any
 
 from harness import load, spec
 from harness.placement import usable_cpus
+from harness.probe.answers import wait_until
 from harness.process import Process, clean_environment, running
+from harness.services import free_port, listening
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE_S = 10.0
@@ -68,21 +68,12 @@ def missing() -> list[str]:
 @contextlib.contextmanager
 def nginx(where: Placed) -> Iterator[int]:
     """A private nginx that answers `return 200`; gives its port."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     conf = where.folder / "nginx.conf"
     conf.write_text(NGINX_CONF.format(folder=where.folder, port=port))
     argv = [shutil.which("nginx") or "nginx", "-c", str(conf), "-e", str(where.folder / "error.log")]
     with running(argv, name="nginx", log=where.folder / "nginx.log", cpus=where.server) as process:
-        deadline = time.monotonic() + PATIENCE_S
-        while True:
-            if not process.alive():
-                raise process.died()
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
-                break
-            if time.monotonic() > deadline:
-                raise SystemExit(f"nginx does not answer; its last lines:\n{process.tail()}")
-            time.sleep(0.02)
+        wait_until(process, "listening", lambda: listening(port), PATIENCE_S)
         yield port
 
 

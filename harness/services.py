@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from harness.definitions import BENCHMARKS, Ask, Upstream
@@ -21,6 +22,7 @@ from harness.probe.answers import POLL_S, ask, wait_ready, wait_until
 from harness.process import Process, clean_environment, running
 
 HOST = "127.0.0.1"
+PORTS = range(20_000, 30_001)
 REDIS_READY_S = 10.0
 REDIS_URL = "GATEBENCH_REDIS_URL"
 """Environment variable that names a Redis to use instead of starting one."""
@@ -80,13 +82,24 @@ def started(
         yield Services(port, url, version, error, processes)
 
 
+def _in_random_order() -> Iterator[int]:
+    while True:
+        yield from random.sample(PORTS, len(PORTS))
+
+
+_unused = _in_random_order()
+
+
 def free_port() -> int:
-    """A port that nobody listens on, below the range that clients are given theirs from."""
-    for _ in range(200):
-        port = random.randint(20_000, 30_000)
+    """A port that nobody listens on, below the range that clients are given theirs from.
+
+    Each is given once before any is given again: a server that was given one may not listen yet when the next is
+    launched, and whoever then answers there would be measured for both.
+    """
+    for port in islice(_unused, len(PORTS)):
         if is_free(HOST, port):
             return port
-    raise LaunchError("no free port between 20000 and 30000")
+    raise LaunchError(f"no free port between {PORTS[0]} and {PORTS[-1]}")
 
 
 def is_free(host: str, port: int) -> bool:
@@ -166,11 +179,12 @@ def _private_redis(processes: dict[str, Process], cpus: tuple[int, ...], logs: P
     url = f"redis://{HOST}:{port}/0"
     argv = [binary, "--bind", HOST, "--port", str(port), "--save", "", "--appendonly", "no"]
     with running(argv, name="redis", log=logs / "redis.log", cwd=logs, cpus=cpus) as process:
-        wait_until(process, "ready", lambda: _listening(port))
+        wait_until(process, "ready", lambda: listening(port))
         processes["redis"] = process
         yield url
 
 
-def _listening(port: int) -> bool | None:
+def listening(port: int) -> bool:
+    """Whether somebody takes connections there; raises `OSError` otherwise."""
     with socket.create_connection((HOST, port), timeout=1):
         return True
