@@ -19,6 +19,7 @@ from harness.report import build
 from harness.report.charts import charts
 from harness.report.markdown import summary
 from harness.report.study import Study
+from harness.report.tuned import tuned
 from harness.tune import answer
 from harness.tune.explain import shell
 
@@ -83,8 +84,7 @@ def advice(folder: Path = TUNED) -> str:
 
 def _study(folder: Path) -> Study:
     run = record.read(ROOT / folder)
-    tuned = ROOT / folder / answer.FILE
-    return Study(run, compare.within(run), answer.load(tuned.read_bytes()) if tuned.exists() else None)
+    return Study(run, compare.within(run), tuned(ROOT / folder))
 
 
 def _pictures(folder: Path, study: Study) -> Iterator[str]:

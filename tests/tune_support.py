@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from harness.histogram import Histogram
 from harness.slo import Tally, parse
@@ -113,3 +114,20 @@ def session(
     """Everything that is found with `fake`, beside what is `found` already."""
     keep = journal.append if journal else lambda _, __: None
     return tune(asked, fake, say, clock=lambda: fake.now, found=found, keep=keep)
+
+
+def service(**changes: Any) -> Service:
+    """One core, 50 ms of waiting and 1 ms of work: sync workers up to the 16 connections."""
+    given: dict[str, Any] = {
+        "cores": 1,
+        "connections": 16,
+        "unloaded_s": 0.051,
+        "cpu_s_per_request": 0.001,
+        "slots": "one",
+    }
+    return Service(**given | changes)
+
+
+def workers(*counts: int) -> tuple[Candidate, ...]:
+    """Candidates of one thread."""
+    return tuple(Candidate(count) for count in counts)

@@ -13,7 +13,7 @@ from harness.report.charts.marks import Drawing, intervals
 from harness.report.study import Study
 from harness.report.style import Theme
 from harness.report.values import Value
-from harness.report.words import SYMBOLS, name, reason, same_sides, setup, shorten, shown, tally, under
+from harness.report.words import SYMBOLS, called, name, reason, same_sides, shorten, shown, tally, under
 from harness.report.words import side as label
 from harness.verdicts import PairVerdict
 
@@ -108,7 +108,7 @@ def _pair(drawing: Drawing, axes: Axes, study: Study, pair: str, y: int) -> None
     axes.text(left, y + 0.17, shorten(shown(a.cell.scenario), 34), fontweight="bold", va="center", transform=side)
     below = under(study, pair)
     if same_sides(study, study.pairs) is None:
-        below = f"{setup(b)} / {setup(a)}; {below}"
+        below = f"{called(study, b)} / {called(study, a)}; {below}"
     axes.text(left, y - 0.19, shorten(below, 54), fontsize=8.5, color=theme.muted, va="center", transform=side)
     verdict, value = study.verdict(pair), study.pair(pair)
     if verdict is None or value is None:
