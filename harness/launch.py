@@ -89,6 +89,7 @@ def settings(arm: Arm, services: Services, key: str = "") -> dict[str, str]:
         "GATEBENCH_CLIENT": cell.client if cell.client != "none" else "",
         "GATEBENCH_CACHE": cell.cache,
         "GATEBENCH_MIDDLEWARE": cell.middleware,
+        "GATEBENCH_GC": cell.gc,
         "GATEBENCH_THREADS": str(cell.threads),
         "GATEBENCH_CACHE_PREFIX": f"{arm.id}{key}:",
         "GATEBENCH_POOL_SIZE": str(max(64, arm.connections)),

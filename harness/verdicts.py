@@ -16,7 +16,7 @@ class PairVerdict:
     pair: str
     scenario: str
     factors: dict[str, Any]
-    """workers, pooling, cache, connections, load kind, rate_rps, and each side's threads, client, middleware."""
+    """workers, pooling, cache, connections, load kind, rate_rps, and each side's threads, client, middleware, gc."""
     a: str
     """TARGET on SERVER, with what is each side's own."""
     b: str
@@ -72,7 +72,7 @@ class Effect:
     """The effect of one factor within an interface, or how it differs between the interfaces."""
 
     factor: str
-    """pooling, cache, client, workers, middleware."""
+    """pooling, cache, client, workers, threads, middleware, gc."""
     low_level: str
     high_level: str
     scenario: str

@@ -1,5 +1,6 @@
 """Factors, read once from the environment, typed."""
 
+import gc
 import sys
 from collections.abc import Callable
 from typing import Any, Literal, Self, TypeVar
@@ -35,6 +36,8 @@ class Settings(BaseSettings):
     """Its own for each arm, so that arms never share keys."""
     redis_url: str | None = None
     middleware: Literal["none", "pure", "base"] = "none"
+    gc: Literal["none", "freeze"] = "none"
+    """`freeze`: what is loaded by the time that the app is made is never looked through for garbage again."""
     trusted_hosts: tuple[str, ...] = ("127.0.0.1", "localhost")
     upstream_url: str | None = None
     upstream_timeout_s: PositiveFloat = 10.0
@@ -66,11 +69,17 @@ class Settings(BaseSettings):
 def start(create: Callable[[Any], App], read: type[BaseSettings] = Settings) -> App:
     """`create` with the environment's settings, or one line on standard error and the end of the process."""
     try:
-        return create(read())
+        settings = read()
+        app = create(settings)
     except ImpossibleError as error:
         problem = str(error)
     except ValidationError as error:
         problem = _in_one_line(error, read.model_config["env_prefix"])
+    else:
+        if isinstance(settings, Settings) and settings.gc == "freeze":
+            gc.collect()
+            gc.freeze()
+        return app
     sys.stderr.write(f"gatebench: {create.__module__}: {problem}\n")
     raise SystemExit(GIVE_UP)
 

@@ -108,6 +108,7 @@ class Fake:
     threads: int = 8
     client: str = "none"
     middleware: str = "none"
+    gc: str = "none"
     limit: str = "server-cpu"
     shares: tuple[float, ...] = (1.0,)
     noise: float = 0.02
@@ -202,6 +203,7 @@ def _arm(identity: str, pair: FakePair, side: Fake) -> Arm:
         cache=pair.cache,
         client=side.client,
         middleware=side.middleware,
+        gc=side.gc,
     )
     return Arm(
         id=identity,

@@ -99,6 +99,10 @@ slots = "many"
         ('scenario = "json"\nb = { target = "fastapi", server = "gunicorn-sync" }', "serves wsgi, fastapi is asgi"),
         ('scenario = "json"\nb = { target = "fastapi", server = "uvicorn", threads = 4 }', "has no threads to set"),
         ('scenario = "json"\nb = { target = "fastapi", server = "uvicorn", client = "curl" }', "not curl"),
+        (
+            'scenario = "json"\nb = { target = "fastapi", server = "uvicorn", gc = "off" }',
+            "b.gc: fastapi has none, freeze",
+        ),
         ('scenario = "json"\nworkers = 2\na = { target = "flask", server = "waitress" }', "one worker process only"),
         ('scenario = "json"\npooling = "maybe"', "pair[0].pooling: Input should be 'none' or 'pool'"),
     ],

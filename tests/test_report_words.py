@@ -141,6 +141,16 @@ def test_middleware_and_a_a_pairs_are_told_apart() -> None:
     assert [words.under(study, pair) for pair in study.pairs] == ["1 worker, pure middleware", "1 worker, A/A"]
 
 
+def test_a_frozen_side_is_told_apart_and_so_are_frozen_pairs() -> None:
+    """Two sides, or two pairs, that differ in gc alone never have one name."""
+    base = sides(1000, 1100, scenario="external-data")
+    frozen = replace(base.b, gc="freeze")
+    study = study_of(replace(base, a=frozen), replace(base, a=frozen, b=frozen))
+    assert [words.under(study, pair) for pair in study.pairs] == ["unpooled, 1 worker", "unpooled, 1 worker, gc freeze"]
+    a, b = study.sides("p1")
+    assert (words.called(study, a), words.called(study, b)) == ("fastapi on uvicorn (gc freeze)", "fastapi on uvicorn")
+
+
 def test_clients_are_named_where_they_differ() -> None:
     """And nowhere else."""
     base = sides(1000, 1100, scenario="external-data")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -28,6 +29,19 @@ def start_with(monkeypatch: pytest.MonkeyPatch, module: ModuleType, environment:
     for name, value in environment.items():
         monkeypatch.setenv(f"GATEBENCH_{name}", value)
     return start(Upstream, UpstreamSettings) if module is upstream else start(module.create_app)
+
+
+@pytest.mark.parametrize("module", [flask_app, fastapi_app])
+def test_what_is_loaded_is_frozen_where_asked(module: ModuleType, monkeypatch: pytest.MonkeyPatch):
+    """And only there: a full collection then has nearly nothing to look through."""
+    before = gc.get_freeze_count()
+    start_with(monkeypatch, module, {"GC": "none"})
+    assert gc.get_freeze_count() == before
+    try:
+        start_with(monkeypatch, module, {"GC": "freeze"})
+        assert gc.get_freeze_count() > 10 * len(gc.get_objects())
+    finally:
+        gc.unfreeze()
 
 
 @pytest.mark.parametrize(

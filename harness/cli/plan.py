@@ -50,21 +50,14 @@ def plan(
                 group.id,
                 pair.id + (" (A/A)" if pair.null else ""),
                 group.scenario,
-                label(a),
-                label(b),
+                a.label,
+                b.label,
                 str(a.cell.workers),
                 a.cell.pooling,
                 a.cell.cache,
                 f"{a.connections} connections" if a.rate_rps is None else f"{a.rate_rps:g} rps",
             )
     console.print(table)
-
-
-def label(arm: planning.Arm) -> str:
-    """TARGET on SERVER, with what is this side's own."""
-    own = [f"{arm.cell.threads} threads"] if arm.server.slots == "threads" else []
-    own += [value for value in (arm.cell.client, arm.cell.middleware) if value != "none"]
-    return f"{arm.cell.target} on {arm.cell.server}" + (f" ({', '.join(own)})" if own else "")
 
 
 def _as_json(laid: planning.Plan) -> dict[str, object]:

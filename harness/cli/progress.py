@@ -14,7 +14,6 @@ from rich.table import Table
 from rich.text import Text
 
 from harness import units
-from harness.cli.plan import label
 from harness.measure import Progress
 from harness.plan import Arm, Group, Plan
 from harness.record import Trial
@@ -140,7 +139,7 @@ class Screen:
             ">" if current else "",
             pair,
             f"{group.scenario} {_factors(a)}".strip(),
-            f"{label(b)} / {label(a)}",
+            f"{b.label} / {a.label}",
             units.rps(self._rps.get(a.id)),
             units.rps(self._rps.get(b.id)),
             units.ratio(verdict.ratio, verdict.low, verdict.high) if verdict else "",

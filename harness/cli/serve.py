@@ -28,6 +28,7 @@ def serve(
     cache: Annotated[str, typer.Option(help="none, memory or redis")] = "none",
     client: Annotated[str | None, typer.Option(help="Level of the factor client.")] = None,
     middleware: Annotated[str, typer.Option(help="Level of the factor middleware.")] = "none",
+    gc: Annotated[str, typer.Option(help="Level of the factor gc: none or freeze.")] = "none",
     suite: Annotated[str | None, typer.Option(metavar="FILE", help="A suite file that defines the target.")] = None,
     host: Annotated[str, typer.Option()] = HOST,
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: a free one.")] = 8000,
@@ -56,6 +57,7 @@ def serve(
         cache=cache,
         client=client,
         middleware=middleware,
+        gc=gc,
     )
     arm = Arm(id="serve", cell=made, connections=64, target=chosen, server=on, scenario=scenario)
     if problem := receipts([arm]).missing.get(arm.id):

@@ -21,7 +21,7 @@ from harness.statistics import Estimate, estimate, welch
 from harness.validity import kept
 from harness.verdicts import Effect
 
-FACTORS = ("pooling", "cache", "client", "workers", "threads", "middleware")
+FACTORS = ("pooling", "cache", "client", "workers", "threads", "middleware", "gc")
 Key = tuple[str, int]
 """Group and block."""
 Values = Mapping[Key, float]
@@ -125,6 +125,7 @@ def _rank(arm: Arm, factor: str) -> tuple[int, str]:
         "cache": ("none", "memory", "redis"),
         "client": arm.target.clients,
         "middleware": arm.target.middleware,
+        "gc": arm.target.gc,
     }
     order = orders.get(factor)
     if order is None:

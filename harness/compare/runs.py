@@ -10,7 +10,7 @@ from typing import Any
 from harness.compare.blocks import Sample, Trials, refuse, sample
 from harness.compare.conditions import BETTER_WAY, caveats, environment_changes
 from harness.compare.metrics import Metric, metrics
-from harness.compare.verdict import MIN_BLOCKS, common, factors, judge, label
+from harness.compare.verdict import MIN_BLOCKS, common, factors, judge
 from harness.errors import UsageError
 from harness.plan import Arm, Group, Pair
 from harness.record import Run
@@ -88,8 +88,8 @@ def _verdict(new: Place, metric: Metric, old_seen: Sample, new_seen: Sample) -> 
         pair=new.pair.id,
         scenario=new.group.scenario,
         factors=factors(a, b, metric),
-        a=label(a),
-        b=label(b),
+        a=a.label,
+        b=b.label,
         metric=metric.name,
         primary=metric.primary,
         higher_is_better=metric.higher_is_better,
@@ -147,7 +147,7 @@ def _arms(
                         pair=later.pair.id,
                         side="a" if side == "a" else "b",
                         scenario=later.group.scenario,
-                        arm=label(arm),
+                        arm=arm.label,
                         before_rps=before,
                         after_rps=after,
                         ratio=after / before,
@@ -169,7 +169,7 @@ def _alone(old: dict[tuple[Any, ...], Place], new: dict[tuple[Any, ...], Place])
                 a, b = place.arms
                 yield Caveat(
                     kind="unmatched",
-                    text=f"only in the run {where}: {place.group.scenario}, {label(b)} against {label(a)}",
+                    text=f"only in the run {where}: {place.group.scenario}, {b.label} against {a.label}",
                     remedy="compare runs of the same suite",
                 )
 

@@ -43,8 +43,8 @@ def verdict(group: Group, pair: Pair, metric: Metric, found: Sample, plan: Plan)
         pair=pair.id,
         scenario=group.scenario,
         factors=factors(a, b, metric),
-        a=label(a),
-        b=label(b),
+        a=a.label,
+        b=b.label,
         metric=metric.name,
         primary=metric.primary,
         higher_is_better=metric.higher_is_better,
@@ -128,7 +128,7 @@ def factors(a: Arm, b: Arm, metric: Metric) -> dict[str, Any]:
     """What the pair was measured under: what both share, and under a and b what is each side's own."""
     rate = a.rate_rps if metric.phase == "open" else None
     own = {
-        side: {"threads": arm.cell.threads, "client": arm.cell.client, "middleware": arm.cell.middleware}
+        side: {name: getattr(arm.cell, name) for name in ("threads", "client", "middleware", "gc")}
         for side, arm in (("a", a), ("b", b))
     }
     return {
@@ -140,15 +140,6 @@ def factors(a: Arm, b: Arm, metric: Metric) -> dict[str, Any]:
         "rate_rps": rate,
         **own,
     }
-
-
-def label(arm: Arm) -> str:
-    """TARGET on SERVER, with what is the side's own."""
-    cell = arm.cell
-    own = [f"{cell.threads} threads"] if cell.threads > 1 else []
-    own += [cell.client] if cell.client != "none" else []
-    own += [f"middleware {cell.middleware}"] if cell.middleware != "none" else []
-    return f"{cell.target} on {cell.server}" + (f" ({', '.join(own)})" if own else "")
 
 
 def common(names: Iterable[str | None]) -> str | None:

@@ -52,6 +52,8 @@ def _check_side(side: Side, pair: PairDefinition, known: Definitions) -> Iterato
         yield f"client: {target.name} has {', '.join(target.clients)}, not {side.client}"
     if side.middleware is not None and side.middleware not in target.middleware:
         yield f"middleware: {target.name} has {', '.join(target.middleware)}, not {side.middleware}"
+    if side.gc not in target.gc:
+        yield f"gc: {target.name} has {', '.join(target.gc)}, not {side.gc}"
 
 
 def _known(key: str, name: str, names: Iterable[str]) -> Iterator[str]:

@@ -59,6 +59,8 @@ class Target:
     clients: tuple[str, ...] = ("none",)
     """Levels of the factor client; the first is the default."""
     middleware: tuple[str, ...] = ("none",)
+    gc: tuple[str, ...] = ("none",)
+    """Levels of the factor gc, garbage collection; `none`: as Python does it."""
     python: str = ""
     """The interpreter, relative to the file; empty: the one that runs gatebench."""
     env: dict[str, str] = field(default_factory=dict)
@@ -122,6 +124,7 @@ class Side:
     """None: 8 where the server has threads, else 1."""
     client: str | None = None
     middleware: str | None = None
+    gc: str = "none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,3 +233,5 @@ class Cell:
     cache: str
     client: str
     middleware: str
+    gc: str = "none"
+    """Runs from before there was this factor do not state it."""

@@ -211,8 +211,8 @@ def stalls(seen: Seen) -> Iterator[Caveat]:
             f"{_cpu(seen)} of the server's CPU was used; its p99 of {units.duration_us(latency.p99)} is made of that"
         ),
         remedy=(
-            "look for what stops all requests at once: in Python a full garbage collection (`gc.freeze()` once the "
-            "application is loaded shortens it), a blocking call, a log that is flushed"
+            "look for what stops all requests at once: in Python a full garbage collection (the factor "
+            '`gc = "freeze"` shows what `gc.freeze()` after loading would save), a blocking call, a log that is flushed'
         ),
     )
 

@@ -105,6 +105,7 @@ def cell(  # noqa: PLR0913 - a cell has as many settings as there are factors
     cache: str = "none",
     client: str | None = None,
     middleware: str | None = None,
+    gc: str = "none",
 ) -> Cell:
     """The cell with those factors; a factor that does not matter in the scenario stands at "none"."""
     calls = scenario.upstream_calls > 0
@@ -121,6 +122,7 @@ def cell(  # noqa: PLR0913 - a cell has as many settings as there are factors
         cache=cache if "cache" in scenario.factors else "none",
         client=(client or target.clients[0]) if calls else "none",
         middleware=(middleware or default_layer) if layered else (middleware or "none"),
+        gc=gc,
     )
 
 
@@ -143,6 +145,7 @@ def _arm(known: Definitions, pair: PairDefinition, side: Side, name: str) -> Arm
             cache=pair.cache,
             client=side.client,
             middleware=side.middleware,
+            gc=side.gc,
         ),
         connections=pair.connections or scenario.connections,
         rate_rps=pair.rate_rps,

@@ -36,6 +36,20 @@ class Arm:
         """Id of the pair that it belongs to; None in groups without pairs."""
         return self.id[:-1] if self.id.startswith("p") else None
 
+    @property
+    def own(self) -> tuple[str, ...]:
+        """What of its factors is a side's own and not left alone, in words: `8 threads`, `aiohttp`, `gc freeze`."""
+        cell = self.cell
+        threads = (f"{cell.threads} thread{'s' if cell.threads > 1 else ''}",) if self.server.slots == "threads" else ()
+        levels = tuple(level for level in (cell.client, cell.middleware) if level != "none")
+        return threads + levels + ((f"gc {cell.gc}",) if cell.gc != "none" else ())
+
+    @property
+    def label(self) -> str:
+        """TARGET on SERVER, with what is its own."""
+        words = f"{self.cell.target} on {self.cell.server}"
+        return f"{words} ({', '.join(self.own)})" if self.own else words
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:

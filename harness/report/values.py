@@ -32,6 +32,7 @@ class Value:
     cache: str | None = None
     client: str | None = None
     middleware: str | None = None
+    gc: str | None = None
     connections: int | None = None
     load: str = ""
     rate_rps: float | None = None

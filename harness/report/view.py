@@ -18,7 +18,7 @@ from harness.report.study import Study
 from harness.report.values import Value
 from harness.verdicts import Caveat, PairVerdict
 
-FACTORS = ("workers", "pooling", "cache", "client", "middleware", "threads")
+FACTORS = ("workers", "pooling", "cache", "client", "middleware", "gc", "threads")
 """What the page filters by, beside scenario, interface and server."""
 
 

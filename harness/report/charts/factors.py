@@ -37,9 +37,10 @@ WORTH = {
     "cache": "a {high} cache",
     "client": "{high} instead of {low}",
     "workers": "{high} workers instead of {low}",
+    "gc": "gc {high}",
 }
 """What is said to bring an effect."""
-OWN = ("client ", "threads ", "middleware ")
+OWN = ("client ", "threads ", "middleware ", "gc ")
 """What a context says of one side only."""
 
 

@@ -39,20 +39,15 @@ def setup(arm: Arm) -> str:
 
 
 def own(arm: Arm) -> str:
-    """What is a side's own, printed beside it: threads, client, middleware; empty where nothing is."""
-    return ", ".join(_owned(arm))
-
-
-def _owned(arm: Arm) -> list[str]:
-    parts = [plural(arm.cell.threads, "thread")] if arm.server.slots == "threads" else []
-    return parts + [shown(level) for level in (arm.cell.client, arm.cell.middleware) if level != "none"]
+    """What is a side's own, printed beside it: threads, client, middleware, gc; empty where nothing is."""
+    return ", ".join(map(shown, arm.own))
 
 
 def called(study: Study, arm: Arm) -> str:
     """What serves, with what sets it apart where its partner is called the same: `fastapi on uvicorn (aiohttp)`."""
     partners = study.sides(arm.pair) if arm.pair in study.pairs else ()
     same = [one for one in partners if one.id != arm.id and setup(one) == setup(arm)]
-    apart = [part for one in same for part in _owned(arm) if part not in _owned(one)]
+    apart = [shown(part) for one in same for part in arm.own if part not in one.own]
     return f"{setup(arm)} ({', '.join(apart)})" if apart else setup(arm)
 
 
@@ -83,6 +78,7 @@ def under(study: Study, pair: str) -> str:
     parts = [condition(study, a)]
     parts += [f"{shown(b.cell.client)} client"] if study.clients_differ(b.cell.scenario) else []
     parts += [f"{shown(b.cell.middleware)} middleware"] if b.cell.middleware != "none" else []
+    parts += [f"gc {shown(b.cell.gc)}"] if b.cell.gc != "none" else []
     parts += ["A/A"] if study.pairs[pair].null else []
     return ", ".join(parts)
 
