@@ -60,20 +60,18 @@ BOTH: tuple[Outcome, ...] = ("held", "exceeded")
 WAITING = [outcome(w3=60.0, w8=159.0, w16=315.0, w18=316.0)] * 5
 
 
-def searched(*outcomes: Outcome, ending: Ending = "settled") -> dict[str, Any]:
+def searched(*outcomes: Outcome, ending: Ending = "settled", **changes: Any) -> dict[str, Any]:
     """Trials at one rate below the other, as fields of an answer."""
     search = Search(parse("p99<100ms"), 2500)
     low, high = (float(rate) for rate in search.rates[(search.rates > 2300) & (search.rates < 2500)][:2])
+    given: dict[str, Any] = {"planned_s": 3.0, "took_s": 4.0, "objective": "p99 < 100 ms", "limit": "server-cpu"}
     trials = tuple(
         RateTrial(
             rate_rps=low if came == "held" else high,
-            planned_s=3.0,
             start_s=5.0 * number,
-            took_s=4.0,
             outcome=came,
-            objective="p99 < 100 ms",
             cause="late",
-            limit="server-cpu",
+            **given | changes,
         )
         for number, came in enumerate(outcomes)
     )
@@ -158,6 +156,30 @@ def test_an_interrupted_run_says_so_first():
     assert explain(answered(WAITING, ended="time is up")).startswith("The budget of 5\u202fmin 00\u202fs ended")
 
 
+@pytest.mark.parametrize(
+    ("requests", "known", "with_interval"),
+    [((300,) * 5, True, True), ((1200,), True, False), ((150,) * 9, False, False), ((250,) * 3, False, False)],
+)
+def test_p99_is_that_of_the_mean_block(requests: tuple[int, ...], known: bool, with_interval: bool):  # noqa: FBT001 - what is expected
+    """Where two answers of each block and ten of all lie beyond it; with the interval over blocks."""
+    one = Candidate(1)
+    blocks = [
+        BlockOutcome(
+            measured=(Measured(candidate=one, throughput_rps=100.0, requests=count, p99_us=60_000.0 * (1 + n % 2)),),
+            took_s=1.0,
+        )
+        for n, count in enumerate(requests)
+    ]
+    (row,) = rows(Setup(service=SERVICE, first=((one,),)), blocks)
+    assert (row.p99_us is not None) is known
+    assert (row.p99_low_us is not None and row.p99_high_us is not None) is with_interval
+    if with_interval:
+        assert row.p99_low_us is not None
+        assert row.p99_high_us is not None
+        assert row.p99_us == pytest.approx(60_000 * 2**0.4)
+        assert row.p99_low_us < 60_000 * 2**0.4 < row.p99_high_us
+
+
 def test_nothing_valid_gives_the_reasons():
     """Never a recommendation out of nothing."""
     assert explain(answered([outcome(w1=None)])).startswith("No candidate was validly measured")
@@ -170,6 +192,21 @@ def test_the_capacity_is_a_bracket_with_its_trials_and_what_broke():
     assert "It holds p99 < 100 ms up to 2," in text
     assert "8 of 8 trials held below, 8 of 8 failed above" in text
     assert "above, p99 < 100 ms breaks first (mostly late), with server-cpu as the limit" in text
+
+
+def test_a_server_that_stood_still_is_said_to():
+    """Where its CPU was not used up: then it is a queue that broke the objective."""
+    still = {"stalls": 6, "stalled_s": 0.24, "lasted_s": 3.0}
+    text = explain(answered(WAITING, **searched(*BOTH * 8, limit=None, **still)))
+    assert "because the server stands still 2.0 times a second for 40.0\u202fms" in text
+    for others in ({"limit": "server-cpu", **still}, {"limit": None, **still, "stalled_s": 0.02}, {"limit": None}):
+        assert "stands still" not in explain(answered(WAITING, **searched(*BOTH * 8, **others)))
+
+
+def test_what_else_was_set_is_said():
+    """The client, and what became of the garbage."""
+    text = explain(answered(WAITING, levels=("aiohttp", "gc freeze")))
+    assert text.startswith("Run flask on gunicorn-sync (aiohttp, gc freeze) with ")
 
 
 def test_an_unsettled_capacity_says_so():

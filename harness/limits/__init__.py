@@ -1,7 +1,7 @@
 """What bound a trial, the analytic ceiling above it, and the known confounds that its record shows."""
 
 from harness.limits.bounds import BUSY, Bound, Limit, bounds, cores, limit, used_cores
-from harness.limits.diagnose import diagnoses
+from harness.limits.diagnose import diagnoses, stands_still
 
 __all__ = [
     "BUSY",
@@ -11,5 +11,6 @@ __all__ = [
     "cores",
     "diagnoses",
     "limit",
+    "stands_still",
     "used_cores",
 ]

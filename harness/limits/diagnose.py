@@ -201,7 +201,7 @@ def stalls(seen: Seen) -> Iterator[Caveat]:
     count = sum(row.stalls or 0 for row in rows)
     stalled_s, length_s = sum(row.stalled_s or 0.0 for row in rows), sum(row.length_s for row in rows)
     queues = seen.bounds["server-cpu"].utilization >= BUSY
-    if queues or count < STALLS or stalled_s < STALLED * length_s or latency is None or latency.p99 is None:
+    if queues or not stands_still(count, stalled_s, length_s) or latency is None or latency.p99 is None:
         return
     yield Caveat(
         kind="stalls",
@@ -215,6 +215,11 @@ def stalls(seen: Seen) -> Iterator[Caveat]:
             '`gc = "freeze"` shows what `gc.freeze()` after loading would save), a blocking call, a log that is flushed'
         ),
     )
+
+
+def stands_still(count: int, stalled_s: float, length_s: float) -> bool:
+    """Whether `count` stalls of `stalled_s` seconds in all, within `length_s`, are what makes a p99."""
+    return count >= STALLS and stalled_s >= STALLED * length_s
 
 
 def costly_cache(seen: Seen) -> Iterator[Caveat]:

@@ -37,12 +37,17 @@ class Arm:
         return self.id[:-1] if self.id.startswith("p") else None
 
     @property
-    def own(self) -> tuple[str, ...]:
-        """What of its factors is a side's own and not left alone, in words: `8 threads`, `aiohttp`, `gc freeze`."""
+    def levels(self) -> tuple[str, ...]:
+        """Its client, its middleware and its gc in words, where they are not left alone: `aiohttp`, `gc freeze`."""
         cell = self.cell
-        threads = (f"{cell.threads} thread{'s' if cell.threads > 1 else ''}",) if self.server.slots == "threads" else ()
-        levels = tuple(level for level in (cell.client, cell.middleware) if level != "none")
-        return threads + levels + ((f"gc {cell.gc}",) if cell.gc != "none" else ())
+        named = (cell.client, cell.middleware, f"gc {cell.gc}" if cell.gc != "none" else "none")
+        return tuple(level for level in named if level != "none")
+
+    @property
+    def own(self) -> tuple[str, ...]:
+        """What is a side's own: its threads, where it has any, and its levels."""
+        threads = f"{self.cell.threads} thread{'s' if self.cell.threads > 1 else ''}"
+        return ((threads,) if self.server.slots == "threads" else ()) + self.levels
 
     @property
     def label(self) -> str:

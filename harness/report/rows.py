@@ -91,7 +91,7 @@ def of_candidate(row: CandidateRow, metric: str, answer: Answer | None = None) -
     figures: dict[str, tuple[str, Figures]] = {
         "throughput_rps": ("1/s", (row.throughput_rps, row.low_rps, row.high_rps)),
         "of_best": ("ratio", (row.of_best, None, None)),
-        "saturated_latency_p99_us": ("us", (row.p99_us, None, None)),
+        "saturated_latency_p99_us": ("us", (row.p99_us, row.p99_low_us, row.p99_high_us)),
         "memory_bytes": ("B", (row.memory_bytes, None, None)),
         "share_of_picks": ("1", (row.share_of_picks, None, None)),
     }

@@ -15,13 +15,18 @@ from typing import Literal
 
 from pydantic import TypeAdapter, ValidationError
 
+from harness.compare.metrics import SAMPLES_BEYOND
 from harness.errors import RecordError
+from harness.statistics import estimate
 from harness.strict import STRICT
 from harness.tune.candidates import Candidate, Service
 from harness.tune.estimate import Fit, fit
 from harness.tune.recommend import BlockOutcome, Choice, Measured, Setup, Why, choose, follow
-from harness.tune.search import Bound, Bracket, Ending, RateTrial, Search, conclude
+from harness.tune.search import Bound, Bracket, Ending, RateTrial, Search, Stills, conclude
 
+BEYOND_P99 = 0.01
+LEAST_BEYOND = 2
+"""Answers of a block that must lie beyond its p99."""
 FORMAT = 1
 FILE = "tune.json"
 
@@ -48,6 +53,9 @@ class CandidateRow:
     of_best: float | None
     """Throughput over that of the best."""
     p99_us: float | None
+    """Geometric mean over the blocks; None where too few answers lie beyond it."""
+    p99_low_us: float | None = None
+    p99_high_us: float | None = None
     memory_bytes: int | None
     ceiling_rps: float | None
     limit: str | None
@@ -93,6 +101,8 @@ class Capacity:
     cause: str | None
     """What most of its loss was."""
     limit: str | None
+    stills: Stills | None = None
+    """How the server stood still, where that is what broke it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +115,8 @@ class Answer:
     target: str
     server: str
     scenario: str
+    levels: tuple[str, ...] = ()
+    """What else was set: client, middleware, gc."""
     service: Service | None = None
     margin: float
     budget_s: float
@@ -161,6 +173,7 @@ def capacity(search: Search, trials: Sequence[RateTrial], ending: Ending, connec
         broke=bracket.broke,
         cause=bracket.cause,
         limit=bracket.limit,
+        stills=bracket.stills,
     )
 
 
@@ -196,6 +209,7 @@ def _row(
 ) -> CandidateRow:
     good = [found for found in measured if found.throughput_rps]
     low, high = levels.about(one).interval() if levels else (math.nan, math.nan)
+    p99_us, p99_low_us, p99_high_us = _p99(good)
     compared = levels is not None and choice is not None and choice.best in levels.order
     return CandidateRow(
         workers=one.workers,
@@ -207,7 +221,9 @@ def _row(
         low_rps=math.exp(low) if levels else None,
         high_rps=math.exp(high) if levels else None,
         of_best=math.exp(levels.against(one, choice.best).mean) if compared and levels and choice else None,
-        p99_us=_middle(found.p99_us for found in good),
+        p99_us=p99_us,
+        p99_low_us=p99_low_us,
+        p99_high_us=p99_high_us,
         memory_bytes=max((found.memory_bytes for found in good if found.memory_bytes is not None), default=None),
         ceiling_rps=_middle(found.ceiling_rps for found in good),
         limit=_usual(good),
@@ -224,6 +240,20 @@ def _standing(one: Candidate, choice: Choice | None, why: str | None, good: Sequ
     if choice is not None and one in choice.ties:
         return "tie"
     return "behind" if why else "below"
+
+
+def _p99(good: Sequence[Measured]) -> tuple[float | None, float | None, float | None]:
+    """Over the blocks, with its interval; a block with a few answers beyond it tells of it, if all of them are enough.
+
+    Of its logarithm, so that it is to be read like a ratio over blocks.
+    """
+    known = [(one.requests, one.p99_us) for one in good if one.p99_us and one.requests * BEYOND_P99 >= LEAST_BEYOND]
+    if sum(requests for requests, _ in known) * BEYOND_P99 < SAMPLES_BEYOND:
+        return None, None, None
+    over_blocks = estimate([math.log(p99_us) for _, p99_us in known])
+    low, high = over_blocks.interval() if len(known) > 1 else (math.nan, math.nan)
+    ends = (None, None) if math.isnan(low) else (math.exp(low), math.exp(high))
+    return math.exp(over_blocks.mean), *ends
 
 
 def _middle(values: Iterable[float | None]) -> float | None:

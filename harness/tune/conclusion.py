@@ -30,6 +30,7 @@ def answer(asked: Asked, arm: Arm, found: Found) -> Answer:
         target=arm.cell.target,
         server=arm.cell.server,
         scenario=arm.cell.scenario,
+        levels=arm.levels,
         service=found.service,
         margin=asked.margin,
         budget_s=asked.budget_s,

@@ -47,7 +47,7 @@ def _recommendation(answer: Answer) -> Iterator[str]:
     service = answer.service
     blocks = "one block" if chosen.blocks == 1 else f"{chosen.blocks} blocks"
     yield (
-        f"Run {answer.target} on {answer.server} with {_name(chosen, service)}: on {_cores(service)} and "
+        f"Run {_subject(answer)} with {_name(chosen, service)}: on {_cores(service)} and "
         f"{service.connections} connections of {answer.scenario} it answered {_with_interval(chosen)} over {blocks}."
     )
     yield _bound(chosen, service)
@@ -55,6 +55,11 @@ def _recommendation(answer: Answer) -> Iterator[str]:
     yield from _naive(answer, chosen, service)
     yield from _more(answer, chosen, service)
     yield from _sharing(chosen)
+
+
+def _subject(answer: Answer) -> str:
+    levels = f" ({', '.join(answer.levels)})" if answer.levels else ""
+    return f"{answer.target} on {answer.server}{levels}"
 
 
 def _name(row: CandidateRow, service: Service) -> str:
@@ -191,6 +196,12 @@ def _broke(found: Capacity) -> str:
     if found.broke is None:
         return ""
     limit = f", with {found.limit} as the limit" if found.limit else ""
+    still = found.stills
+    if still is not None:
+        limit = (
+            f", because the server stands still {still.per_s:.1f} times a second for {units.seconds(still.mean_s)}: "
+            "look for what stops all requests at once, in Python first for full garbage collections (the factor gc)"
+        )
     return f"; above, {found.broke} breaks first (mostly {found.cause}){limit}"
 
 

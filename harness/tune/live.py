@@ -151,6 +151,9 @@ class Live:
             objective=missed.objective.text,
             cause=missed.cause,
             p99_us=trial.latency_us.p99 if trial.latency_us else None,
+            stalls=sum(one.stalls or 0 for one in trial.slices),
+            stalled_s=sum(one.stalled_s or 0.0 for one in trial.slices),
+            lasted_s=sum(one.length_s for one in trial.slices),
             cpu_s_per_request=trial.cpu_s_per_request,
             limit=trial.limit,
             reasons=reasons,
@@ -189,10 +192,12 @@ def measured(one: Candidate, trial: Trial | None) -> Measured:
     if trial is None or not trial.valid or not trial.throughput_rps:
         why = "nothing was counted" if trial is None else trial.error or "; ".join(trial.reasons) or "no good answer"
         return Measured(candidate=one, error=why, memory_bytes=trial.memory_bytes if trial else None)
+    histogram = histogram_of(trial)
     return Measured(
         candidate=one,
         throughput_rps=trial.throughput_rps,
-        p99_us=trial.latency_us.p99 if trial.latency_us else None,
+        requests=histogram.count,
+        p99_us=histogram.percentile(99) if histogram.count else None,
         memory_bytes=trial.memory_bytes,
         limit=trial.limit,
         ceiling_rps=trial.ceiling_rps,
@@ -208,8 +213,13 @@ def tally(trial: Trial) -> Tally:
         arrivals=scheduled if trial.phase == "open" else trial.requests,
         errors=trial.errors,
         unsent=trial.dropped,
-        response_us=Histogram.decode(trial.histogram) if trial.histogram else Histogram(),
+        response_us=histogram_of(trial),
     )
+
+
+def histogram_of(trial: Trial) -> Histogram:
+    """Of its response times; empty where it has none."""
+    return Histogram.decode(trial.histogram) if trial.histogram else Histogram()
 
 
 def room_bytes(meminfo: Path = Path("/proc/meminfo")) -> int | None:

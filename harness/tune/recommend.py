@@ -70,6 +70,8 @@ class Measured:
     candidate: Candidate
     throughput_rps: float | None = None
     """None unless it was validly measured."""
+    requests: int = 0
+    """Answers of which `p99_us` is the 99th percentile, however few."""
     p99_us: float | None = None
     memory_bytes: int | None = None
     limit: str | None = None

@@ -33,6 +33,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import UsageError
+from harness.limits import stands_still
 from harness.slo import Slo
 from harness.strict import STRICT
 from harness.tune.belief import Evidence, believe
@@ -85,6 +86,11 @@ class RateTrial:
     cause: str | None = None
     """What most of its loss was: late, errors or never sent."""
     p99_us: float | None = None
+    stalls: int = 0
+    """Times that the server stood still: nothing was answered while requests came in."""
+    stalled_s: float = 0.0
+    """Time that it did in all, of the `lasted_s` that the trial lasted."""
+    lasted_s: float = 0.0
     cpu_s_per_request: float | None = None
     limit: str | None = None
     """What bound it, as `harness.limits` says."""
@@ -135,6 +141,18 @@ class Bound:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stills:
+    """A server that stood still now and then."""
+
+    __pydantic_config__ = STRICT
+
+    per_s: float
+    """How often."""
+    mean_s: float
+    """For how long."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Bracket:
     """What a search found."""
 
@@ -149,6 +167,8 @@ class Bracket:
     """The objective that broke first above."""
     cause: str | None
     limit: str | None
+    stills: Stills | None
+    """How the server stood still where that is what broke it."""
     spells: tuple[float, ...]
     """For each trial the probability that it fell into a slow spell; of invalid ones 0."""
 
@@ -202,11 +222,12 @@ def conclude(search: Search, trials: Sequence[RateTrial]) -> Bracket:
     if view.probability < LIKELY and not view.supported:
         low, high = min(low, view.belief.quantile(0.1)), max(high, view.belief.quantile(0.9))
     spells = iter(view.belief.spells)
-    broke = Counter(
-        (trial.objective, trial.cause, trial.limit)
+    above = [
+        trial
         for trial in view.counted
         if trial.outcome == "exceeded" and view.index(trial.rate_rps) in range(high, high + 4)
-    )
+    ]
+    broke = Counter((trial.objective, trial.cause, trial.limit) for trial in above)
     objective, cause, limit = broke.most_common(1)[0][0] if broke else (None, None, None)
     return Bracket(
         low=view.bound(low - 1) if low > 0 else None,
@@ -216,6 +237,7 @@ def conclude(search: Search, trials: Sequence[RateTrial]) -> Bracket:
         broke=objective,
         cause=cause,
         limit=limit,
+        stills=None if limit == "server-cpu" else _stills(above),
         spells=tuple(next(spells) if trial.outcome != "invalid" else 0.0 for trial in trials),
     )
 
@@ -293,6 +315,15 @@ class _View:
             queue=max(100, math.ceil(2e-6 * rate * longest_us)),
             near_edge=near_edge,
         )
+
+
+def _stills(trials: Sequence[RateTrial]) -> Stills | None:
+    """How the server stood still in these trials, if that makes their p99."""
+    count, stalled_s = sum(trial.stalls for trial in trials), sum(trial.stalled_s for trial in trials)
+    lasted_s = sum(trial.lasted_s for trial in trials)
+    if not stands_still(count, stalled_s, lasted_s):
+        return None
+    return Stills(per_s=count / lasted_s, mean_s=stalled_s / count)
 
 
 def _evidence(search: Search, trial: RateTrial) -> Evidence:

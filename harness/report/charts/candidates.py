@@ -50,8 +50,8 @@ def candidates(study: Study) -> Chart | None:
         name="tune-candidates",
         title=_title(answer, rows),
         note=f"Good answers a second by {_by(answer)}, on {plural(cores, 'server core')}, with 95 % interval; below it "
-        f"the p99 under that load, and the memory. Shaded: within {units.percent(answer.margin)} of the best. Ringed: "
-        "recommended. Hollow: not launched again. Dotted: the analytic ceiling.",
+        f"the p99 under that load with its own, and the memory. Shaded: within {units.percent(answer.margin)} of the "
+        "best. Ringed: recommended. Hollow: not launched again. Dotted: the analytic ceiling.",
         body=THROUGHPUT + BETWEEN + P99 + BETWEEN + MEMORY + BELOW + ABOVE,
         paint=lambda drawing: _paint_candidates(drawing, answer, rows),
         columns=(
@@ -167,7 +167,7 @@ def _levels(drawing: Drawing, axes: Axes, rows: Sequence[CandidateRow], labels: 
 def _p99(drawing: Drawing, axes: Axes, rows: Sequence[CandidateRow], labels: Sequence[str]) -> None:
     found = [(place, of_candidate(row, "saturated_latency_p99_us")) for place, row in enumerate(rows)]
     points = [Point(f"{labels[place]}, p99", value, place) for place, value in found if value.value is not None]
-    most = max((point.value.value or 0 for point in points), default=0) or 1
+    most = max((point.value.high or point.value.value or 0 for point in points), default=0) or 1
     axes.set_ylim(0, most * 1.2)
     axes.yaxis.set_major_locator(FixedLocator([0, *log_ticks(most / 2, most, 2)[-1:]]))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: units.tick(units.duration_us(y)) if y else "0"))
