@@ -196,11 +196,12 @@ def test_the_capacity_is_a_bracket_with_its_trials_and_what_broke():
 
 def test_a_server_that_stood_still_is_said_to():
     """Where its CPU was not used up: then it is a queue that broke the objective."""
-    still = {"stalls": 6, "stalled_s": 0.24, "lasted_s": 3.0}
+    still: dict[str, Any] = {"stalls": 6, "stalled_s": 0.24, "lasted_s": 3.0}
     text = explain(answered(WAITING, **searched(*BOTH * 8, limit=None, **still)))
     assert "because the server stands still 2.0 times a second for 40.0\u202fms" in text
-    for others in ({"limit": "server-cpu", **still}, {"limit": None, **still, "stalled_s": 0.02}, {"limit": None}):
-        assert "stands still" not in explain(answered(WAITING, **searched(*BOTH * 8, **others)))
+    others: tuple[dict[str, Any], ...] = ({"limit": "server-cpu", **still}, {"limit": None, **still, "stalled_s": 0.02})
+    for other in (*others, {"limit": None}):
+        assert "stands still" not in explain(answered(WAITING, **searched(*BOTH * 8, **other)))
 
 
 def test_what_else_was_set_is_said():
