@@ -81,6 +81,15 @@ def test_each_verdict_has_its_clause(pair: FakePair, says: str) -> None:
     assert says in words.clause(study_of(pair), "p1")
 
 
+def test_p99_is_said_where_it_alone_tells_the_sides_apart() -> None:
+    """Equal throughput, not latency; where throughput decides it is left to the charts."""
+    equal, faster = sides(1000, 1001), sides(1000, 2000)
+    slow = 4 * equal.a.response_ms
+    said = " At equal rates the p99 of fastapi on uvicorn is "
+    assert said in words.clause(study_of(replace(equal, b=replace(equal.b, response_ms=slow))), "p1")
+    assert said not in words.clause(study_of(replace(faster, b=replace(faster.b, response_ms=slow))), "p1")
+
+
 def test_what_is_undecided_says_what_would_settle_it() -> None:
     """Blocks, and how long they take."""
     pair = sides(1000, 1025)

@@ -71,9 +71,8 @@ def clause(study: Study, pair: str) -> str:
         reasons = "; ".join(reason(study, text) for text in verdict.reasons) or verdict.verdict
         return f"no result for {called(study, b)} against {called(study, a)}. {reasons}"
     limited = _bounds(study, pair, verdict)
-    return said(verdict, called(study, a), called(study, b), study.run.info.plan.margin) + (
-        f"; {limited}." if limited else "."
-    )
+    told = said(verdict, called(study, a), called(study, b), study.run.info.plan.margin)
+    return (f"{told}; {limited}." if limited else f"{told}.") + _beside(study, pair, verdict)
 
 
 def said(verdict: PairVerdict, a: str, b: str, margin: float) -> str:
@@ -90,6 +89,16 @@ def said(verdict: PairVerdict, a: str, b: str, margin: float) -> str:
         more = f"; {verdict.settle} would settle it" if verdict.settle and "about" in verdict.settle else ""
         return f"{b} and {a} cannot be told apart, {figure}{more}"
     return f"{b} serves {figure} what {a} does"
+
+
+def _beside(study: Study, pair: str, verdict: PairVerdict) -> str:
+    """What the p99 tells apart where throughput does not."""
+    p99 = study.verdict(pair, "latency_p99_us")
+    if verdict.verdict in {"better", "worse"} or p99 is None or p99.verdict not in {"better", "worse"}:
+        return ""
+    a, b = study.sides(pair)
+    figure = units.ratio(p99.ratio, p99.low, p99.high)
+    return f" At equal rates the p99 of {called(study, b)} is {figure} times that of {called(study, a)}."
 
 
 def _without_throughput(study: Study, pair: str) -> str:
