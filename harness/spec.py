@@ -163,6 +163,8 @@ class Slice:
     """Open: times that nothing was answered for 10 ms and for as long as twenty arrivals take in the mean."""
     stalled_s: float | None = None
     """Open: how long that was in all."""
+    starved: int | None = None
+    """Closed: connections with less than a tenth of a fair share of the answers over the slice."""
     latency: str | None = None
     """Response time: done - sent (closed), done - intended (open). Good answers only."""
     service: str | None = None

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from harness.spec import Arm, Slice
 from loadtests.load import Load
 from loadtests.open import Open
 from loadtests.selfcheck import SelfCheck
+
+_STARVED = 0.1
+"""Share of a fair share of the answers under which a connection starves."""
+_TELLING = 20
+"""Answers of a fair share from which that is no chance: where 20 are expected, under two come once in 20 million."""
 
 
 def measured(arm: Arm, number: int, load: Load, check: SelfCheck, *, histograms: bool) -> Slice:
@@ -37,9 +44,16 @@ def measured(arm: Arm, number: int, load: Load, check: SelfCheck, *, histograms:
         offered_rps=recorder.scheduled / window.length_s if opened else None,
         stalls=recorder.stalls if opened else None,
         stalled_s=recorder.stalled_s if opened else None,
+        starved=None if opened else starved([sum(n for _, n in one.ports) for one in load.connections]),
         latency=recorder.latency.encode() if histograms else None,
         service=recorder.service.encode() if histograms and opened else None,
         lateness=recorder.lateness.encode() if histograms and opened else None,
         ports=tuple(port for connection in load.connections for port in connection.ports),
         generator=check.verdict(recorder.lateness, recorder.latency) if opened else check.verdict(),
     )
+
+
+def starved(answers: Sequence[int]) -> int:
+    """How many connections starve, by the answers of each while kept alive; 0 where those are too few to tell."""
+    fair = sum(answers) / len(answers)
+    return sum(one < _STARVED * fair for one in answers) if fair >= _TELLING else 0

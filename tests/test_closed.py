@@ -6,6 +6,7 @@ import pytest
 
 from harness.histogram import Histogram
 from harness.spec import Arm, Request, Slice, Spec
+from loadtests.outcome import starved
 from tests.engine_support import NullServer, null_server, run_rounds
 
 pytestmark = pytest.mark.live
@@ -38,6 +39,23 @@ def test_requests_sent_are_requests_that_the_server_saw() -> None:
         assert all(s.connects == s.requests and not s.ports for s in run.slices if s.arm == "other")
 
 
+@pytest.mark.parametrize(
+    ("answers", "starving"),
+    [
+        ([100] * 8, 0),
+        ([140] * 5 + [25] * 3, 0),
+        ([400, 395, 3, 2], 2),
+        ([14_088] + [0] * 63, 63),
+        ([40, 38, 1, 1], 2),
+        ([30, 20, 1, 0], 0),
+        ([0] * 4, 0),
+    ],
+)
+def test_a_connection_starves_with_less_than_a_tenth_of_its_share(answers: list[int], starving: int) -> None:
+    """Where a fair share is at least twenty answers; uneven is not starving."""
+    assert starved(answers) == starving
+
+
 def test_the_window_loses_nothing_at_its_edges() -> None:
     """40 connections on a 50 ms server: in flight are 40, and throughput is 40 over the server's own mean time."""
     with null_server("fixed:50") as server:
@@ -50,6 +68,7 @@ def test_the_window_loses_nothing_at_its_edges() -> None:
         assert one.mean_latency_us is not None
         assert one.throughput_rps * one.mean_latency_us / 1e6 == pytest.approx(40, rel=0.05)
         assert one.half_rps[0] == pytest.approx(one.half_rps[1], rel=0.1)
+        assert one.starved == 0
 
 
 def test_both_peaks_of_a_two_peaked_server_are_seen() -> None:

@@ -242,6 +242,14 @@ def test_a_cache_that_costs_more_than_it_saves_is_diagnosed():
     assert kinds(trial(arm, 2000.0, cpu=0.95, cache_hit_ratio=0.99), arm, bare) == []
 
 
+def test_starving_connections_are_diagnosed():
+    """In any slice; a record that does not know of any is no evidence."""
+    arm = factories.flask_arm(server=GEVENT)
+    for starved, expected in ((40, ["starving"]), (0, []), (None, [])):
+        rows = (factories.slice_row(cpu_s=0.48), factories.slice_row(round=1, cpu_s=0.48, starved=starved))
+        assert kinds(factories.trial(arm, slices=rows), arm) == expected
+
+
 def test_an_answer_that_waits_for_an_acknowledgement_is_diagnosed():
     """Forty-four milliseconds of an idle server; those of a busy one, or others, are no evidence."""
     arm = factories.arm(workers=2, connections=32, scenario=JSON)

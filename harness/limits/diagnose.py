@@ -263,6 +263,26 @@ def few_connections(seen: Seen) -> Iterator[Caveat]:
         )
 
 
+def starving(seen: Seen) -> Iterator[Caveat]:
+    """A server that goes on with some connections and leaves others waiting, so that its mean latency is the former's.
+
+    Cooperative workers do, such as gevent's: a greenlet whose next request is there already never yields.
+    """
+    worst = max((row.starved or 0 for row in seen.trial.slices), default=0)
+    if worst:
+        yield Caveat(
+            kind="starving",
+            text=(
+                f"it starves connections: {worst} of {seen.trial.load.connections} got less than a tenth of their "
+                "share of the answers in a slice, while the others were served one request after the other"
+            ),
+            remedy=(
+                "expect this of cooperative workers, such as gevent's, under clients that ask again at once: use a "
+                "server that shares, or a proxy before it"
+            ),
+        )
+
+
 DIAGNOSES: Mapping[Phase, Sequence[Diagnosis]] = {
     "closed": (
         blocking_call,
@@ -274,6 +294,7 @@ DIAGNOSES: Mapping[Phase, Sequence[Diagnosis]] = {
         delayed_ack,
         costly_cache,
         few_connections,
+        starving,
     ),
     "open": (stalls,),
 }

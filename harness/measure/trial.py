@@ -60,6 +60,7 @@ def slice_row(observed: Observed, run_started_ns: int) -> SliceRow:
         done=measured.done,
         stalls=measured.stalls,
         stalled_s=measured.stalled_s,
+        starved=measured.starved,
     )
 
 

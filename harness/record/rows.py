@@ -89,6 +89,8 @@ class SliceRow:
     stalls: Count | None = None
     """Open: times that nothing was answered, far longer than arrivals are apart."""
     stalled_s: NonNegative | None = None
+    starved: Count | None = None
+    """Closed: connections with less than a tenth of a fair share of the answers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 
 from harness.definitions import Thresholds
-from harness.record import Latency, Trial
+from harness.record import Latency, SliceRow, Trial
 from harness.statistics import moderated_t, normal_tail_as_t
 from harness.validity.slices import kept, mean
 
@@ -78,10 +78,18 @@ def littles_law(trial: Trial, limits: Thresholds) -> Iterator[str]:
         if abs(expected / in_flight - 1) > max(limits.littles_law, edges):
             yield (
                 f"Little's law is off in round {one.round}: {one.in_flight:.1f} requests in flight, but throughput x "
-                f"mean latency is {expected:.1f}: not steady, or some connections starve; give slices more time "
-                "(slice_s) or use fewer connections"
+                f"mean latency is {expected:.1f}: {_why_off(one, trial.load.connections)}"
             )
             return
+
+
+def _why_off(one: SliceRow, connections: int) -> str:
+    if one.starved:
+        return (
+            f"{one.starved} of {connections} connections starve, with less than a tenth of their share of the answers; "
+            "use a server that shares, or put a proxy before this one"
+        )
+    return "not steady, or some connections starve; give slices more time (slice_s) or use fewer connections"
 
 
 def connections_busy(trial: Trial, limits: Thresholds) -> Iterator[str]:
