@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 
 from harness.definitions import Thresholds
-from harness.record import Latency, SliceRow, Trial
+from harness.record import Latency, Trial
 from harness.statistics import moderated_t, normal_tail_as_t
 from harness.validity.slices import kept, mean
 
@@ -78,16 +78,17 @@ def littles_law(trial: Trial, limits: Thresholds) -> Iterator[str]:
         if abs(expected / in_flight - 1) > max(limits.littles_law, edges):
             yield (
                 f"Little's law is off in round {one.round}: {one.in_flight:.1f} requests in flight, but throughput x "
-                f"mean latency is {expected:.1f}: {_why_off(one, trial.load.connections)}"
+                f"mean latency is {expected:.1f}: {_why_off(trial)}"
             )
             return
 
 
-def _why_off(one: SliceRow, connections: int) -> str:
-    if one.starved:
+def _why_off(trial: Trial) -> str:
+    starved = max(one.starved or 0 for one in kept(trial))
+    if starved:
         return (
-            f"{one.starved} of {connections} connections starve, with less than a tenth of their share of the answers; "
-            "use a server that shares, or put a proxy before this one"
+            f"up to {starved} of {trial.load.connections} connections starve, with less than a tenth of their share of "
+            "the answers; use a server that shares, or put a proxy before this one"
         )
     return "not steady, or some connections starve; give slices more time (slice_s) or use fewer connections"
 
