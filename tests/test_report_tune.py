@@ -52,6 +52,17 @@ def test_the_page_opens_with_what_to_deploy(tmp_path: Path) -> None:
     assert "one core only" in text
 
 
+def test_a_capacity_that_is_not_settled_only_probably_holds(tmp_path: Path) -> None:
+    """In the headline, beside both ends, and over the chart."""
+    told = report_tuning.tuning()
+    assert told.capacity_rps is not None
+    text = text_of(build(written(tmp_path, replace(told, capacity_rps=replace(told.capacity_rps, settled=False)))))
+    assert "it probably holds p99 < 100 ms up to 880/s" in text
+    assert "p99 < 100 ms probably holds the highest rate" in text
+    assert "p99 < 100 ms probably does not hold the lowest rate" in text
+    assert "p99 < 100 ms probably holds up to 880/s and not at 950/s" in text
+
+
 def test_the_summary_has_every_candidate_and_both_ends_of_the_bracket(tmp_path: Path) -> None:
     """A row each, and metric."""
     folder = written(tmp_path, report_tuning.tuning())

@@ -104,6 +104,11 @@ class Capacity:
     stills: Stills | None = None
     """How the server stood still, where that is what broke it."""
 
+    @property
+    def holds(self) -> str:
+        """The verb that its lower end has earned."""
+        return "holds" if self.settled else "probably holds"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:

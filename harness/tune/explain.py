@@ -171,10 +171,10 @@ def _capacity(answer: Answer) -> Iterator[str]:
     evidence = _evidence(found)
     if found.high is None:
         why = "the generator cannot offer more" if found.ending == "generator" else "nothing higher was tried enough"
-        yield f"It holds {answer.slo} at {units.rps(found.low)}{evidence}; {why}."
+        yield f"It {found.holds} {answer.slo} at {units.rps(found.low)}{evidence}; {why}."
         return
     yield (
-        f"It holds {answer.slo} up to {units.rps(found.low)} and not at {units.rps(found.high)}"
+        f"It {found.holds} {answer.slo} up to {units.rps(found.low)} and not at {units.rps(found.high)}"
         f"{evidence}{_broke(found)}."
     )
 

@@ -45,8 +45,8 @@ def _held(answer: Answer) -> str:
     if found is None or found.low is None:
         return f"No rate holds {slo}"
     if found.high is None:
-        return f"{slo} holds at {units.rps(found.low)}; no rate was found at which it does not"
-    return f"{slo} holds up to {units.rps(found.low)} and not at {units.rps(found.high)}"
+        return f"{slo} {found.holds} at {units.rps(found.low)}; no rate was found at which it does not"
+    return f"{slo} {found.holds} up to {units.rps(found.low)} and not at {units.rps(found.high)}"
 
 
 def _tried(point: RatePoint) -> Row:
@@ -107,7 +107,7 @@ def _bracket(drawing: Drawing, axes: Axes, answer: Answer) -> None:
         return
     high = found.high or axes.get_xlim()[1]
     axes.axvspan(found.low, high, color=theme.band, lw=0, zorder=0)
-    words = f"holds at {units.rps(found.low)}"
+    words = f"{found.holds} at {units.rps(found.low)}"
     words += f", not at {units.rps(found.high)}" if found.high else ""
     axes.annotate(
         shorten(words, 60),

@@ -133,7 +133,10 @@ def headline(study: Study) -> str:
     advice = f"Run {shown(study.tuned.target)} on {shown(study.tuned.server)} with {deployed(study.tuned)}"
     text_ = advice if found else f"Nothing to recommend for {shown(study.tuned.target)} on {shown(study.tuned.server)}"
     low = study.values.get("capacity/low/capacity_rps/open")
-    return f"{text_}; it holds {shown(study.tuned.slo or '')} up to {text(low)}" if low else text_
+    capacity = study.tuned.capacity_rps
+    return (
+        f"{text_}; it {capacity.holds} {shown(study.tuned.slo or '')} up to {text(low)}" if low and capacity else text_
+    )
 
 
 def deployed(answer: Answer) -> str:
