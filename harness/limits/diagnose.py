@@ -266,7 +266,7 @@ def few_connections(seen: Seen) -> Iterator[Caveat]:
 def starving(seen: Seen) -> Iterator[Caveat]:
     """A server that goes on with some connections and leaves others waiting, so that its mean latency is the former's.
 
-    Cooperative workers do, such as gevent's: a greenlet whose next request is there already never yields.
+    Seen of gunicorn's gevent: its greenlets probably do not yield while the next request is there already.
     """
     worst = max((row.starved or 0 for row in seen.trial.slices), default=0)
     if worst:

@@ -22,7 +22,7 @@ from harness.strict import STRICT
 from harness.tune.candidates import Candidate, Service
 from harness.tune.estimate import Fit, fit
 from harness.tune.recommend import BlockOutcome, Choice, Measured, Setup, Why, choose, follow
-from harness.tune.search import Bound, Bracket, Ending, RateTrial, Search, Stills, conclude
+from harness.tune.search import Bound, Bracket, Ending, RateTrial, Search, Stalls, conclude
 
 BEYOND_P99 = 0.01
 LEAST_BEYOND = 2
@@ -101,7 +101,7 @@ class Capacity:
     cause: str | None
     """What most of its loss was."""
     limit: str | None
-    stills: Stills | None = None
+    stalls: Stalls | None = None
     """How the server stood still, where that is what broke it."""
 
     @property
@@ -178,7 +178,7 @@ def capacity(search: Search, trials: Sequence[RateTrial], ending: Ending, connec
         broke=bracket.broke,
         cause=bracket.cause,
         limit=bracket.limit,
-        stills=bracket.stills,
+        stalls=bracket.stalls,
     )
 
 

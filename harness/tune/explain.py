@@ -196,7 +196,7 @@ def _broke(found: Capacity) -> str:
     if found.broke is None:
         return ""
     limit = f", with {found.limit} as the limit" if found.limit else ""
-    still = found.stills
+    still = found.stalls
     if still is not None:
         limit = (
             f", because the server stands still {still.per_s:.1f} times a second for {units.seconds(still.mean_s)}: "

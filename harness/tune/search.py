@@ -141,7 +141,7 @@ class Bound:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stills:
+class Stalls:
     """A server that stood still now and then."""
 
     __pydantic_config__ = STRICT
@@ -167,7 +167,7 @@ class Bracket:
     """The objective that broke first above."""
     cause: str | None
     limit: str | None
-    stills: Stills | None
+    stalls: Stalls | None
     """How the server stood still where that is what broke it."""
     spells: tuple[float, ...]
     """For each trial the probability that it fell into a slow spell; of invalid ones 0."""
@@ -237,7 +237,7 @@ def conclude(search: Search, trials: Sequence[RateTrial]) -> Bracket:
         broke=objective,
         cause=cause,
         limit=limit,
-        stills=None if limit == "server-cpu" else _stills(above),
+        stalls=_stalls([trial for trial in above if trial.limit == limit]) if limit != "server-cpu" else None,
         spells=tuple(next(spells) if trial.outcome != "invalid" else 0.0 for trial in trials),
     )
 
@@ -317,13 +317,13 @@ class _View:
         )
 
 
-def _stills(trials: Sequence[RateTrial]) -> Stills | None:
+def _stalls(trials: Sequence[RateTrial]) -> Stalls | None:
     """How the server stood still in these trials, if that makes their p99."""
     count, stalled_s = sum(trial.stalls for trial in trials), sum(trial.stalled_s for trial in trials)
     lasted_s = sum(trial.lasted_s for trial in trials)
     if not stands_still(count, stalled_s, lasted_s):
         return None
-    return Stills(per_s=count / lasted_s, mean_s=stalled_s / count)
+    return Stalls(per_s=count / lasted_s, mean_s=stalled_s / count)
 
 
 def _evidence(search: Search, trial: RateTrial) -> Evidence:
