@@ -18,12 +18,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-from harness import load, spec
-from harness.definitions import load_definitions
-from harness.launch import Launched, launch, wait_settled
-from harness.placement import place, usable_cpus
-from harness.plan import Arm, cell
-from harness.services import Services
+from harness import spec
+from harness.machine.placement import place, usable_cpus
+from harness.subject.launch import Launched, launch, wait_settled
+from harness.subject.services import Services
+from harness.suite import Arm, cell, load_definitions
+from harness.trial import generator as load
 
 CONNECTIONS = 64
 ROUNDS = 12

@@ -21,8 +21,8 @@ from bench import instruments
 from bench.instruments import Placed, arm, closed, null_server, opened, run
 from harness import spec
 from harness.errors import LoadError
-from harness.histogram import Histogram
-from harness.process import Process
+from harness.machine.process import Process
+from harness.spec.histogram import Histogram
 
 CONNECTIONS = 32
 MILLION = 1_000_000

@@ -17,11 +17,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from harness import load, spec
-from harness.placement import usable_cpus
-from harness.probe.answers import wait_until
-from harness.process import Process, clean_environment, running
-from harness.services import free_port, listening
+from harness import spec
+from harness.machine.placement import usable_cpus
+from harness.machine.process import Process, clean_environment, running
+from harness.subject.answers import wait_until
+from harness.subject.services import free_port, listening
+from harness.trial import generator as load
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE_S = 10.0
@@ -161,8 +162,8 @@ def wrk(where: Placed, port: int, connections: int, seconds: int) -> float:
 
 
 def probe(where: Placed, *argv: str) -> dict[str, Any]:
-    """What `loadtests.probe` prints."""
-    command = _on(where, [sys.executable, "-P", "-m", "loadtests.probe", *argv])
+    """What `loadtests.rivals` prints."""
+    command = _on(where, [sys.executable, "-P", "-m", "loadtests.rivals", *argv])
     done = subprocess.run(
         command, cwd=ROOT, env=_environment(), capture_output=True, text=True, timeout=60, check=False
     )

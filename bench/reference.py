@@ -14,7 +14,8 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 from bench import findings
-from harness import compare, record
+from harness import record
+from harness.judge import compare
 from harness.report import build
 from harness.report.charts import charts
 from harness.report.markdown import summary

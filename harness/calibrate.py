@@ -19,15 +19,17 @@ from typing import Any
 
 import numpy as np
 
-from harness import environment, load, spec
-from harness.definitions import BENCHMARKS, Thresholds
+from harness import spec
 from harness.errors import LaunchError, RecordError
-from harness.histogram import Histogram
-from harness.placement import Placement
-from harness.process import clean_environment, running
+from harness.machine import environment
+from harness.machine.placement import Placement
+from harness.machine.process import clean_environment, running
 from harness.record import utc_now
-from harness.services import HOST
+from harness.spec.histogram import Histogram
 from harness.strict import STRICT, adapter
+from harness.subject.services import HOST
+from harness.suite import BENCHMARKS, Thresholds
+from harness.trial import generator as load
 
 FILE = "calibration.json"
 CONNECTIONS = 32
@@ -220,7 +222,7 @@ def _null_server(placement: Placement, logs: Path) -> Iterator[int]:
 
 
 def _probe(placement: Placement, logs: Path, *argv: str) -> dict[str, Any]:
-    text = _output(placement, logs, argv[0], [sys.executable, "-P", "-m", "loadtests.probe", *argv])
+    text = _output(placement, logs, argv[0], [sys.executable, "-P", "-m", "loadtests.rivals", *argv])
     told: dict[str, Any] = json.loads(text)
     return told
 

@@ -21,10 +21,10 @@ from locust.env import Environment
 from pydantic import ValidationError
 
 from harness.spec import FORMAT, Arm, Event, Result, Spec, dump, load
-from loadtests.engine import user_running
-from loadtests.rounds import Rounds, Stopped
-from loadtests.shown import Line
-from loadtests.timer import monotonic_ns
+from loadtests.engine.rounds import Rounds, Stopped
+from loadtests.engine.shown import Line
+from loadtests.engine.timer import monotonic_ns
+from loadtests.engine.user import user_running
 
 _PARENT_EVERY_S = 0.25
 log = logging.getLogger("loadtests")

@@ -27,7 +27,7 @@ from heapq import heappop, heappush
 from itertools import count
 from mmap import mmap
 
-from loadtests.timer import Timer, monotonic_ns
+from loadtests.engine.timer import Timer, monotonic_ns
 
 MS = 1_000_000
 _GOOD = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello"

@@ -17,18 +17,18 @@ from locust import User, events, task
 from locust.env import Environment
 from locust.stats import CSV_STATS_INTERVAL_SEC
 
-from harness.histogram import Histogram
 from harness.spec import Request
-from loadtests import arrivals
-from loadtests.closed import Closed
-from loadtests.exchange import Exchange
-from loadtests.load import SPACING_NS, Load
-from loadtests.open import Open
-from loadtests.reactor import Reactor
-from loadtests.recorder import Recorder, Window
-from loadtests.selfcheck import PERIOD_NS, SelfCheck
-from loadtests.shown import Line
-from loadtests.timer import monotonic_ns
+from harness.spec.histogram import Histogram
+from loadtests.engine import arrivals
+from loadtests.engine.closed import Closed
+from loadtests.engine.exchange import Exchange
+from loadtests.engine.load import SPACING_NS, Load
+from loadtests.engine.open import Open
+from loadtests.engine.reactor import Reactor
+from loadtests.engine.recorder import Recorder, Window
+from loadtests.engine.selfcheck import PERIOD_NS, SelfCheck
+from loadtests.engine.shown import Line
+from loadtests.engine.timer import monotonic_ns
 
 Kind = Literal["closed", "open"]
 _WARN_EVERY = 40  # periods of the self-check, hence ten seconds

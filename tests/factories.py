@@ -14,10 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.definitions import Ask, Cell, Expect, Scenario, Server, Target, Thresholds, Upstream
-from harness.histogram import Histogram
-from harness.plan import Arm, Group, Pair, Plan
 from harness.record import GeneratorCheck, Latency, Load, Run, RunInfo, SliceRow, Trial
+from harness.spec.histogram import Histogram
+from harness.suite import Arm, Ask, Cell, Expect, Group, Pair, Plan, Scenario, Server, Target, Thresholds, Upstream
 
 PLACEMENT: dict[str, tuple[int, ...]] = {"server": (0,), "generator": (1,), "services": (1,)}
 

@@ -17,10 +17,11 @@ import typer
 from packaging.requirements import Requirement
 from typer.testing import CliRunner
 
-from harness import compare, definitions, spec, verdicts
+from harness import spec, suite
 from harness.cli import app
 from harness.cli.load import summarise
-from harness.definitions import Thresholds
+from harness.judge import compare, verdicts
+from harness.suite import Thresholds
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -52,7 +53,7 @@ def test_a_table_of_fields_lists_what_the_class_has(name: str, keys: set[str]) -
 def test_every_class_that_is_written_or_read_has_its_table() -> None:
     """No dataclass of records, verdicts, plans or definitions is left out of FORMAT and EXTENDING."""
     inner = {"Run", "Options", "Definitions", "Comparison"} | {"Thresholds"}  # in no file; has a table of its own
-    modules = [importlib.import_module(f"harness.{name}") for name in ("record", "plan")] + [definitions, verdicts]
+    modules = [importlib.import_module(f"harness.{name}") for name in ("record", "suite")] + [verdicts]
     tuned = {"Service", "Candidate", "CandidateRow", "Capacity", "Bound", "RatePoint", "RateTrial", "Stalls"}
     wanted = {
         kind.__name__
@@ -138,8 +139,8 @@ def test_the_readme_names_every_verb_with_all_its_options() -> None:
 
 def test_the_readme_names_every_suite_server_target_and_scenario() -> None:
     """What there is to choose from stands in the README."""
-    known = definitions.load_definitions()
-    names = [*definitions.suite_names(), *known.servers, *known.targets, *known.scenarios]
+    known = suite.load_definitions()
+    names = [*suite.suite_names(), *known.servers, *known.targets, *known.scenarios]
     assert [name for name in names if f"`{name}`" not in README] == []
 
 
@@ -153,8 +154,8 @@ def test_the_suite_of_the_documentation_is_one(tmp_path: Path) -> None:
     """The example of a user's own app parses, with its targets, scenario and pairs."""
     path = tmp_path / "shop.toml"
     path.write_text(examples()["suite"])
-    known, suite = definitions.load_suite(str(path))
-    assert [pair.workers for pair in suite.pairs] == [1, 4]
+    known, shop = suite.load_suite(str(path))
+    assert [pair.workers for pair in shop.pairs] == [1, 4]
     assert {"shop", "shop-async"} <= set(known.targets)
 
 
@@ -165,7 +166,7 @@ def test_a_definition_in_the_documentation_is_one(kind: str, tmp_path: Path) -> 
     table = f"[[scenario]]\n{text}" if kind == "scenario" else text
     path = tmp_path / "own.toml"
     path.write_text(f'{table}\n[[pair]]\nscenario = "json"\n')
-    known, _ = definitions.load_suite(str(path))
+    known, _ = suite.load_suite(str(path))
     assert tomllib.loads(table)[kind][0]["name"] in {*known.scenarios, *known.servers, *known.targets}
 
 
@@ -202,7 +203,7 @@ def test_what_is_declared_is_used() -> None:
     owners = importlib.metadata.packages_distributions()
     modules = set.union(*(third_party_imports(folder) for folder in ("harness", "loadtests", "targets")))
     imported = names([owner for module in modules for owner in owners.get(module, [module])])
-    known = definitions.load_definitions()
+    known = suite.load_definitions()
     receipts = [one.packages for one in known.servers.values()] + [one.packages for one in known.targets.values()]
     received = {package for receipt in receipts for package in receipt}
     assert names(PROJECT["project"]["dependencies"]) - imported - received - indirect == set()

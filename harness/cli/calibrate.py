@@ -10,14 +10,14 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from harness import plan as planning
 from harness import record, units
+from harness import suite as planning
 from harness.calibrate import Calibration, as_json, store, whole
 from harness.calibrate import calibrate as pieces
 from harness.cli.options import RESULTS, AsJson, Results, fresh_seed, placed
 from harness.cli.output import answers, print_json, remarks
 from harness.cli.run import new_info
-from harness.definitions import load_suite
+from harness.suite import load_suite
 
 
 def calibrate(
@@ -51,8 +51,9 @@ def calibrate(
 def _null(results: Path) -> dict[str, Any]:
     """The first comparison of the suite null, through the whole pipeline."""
     from harness.cli.progress import shown
-    from harness.compare import within
-    from harness.measure import measure, receipts
+    from harness.judge.compare import within
+    from harness.measure import measure
+    from harness.subject.receipts import receipts
 
     definitions, suite = load_suite("null")
     laid = planning.build(definitions, suite, planning.Options(seed=fresh_seed(None)))

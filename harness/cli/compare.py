@@ -35,8 +35,8 @@ def compare(
 
     Examples: `gatebench compare latest`, `gatebench compare BEFORE AFTER --fail-on-regression 5%`.
     """
-    from harness.compare import as_json as comparison_json
-    from harness.compare import between, regressions, within
+    from harness.judge.compare import as_json as comparison_json
+    from harness.judge.compare import between, regressions, within
     from harness.report import compare_page, index, terminal
     from harness.report.terminal import between as terminal_between
 

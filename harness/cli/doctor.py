@@ -8,8 +8,8 @@ from rich.table import Table
 
 from harness.cli.options import AsJson
 from harness.cli.output import answers, print_json
-from harness.doctor import examine
 from harness.errors import GateError
+from harness.machine.doctor import examine
 
 STYLES = {"ok": "green", "warning": "yellow", "unfit": "bold red"}
 

@@ -11,9 +11,9 @@ from rich.table import Table
 
 from harness.cli.options import RESULTS, AsJson, Results
 from harness.cli.output import answers, print_json
-from harness.definitions import load_definitions, load_suite, suite_names
 from harness.errors import GatebenchError
 from harness.record import folders, read
+from harness.suite import load_definitions, load_suite, suite_names
 
 Row = dict[str, Any]
 

@@ -14,8 +14,8 @@ from harness import spec, units
 from harness.cli.options import AsJson, fresh_seed, placed, seconds
 from harness.cli.output import answers, print_json
 from harness.errors import NothingValidError, UsageError
-from harness.histogram import Histogram
-from harness.load import run as run_load
+from harness.spec.histogram import Histogram
+from harness.trial.generator import run as run_load
 
 Report = dict[str, Any]
 
@@ -92,7 +92,7 @@ def load(
 
 def summarise(measured: spec.Slice, totals: spec.Totals, *, with_histogram: bool = False) -> Report:
     """The JSON of `gatebench load`."""
-    from harness.measure.trial import latency
+    from harness.trial.assemble import latency
 
     def of(text: str | None) -> Report | None:
         found = latency(Histogram.decode(text)) if text is not None else None

@@ -6,11 +6,11 @@ from dataclasses import asdict
 
 from rich.table import Table
 
-from harness import plan as planning
+from harness import suite as planning
 from harness import units
 from harness.cli.options import AsJson, Baseline, Blocks, Filter, Seed, SuiteName, fresh_seed
 from harness.cli.output import answers, print_json
-from harness.definitions import load_suite
+from harness.suite import load_suite
 
 
 def plan(

@@ -14,10 +14,10 @@ from rich.table import Table
 from rich.text import Text
 
 from harness import units
+from harness.judge.verdicts import PairVerdict
 from harness.measure import Progress
-from harness.plan import Arm, Group, Plan
 from harness.record import Trial
-from harness.verdicts import PairVerdict
+from harness.suite import Arm, Group, Plan
 
 
 @contextmanager

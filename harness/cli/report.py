@@ -22,7 +22,7 @@ def report(
 
     Examples: `gatebench report latest --open`, `gatebench report results/20261124T090000Z-quick`.
     """
-    from harness.compare import within
+    from harness.judge.compare import within
     from harness.report import build, index, terminal
 
     folder = record.find(run, results)

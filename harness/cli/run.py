@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from harness import environment, record, units
-from harness import plan as planning
+from harness import record, units
+from harness import suite as planning
 from harness.calibrate import as_json as calibration_json
 from harness.calibrate import stored
 from harness.cli.options import (
@@ -27,9 +27,10 @@ from harness.cli.options import (
     seconds,
 )
 from harness.cli.output import answers, print_json, remarks
-from harness.definitions import load_suite
 from harness.errors import NothingValidError, UsageError
-from harness.placement import Placement
+from harness.machine import environment
+from harness.machine.placement import Placement
+from harness.suite import load_suite
 
 
 def run(
@@ -86,7 +87,8 @@ def _measure(
     folder: Path, info: record.RunInfo, placement: Placement, done: tuple[record.Trial, ...], *, as_json: bool
 ) -> None:
     from harness.cli.progress import shown
-    from harness.measure import measure, receipts
+    from harness.measure import measure
+    from harness.subject.receipts import receipts
 
     stock = receipts(arm for group in info.plan.groups for arm in group.arms)
     info = replace(info, versions=info.versions | stock.versions)
@@ -110,8 +112,8 @@ def _measure(
 
 def _show(folder: Path, *, as_json: bool) -> int:
     """Draw the report and print the answer; returns how many trials are valid."""
-    from harness.compare import as_json as comparison_json
-    from harness.compare import within
+    from harness.judge.compare import as_json as comparison_json
+    from harness.judge.compare import within
     from harness.report import build, index, terminal
 
     run = record.read(folder)

@@ -8,14 +8,13 @@ from typing import Annotated
 
 import typer
 
-from harness import services
 from harness.cli.output import remarks
-from harness.definitions import Upstream, load_definitions, load_suite
 from harness.errors import NothingValidError, UsageError
-from harness.launch import launch
-from harness.plan import Arm, cell
-from harness.probe.answers import wait_until
-from harness.services import HOST
+from harness.subject import services
+from harness.subject.answers import wait_until
+from harness.subject.launch import launch
+from harness.subject.services import HOST
+from harness.suite import Arm, Upstream, cell, load_definitions, load_suite
 
 
 def serve(
@@ -37,7 +36,7 @@ def serve(
 
     Example: `gatebench serve --target fastapi --server uvicorn --workers 2`.
     """
-    from harness.measure import receipts
+    from harness.subject.receipts import receipts
 
     known = load_suite(suite)[0] if suite else load_definitions()
     for kind, name, names in (("target", target, known.targets), ("server", server, known.servers)):

@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness import plan as planning
 from harness import record, units
+from harness import suite as planning
 from harness.cli.options import RESULTS, AsJson, Results, Seed, ServerCpus, fresh_seed, placed, seconds
 from harness.cli.output import answers, print_json, remarks
 from harness.cli.run import new_info
-from harness.definitions import Suite, load_definitions, load_suite
 from harness.errors import GateError, NothingValidError, UsageError
-from harness.placement import Placement
-from harness.plan import Arm, Plan
+from harness.machine.placement import Placement
+from harness.suite import Arm, Plan, Suite, load_definitions, load_suite
 
 if TYPE_CHECKING:
     from harness.tune.answer import Answer
@@ -71,7 +70,7 @@ def tune(
     Examples: `gatebench tune --target flask --server gunicorn-gthread --scenario external-data --slo "p99<100ms"`,
     `gatebench tune my-suite.toml --budget 10m`, `gatebench tune --resume latest`.
     """
-    from harness.slo import parse
+    from harness.judge.slo import parse
     from harness.tune.session import Asked
 
     if resume is not None:
@@ -185,7 +184,7 @@ def _measured(sitting: Sitting, *, as_json: bool) -> None:
 
 
 def _show(folder: Path, answer: Answer, *, as_json: bool) -> None:
-    from harness.compare import within
+    from harness.judge.compare import within
     from harness.report import build, terminal
     from harness.tune.answer import dump
     from harness.tune.explain import shell

@@ -7,14 +7,13 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from harness import plan as planning
+from harness import suite as planning
 from harness.cli.options import AsJson, Filter
 from harness.cli.output import answers, print_json, remarks
-from harness.definitions import Scenario, Upstream, load_definitions, load_suite
 from harness.errors import GateError
-from harness.plan import Arm
-from harness.verify import Checked, every_arm
-from harness.verify import verify as check
+from harness.subject.verify import Checked, every_arm
+from harness.subject.verify import verify as check
+from harness.suite import Arm, Scenario, Upstream, load_definitions, load_suite
 
 
 def verify(
@@ -31,7 +30,7 @@ def verify(
 
     Examples: `gatebench verify`, `gatebench verify quick`, `gatebench verify my-suite.toml --json`.
     """
-    from harness.measure import receipts
+    from harness.subject.receipts import receipts
 
     arms, upstream = _everything() if suite is None else _of_suite(suite, wanted)
     missing = receipts(arm for arm, _ in arms).missing

@@ -7,9 +7,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from harness.definitions import Cell, Phase
-from harness.plan import Plan
 from harness.strict import STRICT
+from harness.suite import Cell, Phase, Plan
 
 FORMAT = 1
 """Version of the records; a reader refuses any other by name."""
@@ -177,7 +176,7 @@ class RunInfo:
     versions: dict[str, str]
     """Distribution or program -> version; for a target's own interpreter `PYTHON: name`."""
     environment: dict[str, Any]
-    """cpu, cores, kernel, python, memory_bytes, container ... as `harness.environment` reads them."""
+    """cpu, cores, kernel, python, memory_bytes, container ... as `harness.machine.environment` reads them."""
     placement: dict[str, tuple[int, ...]]
     """server, generator, services -> CPUs."""
     baseline: str | None = None

@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
-from harness.plan import Plan
 from harness.record.folders import INFO, TRIALS
 from harness.record.rows import RunInfo, Trial
 from harness.strict import adapter
+from harness.suite import Plan
 
 
 class Writer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness import record
-from harness.compare import within
+from harness.judge.compare import within
 from harness.report.charts import charts
 from harness.report.drawing import draw
 from harness.report.markdown import summary

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.judge.verdicts import Comparison, PairVerdict
 from harness.record import Run
 from harness.report import words
 from harness.report.charts.forest import limits_of
@@ -15,7 +16,6 @@ from harness.report.rows import of_pair
 from harness.report.templating import render
 from harness.report.values import Value
 from harness.report.view import Track, axis_of, track_of
-from harness.verdicts import Comparison, PairVerdict
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,9 @@ from urllib.parse import quote
 
 import pandas as pd
 
-from harness import environment, record
+from harness import record
 from harness.errors import RecordError
+from harness.machine import environment
 from harness.record import RunInfo
 from harness.report.comparing import page_name
 from harness.report.slugs import slugs

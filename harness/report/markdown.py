@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterator
 
 from harness import units
-from harness.plan import Arm
+from harness.judge.verdicts import PairVerdict
 from harness.report.rows import of_candidate
 from harness.report.study import Study
 from harness.report.words import (
@@ -24,8 +24,8 @@ from harness.report.words import (
     told,
     under,
 )
+from harness.suite import Arm
 from harness.tune.answer import Answer
-from harness.verdicts import PairVerdict
 
 SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&!])")
 

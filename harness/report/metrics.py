@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from harness import units
-from harness.compare.metrics import PERCENTILES, histogram, resolved
+from harness.judge.compare.metrics import PERCENTILES, histogram, resolved
+from harness.judge.validity import kept
 from harness.record import Trial
-from harness.validity import kept
 
 Read = Callable[[Trial], float | None]
 

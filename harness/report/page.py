@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from harness import units
-from harness.compare.verdict import MIN_BLOCKS
+from harness.judge.compare.verdict import MIN_BLOCKS
 from harness.report import metrics, view, words
 from harness.report.drawing import Drawn
 from harness.report.facts import described, method

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
-from harness.compare.verdict import common
-from harness.plan import Arm
+from harness.judge.compare.verdict import common
+from harness.judge.verdicts import Effect, Noise, PairVerdict
 from harness.record import Trial
 from harness.report.metrics import METRICS
 from harness.report.values import Figures, Value
+from harness.suite import Arm
 from harness.tune.answer import Answer, CandidateRow
-from harness.verdicts import Effect, Noise, PairVerdict
 
 
 def of_pair(verdict: PairVerdict, rate_rps: float | None) -> Value:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 
 import pandas as pd
 
-from harness.statistics import estimate
+from harness.judge.statistics import estimate
 
 Figures = tuple[float | None, float | None, float | None]
 """A value, and the ends of its 95 % interval."""

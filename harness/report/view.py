@@ -6,8 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from harness.definitions import PHASES, Scenario
-from harness.plan import Arm
+from harness.judge.verdicts import Caveat, PairVerdict
 from harness.record import Trial
 from harness.report import words
 from harness.report.charts.base import log_ticks, times
@@ -16,7 +15,7 @@ from harness.report.charts.latency import highest, percentile_of
 from harness.report.rows import why
 from harness.report.study import Study
 from harness.report.values import Value
-from harness.verdicts import Caveat, PairVerdict
+from harness.suite import PHASES, Arm, Scenario
 
 FACTORS = ("workers", "pooling", "cache", "client", "middleware", "gc", "threads")
 """What the page filters by, beside scenario, interface and server."""

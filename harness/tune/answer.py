@@ -15,9 +15,9 @@ from typing import Literal
 
 from pydantic import TypeAdapter, ValidationError
 
-from harness.compare.metrics import SAMPLES_BEYOND
 from harness.errors import RecordError
-from harness.statistics import estimate
+from harness.judge.compare.metrics import SAMPLES_BEYOND
+from harness.judge.statistics import estimate
 from harness.strict import STRICT
 from harness.tune.candidates import Candidate, Service
 from harness.tune.estimate import Fit, fit

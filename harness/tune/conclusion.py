@@ -7,8 +7,8 @@ from dataclasses import replace
 from statistics import median
 
 from harness import units
-from harness.plan import Arm
-from harness.slo import Kept
+from harness.judge.slo import Kept
+from harness.suite import Arm
 from harness.tune.answer import Answer, Capacity, capacity, points, rows
 from harness.tune.explain import command, explain
 from harness.tune.search import conclude

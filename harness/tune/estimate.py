@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.statistics import Estimate
+from harness.judge.statistics import Estimate
 from harness.tune.candidates import Candidate
 
 Block = Mapping[Candidate, float]

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from harness import units
-from harness.launch import fill
-from harness.plan import Arm
+from harness.subject.launch import fill
+from harness.suite import Arm
 from harness.tune.answer import Answer, CandidateRow, Capacity
 from harness.tune.candidates import Candidate, Service
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from harness.errors import RecordError, UsageError
-from harness.slo import Slo
+from harness.judge.slo import Slo
 from harness.strict import STRICT, adapter
 from harness.tune.recommend import BlockOutcome, Setup
 from harness.tune.search import RateTrial

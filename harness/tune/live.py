@@ -10,21 +10,20 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 
-from harness.definitions import Phase
 from harness.errors import LaunchError
-from harness.histogram import Histogram
-from harness.launch import launch, wait_settled
-from harness.measure.bench import Bench, GroupState
-from harness.measure.block import measure_block
-from harness.measure.phase import Serving, measure_phase
-from harness.plan import Arm, Group, slots
+from harness.judge.slo import Slo, Tally, held, worst
+from harness.judge.validity import generator_cpu
 from harness.record import Trial, Writer
-from harness.slo import Slo, Tally, held, worst
+from harness.spec.histogram import Histogram
+from harness.subject.launch import launch, wait_settled
+from harness.suite import Arm, Group, Phase, slots
+from harness.trial.bench import Bench, GroupState
+from harness.trial.block import measure_block
+from harness.trial.phase import Serving, measure_phase
 from harness.tune.candidates import Candidate, Service
 from harness.tune.recommend import BlockOutcome, Measured
 from harness.tune.search import RateTrial, Try
 from harness.tune.session import Offer, Probe
-from harness.validity import generator_cpu
 
 PROBE, SEARCH = "t0", "search"
 """Arms beside t1, t2, ..., the candidates."""

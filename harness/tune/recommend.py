@@ -318,7 +318,7 @@ def _counts(blocks: Sequence[BlockOutcome]) -> Counter[Candidate]:
 def planned_s(service: Service, some: Iterable[Candidate]) -> float:
     """About how long a block of `some` takes.
 
-    A closed slice lasts five response times and four more at its edges, and so the warm-up (`harness.plan.estimate`).
+    A closed slice lasts five response times and four more at its edges, and so the warm-up (`harness.suite.estimate`).
     """
     usual = ARM_S / (SLICES + 1)
     return sum(

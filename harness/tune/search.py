@@ -1,6 +1,7 @@
 """Capacity under an objective: which rate to try next, and what the trials say; pure.
 
-The driver offers an open load at the rate it is told, judges it (`harness.slo`), and asks again with all trials so far:
+The driver offers an open load at the rate it is told, judges it (`harness.judge.slo`), and asks again with all
+trials so far:
 
     trials = ()
     while isinstance(step := decide(search, trials, left_s), Try):
@@ -33,8 +34,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import UsageError
-from harness.limits import stands_still
-from harness.slo import Slo
+from harness.judge.limits import stands_still
+from harness.judge.slo import Slo
 from harness.strict import STRICT
 from harness.tune.belief import Evidence, believe
 
@@ -93,7 +94,7 @@ class RateTrial:
     lasted_s: float = 0.0
     cpu_s_per_request: float | None = None
     limit: str | None = None
-    """What bound it, as `harness.limits` says."""
+    """What bound it, as `harness.judge.limits` says."""
     reasons: tuple[str, ...] = ()
     """Why it is invalid."""
     saturated: bool = False

@@ -18,7 +18,7 @@ from typing import Protocol
 from scipy.stats import binom
 
 from harness import units
-from harness.slo import Kept, Slo, Tally
+from harness.judge.slo import Kept, Slo, Tally
 from harness.tune import recommend, search
 from harness.tune.answer import rows
 from harness.tune.candidates import Candidate, Service, candidates

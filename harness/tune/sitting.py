@@ -10,11 +10,12 @@ from pathlib import Path
 
 from harness import record, units
 from harness.errors import NothingValidError, UsageError
-from harness.measure import Silent, receipts
-from harness.measure.bench import opened
-from harness.placement import Placement
-from harness.plan import Arm
+from harness.machine.placement import Placement
+from harness.measure import Silent
 from harness.record import RunInfo, Trial, Writer
+from harness.subject.receipts import receipts
+from harness.suite import Arm
+from harness.trial.bench import opened
 from harness.tune import answer, conclusion, journal
 from harness.tune.answer import Answer
 from harness.tune.journal import Journal

@@ -8,12 +8,12 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MultipleLocator
 
 from harness import units
-from harness.plan import Arm
 from harness.report.charts.base import PAD, WIDTH, Chart, Row
 from harness.report.charts.marks import Drawing, Mark
 from harness.report.charts.throughput import colour_of
 from harness.report.study import Study
 from harness.report.words import called, condition, plural, shorten, shown
+from harness.suite import Arm
 
 ROW, LEFT, RIGHT, BELOW = 0.46, 3.6, 1.2, 0.5
 BAR = 0.56

@@ -8,13 +8,13 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from harness import units
-from harness.plan import Arm
 from harness.report.charts.base import PAD, WIDTH, Cell, Chart, Row
 from harness.report.charts.marks import Drawing
 from harness.report.charts.throughput import colour_of
 from harness.report.metrics import METRICS
 from harness.report.study import Study
 from harness.report.words import called, condition, shorten, text, title, under
+from harness.suite import Arm
 
 ROW, LEFT, RIGHT, ABOVE, BELOW = 0.66, 2.45, 2.3, 0.26, 0.5
 BAR = 0.24

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from matplotlib.axes import Axes
 
 from harness import units
+from harness.judge.verdicts import Effect
 from harness.report.charts.base import (
     PAD,
     WIDTH,
@@ -25,7 +26,6 @@ from harness.report.study import Study
 from harness.report.style import Theme
 from harness.report.values import Value
 from harness.report.words import interval, shorten, shown
-from harness.verdicts import Effect
 
 METRIC = "throughput_rps"
 ROW, LEFT, RIGHT, ABOVE, BELOW = 0.5, 3.1, 2.2, 0.28, 0.5

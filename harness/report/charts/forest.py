@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from matplotlib.axes import Axes
 
 from harness import units
+from harness.judge.verdicts import PairVerdict
 from harness.report.charts.base import PAD, WIDTH, Chart, Row, log_axis, times
 from harness.report.charts.marks import Drawing, intervals
 from harness.report.study import Study
@@ -15,7 +16,6 @@ from harness.report.style import Theme
 from harness.report.values import Value
 from harness.report.words import SYMBOLS, called, name, reason, same_sides, shorten, shown, tally, under
 from harness.report.words import side as label
-from harness.verdicts import PairVerdict
 
 ROW = 0.42
 LEFT, RIGHT = 3.1, 2.2

@@ -9,15 +9,15 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter
 
 from harness import units
-from harness.compare.metrics import PERCENTILES, SAMPLES_BEYOND
-from harness.plan import Arm
+from harness.judge.compare.metrics import PERCENTILES, SAMPLES_BEYOND
+from harness.judge.verdicts import PairVerdict
 from harness.report.charts.base import PAD, WIDTH, Chart, Row, log_axis, span
 from harness.report.charts.marks import Drawing, Point
 from harness.report.charts.throughput import colour_of
 from harness.report.metrics import latency_name, quantile_label
 from harness.report.study import Study
 from harness.report.words import called, condition, shorten, title, under
-from harness.verdicts import PairVerdict
+from harness.suite import Arm
 
 POINTS = 120
 PANEL, GAP_X, GAP_Y, HEAD, BELOW = 2.05, 0.75, 0.62, 0.5, 0.5

@@ -9,11 +9,11 @@ from matplotlib.axes import Axes
 
 from harness import units
 from harness.errors import UsageError
+from harness.judge.slo import parse
 from harness.report.charts.base import WIDTH, Chart, Row, log_axis, span
 from harness.report.charts.marks import Drawing, Mark
 from harness.report.study import Study
 from harness.report.words import shorten, shown
-from harness.slo import parse
 from harness.tune.answer import Answer, RatePoint
 
 LEFT, RIGHT, BELOW, ABOVE, BODY = 0.95, 0.3, 0.5, 0.3, 3.1

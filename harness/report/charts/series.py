@@ -12,13 +12,13 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
 from harness import units
-from harness.plan import Arm
 from harness.record import SliceRow, Trial
 from harness.report.charts.base import WIDTH, Chart, Row
 from harness.report.charts.marks import Drawing, Mark
 from harness.report.charts.throughput import colour_of
 from harness.report.study import Study
 from harness.report.words import called, condition, same_sides, shorten, title
+from harness.suite import Arm
 
 BODY, LEFT, RIGHT, BELOW, ABOVE = 2.5, 0.8, 0.25, 0.45, 0.3
 GAP = 0.025

@@ -10,8 +10,6 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from harness import units
-from harness.definitions import Phase
-from harness.plan import Arm
 from harness.report.charts.base import WIDTH, Chart, Row, apart, log_axis, span
 from harness.report.charts.marks import Drawing, Mark, Point
 from harness.report.charts.throughput import colour_of
@@ -20,6 +18,7 @@ from harness.report.rows import why
 from harness.report.study import Study
 from harness.report.values import Value
 from harness.report.words import condition, plural, setup, shorten, shown, text, title
+from harness.suite import Arm, Phase
 
 POINTS = 3
 """Fewer make no curve."""

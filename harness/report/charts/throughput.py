@@ -10,12 +10,12 @@ from matplotlib.collections import LineCollection
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from harness import units
-from harness.plan import Arm
 from harness.report.charts.base import PAD, WIDTH, Chart, Row
 from harness.report.charts.marks import Drawing, intervals
 from harness.report.study import Study
 from harness.report.values import Value, average
 from harness.report.words import clause, condition, own, setup, shorten, shown, tally, text, title, under
+from harness.suite import Arm
 
 ROW, LEFT, RIGHT, BELOW = 0.8, 2.45, 2.0, 0.5
 BAR, ABOVE, BELOW_IT = 0.26, 0.08, -0.24

@@ -10,13 +10,13 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from harness import units
-from harness.plan import Arm
 from harness.report.charts.base import PAD, WIDTH, Chart, Row, apart
 from harness.report.charts.marks import Drawing, Point
 from harness.report.charts.throughput import ceiling, colour_of
 from harness.report.study import Study
 from harness.report.values import Value
 from harness.report.words import condition, plural, setup, shorten, shown
+from harness.suite import Arm
 
 PANEL, GAP, HEAD, BELOW = 2.3, 0.75, 0.42, 0.5
 RIGHT = 1.25

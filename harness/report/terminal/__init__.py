@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness import units
+from harness.judge.verdicts import Comparison, PairVerdict
 from harness.record import Run
 from harness.report.comparing import headline as changed
 from harness.report.comparing import shared
@@ -21,7 +22,6 @@ from harness.report.terminal.pairs import STYLES, table, word
 from harness.report.tuned import tuned
 from harness.report.words import SYMBOLS, headline, interval, name, plural, reason, shown, told
 from harness.tune.answer import Answer
-from harness.verdicts import Comparison, PairVerdict
 
 __all__ = ["between", "terminal"]
 

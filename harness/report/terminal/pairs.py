@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness import units
-from harness.plan import Arm
+from harness.judge.verdicts import PairVerdict
 from harness.report.charts.forest import reach
 from harness.report.charts.latency import highest, percentile_of
 from harness.report.study import Study
@@ -24,8 +24,8 @@ from harness.report.words import (
     shown,
     under,
 )
+from harness.suite import Arm
 from harness.units import TIMES
-from harness.verdicts import PairVerdict
 
 STYLES = {
     "better": "bold blue",

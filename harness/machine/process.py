@@ -1,0 +1,176 @@
+"""Start, session, log tail, stop: the only place that starts processes.
+
+Every process runs in a session of its own, so that the terminal's Ctrl-C reaches only the harness, and so that all its
+descendants can be found and ended. Output goes to a file: a pipe that nobody drains stalls gunicorn.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import IO
+
+from harness.errors import LaunchError
+from harness.machine import undertaker
+
+STOP_S = 5.0
+"""How long a process may take to stop when asked, before it is killed."""
+GONE_S = 10.0
+"""How long the kernel may take to take down what was killed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A process that we started, and its session."""
+
+    name: str
+    popen: subprocess.Popen[bytes]
+    log: Path
+
+    @property
+    def pid(self) -> int:
+        """Its id, which is its session's too."""
+        return self.popen.pid
+
+    def alive(self) -> bool:
+        """Whether the process itself (not only its children) still runs."""
+        return self.popen.poll() is None
+
+    def members(self) -> list[int]:
+        """Ids of all the living processes of its session, itself among them."""
+        return undertaker.members({self.pid})
+
+    def tail(self, lines: int = 15) -> str:
+        """The last lines of its log."""
+        try:
+            text = self.log.read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return ""
+        return "\n".join(text.splitlines()[-lines:])
+
+    def died(self) -> LaunchError:
+        """The error that says how it ended, with the last lines of its log."""
+        return LaunchError(f"{self.name} ended with exit code {self.popen.returncode}; its last lines:\n{self.tail()}")
+
+
+@contextlib.contextmanager
+def running(
+    argv: Sequence[str],
+    *,
+    name: str,
+    log: Path,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    cpus: Sequence[int] = (),
+    stdout: int | None = None,
+) -> Iterator[Process]:
+    """Run `argv` on `cpus` until the block ends; its output is appended to `log` (standard output only if not given).
+
+    Raises `LaunchError` when it cannot be started.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as sink:
+        try:
+            popen = _start(argv, sink, stdout, cwd, env, cpus)
+        except OSError as error:
+            message = f"{name} cannot be started: {error}"
+            raise LaunchError(message) from error
+    process = Process(name, popen, log)
+    _mourn(popen.pid)
+    try:
+        yield process
+    finally:
+        stop(process)
+
+
+def stop(process: Process, timeout_s: float = STOP_S) -> None:
+    """Ask the process to stop, then kill whatever is left of its session.
+
+    What the kernel itself holds on to for GONE_S is left to the undertaker.
+    """
+    if process.alive():
+        process.popen.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.popen.wait(timeout_s)
+    deadline = time.monotonic() + GONE_S
+    while (left := process.members()) and time.monotonic() < deadline:
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.002)  # a killed process is gone only when the kernel has taken it down
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.popen.wait(GONE_S)
+    if process.popen.stdout is not None:
+        process.popen.stdout.close()
+
+
+def clean_environment(extra: Mapping[str, str]) -> dict[str, str]:
+    """Our environment without what would change a measured process by accident, and with `extra`."""
+    kept = {
+        key: value for key, value in os.environ.items() if not key.startswith(("GATEBENCH_", "PYTHON", "GUNICORN_"))
+    }
+    kept.pop("WEB_CONCURRENCY", None)  # gunicorn and uvicorn take their worker count from it
+    return kept | {"PYTHONUNBUFFERED": "1"} | dict(extra)
+
+
+def _start(
+    argv: Sequence[str],
+    sink: IO[bytes],
+    stdout: int | None,
+    cwd: Path | None,
+    env: Mapping[str, str] | None,
+    cpus: Sequence[int],
+) -> subprocess.Popen[bytes]:
+    # A child inherits the affinity of the thread that forks it: no window in which it runs elsewhere.
+    before = os.sched_getaffinity(0)
+    if cpus:
+        os.sched_setaffinity(0, cpus)
+    try:
+        return subprocess.Popen(
+            list(argv),
+            cwd=cwd,
+            env=dict(env) if env is not None else clean_environment({}),
+            stdin=subprocess.DEVNULL,
+            stdout=sink if stdout is None else stdout,
+            stderr=sink,
+            start_new_session=True,
+        )
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def _mourn(session: int) -> None:
+    """Tell the undertaker of a session that must not outlive us."""
+    pipe = _undertaker().stdin
+    assert pipe is not None  # noqa: S101 - it was opened with PIPE
+    pipe.write(f"{session}\n".encode())
+    pipe.flush()
+
+
+@cache
+def _undertaker() -> subprocess.Popen[bytes]:
+    popen = subprocess.Popen(
+        [sys.executable, "-I", undertaker.__file__],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+    def bury() -> None:
+        assert popen.stdin is not None  # noqa: S101 - it was opened with PIPE
+        with contextlib.suppress(OSError):
+            popen.stdin.close()
+        popen.wait()
+
+    atexit.register(bury)
+    return popen

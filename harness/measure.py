@@ -1,0 +1,75 @@
+"""launch -> verify -> warm up -> load -> record, until compare says enough: the file to read first.
+
+A run goes round its groups block by block: the first blocks of all groups, then the second, and so on. A slow spell of
+the machine is then spread over all of them, and a run that is interrupted has something of everything.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+
+from harness.judge import compare
+from harness.machine.placement import Placement
+from harness.record import Trial, Writer
+from harness.suite import Plan, block_seconds
+from harness.trial.bench import Bench, GroupState, opened, resume
+from harness.trial.block import measure_block
+from harness.trial.progress import Progress, Silent
+
+__all__ = ["Progress", "Silent", "measure"]
+
+
+def measure(
+    plan: Plan,
+    placement: Placement,
+    writer: Writer,
+    missing: dict[str, str],
+    say: Progress,
+    done: Iterable[Trial] = (),
+) -> None:
+    """Measure what `plan` asks for and is not `done` yet; every trial is on disk before the next one starts."""
+    states = [resume(group, done) for group in plan.groups]
+    arms = [arm for group in plan.groups for arm in group.arms]
+    with opened(plan, arms, placement, writer, say, missing) as bench:
+        say.run_started(plan, _left_s(bench, states))
+        while wanting := [state for state in states if not _enough(bench, state)]:
+            for state in wanting:
+                if not _enough(bench, state):  # the budget may have gone since the round of groups began
+                    _next_block(bench, state, states, writer)
+    writer.finish()
+
+
+def _next_block(bench: Bench, state: GroupState, states: list[GroupState], writer: Writer) -> None:
+    block, began = state.blocks, time.monotonic()
+    bench.progress.block_started(state.group, block, _left_s(bench, states))
+    for trial in measure_block(bench, state, block):
+        writer.append(trial)
+        state.trials.append(trial)
+        bench.progress.trial_done(trial)
+    state.block_s.append(time.monotonic() - began)
+    verdicts = [compare.progress(state.trials, bench.plan, pair) for pair in state.group.pairs]
+    bench.progress.block_done(state.group, block, verdicts, _left_s(bench, states))
+
+
+def _enough(bench: Bench, state: GroupState) -> bool:
+    block_s = _block_s(bench.plan, state)
+    return compare.enough(bench.plan, state.group, state.trials, bench.elapsed_s, block_s)
+
+
+def _block_s(plan: Plan, state: GroupState) -> float:
+    return sum(state.block_s) / len(state.block_s) if state.block_s else block_seconds(plan, state.group)
+
+
+def _left_s(bench: Bench, states: Iterable[GroupState]) -> float:
+    """What the blocks still wanted will take: by what a group's own blocks took, else by the pace of all groups."""
+    states = list(states)
+    plan = bench.plan
+    guessed = [(sum(state.block_s), len(state.block_s) * block_seconds(plan, state.group)) for state in states]
+    planned = sum(guess for _, guess in guessed)
+    pace = sum(took for took, _ in guessed) / planned if planned else 1.0
+    left = 0.0
+    for state in states:
+        block_s = _block_s(plan, state) * (1.0 if state.block_s else pace)
+        left += compare.forecast(plan, state.group, state.trials, block_s).seconds
+    return left if plan.budget_s is None else max(0.0, min(left, plan.budget_s - bench.elapsed_s))

@@ -1,0 +1,1 @@
+"""What is measured: launched beside its services, asked, verified, and gone afterwards."""

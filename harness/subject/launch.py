@@ -1,0 +1,118 @@
+"""`with launch(arm, ...) as server:` a target on its server, ready to be asked, and gone afterwards."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.errors import LaunchError
+from harness.machine.process import Process, clean_environment, running
+from harness.machine.usage import usage
+from harness.subject.answers import POLL_S, READY_S, Answer, verify, wait_ready
+from harness.subject.services import HOST, Services, free_port
+from harness.suite import Arm, Server
+
+QUIET_S = 0.15
+"""The servers of a block are settled when, for so long, they have used less than a twentieth of a CPU."""
+SETTLE_S, SETTLE_EACH_S = 10.0, 0.5
+"""How long that may take, and how much longer for each process."""
+
+
+@dataclass(frozen=True, slots=True)
+class Launched:
+    """An arm that runs."""
+
+    arm: Arm
+    process: Process
+    port: int
+    host: str = HOST
+
+    def wait_ready(self, timeout_s: float = READY_S) -> None:
+        """Poll until it answers; raises `LaunchError` with the last lines of its log."""
+        wait_ready(self.process, self.host, self.port, self.arm.scenario.request, timeout_s)
+
+    def verify(self) -> Answer:
+        """Ask the scenario's request and check the answer; raises `AnswerError`."""
+        return verify(self.host, self.port, self.arm.scenario.request, self.arm.scenario.expect)
+
+
+@contextlib.contextmanager
+def launch(
+    arm: Arm,
+    services: Services,
+    *,
+    cpus: Sequence[int],
+    log: Path,
+    host: str = HOST,
+    port: int | None = None,
+    key: str = "",
+) -> Iterator[Launched]:
+    """Start `arm` on `cpus`; it may not be ready yet. `key` keeps apart the cache entries of several launches."""
+    if arm.cell.cache == "redis" and services.redis_url is None:
+        raise LaunchError(services.redis_error)
+    port = free_port() if port is None else port
+    argv = fill(arm.server, arm, host, port)
+    env = clean_environment(settings(arm, services, key))
+    with running(
+        argv, name=f"{arm.cell.target} on {arm.cell.server}", log=log, cwd=Path(arm.target.folder), env=env, cpus=cpus
+    ) as process:
+        yield Launched(arm, process, port, host)
+
+
+def fill(server: Server, arm: Arm, host: str, port: int) -> list[str]:
+    """The server's argv with its placeholders filled, element by element."""
+    values = {
+        "{python}": arm.target.python,
+        "{host}": host,
+        "{port}": str(port),
+        "{workers}": str(arm.cell.workers),
+        "{threads}": str(arm.cell.threads),
+        "{app}": arm.target.app,
+    }
+    filled = []
+    for element in server.argv:
+        for placeholder, value in values.items():
+            element = element.replace(placeholder, value)  # noqa: PLW2901 - one element, filled step by step
+        filled.append(element)
+    return filled
+
+
+def settings(arm: Arm, services: Services, key: str = "") -> dict[str, str]:
+    """What the target is told of its factors: the environment that docs/EXTENDING lists."""
+    cell = arm.cell
+    told = {
+        "GATEBENCH_POOLING": cell.pooling,
+        "GATEBENCH_CLIENT": cell.client if cell.client != "none" else "",
+        "GATEBENCH_CACHE": cell.cache,
+        "GATEBENCH_MIDDLEWARE": cell.middleware,
+        "GATEBENCH_GC": cell.gc,
+        "GATEBENCH_THREADS": str(cell.threads),
+        "GATEBENCH_CACHE_PREFIX": f"{arm.id}{key}:",
+        "GATEBENCH_POOL_SIZE": str(max(64, arm.connections)),
+        "GATEBENCH_UPSTREAM_URL": services.upstream_url(arm.id),
+        "GATEBENCH_REDIS_URL": services.redis_url or "",
+    }
+    return {name: value for name, value in told.items() if value} | arm.server.env | arm.target.env
+
+
+def wait_settled(servers: Sequence[Launched]) -> None:
+    """Wait until the servers are quiet: with several workers, the first answer comes before the last is imported.
+
+    Not for ever, as a server may never be quiet; many workers that share a CPU get the time that their imports take.
+    """
+    pids = [pid for server in servers for pid in server.process.members()]
+    deadline = time.monotonic() + SETTLE_S + SETTLE_EACH_S * len(pids)
+    before, since = usage(pids), time.monotonic()
+    while time.monotonic() < deadline:
+        time.sleep(POLL_S * 5)
+        now = time.monotonic()
+        if now - since < QUIET_S:
+            continue
+        pids = [pid for server in servers for pid in server.process.members()]
+        after = usage(pids)
+        if after.total_since(before) < 0.05 * (now - since):
+            return
+        before, since = after, now

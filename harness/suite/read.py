@@ -1,0 +1,158 @@
+"""Read definitions: the shipped ones beside this package, and a suite file of the user's own.
+
+A suite is a name under benchmarks/suites/ or the path of a TOML file, which may define targets, servers and scenarios
+in the very form of the shipped ones. Paths in a definition are relative to the file that states them.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tomllib
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from harness.errors import DefinitionError, UsageError
+from harness.strict import adapter
+from harness.suite.check import check_server, check_suite
+from harness.suite.model import Definitions, Scenario, Server, Suite, Target
+
+BENCHMARKS = Path(__file__).resolve().parent.parent.parent / "benchmarks"
+
+T = TypeVar("T", Server, Target, Scenario, Suite)
+KINDS: dict[str, type[Any]] = {"server": Server, "target": Target, "scenario": Scenario}
+
+
+def suite_names(folder: Path = BENCHMARKS) -> tuple[str, ...]:
+    """Names of the shipped suites."""
+    return tuple(sorted(path.stem for path in (folder / "suites").glob("*.toml")))
+
+
+def load_definitions(folder: Path = BENCHMARKS) -> Definitions:
+    """All shipped targets, servers and scenarios; raises `DefinitionError` with every problem found."""
+    reader = _Reader()
+    reader.read_tables(folder / "servers.toml", {"server"})
+    reader.read_tables(folder / "targets.toml", {"target"})
+    for path in sorted((folder / "scenarios").glob("*.toml")):
+        reader.add(path, "", Scenario, reader.parse(path))
+    return reader.finish()
+
+
+def load_suite(name: str, folder: Path = BENCHMARKS) -> tuple[Definitions, Suite]:
+    """The suite called `name` (or at that path) and the definitions it stands on; raises `DefinitionError`."""
+    path = _suite_path(name, folder)
+    shipped = load_definitions(folder)
+    reader = _Reader(dict(shipped.servers), dict(shipped.targets), dict(shipped.scenarios))
+    document = reader.parse(path)
+    reader.read_kinds(path, document, set(KINDS))
+    rest = {("pairs" if key == "pair" else key): value for key, value in document.items() if key not in KINDS}
+    suite = reader.build(path, "", Suite, {"name": path.stem} | rest)
+    if suite is not None:
+        reader.problems += [f"{path}: {problem}" for problem in check_suite(suite, reader.definitions())]
+    definitions = reader.finish()
+    if suite is None:  # pragma: no cover - finish() has raised
+        raise DefinitionError([f"{path}: not a suite"])
+    return definitions, suite
+
+
+def _suite_path(name: str, folder: Path) -> Path:
+    shipped = folder / "suites" / f"{name}.toml"
+    if shipped.is_file():
+        return shipped
+    path = Path(name)
+    if path.suffix == ".toml" and path.is_file():
+        return path.resolve()
+    if path.suffix == ".toml":
+        message = f"{name}: no such file"
+    else:
+        message = f"unknown suite {name!r}: one of {', '.join(suite_names(folder))}, or the path of a .toml file"
+    raise UsageError(message)
+
+
+@dataclass
+class _Reader:
+    """Collects definitions, and what is wrong with them."""
+
+    servers: dict[str, Server] = field(default_factory=dict)
+    targets: dict[str, Target] = field(default_factory=dict)
+    scenarios: dict[str, Scenario] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+    def parse(self, path: Path) -> dict[str, Any]:
+        try:
+            return tomllib.loads(path.read_text(encoding="utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+            self.problems.append(f"{path}: {error}")
+            return {}
+
+    def read_tables(self, path: Path, kinds: set[str]) -> None:
+        """Read a file that holds nothing but tables of `kinds`."""
+        document = self.parse(path)
+        self.problems += [f"{path}: {key}: unknown key" for key in document if key not in kinds]
+        self.read_kinds(path, document, kinds)
+
+    def read_kinds(self, path: Path, document: dict[str, Any], kinds: set[str]) -> None:
+        for kind in sorted(kinds & set(document)):
+            tables = document[kind]
+            if not isinstance(tables, list):
+                self.problems.append(f"{path}: {kind}: must be an array of tables, [[{kind}]]")
+                continue
+            for index, table in enumerate(tables):
+                self.add(path, f"{kind}[{index}].", KINDS[kind], table)
+
+    def add(self, path: Path, where: str, kind: type[T], table: dict[str, Any]) -> None:
+        built = self.build(path, where, kind, table)
+        if built is None:
+            return
+        if isinstance(built, Target):
+            built = _resolve(built, path.parent)
+        if isinstance(built, Server):
+            self.problems += [f"{path}: {where}{problem}" for problem in check_server(built)]
+        tables: dict[type[Any], dict[str, Any]] = {
+            Server: self.servers,
+            Target: self.targets,
+            Scenario: self.scenarios,
+        }
+        known = tables[type(built)]
+        if built.name in known:
+            self.problems.append(f"{path}: {where}name: {built.name!r} is defined twice")
+        known[built.name] = built
+
+    def build(self, path: Path, where: str, kind: type[T], table: dict[str, Any]) -> T | None:
+        # Through JSON, because there strict mode takes an array for a tuple, yet no string for a number.
+        try:
+            return adapter(kind).validate_json(json.dumps(table), strict=True)
+        except ValidationError as error:
+            for problem in error.errors(include_url=False, include_context=False):
+                key = _key(problem["loc"])
+                unknown = problem["type"] in {"unexpected_keyword_argument", "extra_forbidden"}
+                self.problems.append(f"{path}: {where}{key}: {'unknown key' if unknown else problem['msg']}")
+        except TypeError as error:  # a date, which JSON has not
+            self.problems.append(f"{path}: {where}: {error}")
+        return None
+
+    def definitions(self) -> Definitions:
+        return Definitions(self.servers, self.targets, self.scenarios)
+
+    def finish(self) -> Definitions:
+        if self.problems:
+            raise DefinitionError(self.problems)
+        return self.definitions()
+
+
+def _key(location: tuple[int | str, ...]) -> str:
+    """`("pairs", 3, "b", "server")` as it is written: pair[3].b.server."""
+    text = ""
+    for part in location:
+        text += f"[{part}]" if isinstance(part, int) else f".{'pair' if part == 'pairs' else part}"
+    return text.lstrip(".") or "(the table)"
+
+
+def _resolve(target: Target, folder: Path) -> Target:
+    """Make the paths of a target absolute; an empty interpreter is the one that runs gatebench."""
+    # Not resolved through symlinks: a virtual environment's python is one, and must stay in its environment.
+    python = str((folder / target.python).absolute()) if target.python else sys.executable
+    return replace(target, python=python, folder=str((folder / target.folder).resolve()))

@@ -1,0 +1,214 @@
+"""Put a trial together from what Locust measured and what the harness saw; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from harness import spec
+from harness.record import GeneratorCheck, Latency, Load, SliceRow, Trial
+from harness.spec.histogram import Histogram
+from harness.suite import Arm, Phase
+from harness.trial.observe import Seen
+
+PERCENTILES = {"p50": 50.0, "p90": 90.0, "p95": 95.0, "p99": 99.0, "p99_9": 99.9}
+SAMPLES_BEYOND = 10
+"""A percentile is resolved when so many samples lie beyond it: q needs 10 / (1 - q) in all."""
+NANO = 1e-9
+IDLE_SHARE = 0.005
+"""By CPU, a process below this is a master or a helper, no worker."""
+
+K = TypeVar("K", int, str)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observed:
+    """One slice: what was measured and what was seen."""
+
+    measured: spec.Slice
+    seen: Seen
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hits:
+    """What the upstream was called for an arm over a whole phase, and what the arm was sent meanwhile."""
+
+    calls: int
+    totals: spec.Totals
+
+
+def slice_row(observed: Observed, run_started_ns: int) -> SliceRow:
+    """The record of one slice."""
+    measured, seen = observed.measured, observed.seen
+    return SliceRow(
+        round=measured.round,
+        start_s=max(0.0, (measured.start_ns - run_started_ns) * NANO),
+        length_s=measured.length_s,
+        requests=measured.requests,
+        errors=measured.errors,
+        throughput_rps=measured.throughput_rps,
+        half_rps=measured.half_rps,
+        in_flight=measured.in_flight,
+        mean_latency_us=measured.mean_latency_us,
+        cpu_s=sum(seen.cpu_s.values()),
+        steal_fraction=seen.steal_fraction,
+        outside_fraction=seen.outside_fraction,
+        dropped=measured.dropped,
+        scheduled=measured.scheduled,
+        done=measured.done,
+        stalls=measured.stalls,
+        stalled_s=measured.stalled_s,
+        starved=measured.starved,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """All that one row is put together from."""
+
+    arm: Arm
+    group: str
+    block: int
+    load: Load
+    started: str
+    kept: Sequence[Observed]
+    """The slices that nothing outside disturbed, at least one."""
+    dropped_rounds: tuple[int, ...] = ()
+    hits: Hits | None = None
+    answer_bytes: int | None = None
+
+    @property
+    def name(self) -> str:
+        """Unique in the run."""
+        return trial_name(self.arm, self.block, self.load.kind)
+
+
+def trial_name(arm: Arm, block: int, phase: Phase) -> str:
+    """ARM/BLOCK/PHASE."""
+    return f"{arm.id}/{block}/{phase}"
+
+
+def assemble(parts: Parts, run_started_ns: int) -> Trial:
+    """One row of the records, not judged yet."""
+    arm, load, kept, hits = parts.arm, parts.load, parts.kept, parts.hits
+    slices = [observed.measured for observed in kept]
+    seen = [observed.seen for observed in kept]
+    length_s = sum(piece.length_s for piece in slices)
+    good = sum(piece.good for piece in slices)
+    requests = sum(piece.requests for piece in slices)
+    histogram = _merged(piece.latency for piece in slices)
+    return Trial(
+        trial=parts.name,
+        arm=arm.id,
+        pair=arm.pair,
+        group=parts.group,
+        block=parts.block,
+        phase=load.kind,
+        cell=arm.cell,
+        load=load,
+        started=parts.started,
+        requests=requests,
+        errors=sum(piece.errors for piece in slices),
+        error_kinds={kind: int(count) for kind, count in _sum(piece.error_kinds for piece in slices).items()},
+        dropped=sum(piece.dropped for piece in slices),
+        dropped_rounds=parts.dropped_rounds,
+        reconnects=sum(piece.reconnects for piece in slices),
+        throughput_rps=good / length_s,
+        offered_rps=_ratio(sum(piece.scheduled or 0 for piece in slices), length_s) if load.kind == "open" else None,
+        latency_us=latency(histogram),
+        service_us=latency(_merged(piece.service for piece in slices)),
+        lateness_us=latency(_merged(piece.lateness for piece in slices)),
+        slices=tuple(slice_row(observed, run_started_ns) for observed in kept),
+        cpu_s_per_request=_ratio(sum(sum(one.cpu_s.values()) for one in seen), good),
+        generator_cpu_s_per_request=_ratio(sum(one.generator_cpu_s for one in seen), good),
+        services_cpu_s=_sum(one.services_cpu_s for one in seen),
+        memory_bytes=max((one.memory_bytes for one in seen if one.memory_bytes is not None), default=None),
+        processes=max(one.processes for one in seen),
+        threads=max(one.threads for one in seen),
+        context_switches_per_request=_ratio(sum(one.context_switches for one in seen), good),
+        worker_shares=worker_shares(kept),
+        connections_per_request=_ratio(sum(piece.connects for piece in slices), requests),
+        upstream_hits=hits.calls if hits else None,
+        upstream_attempts=hits.totals.attempts if hits else None,
+        upstream_good=hits.totals.good if hits else None,
+        upstream_reconnects=hits.totals.reconnects if hits else None,
+        cache_hit_ratio=_hit_ratio(arm, hits),
+        steal_fraction=max(one.steal_fraction for one in seen),
+        pressure=_pressure(seen, length_s),
+        answer_bytes=parts.answer_bytes,
+        generator=_generator(slices),
+        histogram=histogram.encode() if histogram else None,
+    )
+
+
+def worker_shares(kept: Iterable[Observed]) -> dict[str, float]:
+    """Share of the answers by worker process.
+
+    Where connections are kept alive, by who holds the connection that each answer came over; where they are not, or
+    the table of sockets could not be read, by CPU used (the master of a pre-forking server uses next to none).
+    """
+    mapped = all(observed.seen.owners is not None for observed in kept)
+    by_answers = _sum(_answers(observed) for observed in kept) if mapped else {}
+    counted = by_answers or _sum(observed.seen.cpu_s for observed in kept)
+    total = sum(counted.values())
+    if total <= 0:
+        return {}
+    shares = {str(pid): value / total for pid, value in counted.items()}
+    return shares if by_answers else {pid: share for pid, share in shares.items() if share > IDLE_SHARE}
+
+
+def _answers(observed: Observed) -> dict[int, float]:
+    """Answers by the process that held the connection they came over."""
+    owners = observed.seen.owners or {}
+    return _sum({owners[port]: float(count)} for port, count in observed.measured.ports if port in owners)
+
+
+def _merged(texts: Iterable[str | None]) -> Histogram | None:
+    histograms = [Histogram.decode(text) for text in texts if text is not None]
+    return Histogram.merged(histograms) if histograms else None
+
+
+def latency(histogram: Histogram | None) -> Latency | None:
+    """Percentiles in microseconds, each only where the samples reach; None without any."""
+    if histogram is None or histogram.count == 0:
+        return None
+    values = {
+        name: histogram.percentile(q) if histogram.count * (100 - q) / 100 >= SAMPLES_BEYOND else None
+        for name, q in PERCENTILES.items()
+    }
+    return Latency(**values, max=histogram.max, mean=histogram.mean)
+
+
+def _hit_ratio(arm: Arm, hits: Hits | None) -> float | None:
+    if hits is None or arm.cell.cache == "none" or hits.totals.good == 0:
+        return None
+    return max(0.0, 1 - hits.calls / hits.totals.good)
+
+
+def _pressure(seen: Sequence[Seen], length_s: float) -> float | None:
+    known = [one.pressure_s for one in seen if one.pressure_s is not None]
+    return sum(known) / length_s if known and length_s > 0 else None
+
+
+def _generator(slices: Iterable[spec.Slice]) -> GeneratorCheck:
+    checks = [piece.generator for piece in slices]
+    return GeneratorCheck(
+        cpu_percent=max(check.cpu_percent for check in checks),
+        waiting_fraction=max(check.waiting_fraction for check in checks),
+        gc_pause_s=sum(check.gc_pause_s for check in checks),
+        valid=all(check.valid for check in checks),
+        reasons=tuple(dict.fromkeys(reason for check in checks for reason in check.reasons)),
+    )
+
+
+def _sum(counts: Iterable[Mapping[K, float]]) -> dict[K, float]:
+    total: dict[K, float] = {}
+    for count in counts:
+        for key, value in count.items():
+            total[key] = total.get(key, 0) + value
+    return total
+
+
+def _ratio(part: float, whole: float) -> float | None:
+    return part / whole if whole > 0 else None

@@ -1,0 +1,115 @@
+"""What the harness sees of a slice while Locust drives it: CPU, steal, memory, who holds which connection.
+
+Readings are taken when the generator says that a window opened or closed. The generator shares no CPU with the server,
+and what a reading costs falls on its side: about a millisecond, at the edges.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from harness.machine import usage
+from harness.machine.process import Process
+from harness.spec import Event
+from harness.subject import workers
+from harness.subject.launch import Launched
+from harness.subject.services import Services
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was seen of one slice, between the edges of its counted window where nothing else is said."""
+
+    cpu_s: Mapping[int, float] = field(default_factory=dict)
+    """Of the arm, by process."""
+    services_cpu_s: Mapping[str, float] = field(default_factory=dict)
+    generator_cpu_s: float = 0.0
+    steal_fraction: float = 0.0
+    outside_fraction: float = 0.0
+    pressure_s: float | None = None
+    context_switches: int = 0
+    threads: int = 0
+    processes: int = 0
+    owners: Mapping[int, int] | None = None
+    """Client port -> process that holds the connection; None where it was not read."""
+    memory_bytes: int | None = None
+    """PSS after the slice."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Edge:
+    arm: usage.Usage
+    services: dict[str, usage.Usage]
+    generator: usage.Usage
+    machine: usage.Machine
+    pressure_s: float | None
+    switches: int
+
+
+class Observer:
+    """Listens to the events of one Locust run; `seen` maps (arm, round) to what was seen."""
+
+    def __init__(self, servers: Mapping[str, Launched], services: Services) -> None:
+        """Watch `servers` (by arm) and the services beside them."""
+        self.seen: dict[tuple[str, int], Seen] = {}
+        self._servers = servers
+        self._services = services
+        self._pids: list[int] = []
+        self._generator: list[int] = []
+        self._opened: _Edge | None = None
+        self._owners: Mapping[int, int] | None = None
+
+    def __call__(self, event: Event, generator: Process) -> None:
+        """Take the reading that `event` calls for."""
+        if event.round < 0 or event.arm not in self._servers:
+            return
+        server = self._servers[event.arm]
+        if event.event == "started":
+            self._pids = server.process.members()
+            self._generator = generator.members()
+        elif event.event == "opened":
+            self._owners = self._connection_owners(server)
+            self._opened = self._edge()
+        elif event.event == "closed" and self._opened is not None:
+            self.seen[event.arm, event.round] = self._between(self._opened, self._edge())
+        elif event.event == "drained" and (event.arm, event.round) in self.seen:
+            before = self.seen[event.arm, event.round]
+            self.seen[event.arm, event.round] = replace(before, memory_bytes=usage.memory_bytes(self._pids))
+
+    def _edge(self) -> _Edge:
+        processes = self._services.processes
+        return _Edge(
+            usage.usage(self._pids),
+            {name: usage.usage([process.pid]) for name, process in processes.items()},
+            usage.usage(self._generator),
+            usage.machine(),
+            usage.pressure_s(),
+            usage.context_switches(self._pids),
+        )
+
+    def _between(self, opened: _Edge, closed: _Edge) -> Seen:
+        arm = closed.arm.since(opened.arm)
+        services = {name: closed.services[name].total_since(opened.services[name]) for name in closed.services}
+        generator = closed.generator.total_since(opened.generator)
+        ours = sum(arm.values()) + sum(services.values()) + generator
+        stalled = None
+        if opened.pressure_s is not None and closed.pressure_s is not None:
+            stalled = closed.pressure_s - opened.pressure_s
+        return Seen(
+            cpu_s=arm,
+            services_cpu_s=services,
+            generator_cpu_s=generator,
+            steal_fraction=closed.machine.steal_since(opened.machine),
+            outside_fraction=closed.machine.outside_since(opened.machine, ours),
+            pressure_s=stalled,
+            context_switches=max(0, closed.switches - opened.switches),
+            threads=usage.threads(self._pids),
+            processes=len(arm),
+            owners=self._owners,
+        )
+
+    def _connection_owners(self, server: Launched) -> Mapping[int, int] | None:
+        if not server.arm.server.keep_alive or server.arm.cell.workers == 1:
+            return None
+        return workers.connection_owners(server.port, self._pids)

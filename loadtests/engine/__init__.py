@@ -1,0 +1,1 @@
+"""The load engine: connections, schedules and recording inside one Locust user."""

@@ -1,0 +1,101 @@
+"""What closed and open load share: connections that start one after another, and end when the last answer is in."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from functools import partial
+
+from loadtests.engine.exchange import Exchange
+from loadtests.engine.reactor import Reactor
+from loadtests.engine.recorder import FOLD_AT, Recorder
+from loadtests.engine.timer import monotonic_ns
+from loadtests.engine.wire import Connection
+
+SPACING_NS = 1_000_000
+"""Connections are opened at least this far apart, on average."""
+_FOLD_EVERY_NS = 20_000_000
+_SHOW_EVERY_NS = 1_000_000_000
+
+
+class Load(ABC):
+    """Load on one arm, from `start` to `stop`, after which `drained` stops the reactor."""
+
+    def __init__(self, exchange: Exchange, reactor: Reactor, recorder: Recorder, connections: int) -> None:
+        self.reactor = reactor
+        self.recorder = recorder
+        self.exchange = exchange
+        self.connections = [Connection(exchange, reactor, self) for _ in range(connections)]
+        self.sending = False
+        self._over = False
+        self._begun: dict[Connection, int] = {}
+
+    @abstractmethod
+    def answered(self, connection: Connection, sent_ns: int, kind: str | None, done_ns: int) -> None:
+        """A request is done (`wire.Owner`)."""
+
+    def start(self, begin_ns: Iterable[int]) -> None:
+        """Let each connection begin, at a time of its own; each sends as soon as it is open."""
+        self.sending = True
+        for connection, at_ns in zip(self.connections, begin_ns, strict=True):
+            self.reactor.at(at_ns, partial(self._first, connection))
+        deadline_ns = min(self.exchange.connect_timeout_ns, self.exchange.read_timeout_ns)
+        self.reactor.every(max(deadline_ns // 20, SPACING_NS), self._expire, over=self._is_over)
+        self.reactor.every(_FOLD_EVERY_NS, partial(self.recorder.fold, at_least=FOLD_AT), over=self._is_over)
+        self.reactor.every(_SHOW_EVERY_NS, self.show, over=self._is_over)
+
+    def opening(self, sent_ns: int, *, again: bool) -> None:
+        """A connection is opened (`wire.Owner`)."""
+        self.recorder.connect(sent_ns, again=again)
+
+    def stop(self) -> None:
+        """Send no more; what is under way is awaited."""
+        self.sending = False
+        self.settle()
+
+    def abandon(self) -> None:
+        """Give up what is still under way, counting it as timed out."""
+        for connection in self.connections:
+            connection.give_up()
+        self.settle()
+
+    def settle(self) -> None:
+        """After `stop`: end the reactor's run if the last answer is in."""
+        if not (self.sending or self._over or self.outstanding()):
+            self._over = True
+            self.reactor.stop()
+
+    def settled(self) -> bool:
+        """Whether every connection has had its first answer: what it sends now, it sends later than at first."""
+        began = self._begun
+        return len(began) == len(self.connections) and all(one.sent != first for one, first in began.items())
+
+    def outstanding(self) -> int:
+        """Requests that are under way, or wait to be."""
+        return sum(1 for connection in self.connections if connection.sent)
+
+    def end(self) -> None:
+        """After the drain, or instead of it: end the connections, and count everything."""
+        self.stop()
+        self.abandon()
+        for connection in self.connections:
+            connection.close()
+        self.show()
+
+    def show(self) -> None:
+        """Bring counts and Locust's statistics up to date."""
+        self.recorder.fold()
+        self.recorder.show(self.exchange.body_length)
+
+    def _first(self, connection: Connection) -> None:
+        if self.sending:
+            connection.begin()
+            self._begun[connection] = connection.sent
+
+    def _expire(self) -> None:
+        now = monotonic_ns()
+        for connection in self.connections:
+            connection.expire(now)
+
+    def _is_over(self) -> bool:
+        return self._over

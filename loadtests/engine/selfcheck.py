@@ -1,0 +1,91 @@
+"""The generator's judgement of itself over a counted window: its CPU, its wait for one, its pauses, its lateness."""
+
+from __future__ import annotations
+
+import gc
+import os
+import time
+from contextlib import suppress
+
+from harness.spec import Generator
+from harness.spec.histogram import Histogram
+from loadtests.engine.timer import monotonic_ns
+
+PERIOD_NS = 250_000_000
+MAX_CPU = 0.85
+MAX_WAITING = 0.05
+MAX_LATE_US = 1000
+MAX_LATE_OF_RESPONSE = 0.25
+
+
+class SelfCheck:
+    """Samples the thread that drives the load; the caller calls `sample` every `PERIOD_NS` of the window."""
+
+    def __init__(self) -> None:
+        self._schedstat = -1
+        with suppress(OSError):  # a kernel without scheduling statistics
+            self._schedstat = os.open("/proc/thread-self/schedstat", os.O_RDONLY | os.O_CLOEXEC)
+        self._samples: list[tuple[int, int, int]] = []
+        self._pause_ns = 0
+        self._pause_from = 0
+        gc.callbacks.append(self._on_gc)
+
+    def start(self) -> None:
+        """The window opens."""
+        self._pause_ns = 0
+        self._samples = [self._read()]
+
+    def sample(self) -> None:
+        """Once a period."""
+        self._samples.append(self._read())
+
+    def finish(self) -> None:
+        """The window closes. A short last piece joins the one before: a CPU share of a few milliseconds is noise."""
+        last = self._read()
+        if len(self._samples) > 1 and last[0] - self._samples[-1][0] < PERIOD_NS // 2:
+            self._samples.pop()
+        self._samples.append(last)
+
+    def verdict(self, lateness: Histogram | None = None, response: Histogram | None = None) -> Generator:
+        """What the window showed; lateness and response times of an open one."""
+        pieces = list(zip(self._samples, self._samples[1:], strict=False))
+        cpu = max(((b[1] - a[1]) / (b[0] - a[0]) for a, b in pieces), default=0.0)
+        first, last = self._samples[0], self._samples[-1]
+        waiting = (last[2] - first[2]) / max(last[0] - first[0], 1)
+        reasons = []
+        if cpu > MAX_CPU:
+            reasons.append(f"generator used {cpu:.0%} of a core for 250 ms (at most {MAX_CPU:.0%})")
+        if waiting > MAX_WAITING:
+            reasons.append(f"generator waited for a CPU {waiting:.0%} of the time (at most {MAX_WAITING:.0%})")
+        if lateness is not None and response is not None:
+            late_us, response_us = lateness.percentile(99), response.percentile(99)
+            if late_us > max(MAX_LATE_US, MAX_LATE_OF_RESPONSE * response_us):
+                reasons.append(
+                    f"arrivals late: p99 {late_us / 1000:.1f} ms, of the response {response_us / 1000:.1f} ms"
+                )
+        return Generator(
+            cpu_percent=100 * cpu,
+            waiting_fraction=waiting,
+            gc_pause_s=self._pause_ns / 1e9,
+            valid=not reasons,
+            reasons=tuple(reasons),
+        )
+
+    def close(self) -> None:
+        """Give back what it holds."""
+        gc.callbacks.remove(self._on_gc)
+        if self._schedstat >= 0:
+            os.close(self._schedstat)
+
+    def _read(self) -> tuple[int, int, int]:
+        """Now, time on a CPU, time runnable without one; nanoseconds."""
+        if self._schedstat < 0:
+            return monotonic_ns(), time.thread_time_ns(), 0
+        running, waiting, _ = os.pread(self._schedstat, 100, 0).split()
+        return monotonic_ns(), int(running), int(waiting)
+
+    def _on_gc(self, phase: str, _: dict[str, int]) -> None:
+        if phase == "start":
+            self._pause_from = monotonic_ns()
+        else:
+            self._pause_ns += monotonic_ns() - self._pause_from

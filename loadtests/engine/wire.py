@@ -1,0 +1,297 @@
+"""One keep-alive HTTP/1.1 connection: it sends a prepared request, and says whether a good answer came, and when.
+
+The common case is made cheap without being made lax: an answer that is byte for byte the last good one of its arm is
+whole and good, since its bytes were parsed and checked then (nothing may follow them either). Only what differs, such
+as a new second in the Date header, goes through the parser. Bytes that come in pieces are compared piece by piece.
+
+It never retries: a request that may have reached the application is an error when no answer comes. A connection that
+the server closed while it was idle is replaced at the next send, and counted as a reconnect. That includes the race in
+which the close crosses our request, but only on proof: the end of the stream was there, and then the peer's kernel
+refused our bytes, so no application ever read them (Linux: EPIPE, see `tcp_reset` in net/ipv4/tcp_input.c).
+
+Kinds of errors: `connect` (refused, unreachable or not in time), `timeout` (no whole answer in time), `reset` (the
+connection ended before the answer did), `status`, `body` (length or digest), `protocol` (no HTTP, or more than one).
+"""
+
+from __future__ import annotations
+
+import _socket  # the C socket beneath gevent's: it is never waited for, so it needs no hub
+import errno
+import socket
+from collections.abc import Callable
+from typing import Protocol, TypeAlias
+
+from loadtests.engine.answer import Answer, ProtocolError
+from loadtests.engine.exchange import Exchange
+from loadtests.engine.reactor import IN, OUT, RDHUP, Reactor
+from loadtests.engine.timer import monotonic_ns
+
+_LARGEST_TEMPLATE = 4 << 20
+
+Buffer: TypeAlias = bytes | memoryview
+
+
+class Owner(Protocol):
+    """Whoever hands requests to connections."""
+
+    def opening(self, sent_ns: int, *, again: bool) -> None:
+        """A TCP connection is opened for the request begun at `sent_ns`; `again`: instead of one closed while idle."""
+
+    def answered(self, connection: Connection, sent_ns: int, kind: str | None, done_ns: int) -> None:
+        """The request that was begun at `sent_ns` is done: `kind` of its error, or None for a good answer."""
+
+
+class Connection:
+    """One connection, opened when a request is to be sent and none is open."""
+
+    __slots__ = (
+        "_answer", "_connecting", "_digested", "_exchange", "_expect", "_fd", "_fin", "_matched", "_owner", "_raw",
+        "_reactor", "_recv", "_rest", "_send", "_sock", "_stale", "_template", "intended",
+        "ports", "sent", "served",
+    )  # fmt: skip
+
+    def __init__(self, exchange: Exchange, reactor: Reactor, owner: Owner) -> None:
+        self._exchange = exchange
+        self._reactor = reactor
+        self._owner = owner
+        self._answer = Answer(exchange.expected)
+        self._sock: _socket.socket | None = None
+        self._fd = -1
+        self._recv: Callable[[int], bytes]
+        self._send: Callable[[Buffer], int]
+        self._connecting = False
+        self._fin = False  # the server will send no more
+        self._stale = False  # the last connection was closed by the server while idle
+        self._rest: memoryview | None = None  # of the request, what the socket did not take yet
+        self._expect: bytes | None = None  # the template, as long as nothing of the answer is in
+        self._template: bytes | None = None  # the template, as long as all that is in matches it
+        self._matched = 0
+        self._raw: list[bytes] | None = None  # what is in, once it is being parsed
+        self._digested = False
+        self.ports: list[tuple[int, int]] = []
+        """(local port, answers) of the connections that were kept alive and are closed."""
+        self.served = 0
+        """Answers on the connection that is open."""
+        self.intended = 0
+        """The owner's: when this request should have been sent."""
+        self.sent = 0
+        """When the request on the wire was begun, before connecting if that was needed; 0: none is."""
+
+    def begin(self) -> None:
+        """Send the request. What becomes of it, the owner is told later: never from within this call."""
+        self.sent = monotonic_ns()
+        self._expect = self._exchange.template
+        if self._sock is None:
+            self._open()
+        else:
+            self._write(self._exchange.data)
+
+    def ready(self, mask: int) -> None:
+        """What epoll says of the socket."""
+        if mask != IN:
+            self._unusual(mask)
+            return
+        try:
+            data = self._recv(self._exchange.chunk)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._lost(error.errno or errno.EIO)
+            return
+        if data == self._expect:
+            sent, self.sent, self._expect = self.sent, 0, None
+            self.served += 1
+            self._owner.answered(self, sent, None, monotonic_ns())
+        elif data:
+            self._received(data)
+        else:
+            self._lost(0)
+
+    def expire(self, now: int) -> None:
+        """Give up what has lasted longer than its deadline."""
+        if not self.sent:
+            return
+        if self._connecting:
+            if now - self.sent > self._exchange.connect_timeout_ns:
+                self._fail("connect")
+        elif now - self.sent > self._exchange.read_timeout_ns:
+            self._fail("timeout")
+
+    def give_up(self) -> None:
+        """Await the answer no longer."""
+        self._fail("timeout")
+
+    def close(self) -> None:
+        """The slice is over: end the connection, if one is open."""
+        if self._sock is not None:
+            self._close(kept=self.served > 0)
+
+    def _open(self) -> None:
+        self._owner.opening(self.sent, again=self._stale)
+        self.served = 0
+        self._stale = False
+        try:
+            self._sock = sock = _socket.socket(self._exchange.family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except OSError:  # no file descriptor left
+            self._later("connect")
+            return
+        code = sock.connect_ex(self._exchange.address)
+        if code not in {0, errno.EINPROGRESS}:
+            self._later("connect")
+            return
+        self._fd, self._recv, self._send = sock.fileno(), sock.recv, sock.send
+        self._connecting = code == errno.EINPROGRESS
+        self._reactor.watch(self._fd, self.ready, OUT if self._connecting else IN | RDHUP)
+        if not self._connecting:
+            self._write(self._exchange.data)
+
+    def _write(self, data: Buffer) -> None:
+        try:
+            taken = self._send(data)
+        except BlockingIOError:
+            taken = 0
+        except OSError:
+            if self._rest is not None:  # there may still be an answer to read, or else the end
+                self._reactor.change(self._fd, IN | RDHUP)
+            elif self._replaceable():
+                self._replace()
+            else:
+                self._later("reset")
+            return
+        if taken != len(data):
+            self._rest = memoryview(data)[taken:]
+            self._reactor.change(self._fd, IN | OUT | RDHUP)
+        elif self._rest is not None:
+            self._rest = None
+            self._reactor.change(self._fd, IN | RDHUP)
+
+    def _unusual(self, mask: int) -> None:
+        """Whatever is not just something to read."""
+        assert self._sock is not None  # noqa: S101 - it is watched
+        if self._connecting:
+            if self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+                self._fail("connect")
+            elif mask & OUT:
+                self._connecting = False
+                self._reactor.change(self._fd, IN | RDHUP)
+                self._write(self._exchange.data)
+            return
+        if mask & OUT and self._rest is not None:
+            self._write(self._rest)
+        if mask & ~OUT and self._sock is not None:
+            self._fin = bool(mask & RDHUP)
+            self._divert()
+            self.ready(IN)
+
+    def _divert(self) -> None:
+        """From here on this answer goes the long way."""
+        if self._expect is not None:
+            self._template, self._expect, self._matched = self._expect, None, 0
+
+    def _received(self, data: bytes) -> None:
+        done_ns = monotonic_ns()
+        if not self.sent:  # nobody asked
+            self._stale = True
+            self._close(kept=self.served > 1)
+            return
+        self._divert()
+        if self._template is not None:
+            if self._template.startswith(data, self._matched):
+                self._matched += len(data)
+                if self._matched == len(self._template):
+                    self._done(None, done_ns, keep=True)
+                return
+            data = self._template[: self._matched] + data
+            self._template = None
+        self._parse(data, done_ns)
+
+    def _parse(self, data: bytes, done_ns: int) -> None:
+        answer = self._answer
+        if self._raw is None:
+            self._raw = []
+            self._digested = self._exchange.digest_next()
+            answer.restart(digest=self._digested)
+        if answer.length < _LARGEST_TEMPLATE:
+            self._raw.append(data)
+        try:
+            answer.feed(data)
+        except ProtocolError:
+            self._done("protocol", done_ns, keep=False)
+            return
+        if answer.complete:
+            self._judge(done_ns)
+
+    def _judge(self, done_ns: int) -> None:
+        answer = self._answer
+        kind = answer.verdict()
+        if kind is None and self._raw is not None and answer.length < _LARGEST_TEMPLATE:
+            self._exchange.learn(b"".join(self._raw), answer, digested=self._digested)
+        self._done(kind, done_ns, keep=answer.keep_alive)
+
+    def _done(self, kind: str | None, done_ns: int, *, keep: bool) -> None:
+        """An answer is in."""
+        sent, self.sent = self.sent, 0
+        self._template = self._raw = None
+        self.served += 1
+        if not keep or self._fin or self._rest is not None:
+            self._stale = keep and self._fin
+            self._close(kept=self.served > 1)
+        self._owner.answered(self, sent, kind, done_ns)
+
+    def _fail(self, kind: str) -> None:
+        """No answer will be in."""
+        if not self.sent:
+            return
+        sent, self.sent = self.sent, 0
+        self._expect = self._template = self._raw = None
+        self._close(kept=self.served > 0)
+        self._owner.answered(self, sent, kind, monotonic_ns())
+
+    def _later(self, kind: str) -> None:
+        """As `_fail`, from within `begin`."""
+        self._reactor.at(monotonic_ns(), lambda: self._fail(kind))
+
+    def _lost(self, error: int) -> None:
+        """The connection has ended, with an error or without."""
+        if not self.sent:
+            self._stale = True
+            self._close(kept=self.served > 1)
+        elif self._raw is not None and not error and self._answer.end(b"".join(self._raw)):
+            self._judge(monotonic_ns())
+        elif self._replaceable(error):
+            self._replace()
+        else:
+            self._fail("reset")
+
+    def _replaceable(self, error: int | None = None) -> bool:
+        """Was it closed while idle, so that the request cannot have reached the application? See the module's head.
+
+        `error`: of the receiving, 0 for the end of the stream; None: the very sending failed.
+        """
+        if not self.served or self._raw is not None or self._rest is not None or (self._template and self._matched):
+            return False
+        if error is None:
+            return True
+        assert self._sock is not None  # noqa: S101 - it has just ended
+        return errno.EPIPE in {error, self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)}
+
+    def _replace(self) -> None:
+        self._expect = self._template = None
+        self._close(kept=self.served > 1)
+        self._stale = True
+        self._open()
+
+    def _close(self, *, kept: bool) -> None:
+        if self._sock is None:
+            return
+        if kept:
+            self.ports.append((self._sock.getsockname()[1], self.served))
+        if self._fd >= 0:
+            self._reactor.forget(self._fd)
+        self._sock.close()
+        self._sock = None
+        self._fd = -1
+        self._connecting = self._fin = False
+        self._rest = None
+        self._answer.discard()

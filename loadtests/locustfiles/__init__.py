@@ -1,0 +1,1 @@
+"""Loads as locustfiles, for plain `locust -f`."""

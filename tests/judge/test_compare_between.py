@@ -1,0 +1,180 @@
+"""Two runs: what changed, what differs around them, and whether anything got worse."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from harness.errors import RecordError, UsageError
+from harness.judge.compare import between, regressions, within
+from harness.judge.verdicts import PairVerdict
+from harness.record import Run
+from harness.suite import Plan
+from tests import factories
+
+SCENARIOS = ("json", "payload", "cpu", "form")
+
+
+def several(**changes: Any) -> Plan:
+    """A pair for each of four scenarios."""
+    groups = []
+    for number, name in enumerate(SCENARIOS, 1):
+        scenario = factories.scenario(name=name)
+        arms = factories.flask_arm(f"p{number}a", scenario=scenario), factories.arm(f"p{number}b", scenario=scenario)
+        groups.append(factories.group(*arms, name=f"g{number}"))
+    return factories.plan(*groups, **changes)
+
+
+def primary(before: Run, after: Run) -> PairVerdict:
+    """The throughput verdict of the first pair of two runs."""
+    return next(one for one in between(before, after).pairs if one.primary)
+
+
+def test_a_slower_target_is_worse_and_named():
+    """One target 20 % slower: its pair is a regression, the others are not."""
+    before, after = factories.simulated_run(several()), factories.simulated_run(several(), {"p3b": 800.0}, seed=2)
+    found = regressions(between(before, after), 0.05)
+    assert [(one.scenario, one.b, one.verdict) for one in found] == [("cpu", "fastapi on uvicorn", "worse")]
+    assert found[0].ratio == pytest.approx(0.8, rel=0.05)
+    assert found[0].adjusted_p is not None
+    assert found[0].adjusted_p < 0.05
+
+
+def test_runs_of_the_same_code_show_no_regression():
+    """Twenty comparisons of four unchanged scenarios: none is called worse."""
+    runs = [factories.simulated_run(several(), seed=seed, noise=0.03) for seed in range(40)]
+    assert not any(regressions(between(a, b), 0.05) for a, b in zip(runs[::2], runs[1::2], strict=True))
+
+
+def test_the_gate_corrects_for_how_many_it_judges():
+    """What alone is just worse is not when it is one of four (Holm)."""
+    before = factories.simulated_run(several(), seed=11)
+    after = factories.simulated_run(several(), {"p1b": 900.0}, seed=12)
+    alone = replace(between(before, after), pairs=(primary(before, after),))
+    among = between(before, after)
+    threshold = next(
+        step / 1000 for step in range(1, 200) if not regressions(among, step / 1000)
+    )  # the smallest at which the four together let it pass
+    assert regressions(alone, threshold)
+
+
+def test_a_gate_of_one_run_judges_candidate_against_baseline():
+    """A baseline measured as an arm beside the candidate is judged from a single run."""
+    assert regressions(within(factories.simulated_run(rps={"p1b": 800.0})), 0.05)
+    assert not regressions(within(factories.simulated_run()), 0.05)
+
+
+def test_a_null_pair_is_no_regression():
+    """An A/A pair is a check of the instrument, never a finding about a target."""
+    group = factories.group(factories.arm("p1a"), factories.arm("p1b"), null=True)
+    run = factories.simulated_run(factories.plan(group), {"p1b": 700.0})
+    assert regressions(within(run), 0.05) == ()
+
+
+def test_what_a_slow_machine_does_to_both_arms_is_no_regression():
+    """Absolute throughput halves, the ratio stays: it is shown, without a verdict."""
+    before = factories.simulated_run()
+    after = factories.simulated_run(rps={"p1a": 500.0, "p1b": 500.0}, seed=2)
+    found = between(before, after)
+    assert primary(before, after).verdict == "equivalent"
+    assert [(one.side, one.arm) for one in found.arms] == [
+        ("a", "flask on gunicorn-gthread (8 threads)"),
+        ("b", "fastapi on uvicorn"),
+    ]
+    assert all(one.ratio == pytest.approx(0.5, rel=0.15) for one in found.arms)
+
+
+def test_a_ratio_that_rose_because_the_baseline_fell_is_told():
+    """Better, because what it is compared with got slower: that is a caveat."""
+    found = between(factories.simulated_run(), factories.simulated_run(rps={"p1a": 700.0}, seed=1))
+    assert [one.verdict for one in found.pairs if one.primary] == ["better"]
+    assert [one.kind for one in found.caveats] == ["baseline-moved"]
+    assert "flask on gunicorn-gthread (8 threads) went from" in found.caveats[0].text
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({"environment": {"cpu": "Other CPU", "cpus": 2, "kernel": "6.0"}}, "machine: cpu"),
+        ({"versions": {"fastapi": "0.999", "flask": "3.1.0"}}, "versions: fastapi"),
+        ({"versions": {"flask": "3.1.0"}}, "versions: fastapi"),
+        ({"gatebench": "9.9"}, "versions: gatebench"),
+        ({"placement": {"server": (0, 1), "generator": (2,), "services": (3,)}}, "placement: server"),
+    ],
+)
+def test_what_differs_around_the_runs_is_warned_of_by_name(changes: dict[str, Any], name: str):
+    """Machine, versions or placement: each difference is named, with the better way."""
+    found = between(factories.simulated_run(), factories.simulated_run(seed=2, **changes))
+    assert name in found.environment_changes
+    warned = [one for one in found.caveats if name in one.text]
+    assert len(warned) == 1
+    assert warned[0].kind == name.partition(":")[0]
+    assert "--baseline" in warned[0].remedy
+
+
+def test_a_different_load_is_warned_of():
+    """Another upstream delay is another question."""
+    other = factories.plan(upstream=replace(factories.plan().upstream, delay_ms=100.0))
+    found = between(factories.simulated_run(), factories.simulated_run(other, seed=2))
+    assert list(found.environment_changes) == ["plan: upstream"]
+
+
+def test_equal_conditions_raise_no_warning():
+    """The load average differs between any two runs and is no news."""
+    before = factories.simulated_run(environment={"cpu": "Test CPU", "load_average": [0.1]})
+    after = factories.simulated_run(environment={"cpu": "Test CPU", "load_average": [0.7]}, seed=2)
+    assert between(before, after).caveats == ()
+
+
+def test_runs_without_a_common_pair_are_refused():
+    """Nothing can be said of two runs that measured different things."""
+    other = factories.plan(factories.group(factories.flask_arm("p1a", workers=2), factories.arm("p1b", workers=2)))
+    with pytest.raises(UsageError, match="no pair is common"):
+        between(factories.simulated_run(), factories.simulated_run(other))
+
+
+def test_pairs_are_matched_by_what_they_are_not_by_their_number():
+    """A pair that moved in the suite is found; one that is in one run only is told."""
+    moved = factories.plan(
+        factories.group(
+            factories.flask_arm("p1a", workers=2),
+            factories.arm("p1b", workers=2),
+            factories.flask_arm("p2a"),
+            factories.arm("p2b"),
+        )
+    )
+    found = between(factories.simulated_run(), factories.simulated_run(moved, {"p2b": 1300.0}, seed=2))
+    assert {one.pair for one in found.pairs} == {"p2"}
+    assert next(one for one in found.pairs if one.primary).verdict == "better"
+    assert [one.kind for one in found.caveats] == ["unmatched"]
+    assert "only in the run after" in found.caveats[0].text
+
+
+def test_a_pair_that_failed_in_one_run_says_in_which():
+    """No verdict, but a row with the reason and the run it comes from."""
+    after = factories.simulated_run(seed=2)
+    broken = [replace(one, valid=False, error="gunicorn: died") if one.arm == "p1a" else one for one in after.trials]
+    found = primary(factories.simulated_run(), replace(after, trials=tuple(broken)))
+    assert (found.verdict, found.ratio) == ("error", None)
+    assert found.reasons == ("after: p1a: gunicorn: died",)
+
+
+def test_few_blocks_give_an_interval_but_no_verdict():
+    """Five blocks in both runs carry a verdict; four do not."""
+    few = factories.plan(blocks=4)
+    found = primary(factories.simulated_run(), factories.simulated_run(few, {"p1b": 2000.0}, seed=2))
+    assert found.verdict == "inconclusive"
+    assert found.low is not None
+    assert found.low > 1.5
+    assert found.settle is not None
+
+
+def test_a_corrupted_record_in_either_run_is_refused():
+    """The error names the run's path and the trial."""
+    good = factories.simulated_run()
+    bad = replace(good, path="results/bad", trials=(replace(good.trials[0], throughput_rps=9e9), *good.trials[1:]))
+    for one, other in ((good, bad), (bad, good)):
+        with pytest.raises(RecordError, match="results/bad: trial p1a/0/closed: throughput"):
+            between(one, other)

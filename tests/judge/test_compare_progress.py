@@ -1,0 +1,164 @@
+"""When a group has enough blocks, and what stopping by width does to the verdicts."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from harness.judge.compare import enough, forecast, progress
+from harness.judge.compare.progress import MOST_BLOCKS, narrow
+from harness.judge.compare.verdict import MIN_BLOCKS, judge
+from harness.judge.statistics import estimate
+from tests import factories
+
+if TYPE_CHECKING:
+    from harness.record import Trial
+    from harness.suite import Plan
+
+MARGIN = 0.05
+
+
+def measured(plan: Plan, blocks: int, noise: float = 0.02, ratio: float = 1.0) -> tuple[Trial, ...]:
+    """The first `blocks` blocks of a run of `plan`."""
+    return factories.simulated_run(replace(plan, blocks=blocks), {"p1b": 1000.0 * ratio}, noise=noise).trials
+
+
+def done(plan: Plan, trials: tuple[Trial, ...], elapsed_s: float = 0.0, block_s: float = 10.0) -> bool:
+    """Whether the plan's group has enough."""
+    return enough(plan, plan.groups[0], trials, elapsed_s, block_s)
+
+
+def test_a_fixed_number_of_blocks_is_exact():
+    """Neither noise nor certainty adds or saves a block."""
+    plan = factories.plan(blocks=4)
+    assert not done(plan, ())
+    assert not done(plan, measured(plan, 3, noise=0.0001, ratio=3.0))
+    assert done(plan, measured(plan, 4, noise=0.5))
+
+
+def disturbed(trials: tuple[Trial, ...], *blocks: int) -> tuple[Trial, ...]:
+    """The same, but something disturbed the candidate in those blocks."""
+    return tuple(
+        replace(one, valid=False, reasons=("steal",)) if one.block in blocks and one.arm == "p1b" else one
+        for one in trials
+    )
+
+
+def test_a_disturbed_block_is_measured_again():
+    """One in five, so that the pair has as many as were asked for; and no more than that."""
+    plan = factories.plan(blocks=5)
+    assert not done(plan, disturbed(measured(plan, 5), 2))
+    assert done(plan, disturbed(measured(plan, 6), 2))
+    assert done(plan, disturbed(measured(plan, 6), 2, 4))
+    assert forecast(plan, plan.groups[0], disturbed(measured(plan, 5), 2), block_s=10.0).seconds == 10.0
+    ten = replace(plan, blocks=10)
+    assert not done(ten, disturbed(measured(ten, 11), 2, 4))
+    assert done(ten, disturbed(measured(ten, 12), 2, 4, 6))
+
+
+def test_what_is_never_valid_is_not_measured_again():
+    """No disturbance spoils every block, and fewer than five give no verdict anyway."""
+    plan, few = factories.plan(blocks=5), factories.plan(blocks=3)
+    assert done(plan, disturbed(measured(plan, 5), 0, 1, 2, 3, 4))
+    assert done(few, disturbed(measured(few, 3), 1))
+
+
+def test_a_width_is_asked_of_the_interval():
+    """Blocks are added until the half-width is as narrow as asked, five at least."""
+    plan = factories.plan(width=0.03, blocks=3)
+    assert not done(plan, measured(plan, 4, noise=0.0001))
+    assert done(plan, measured(plan, 5, noise=0.005))
+    assert not done(plan, measured(plan, 5, noise=0.2))
+    assert done(plan, measured(plan, MOST_BLOCKS, noise=0.9))
+
+
+def test_with_a_width_the_number_of_blocks_is_the_least():
+    """Blocks that were asked for are measured even when the interval is narrow."""
+    plan = factories.plan(width=0.03, blocks=8)
+    assert not done(plan, measured(plan, 7, noise=0.0001))
+    assert done(plan, measured(plan, 8, noise=0.0001))
+
+
+def test_a_significant_ratio_is_no_reason_to_stop():
+    """A ratio of three is plain after five blocks; a wide interval still wants more."""
+    plan = factories.plan(width=0.03)
+    trials = measured(plan, 5, noise=0.2, ratio=3.0)
+    assert progress(trials, plan, plan.groups[0].pairs[0]).verdict == "better"
+    assert not done(plan, trials)
+
+
+def test_a_budget_ends_with_the_last_whole_block_that_fits():
+    """No block is begun that would not end within the budget; the first five are measured all the same."""
+    plan = factories.plan(width=0.001, budget_s=60.0)
+    trials = measured(plan, 5)
+    assert not done(plan, trials, elapsed_s=50.0, block_s=10.0)
+    assert done(plan, trials, elapsed_s=51.0, block_s=10.0)
+    assert not done(plan, measured(plan, 4), elapsed_s=500.0)
+
+
+def test_a_pair_that_never_works_holds_up_no_group():
+    """Where every trial fails more blocks change nothing."""
+    plan = factories.plan(width=0.03)
+    trials = tuple(replace(one, valid=False, error="no Redis") for one in measured(plan, 5))
+    assert done(plan, trials)
+
+
+def test_trials_of_other_groups_do_not_count():
+    """A group's blocks are its own."""
+    plan = factories.plan(blocks=5)
+    others = tuple(replace(one, group="g9") for one in measured(plan, 5))
+    assert not done(plan, others)
+
+
+def test_the_forecast_says_how_many_blocks_and_seconds():
+    """Fixed blocks are counted; for a width the spread so far says how many it will take."""
+    plan = factories.plan(blocks=5)
+    left = forecast(plan, plan.groups[0], measured(plan, 2), block_s=10.0)
+    assert (left.blocks, left.seconds) == (5, 30.0)
+    wide = replace(plan, width=0.005)
+    trials = measured(plan, 5, noise=0.02)
+    told = forecast(wide, wide.groups[0], trials, block_s=10.0)
+    assert 5 < told.blocks <= MOST_BLOCKS
+    assert told.seconds == (told.blocks - 5) * 10.0
+
+
+def test_progress_is_the_throughput_verdict_so_far():
+    """After two blocks there is a ratio with an interval, and what would settle it."""
+    plan = factories.plan()
+    found = progress(measured(plan, 2, ratio=1.5), plan, plan.groups[0].pairs[0])
+    assert found.metric == "throughput_rps"
+    assert found.ratio == pytest.approx(1.5, rel=0.1)
+    assert found.settle is not None
+
+
+@pytest.mark.parametrize("width", [0.02, 0.03, 0.05])
+@pytest.mark.parametrize("truth", [0.0, 0.999 * math.log1p(MARGIN), 1.001 * math.log1p(MARGIN), -math.log(0.75)])
+def test_stopping_by_width_keeps_false_verdicts_rare(truth: float, width: float):
+    """A verdict on the wrong side of the margin is given in at most 5 % of the runs.
+
+    Stopping where the interval happens to be narrow costs it 2 points of coverage at worst.
+    """
+    runs, most = 1200, 20
+    random = np.random.default_rng(round(1e4 * abs(truth) + 1e6 * width))
+    values = factories.block_values(random, runs, most, 3, truth)
+    wrong = covered = 0
+    for row in values.tolist():
+        count = next(n for n in range(MIN_BLOCKS, most + 1) if n == most or narrow(row[:n], width))
+        found = estimate(row[:count])
+        wrong += judge(found, MARGIN, higher_is_better=True) not in allowed(truth)
+        low, high = found.interval()
+        covered += low <= truth <= high
+    assert wrong / runs <= 0.05
+    assert covered / runs >= 0.91
+
+
+def allowed(truth: float) -> set[str]:
+    """Verdicts that are not on the wrong side of the margin."""
+    edge = math.log1p(MARGIN)
+    if abs(truth) < edge:
+        return {"equivalent", "inconclusive"}
+    return {"better" if truth > 0 else "worse", "inconclusive"}

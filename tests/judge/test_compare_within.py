@@ -1,0 +1,327 @@
+"""Verdicts within a run, from records whose truth is known."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from harness import record
+from harness.errors import RecordError
+from harness.judge.compare import as_json, within
+from harness.judge.statistics import estimate
+from harness.judge.verdicts import PairVerdict
+from harness.record import Run, Trial
+from harness.suite import Plan
+from tests import factories
+
+OPEN = replace(factories.group(), phases=("closed", "open"))
+
+
+def throughput(run: Run) -> PairVerdict:
+    """The primary verdict of a run's first pair."""
+    return next(one for one in within(run).pairs if one.primary)
+
+
+@pytest.mark.parametrize(
+    ("rps", "verdict"), [(1200.0, "better"), (850.0, "worse"), (1000.0, "equivalent"), (1050.0, "inconclusive")]
+)
+def test_the_verdict_follows_from_interval_and_margin(rps: float, verdict: str):
+    """Beyond the margin, inside it, or across its edge."""
+    found = throughput(factories.simulated_run(rps={"p1b": rps}, seed=2, noise=0.01))
+    assert found.verdict == verdict
+    assert found.low is not None
+    assert found.high is not None
+    assert found.low < rps / 1000 < found.high
+    assert found.blocks == found.blocks_measured == 5
+    assert (found.settle is not None) == (verdict == "inconclusive")
+
+
+def test_throughput_is_the_mean_over_rounds_of_the_log_ratio():
+    """One value a block: the mean over rounds of log(b / a), then a t interval over blocks."""
+    run = factories.simulated_run(rps={"p1b": 1100.0})
+    by = {(trial.arm, trial.block): trial for trial in run.trials}
+    blocks = [
+        np.mean(
+            [
+                math.log(b.throughput_rps / a.throughput_rps)
+                for a, b in zip(by["p1a", block].slices, by["p1b", block].slices, strict=True)
+            ]
+        )
+        for block in range(5)
+    ]
+    expected = estimate([float(value) for value in blocks])
+    found = throughput(run)
+    assert found.ratio == pytest.approx(math.exp(expected.mean))
+    assert (found.low, found.high) == pytest.approx(tuple(math.exp(end) for end in expected.interval()))
+
+
+def test_rounds_count_only_where_both_arms_have_a_slice():
+    """A round of which one arm lacks its slice says nothing of the ratio."""
+    run = factories.simulated_run(rps={"p1b": 1100.0}, noise=0.001)
+    spoilt = []
+    for trial in run.trials:
+        if trial.arm == "p1a":
+            slow = replace(trial.slices[0], round=9, throughput_rps=10.0)
+            spoilt.append(replace(trial, slices=(*trial.slices[1:], slow), dropped_rounds=(9,)))
+        else:
+            spoilt.append(trial)
+    spoilt = [replace(trial, throughput_rps=kept_rps(trial)) for trial in spoilt]
+    assert throughput(replace(run, trials=tuple(spoilt))).ratio == pytest.approx(1.1, rel=0.02)
+
+
+def kept_rps(trial: Trial) -> float:
+    """Throughput over the slices that count."""
+    kept = [one for one in trial.slices if one.round not in trial.dropped_rounds]
+    return sum(one.throughput_rps * one.length_s for one in kept) / sum(one.length_s for one in kept)
+
+
+def test_exchanging_the_arms_mirrors_the_verdict():
+    """What is better seen from one side is worse from the other."""
+    plan = factories.plan(factories.group(factories.arm("p1a"), factories.flask_arm("p1b")))
+    swapped = throughput(factories.simulated_run(plan, rps={"p1a": 1200.0}))
+    straight = throughput(factories.simulated_run(rps={"p1a": 1200.0}))
+    assert swapped.verdict == straight.verdict == "worse"
+    mirrored = throughput(factories.simulated_run(rps={"p1b": 1000.0, "p1a": 1000.0 / 1.2}))
+    assert mirrored.verdict == "better"
+
+
+@pytest.mark.parametrize("blocks", [1, 2, 4])
+def test_fewer_than_five_blocks_carry_no_verdict(blocks: int):
+    """The ratio is shown, with an interval from two blocks on, but the verdict waits for five."""
+    found = throughput(factories.simulated_run(factories.plan(blocks=blocks), rps={"p1b": 3000.0}))
+    assert found.ratio == pytest.approx(3.0, rel=0.1)
+    assert found.verdict == "inconclusive"
+    assert (found.low is None) == (blocks == 1)
+    assert found.settle is not None
+    assert f"{5 - blocks} more block" in found.settle
+
+
+def without(run: Run, blocks: set[int], **changes: Any) -> Run:
+    """The run with the Flask trials of `blocks` changed."""
+    trials = [
+        replace(one, valid=False, **changes) if one.arm == "p1a" and one.block in blocks else one for one in run.trials
+    ]
+    return replace(run, trials=tuple(trials))
+
+
+def test_a_block_counts_when_both_arms_are_valid():
+    """An invalid trial takes its block out, and its reason is told."""
+    run = factories.simulated_run(factories.plan(blocks=7))
+    found = throughput(without(run, {2, 4}, reasons=("steal: another time",)))
+    assert (found.blocks, found.blocks_measured) == (5, 7)
+    assert found.reasons == ("p1a: steal: another time",)
+
+
+def test_a_pair_without_a_valid_block_says_why():
+    """No ratio, but a row: invalid with its reasons, or an error."""
+    run = factories.simulated_run()
+    every = set(range(5))
+    found = throughput(without(run, every, reasons=("steal: another time",)))
+    assert (found.verdict, found.ratio, found.reasons) == ("invalid", None, ("p1a: steal: another time",))
+    failed = throughput(without(run, every, error="gunicorn: died", throughput_rps=None))
+    assert (failed.verdict, failed.ratio, failed.reasons) == ("error", None, ("p1a: gunicorn: died",))
+    nothing = throughput(replace(run, trials=()))
+    assert (nothing.verdict, nothing.reasons) == ("invalid", ("not measured",))
+
+
+def test_cpu_and_memory_are_better_when_less():
+    """Exploratory, and lower is better: the cheaper arm is called so."""
+    run = factories.simulated_run()
+    dear = [
+        replace(
+            one,
+            memory_bytes=80_000_000,
+            slices=tuple(replace(row, cpu_s=row.cpu_s * 1.5) for row in one.slices),
+        )
+        if one.arm == "p1b"
+        else one
+        for one in run.trials
+    ]
+    found = {one.metric: one for one in within(replace(run, trials=tuple(dear))).pairs}
+    assert found["cpu_s_per_request"].verdict == "worse"
+    assert found["cpu_s_per_request"].ratio == pytest.approx(1.5, rel=0.05)
+    assert found["memory_bytes"].verdict == "worse"
+    assert found["memory_bytes"].ratio == pytest.approx(1.6)
+    assert not any(one.primary for name, one in found.items() if name != "throughput_rps")
+
+
+def open_run(arrivals: int, plan: Plan | None = None) -> Run:
+    """A run with an open phase of `arrivals` a block, in which b answers in 0.8 of a's time."""
+    plan = plan or factories.plan(OPEN)
+    random = np.random.default_rng(3)
+    trials = list(factories.simulated_run(plan).trials)
+    for block in range(plan.blocks):
+        for arm in plan.groups[0].arms:
+            scale = 8000.0 if arm.id == "p1b" else 10_000.0
+            values = scale * random.lognormal(0, 0.3, arrivals)
+            row = factories.slice_row(length_s=2.0, throughput_rps=arrivals / 2, in_flight=5.0)
+            trials.append(
+                factories.trial(arm, block=block, phase="open", slices=(row,), histogram=factories.histogram(values))
+            )
+    return factories.run(plan, tuple(trials))
+
+
+def test_latency_is_compared_in_the_open_phase():
+    """Percentiles of block histograms at the same offered rate, lower is better, exploratory."""
+    found = {one.metric: one for one in within(open_run(2000)).pairs if one.phase == "open"}
+    assert set(found) == {f"latency_{name}_us" for name in ("p50", "p90", "p95", "p99", "p99_9")}
+    assert found["latency_p50_us"].verdict == "better"
+    assert found["latency_p50_us"].ratio == pytest.approx(0.8, rel=0.02)
+    assert found["latency_p99_us"].blocks == 5
+    assert not any(one.primary for one in found.values())
+
+
+def test_a_percentile_needs_ten_requests_beyond_it_in_every_block():
+    """Where a block has too few there is no interval; over all blocks merged the ratio may still be shown."""
+    found = {one.metric: one for one in within(open_run(400)).pairs if one.phase == "open"}
+    assert found["latency_p95_us"].verdict == "better"
+    p99 = found["latency_p99_us"]
+    assert (p99.verdict, p99.low, p99.blocks) == ("not resolved", None, 0)
+    assert p99.ratio == pytest.approx(0.8, rel=0.1)
+    assert "1,000 answers of each arm in each block" in p99.reasons[0]
+    assert found["latency_p99_9_us"].ratio is None
+
+
+def test_latency_at_saturation_is_labelled_so():
+    """Closed, latency compares queues: its name says at whose saturation."""
+    names = {one.metric for one in within(factories.simulated_run()).pairs}
+    assert {"saturated_latency_p50_us", "saturated_latency_p99_us"} < names
+    assert not any(name.startswith("latency_") for name in names)
+
+
+def test_an_open_only_pair_has_its_cost_from_there():
+    """A rate that was asked for leaves no closed phase: no throughput, but CPU and latency."""
+    group = replace(factories.group(), phases=("open",))
+    run = open_run(2000, factories.plan(group))
+    opened = replace(run, trials=tuple(one for one in run.trials if one.phase == "open"))
+    found = {one.metric: one.phase for one in within(opened).pairs}
+    assert "throughput_rps" not in found
+    assert found["cpu_s_per_request"] == "open"
+
+
+def null_run(ratio: float) -> Run:
+    """A run with a pair and an A/A pair that differs from itself by `ratio`."""
+    real = factories.group()
+    twins = factories.group(factories.arm("p2a"), factories.arm("p2b"), name="g2", null=True)
+    return factories.simulated_run(factories.plan(real, twins), rps={"p2b": 1000.0 * ratio}, noise=0.01)
+
+
+def test_an_a_a_pair_is_the_runs_noise():
+    """Its interval is shown as a check, and raises no caveat while it includes 1."""
+    found = within(null_run(1.0))
+    assert found.noise[0].metric == "throughput_rps"
+    assert found.noise[0].low < 1 < found.noise[0].high
+    assert not found.noise[0].excludes_one
+    assert found.caveats == ()
+    assert not any(one.caveats for one in found.pairs)
+
+
+def test_an_a_a_pair_that_differs_from_itself_is_a_caveat_on_every_verdict():
+    """When the instrument shows a difference where there is none, each verdict carries that."""
+    found = within(null_run(1.1))
+    assert found.noise[0].excludes_one
+    assert [one.kind for one in found.caveats if "throughput_rps" in one.text] == ["noise"]
+    carried = [one for one in found.pairs if one.metric == "throughput_rps"]
+    assert len(carried) == 2
+    assert all("an A/A pair differs" in one.caveats[0] for one in carried)
+
+
+def test_limits_and_what_each_side_is_stand_beside_the_verdict():
+    """Each arm's usual limit and how much of its ceiling it reached, and what is its own."""
+    run = factories.simulated_run()
+    marked = [
+        replace(one, limit="server-cpu" if one.block else "connections", ceiling_rps=2 * (one.throughput_rps or 0))
+        for one in run.trials
+    ]
+    found = throughput(replace(run, trials=tuple(marked)))
+    assert (found.a_limit, found.b_limit) == ("server-cpu", "server-cpu")
+    assert found.a_ceiling == pytest.approx(0.5)
+    assert found.a == "flask on gunicorn-gthread (8 threads)"
+    assert found.b == "fastapi on uvicorn"
+    assert found.factors["workers"] == 1
+    assert found.factors["a"]["threads"] == 8
+
+
+def test_diagnoses_of_the_arms_are_among_the_caveats():
+    """What an arm's median trial shows is told once, with the arm's name."""
+    run = factories.simulated_run()
+    closing = [replace(one, connections_per_request=1.0) if one.arm == "p1a" else one for one in run.trials]
+    found = within(replace(run, trials=tuple(closing))).caveats
+    assert [(one.kind, one.arm) for one in found] == [("no-keep-alive", "p1a")]
+
+
+def test_an_arm_that_is_never_valid_is_diagnosed_all_the_same():
+    """What is wrong with it may be why it is not valid."""
+    run = factories.simulated_run()
+    trials = tuple(
+        replace(one, valid=False, reasons=("unsteady",), connections_per_request=1.0) if one.arm == "p1a" else one
+        for one in run.trials
+    )
+    assert [(one.kind, one.arm) for one in within(replace(run, trials=trials)).caveats] == [("no-keep-alive", "p1a")]
+
+
+def test_the_json_has_the_documented_keys():
+    """The keys that DESIGN promises are there, and all of it is JSON."""
+    answer = json.loads(json.dumps(as_json(within(null_run(1.0))), allow_nan=False))
+    assert {"pairs", "noise", "effects"} <= set(answer)
+    keys = {"scenario", "factors", "a", "b", "metric", "primary", "ratio", "low", "high", "blocks", "verdict"}
+    assert all(keys <= set(pair) for pair in answer["pairs"])
+    assert {"metric", "low", "high"} <= set(answer["noise"])
+    assert as_json(within(factories.simulated_run()))["noise"] is None
+
+
+def stored(folder: Path, run: Run) -> Path:
+    """The run, written as a measurement would."""
+    with record.writing(folder, run.info) as writer:
+        for trial in run.trials:
+            writer.append(trial)
+    return folder
+
+
+def corrupt(folder: Path, change: dict[str, Any]) -> None:
+    """Put `change` into the first trial's line; the keys of `slices` into its first slice."""
+    path = folder / "trials.jsonl"
+    first, *rest = path.read_text().splitlines()
+    row = json.loads(first)
+    row["slices"][0] |= change.pop("slices", {})
+    row |= change
+    path.write_text("\n".join([json.dumps(row), *rest]) + "\n")
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"slices": {"mean_latency_us": 1000.0}}, "trial p1a/0/closed: Little's law is off in round 0"),
+        ({"latency_us": {**record.as_json(factories.trial())["latency_us"], "p99": 1.0}}, "p99 (1) below p50 (60000)"),
+        ({"upstream_hits": 5, "upstream_good": 9, "upstream_attempts": 9}, "fewer upstream hits (5) than good answers"),
+        ({"slices": {"cpu_s": -0.5}}, "cpu_s"),
+        ({"cpu_s_per_request": -0.001}, "cpu_s_per_request"),
+    ],
+)
+def test_corrupted_records_are_refused_by_name(tmp_path: Path, change: dict[str, Any], named: str):
+    """What cannot be true is not compared: the error names the trial or the line, and what is wrong."""
+    arms = factories.flask_arm("p1a", scenario=factories.EXTERNAL), factories.arm("p1b", scenario=factories.EXTERNAL)
+    run = factories.simulated_run(factories.plan(factories.group(*arms)))
+    folder = stored(tmp_path / "run", run)
+    within(record.read(folder))
+    corrupt(folder, change)
+    with pytest.raises(RecordError) as error:
+        within(record.read(folder))
+    assert named in str(error.value)
+
+
+def test_a_torn_line_is_told_and_left_out(tmp_path: Path):
+    """A run that was killed while it wrote is compared without its last line, and says so."""
+    folder = stored(tmp_path / "run", factories.simulated_run(factories.plan(blocks=6)))
+    path = folder / "trials.jsonl"
+    path.write_bytes(path.read_bytes()[:-200])
+    found = within(record.read(folder))
+    assert [one.kind for one in found.caveats] == ["torn"]
+    assert "--resume" in found.caveats[0].remedy
+    assert found.pairs[0].blocks == 5

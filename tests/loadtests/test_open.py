@@ -1,0 +1,167 @@
+"""Open load on servers whose truth is known: what is due is sent, or said not to have been."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.spec import Arm, Request, Slice, Spec
+from harness.spec.histogram import Histogram
+from tests.loadtests.engine_support import NullServer, null_server, run_rounds
+
+pytestmark = pytest.mark.live
+
+
+def arm(server: NullServer, name: str = "a", *, rate: float, connections: int = 16, seed: int = 1) -> Arm:
+    """An arm on that server."""
+    request = Request(length=5)
+    return Arm(
+        name=name,
+        port=server.port,
+        connections=connections,
+        request=request,
+        response_s=0.005,
+        rate_rps=rate,
+        arrivals_seed=seed,
+    )
+
+
+def told(*arms: Arm, **more: object) -> Spec:
+    """One open slice of each."""
+    given = {"slice_s": 0.5, "warmup_s": 0.0, "rounds": (tuple(range(len(arms))),)} | more
+    return Spec(kind="open", arms=arms, **given)  # type: ignore[arg-type]
+
+
+def histograms(one: Slice) -> tuple[Histogram, Histogram, Histogram]:
+    """Response, service, lateness."""
+    assert one.latency is not None
+    assert one.service is not None
+    assert one.lateness is not None
+    return Histogram.decode(one.latency), Histogram.decode(one.service), Histogram.decode(one.lateness)
+
+
+def test_every_arrival_is_sent_and_the_server_saw_them_all() -> None:
+    """Scheduled, requested and done are one number; what is sent beyond the window is in the totals."""
+    with null_server("null") as server:
+        run = run_rounds(told(arm(server, rate=400), rounds=((0,), (0,))))
+        (totals,) = run.totals
+        assert totals.attempts == totals.good == server.seen()["requests"]
+    for one in run.slices:
+        assert one.scheduled == one.requests == one.done == [h.count for h in histograms(one)][2]
+        assert one.scheduled == pytest.approx(200, abs=70)
+        assert one.offered_rps == pytest.approx(one.scheduled / one.length_s)
+        assert (one.dropped, one.errors, one.connects, len(one.ports)) == (0, 0, 0, 16)
+    assert run.slices[0].scheduled != run.slices[1].scheduled or run.slices[0].latency != run.slices[1].latency
+
+
+def test_both_arms_of_a_pair_replay_the_same_arrivals() -> None:
+    """Same seed, same count in the window, though their start-ups last differently; another seed, another count."""
+    with null_server("null") as server:
+        arms = (
+            arm(server, "a", rate=1000),
+            arm(server, "b", rate=1000, connections=64),
+            arm(server, "c", rate=1000, seed=2),
+        )
+        a, b, c = run_rounds(told(*arms)).slices
+    assert a.scheduled == b.scheduled != c.scheduled
+
+
+def test_an_exhausted_pool_queues_and_the_wait_is_latency() -> None:
+    """Two connections on a 20 ms server take 100 a second; of 200 every one is still sent, and waits for it."""
+    with null_server("fixed:20") as server:
+        (one,) = run_rounds(told(arm(server, rate=200, connections=2), arrivals="constant")).slices
+    response, service, lateness = histograms(one)
+    assert one.scheduled == one.done == 100
+    assert one.dropped == 0
+    assert service.percentile(50) < response.percentile(50) / 4
+    assert lateness.percentile(50) < service.percentile(50)
+
+
+def test_an_exhausted_pool_drops_where_it_is_told_to() -> None:
+    """The same with `drop`: about half is never sent, and counted."""
+    with null_server("fixed:20") as server:
+        run = run_rounds(told(arm(server, rate=200, connections=2), arrivals="constant", when_full="drop"))
+        (one,), (totals,) = run.slices, run.totals
+        assert totals.attempts == server.seen()["requests"]
+    assert one.scheduled == 100
+    assert one.requests + one.dropped == 100
+    assert 30 < one.dropped < 70
+    response, service, _ = histograms(one)
+    assert response.percentile(50) == pytest.approx(service.percentile(50), rel=0.2)
+
+
+def test_a_full_queue_drops_too() -> None:
+    """Room for five: what comes sixth is counted as dropped."""
+    with null_server("fixed:20") as server:
+        (one,) = run_rounds(told(arm(server, rate=400, connections=2), queue=5)).slices
+    assert one.scheduled is not None
+    assert one.dropped > 0
+    assert one.requests + one.dropped == one.scheduled
+
+
+def test_a_slice_ends_early_once_an_objective_is_lost() -> None:
+    """Every answer is later than 10 ms and five may be: the window ends within half of its time, and all adds up."""
+    with null_server("fixed:20") as server:
+        run = run_rounds(
+            told(arm(server, rate=200), arrivals="constant", slice_s=2.0, stops=((10_000, 5),), rounds=((0,), (0,)))
+        )
+        (totals,) = run.totals
+        assert totals.attempts == server.seen()["requests"]
+    for one in run.slices:
+        assert 0.1 <= one.length_s < 1.0
+        assert one.scheduled == one.requests == one.done == histograms(one)[0].count
+        assert one.scheduled == pytest.approx(200 * one.length_s, abs=2)
+        assert one.scheduled > 5
+        assert one.half_rps[0] == pytest.approx(one.half_rps[1], rel=0.5)
+
+
+def test_errors_end_a_slice_too_and_what_is_allowed_does_not() -> None:
+    """One answer in ten is an error: ten errors are soon there, a thousand never."""
+    with null_server("errors:10") as server:
+        few, many = (
+            run_rounds(told(arm(server, rate=400), slice_s=1.0, stops=((None, allowed),))).slices[0]
+            for allowed in (10, 1000)
+        )
+    assert few.length_s < 0.9
+    assert few.errors > 10
+    assert many.length_s == pytest.approx(1.0)
+
+
+def test_a_stall_is_seen_by_those_who_came_during_it() -> None:
+    """Half a second of three without an answer: open load shows it from p90 on, service and closed load hide it."""
+    with null_server("stall:1000,500") as server:
+        run = run_rounds(told(arm(server, rate=200, connections=4), slice_s=3.0))
+        (one,), _ = run.slices, run.totals
+        response, service, lateness = histograms(one)
+    assert one.done == one.scheduled
+    assert response.percentile(95) > 200_000
+    assert service.percentile(95) < 100_000
+    assert lateness.percentile(95) < response.percentile(95) / 4
+    with null_server("stall:1000,500") as server:
+        closed = Arm(name="a", port=server.port, connections=4, request=Request(length=5), response_s=0.005)
+        spec = Spec(kind="closed", arms=(closed,), rounds=((0,),), slice_s=2.0, warmup_s=0.0)
+        (hidden,) = run_rounds(spec).slices
+    assert hidden.latency is not None
+    assert Histogram.decode(hidden.latency).percentile(99) < 100_000
+
+
+def test_a_server_that_closes_each_connection_gets_a_new_one_for_each_arrival() -> None:
+    """Connected when there is something to send, and no sooner; its connections are counted."""
+    with null_server("closing") as server:
+        run = run_rounds(told(arm(server, rate=300)))
+        (one,), (totals,) = run.slices, run.totals
+        assert totals.attempts == totals.connects == server.seen()["requests"]
+    assert one.done == one.scheduled == one.connects
+    assert (one.reconnects, one.ports) == (0, ())
+
+
+def test_errors_of_an_open_load_are_counted_exactly() -> None:
+    """Every tenth answer is an error; a server that hangs up is never asked twice."""
+    with null_server("errors:10") as server:
+        run = run_rounds(told(arm(server, rate=300)))
+        assert run.totals[0].errors == server.seen()["requests"] // 10
+    (one,) = run.slices
+    assert one.done is not None
+    assert one.done + one.errors == one.scheduled == one.requests
+    with null_server("hangup") as server:
+        run = run_rounds(told(arm(server, rate=300)))
+        assert run.totals[0].attempts == run.totals[0].errors == server.seen()["requests"]

@@ -1,0 +1,114 @@
+"""Processes start, are watched, and do not outlive us."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from harness.errors import LaunchError
+from harness.machine.process import clean_environment, running
+from harness.machine.undertaker import members
+
+FAMILY = (
+    "import subprocess, sys, time; "
+    "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']); time.sleep(60)"
+)
+STUBBORN = (
+    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('here', flush=True); time.sleep(60)"
+)
+
+
+def until(holds: Callable[[], bool], seconds: float = 20.0) -> bool:
+    """Poll until `holds`, or the time is up."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def test_a_process_and_its_children_are_gone_afterwards(tmp_path: Path) -> None:
+    """Whatever it started is in its session, and ended with it."""
+    with running([sys.executable, "-c", FAMILY], name="family", log=tmp_path / "log") as process:
+        assert until(lambda: len(process.members()) == 2)
+    assert process.members() == []
+
+
+def test_a_process_that_ignores_sigterm_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a while."""
+    monkeypatch.setattr("harness.machine.process.STOP_S", 0.1)
+    with running([sys.executable, "-c", STUBBORN], name="stubborn", log=tmp_path / "log") as process:
+        assert until(lambda: "here" in process.tail())
+        from harness.machine.process import stop
+
+        stop(process, 0.1)
+        assert process.popen.returncode == -signal.SIGKILL
+    assert process.members() == []
+
+
+def test_it_runs_on_the_cpus_it_is_given(tmp_path: Path) -> None:
+    """From its first instruction, while our own affinity stays."""
+    mine = os.sched_getaffinity(0)
+    cpu = min(mine)
+    code = "import os; print(sorted(os.sched_getaffinity(0)), flush=True)"
+    with running([sys.executable, "-c", code], name="pinned", log=tmp_path / "log", cpus=[cpu]) as process:
+        process.popen.wait(20)
+        assert process.tail() == f"[{cpu}]"
+    assert os.sched_getaffinity(0) == mine
+
+
+def test_what_cannot_be_started_is_one_clear_error(tmp_path: Path) -> None:
+    """With its name."""
+    with (
+        pytest.raises(LaunchError, match="ghost cannot be started"),
+        running(["/no/such"], name="ghost", log=tmp_path / "l"),
+    ):
+        pass  # pragma: no cover
+
+
+def test_a_death_is_told_with_the_last_lines(tmp_path: Path) -> None:
+    """And its exit code."""
+    code = "import sys; print('all is lost', flush=True); sys.exit(7)"
+    with running([sys.executable, "-c", code], name="short", log=tmp_path / "log") as process:
+        process.popen.wait(20)
+        assert "exit code 7" in str(process.died())
+        assert "all is lost" in str(process.died())
+
+
+def test_sigkill_of_the_harness_leaves_no_process_behind(tmp_path: Path) -> None:
+    """The undertaker ends whole sessions when its pipe closes."""
+    code = f"""
+import sys, time
+from pathlib import Path
+from harness.machine.process import running
+with running([sys.executable, "-c", {FAMILY!r}], name="family", log=Path({str(tmp_path / "log")!r})) as process:
+    while len(process.members()) < 2:
+        time.sleep(0.01)
+    print(process.pid, flush=True)
+    time.sleep(60)
+"""
+    harness = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert harness.stdout is not None
+    session = int(harness.stdout.readline())
+    assert len(members({session})) == 2
+    harness.kill()
+    harness.wait()
+    harness.stdout.close()
+    assert until(lambda: members({session}) == [])
+
+
+def test_the_environment_of_a_target_is_clean(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What would change a measured process by accident does not reach it."""
+    for name in ("PYTHONPATH", "WEB_CONCURRENCY", "GUNICORN_CMD_ARGS", "GATEBENCH_CACHE"):
+        monkeypatch.setenv(name, "1")
+    told = clean_environment({"GATEBENCH_POOLING": "pool"})
+    assert told["GATEBENCH_POOLING"] == "pool"
+    assert not {"PYTHONPATH", "WEB_CONCURRENCY", "GUNICORN_CMD_ARGS", "GATEBENCH_CACHE"} & set(told)

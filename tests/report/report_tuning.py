@@ -1,0 +1,96 @@
+"""A tuning that never happened, for the report's tests."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import cast
+
+from harness.record import Run
+from harness.tune.answer import Answer, CandidateRow, Capacity, RatePoint
+from harness.tune.candidates import Candidate, Service
+from harness.tune.search import Outcome, RateTrial
+from tests.report.report_support import Fake, FakePair, run
+
+
+def tuning(*, slo: bool = True) -> Answer:
+    """What tune could have found."""
+    levels = {(1, 8): 361, (2, 8): 690, (3, 8): 940, (4, 8): 985, (5, 8): 990, (8, 8): 970}
+    rows = tuple(
+        CandidateRow(
+            workers=workers,
+            threads=threads,
+            standing="recommended" if workers == 4 else "tie" if workers in {5, 8} else "below",
+            why=None,
+            blocks=5,
+            throughput_rps=float(rps),
+            low_rps=rps * 0.97,
+            high_rps=rps * 1.03,
+            of_best=rps / 990,
+            p99_us=32e6 / rps * 1.4,
+            memory_bytes=(30 + 31 * workers) * 2**20,
+            ceiling_rps=min(workers * threads * 50.0, 1060.0),
+            limit="worker-slots" if workers < 3 else "server-cpu",
+            worker_shares=tuple([1 / workers] * workers),
+            share_of_picks=0.82 if workers == 4 else 0.18 if workers == 5 else 0.0,
+        )
+        for (workers, threads), rps in levels.items()
+    )
+    behind = replace(rows[0], workers=9, standing="behind", why="more than twice the margin below", blocks=1)
+    tried = [(400, "held", 41), (800, "held", 62), (1200, "exceeded", 900), (950, "exceeded", 180), (880, "held", 84)]
+    answer = Answer(
+        target="flask",
+        server="gunicorn-gthread",
+        scenario="external-data",
+        service=Service(cores=1, connections=32, unloaded_s=0.022, cpu_s_per_request=0.001, slots="threads"),
+        margin=0.05,
+        budget_s=300.0,
+        recommended=Candidate(4, 8),
+        ties=(Candidate(5, 8), Candidate(8, 8)),
+        candidates=(*rows, behind),
+        explanation="Run flask on gunicorn-gthread with 4 workers of 8 threads each: it is the smallest.",
+        command=("python", "-m", "gunicorn", "-k", "gthread", "-w", "4", "--threads", "8", "targets.flask_app:app"),
+        caveats=("one core only",),
+    )
+    if not slo:
+        return answer
+    points = tuple(
+        RatePoint(
+            trial=RateTrial(
+                rate_rps=float(rate),
+                planned_s=4.0,
+                start_s=10.0 * index,
+                took_s=6.0,
+                outcome=outcome,
+                loss_ratio=0.004 if outcome == "held" else 0.2,
+                objective="p99 < 100 ms",
+                cause="late",
+                p99_us=p99 * 1e3,
+                limit="server-cpu",
+            ),
+            slow_spell=0.0,
+        )
+        for index, (rate, outcome, p99) in enumerate(cast("list[tuple[int, Outcome, int]]", tried))
+    )
+    found = Capacity(
+        low=880.0,
+        high=950.0,
+        trials=len(points),
+        low_trials=None,
+        high_trials=None,
+        probability=0.9,
+        settled=True,
+        ending="settled",
+        broke="p99 < 100 ms",
+        cause="late",
+        limit="server-cpu",
+    )
+    return replace(answer, slo="p99 < 100 ms", capacity_rps=found, searched=points)
+
+
+def tune_run() -> Run:
+    """The run of a tuning: arms without pairs."""
+    whole = run([FakePair(scenario="external-data", pooling="pool", a=Fake(rps=361), b=Fake(rps=690))], suite="tune")
+    groups = tuple(replace(group, pairs=()) for group in whole.info.plan.groups)
+    info_ = replace(whole.info, kind="tune", plan=replace(whole.info.plan, groups=groups))
+    trials = tuple(replace(trial, pair=None) for trial in whole.trials)
+    return replace(whole, info=info_, trials=trials)

@@ -1,0 +1,122 @@
+"""The summary in a terminal, and the one for a pull request."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from harness.judge import compare
+from harness.record import Run
+from harness.report import terminal
+from harness.report.markdown import summary
+from harness.report.study import Study
+from harness.report.terminal import between
+from harness.report.words import text, under
+from tests.report import report_support as support
+
+
+def console(width: int, *, colour: bool = False) -> Console:
+    """One whose text can be read again."""
+    return Console(file=StringIO(), width=width, force_terminal=colour, color_system="truecolor" if colour else None)
+
+
+def printed(run: Run, width: int = 140, *, colour: bool = False) -> str:
+    """What the terminal shows of a run."""
+    on = console(width, colour=colour)
+    terminal(run, compare.within(run), on)
+    assert isinstance(on.file, StringIO)
+    return on.file.getvalue()
+
+
+def test_every_pair_has_its_throughputs_ratio_interval_and_verdict() -> None:
+    """In their units."""
+    run = support.run()
+    study = Study(run, compare.within(run))
+    table = printed(run)
+    for pair in study.pairs:
+        for arm in study.sides(pair):
+            assert text(study.arm(arm.id, "throughput_rps")) in table
+        value = study.pair(pair)
+        assert value is not None
+        assert text(value) in table
+        assert str(value.verdict) in table
+    assert "120 of 120 trials valid · servers on 1 core" in table
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 120, 140, 200])
+def test_no_line_is_wider_than_the_terminal(width: int) -> None:
+    """And the ratio is there in the narrowest."""
+    table = printed(support.run(), width)
+    assert max(map(len, table.splitlines())) <= width
+    assert re.search(r"3\.\d\d", table)
+
+
+def test_there_is_no_colour_where_it_was_not_asked_for() -> None:
+    """A pipe gets plain text."""
+    assert "\x1b[" not in printed(support.run())
+    assert "\x1b[" in printed(support.run(), colour=True)
+
+
+def test_names_are_no_markup_in_a_terminal() -> None:
+    """Nor do they move its cursor."""
+    table = printed(support.run(support.hostile_pairs()), 300)
+    assert "[bold]" in table
+    assert "\x07" not in table
+    assert "\u202e" not in table
+
+
+def test_what_failed_is_told_in_its_row() -> None:
+    """With the reason, and counted below."""
+    table = printed(support.run(support.broken_pairs()))
+    assert "no Redis" in " ".join(table.split())
+    assert "20 invalid · 20 failed" in table
+
+
+def test_a_run_without_any_trial_says_that_it_was_interrupted() -> None:
+    """Instead of a figure."""
+    table = printed(support.interrupted(support.run(), 0))
+    assert "interrupted" in table
+    assert "not measured" in " ".join(table.split())
+
+
+def test_two_runs_are_told_apart_pair_by_pair() -> None:
+    """After over before, and what changed around them."""
+    slower = support.quick_pairs()
+    slower[2] = replace(slower[2], b=replace(slower[2].b, rps=400))
+    before, after = support.run(), support.run(slower, seed=9)
+    after = replace(after, info=replace(after.info, versions={**after.info.versions, "httpx": "0.29"}))
+    on = console(140)
+    between(before, after, compare.between(before, after), on)
+    assert isinstance(on.file, StringIO)
+    table = on.file.getvalue()
+    assert "1 worse" in table
+    assert "httpx" in table
+
+
+def test_the_markdown_summary_has_an_answer_and_a_row_for_every_pair() -> None:
+    """Fit for a comment: a list of sentences, one table, the caveats, the versions."""
+    run = support.run()
+    study = Study(run, compare.within(run))
+    lines = summary(study).splitlines()
+    table = [line for line in lines if line.startswith("|")]
+    assert len([line for line in lines if line.startswith("- ")]) == 6
+    assert len(table) == 2 + 6
+    assert len({line.count("|") for line in table}) == 1
+    for pair, row in zip(study.pairs, table[2:], strict=True):
+        assert under(study, pair) in row
+        assert f"**{text(study.pair(pair))}**" in row
+    assert "fastapi 0.165.0" in lines[-1]
+
+
+def test_names_are_no_markup_in_markdown() -> None:
+    """A pipe in a name makes no column."""
+    run = support.run(support.hostile_pairs())
+    made = summary(Study(run, compare.within(run)))
+    table = [line for line in made.splitlines() if line.startswith("|")]
+    bare = [re.sub(r"\\.", "", line) for line in table]
+    assert len({line.count("|") for line in bare}) == 1
+    assert "<script" not in re.sub(r"\\.", "", made)

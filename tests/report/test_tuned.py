@@ -1,0 +1,140 @@
+"""The report of a tuning."""
+
+from __future__ import annotations
+
+import csv
+import re
+from dataclasses import replace
+from html import unescape
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from harness import record
+from harness.errors import RecordError
+from harness.judge import compare
+from harness.report import build, index, terminal
+from harness.report.charts.candidates import candidates
+from harness.report.charts.search import search
+from harness.report.study import Study
+from harness.tune.answer import FILE, Answer, dump
+from tests.report import report_support as support
+from tests.report import report_tuning
+
+
+def written(folder: Path, answer: Answer) -> Path:
+    """The folder of a tuning with that answer."""
+    run = support.written(report_tuning.tune_run(), folder)
+    (run / FILE).write_text(dump(answer), encoding="utf-8")
+    return run
+
+
+def text_of(path: Path) -> str:
+    """What can be read in a page."""
+    html = re.sub(r"<(script|style)\b.*?</\1>", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+    return " ".join(unescape(re.sub(r"<[^>]*>", " ", html)).split())
+
+
+def study_of(answer: Answer) -> Study:
+    """Its run, made ready to be told."""
+    run = report_tuning.tune_run()
+    return Study(run, compare.within(run), answer)
+
+
+def test_the_page_opens_with_what_to_deploy(tmp_path: Path) -> None:
+    """Workers, the rate that holds, the paragraph, the command line."""
+    text = text_of(build(written(tmp_path, report_tuning.tuning())))
+    headline = "Run flask on gunicorn-gthread with 4 workers of 8 threads; it holds p99 < 100 ms up to 880/s"
+    assert headline in text
+    assert text.index("it is the smallest") < text.index("Data of this chart")
+    assert "python -m gunicorn -k gthread -w 4 --threads 8 targets.flask_app:app" in text
+    assert "one core only" in text
+
+
+def test_a_capacity_that_is_not_settled_only_probably_holds(tmp_path: Path) -> None:
+    """In the headline, beside both ends, and over the chart."""
+    told = report_tuning.tuning()
+    assert told.capacity_rps is not None
+    text = text_of(build(written(tmp_path, replace(told, capacity_rps=replace(told.capacity_rps, settled=False)))))
+    assert "it probably holds p99 < 100 ms up to 880/s" in text
+    assert "p99 < 100 ms probably holds the highest rate" in text
+    assert "p99 < 100 ms probably does not hold the lowest rate" in text
+    assert "p99 < 100 ms probably holds up to 880/s and not at 950/s" in text
+
+
+def test_the_summary_has_every_candidate_and_both_ends_of_the_bracket(tmp_path: Path) -> None:
+    """A row each, and metric."""
+    folder = written(tmp_path, report_tuning.tuning())
+    build(folder)
+    with (folder / "summary.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    throughput = [row for row in rows if row["kind"] == "candidate" and row["metric"] == "throughput_rps"]
+    assert [row["verdict"] for row in throughput].count("recommended") == 1
+    assert len(throughput) == 7
+    ends = {row["id"]: float(row["value"]) for row in rows if row["kind"] == "capacity"}
+    assert ends == {"low": 880.0, "high": 950.0}
+    assert "| 4 | 8 | recommended | 985/s (955/s to 1,010/s) |" in (folder / "summary.md").read_text(encoding="utf-8")
+
+
+def test_both_charts_conclude_in_their_titles() -> None:
+    """The smallest count within the margin, and the bracket."""
+    study = study_of(report_tuning.tuning())
+    first, second = candidates(study), search(study)
+    assert first is not None
+    assert (
+        first.title.replace("\u202f", " ") == "4 workers: the least within 5 % of the best, 985/s, tied with 2 others"
+    )
+    assert second is not None
+    assert second.title == "p99 < 100 ms holds up to 880/s and not at 950/s"
+    assert [row[1] for row in second.rows].count("not held") == 2
+
+
+def test_without_an_objective_there_is_no_search() -> None:
+    """Only candidates."""
+    study = study_of(report_tuning.tuning(slo=False))
+    assert candidates(study) is not None
+    assert search(study) is None
+
+
+def test_a_tuning_that_found_nothing_says_so(tmp_path: Path) -> None:
+    """Every candidate failed; nothing holds."""
+    answer = report_tuning.tuning()
+    failed = tuple(
+        replace(
+            row, standing="failed", why="no such module", throughput_rps=None, low_rps=None, high_rps=None, blocks=0
+        )
+        for row in answer.candidates
+    )
+    none = replace(answer.capacity_rps, low=None) if answer.capacity_rps else None
+    nothing = replace(answer, candidates=failed, recommended=None, ties=(), capacity_rps=none, command=())
+    text = text_of(build(written(tmp_path, nothing)))
+    assert "Nothing to recommend for flask on gunicorn-gthread" in text
+    assert "No rate holds p99 < 100 ms" in text
+
+
+def test_the_terminal_shows_the_candidates(tmp_path: Path) -> None:
+    """And the paragraph."""
+    folder = written(tmp_path, report_tuning.tuning())
+    run = record.read(folder)
+    console = Console(file=StringIO(), width=120)
+    terminal(run, compare.within(run), console)
+    assert isinstance(console.file, StringIO)
+    said = console.file.getvalue()
+    assert re.search(r"4 +8 +985/s \(955/s to 1,010/s\).* recommended", said)
+    assert "it is the smallest" in said
+
+
+def test_the_index_tells_what_was_recommended(tmp_path: Path) -> None:
+    """Instead of verdicts."""
+    build(written(tmp_path, report_tuning.tuning()))
+    assert "recommends 4 workers of 8 threads" in text_of(index(tmp_path))
+
+
+def test_a_broken_answer_is_named(tmp_path: Path) -> None:
+    """By its file."""
+    folder = support.written(report_tuning.tune_run(), tmp_path)
+    (folder / FILE).write_text("{}")
+    with pytest.raises(RecordError, match=FILE):
+        build(folder)

@@ -1,0 +1,101 @@
+"""Definitions to groups, blocks and rounds."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness import suite as planning
+from harness.errors import DefinitionError, UsageError
+from harness.suite import load_suite
+
+
+def plan_of(suite: str, **options: object) -> planning.Plan:
+    """The plan of a shipped suite."""
+    definitions, chosen = load_suite(suite)
+    return planning.build(definitions, chosen, planning.Options(seed=7, **options))  # type: ignore[arg-type]
+
+
+def test_a_group_holds_the_arms_of_one_scenario_eight_at_most() -> None:
+    """And every pair's two arms are in the same group."""
+    for suite in ("quick", "full", "servers", "workers"):
+        for group in plan_of(suite).groups:
+            assert 2 <= len(group.arms) <= 8
+            assert {arm.cell.scenario for arm in group.arms} == {group.scenario}
+            ids = {arm.id for arm in group.arms}
+            assert all({pair.a, pair.b} <= ids for pair in group.pairs)
+
+
+def test_full_stays_within_its_bounds() -> None:
+    """At most 60 arms and 60 minutes; quick at most 9 minutes."""
+    full = plan_of("full")
+    assert sum(len(group.arms) for group in full.groups) <= 60
+    assert planning.seconds(full) <= 3600
+    assert planning.seconds(plan_of("quick")) <= 540
+
+
+def test_the_two_of_a_pair_are_adjacent_in_every_round() -> None:
+    """The order of pairs and the order inside a pair both vary."""
+    plan = plan_of("quick")
+    group = next(one for one in plan.groups if len(one.pairs) > 1)
+    seen = set()
+    for block in range(6):
+        for order in planning.rounds(plan, group, block, "closed"):
+            names = [group.arms[index].id for index in order]
+            assert sorted(names) == sorted(arm.id for arm in group.arms)
+            assert all({names[i][:-1]} == {names[i + 1][:-1]} for i in range(0, len(names), 2))
+            seen.add(order)
+    assert len(seen) > 6
+
+
+def test_rounds_are_fixed_by_the_seed() -> None:
+    """The same seed gives the same order, another block another one; the open phase has one round."""
+    plan = plan_of("quick")
+    group = plan.groups[1]
+    assert planning.rounds(plan, group, 0, "closed") == planning.rounds(plan, group, 0, "closed")
+    assert len(planning.rounds(plan, group, 0, "closed")) == plan.rounds
+    assert len(planning.rounds(plan, group, 0, "open")) == 1
+
+
+def test_a_factor_that_does_not_matter_stands_at_none() -> None:
+    """No client for json; external-data has its target's default."""
+    plan = plan_of("quick")
+    cells = {arm.id: arm.cell for group in plan.groups for arm in group.arms}
+    assert (cells["p1a"].client, cells["p1a"].pooling, cells["p1a"].cache) == ("none", "none", "none")
+    assert (cells["p3a"].client, cells["p3b"].client) == ("requests", "httpx")
+    assert (cells["p1a"].threads, cells["p1b"].threads) == (8, 1)
+
+
+def test_a_filter_keeps_pairs_of_which_one_side_matches() -> None:
+    """Every condition must hold; an unknown key and an empty result are said."""
+    kept = plan_of("quick", wanted="scenario=external-data,workers=4")
+    assert [pair.id for group in kept.groups for pair in group.pairs] == ["p4"]
+    assert plan_of("quick", wanted="server=uvi*").groups
+    with pytest.raises(UsageError, match="leaves no pair"):
+        plan_of("quick", wanted="scenario=nothing")
+    with pytest.raises(UsageError, match="must be KEY=PATTERN"):
+        plan_of("quick", wanted="colour=red")
+
+
+def test_a_pair_with_a_rate_is_open_only_and_keeps_apart() -> None:
+    """So a sweep over rates is not mixed with one over connections."""
+    plan = plan_of("sweep")
+    for group in plan.groups:
+        rates = {arm.rate_rps is not None for arm in group.arms}
+        assert rates == {group.phases == ("open",)}
+
+
+def test_equal_sides_are_an_a_a_pair() -> None:
+    """In full there is one; in null all are."""
+    assert sum(pair.null for group in plan_of("full").groups for pair in group.pairs) == 1
+    assert all(pair.null for group in plan_of("null").groups for pair in group.pairs)
+
+
+def test_a_baseline_stands_in_for_every_a() -> None:
+    """On b's server, with b's factors; it must be of b's interface."""
+    plan = plan_of("quick", baseline="fastapi-threadpool", wanted="scenario=json")
+    a, b = plan.groups[0].arms
+    assert (a.cell.target, a.cell.server) == ("fastapi-threadpool", b.cell.server)
+    with pytest.raises(DefinitionError, match="--baseline flask is wsgi"):
+        plan_of("quick", baseline="flask")
+    with pytest.raises(UsageError, match="no such target"):
+        plan_of("quick", baseline="nobody")

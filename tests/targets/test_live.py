@@ -1,0 +1,115 @@
+"""The same table under every server of each target's interface, with a real upstream and a real Redis."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from harness.suite import Server, Target, load_definitions
+from targets.contract import answers
+from tests.targets import targets_cases as table
+from tests.targets.targets_support import free_port, process, redis_server, until, upstream
+
+DEFINED = load_definitions()
+TWO_WORKERS = {"flask", "fastapi"}
+"""The targets of most pairs; the others do with one, which saves the time to start another."""
+PAIRS = [
+    pytest.param(server, target, id=f"{target.name}-{server.name}")
+    for target in DEFINED.targets.values()
+    for server in DEFINED.servers.values()
+    if server.interface == target.interface
+]
+
+
+def workers_of(server: Server, target: Target) -> int:
+    """Two where the server can."""
+    return 2 if server.workers and target.name in TWO_WORKERS else 1
+
+
+def fill(server: Server, target: Target, port: int) -> list[str]:
+    """Fill the argv template, element by element."""
+    workers = workers_of(server, target)
+    values = {"python": target.python, "host": "127.0.0.1", "port": port, "workers": workers, "threads": 4}
+    return [element.format(**values, app=target.app) for element in server.argv]
+
+
+@contextmanager
+def serving(server: Server, target: Target, folder: Path, env: dict[str, str]) -> Iterator[httpx.Client]:
+    """Serve `target` on `server`, ready to answer."""
+    port = free_port()
+    log = folder / "server.log"
+    environment = {**os.environ, **server.env, **target.env, **env}
+    with (
+        process(fill(server, target, port), log, Path(target.folder), environment) as started,
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=20) as client,
+    ):
+        until(lambda: started.poll() is not None or _ready(client), f"{target.name} on {server.name}")
+        if started.poll() is not None:
+            pytest.fail(f"{target.name} on {server.name} ended: {log.read_text()[-2000:]}")
+        yield client
+
+
+def _ready(client: httpx.Client) -> bool:
+    try:
+        return client.get("/health").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def _stats(client: httpx.Client) -> dict[str, int]:
+    """Ask over a connection of its own, so that every worker gets its turn."""
+    found = httpx.get(client.base_url.join("/stats"), trust_env=False).json()
+    return {**found["cache"], "pid": found["pid"]}
+
+
+@pytest.mark.live
+@pytest.mark.parametrize(("server", "target"), PAIRS)
+def test_the_table(server: Server, target: Target, tmp_path: Path):
+    """A target gives the contract's answers whoever serves it, also when Redis, then the upstream, goes away."""
+    with ExitStack() as redis_life, ExitStack() as upstream_life:
+        env = {
+            "GATEBENCH_MIDDLEWARE": "base" if target.name == "fastapi-threadpool" else "pure",
+            "GATEBENCH_CACHE": "redis",
+            "GATEBENCH_REDIS_URL": redis_life.enter_context(redis_server(tmp_path)),
+            "GATEBENCH_UPSTREAM_URL": f"{upstream_life.enter_context(upstream())}/arm/live/data",
+            "GATEBENCH_THREADS": "4",
+        }
+        with serving(server, target, tmp_path, env) as client:
+            _use_every_worker(client, workers_of(server, target))
+            cases = (table.EXTERNAL, table.cached("miss"), table.cached("hit"), *table.STACK, *table.PLAIN)
+            assert table.problems(client, cases, str(client.base_url).rstrip("/")) == []
+            redis_life.close()
+            bypass = (table.cached("bypass"), table.cached("bypass"))
+            assert table.problems(client, bypass, str(client.base_url).rstrip("/")) == []
+            until(lambda: _stats(client)["failures"], "a worker that counted its cache's failure")
+            upstream_life.close()
+            down = (table.EXTERNAL_DOWN, table.CACHED_DOWN)
+            assert table.problems(client, down, str(client.base_url).rstrip("/")) == []
+        output = (tmp_path / "server.log").read_text()
+        assert "Traceback" not in output
+        assert "GET /json 200" in output, "the timing middleware has written no line"
+
+
+def _use_every_worker(client: httpx.Client, workers: int) -> None:
+    seen: set[int] = set()
+
+    def all_seen() -> bool:
+        seen.add(_stats(client)["pid"])
+        return len(seen) == workers
+
+    until(all_seen, f"an answer from each of {workers} workers")
+
+
+@pytest.mark.live
+def test_the_payload_arrives_whole(tmp_path: Path):
+    """About 100 KB of JSON come in one answer of known length."""
+    with serving(DEFINED.servers["uvicorn"], DEFINED.targets["fastapi"], tmp_path, {}) as client:
+        response = client.get("/payload")
+    assert response.json() == answers.catalogue()
+    assert int(response.headers["content-length"]) == len(response.content)
+    assert 90_000 < len(response.content) < 110_000

@@ -1,0 +1,131 @@
+"""Put together from what Locust measured and what the harness saw."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from harness import spec
+from harness.record import Load, Trial
+from harness.spec.histogram import Histogram
+from harness.trial.assemble import Hits, Observed, Parts, assemble, latency, worker_shares
+from harness.trial.observe import Seen
+from tests import factories
+
+
+def recorded(values_us: Iterable[int]) -> Histogram:
+    """A histogram of those values."""
+    histogram = Histogram()
+    histogram.record(list(values_us))
+    return histogram
+
+
+QUIET = spec.Generator(cpu_percent=20.0, waiting_fraction=0.01)
+
+
+def piece(**changes: object) -> spec.Slice:
+    """A closed slice of half a second: 500 good answers in flight ten at a time."""
+    given = spec.Slice(
+        arm="p1a",
+        round=0,
+        start_ns=2_000_000_000,
+        length_s=0.5,
+        requests=500,
+        good=500.0,
+        errors=0,
+        throughput_rps=1000.0,
+        half_rps=(990.0, 1010.0),
+        in_flight=10.0,
+        mean_latency_us=10_000.0,
+        connects=0,
+        latency=recorded([10_000] * 500).encode(),
+        ports=((40001, 250), (40002, 250)),
+        generator=QUIET,
+    )
+    return replace(given, **changes)  # type: ignore[arg-type]
+
+
+SEEN = Seen(
+    cpu_s={10: 0.001, 11: 0.2, 12: 0.2},
+    services_cpu_s={"upstream": 0.05},
+    generator_cpu_s=0.1,
+    context_switches=1000,
+    threads=9,
+    processes=3,
+    owners={40001: 11, 40002: 12},
+    memory_bytes=1000,
+)
+
+
+def put_together(*observed: Observed, hits: Hits | None = None, **changes: Any) -> Trial:
+    """The row of those slices."""
+    arm = factories.arm("p1a", **changes)
+    parts = Parts(
+        arm=arm,
+        group="g1",
+        block=0,
+        load=Load(kind="closed", connections=10),
+        started="2026-11-24T09:00:00+00:00",
+        kept=observed,
+        hits=hits,
+        answer_bytes=27,
+    )
+    return assemble(parts, run_started_ns=1_000_000_000)
+
+
+def test_slices_of_unequal_length_are_weighed_by_it() -> None:
+    """Throughput is good answers over time, CPU a request is CPU over good answers."""
+    short, long = piece(), piece(round=1, length_s=1.5, good=500.0, requests=500)
+    trial = put_together(Observed(measured=short, seen=SEEN), Observed(measured=long, seen=SEEN))
+    assert trial.throughput_rps == pytest.approx(1000 / 2.0)
+    assert trial.cpu_s_per_request == pytest.approx(2 * 0.401 / 1000)
+    assert trial.requests == 1000
+    assert trial.services_cpu_s == {"upstream": pytest.approx(0.1)}
+    assert [row.start_s for row in trial.slices] == [1.0, 1.0]
+
+
+def test_a_percentile_needs_ten_samples_beyond_it() -> None:
+    """Of 500, p95 has 25 beyond it and p99 five."""
+    found = latency(recorded(range(1, 501)))
+    assert found is not None
+    assert found.p95 == pytest.approx(475, rel=0.01)
+    assert (found.p99, found.p99_9) == (None, None)
+    assert latency(None) is None
+
+
+def test_shares_go_by_who_holds_the_connection() -> None:
+    """The master, which holds none, has no share."""
+    uneven = piece(ports=((40001, 100), (40002, 300)))
+    assert worker_shares([Observed(measured=uneven, seen=SEEN)]) == {"11": 0.25, "12": 0.75}
+
+
+def test_shares_go_by_cpu_where_connections_do_not_last() -> None:
+    """And a process that uses next to none is no worker."""
+    seen = replace(SEEN, owners=None)
+    assert worker_shares([Observed(measured=piece(ports=()), seen=seen)]).keys() == {"11", "12"}
+
+
+def test_the_cache_hit_ratio_comes_from_the_upstreams_hits() -> None:
+    """Only where there is a cache."""
+    totals = spec.Totals(arm="p1a", attempts=1000, good=1000, errors=0, connects=10, reconnects=0, response_s=0.01)
+    hits = Hits(calls=10, totals=totals)
+    plain = put_together(Observed(measured=piece(), seen=SEEN), hits=hits)
+    cached = put_together(Observed(measured=piece(), seen=SEEN), hits=hits, cache="redis")
+    assert plain.cache_hit_ratio is None
+    assert cached.cache_hit_ratio == pytest.approx(0.99)
+    assert (cached.upstream_hits, cached.upstream_attempts) == (10, 1000)
+
+
+def test_the_generator_is_judged_by_its_worst_slice() -> None:
+    """One bad slice is enough."""
+    bad = spec.Generator(cpu_percent=97.0, waiting_fraction=0.2, valid=False, reasons=("saturated",))
+    trial = put_together(Observed(measured=piece(), seen=SEEN), Observed(measured=piece(generator=bad), seen=SEEN))
+    assert trial.generator is not None
+    assert (trial.generator.cpu_percent, trial.generator.valid, trial.generator.reasons) == (
+        97.0,
+        False,
+        ("saturated",),
+    )

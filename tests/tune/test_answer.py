@@ -1,0 +1,280 @@
+"""What tune found survives the disk, and reads as a paragraph."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from harness.errors import RecordError
+from harness.judge.slo import parse
+from harness.tune.answer import Answer, capacity, dump, load, points, rows
+from harness.tune.candidates import Candidate, Service
+from harness.tune.explain import command, explain, shell
+from harness.tune.recommend import BlockOutcome, Measured, Setup
+from harness.tune.search import Ending, Outcome, RateTrial, Search, conclude
+from tests import factories
+
+MIB = 1024 * 1024
+SERVICE = Service(cores=1, connections=16, unloaded_s=0.051, cpu_s_per_request=0.001, slots="one")
+
+
+def outcome(**rps: float | None) -> BlockOutcome:
+    """A block with `w8=160.0` for eight workers; 25 MiB a worker."""
+    return BlockOutcome(
+        measured=tuple(
+            Measured(
+                candidate=Candidate(int(name[1:])),
+                throughput_rps=value,
+                p99_us=60_000.0,
+                memory_bytes=25 * MIB * int(name[1:]),
+                limit="connections" if int(name[1:]) >= 16 else "worker-slots",
+                ceiling_rps=20.0 * min(16, int(name[1:])),
+                error=None if value else "no answer: see its log",
+            )
+            for name, value in rps.items()
+        ),
+        took_s=10.0,
+    )
+
+
+def answered(blocks: list[BlockOutcome], service: Service = SERVICE, **changes: Any) -> Answer:
+    """The answer to `blocks`."""
+    counts = tuple(sorted({one.candidate for block in blocks for one in block.measured}))
+    table = rows(Setup(service=service, first=(counts,)), blocks)
+    given: dict[str, Any] = {
+        "target": "flask",
+        "server": "gunicorn-sync",
+        "scenario": "external-data",
+        "service": service,
+        "margin": 0.05,
+        "budget_s": 300.0,
+        "ended": "settled",
+        "candidates": table,
+    }
+    return Answer(**given | changes)
+
+
+BOTH: tuple[Outcome, ...] = ("held", "exceeded")
+WAITING = [outcome(w3=60.0, w8=159.0, w16=315.0, w18=316.0)] * 5
+
+
+def searched(*outcomes: Outcome, ending: Ending = "settled", **changes: Any) -> dict[str, Any]:
+    """Trials at one rate below the other, as fields of an answer."""
+    search = Search(parse("p99<100ms"), 2500)
+    low, high = (float(rate) for rate in search.rates[(search.rates > 2300) & (search.rates < 2500)][:2])
+    given: dict[str, Any] = {"planned_s": 3.0, "took_s": 4.0, "objective": "p99 < 100 ms", "limit": "server-cpu"}
+    trials = tuple(
+        RateTrial(
+            rate_rps=low if came == "held" else high,
+            start_s=5.0 * number,
+            outcome=came,
+            cause="late",
+            **given | changes,
+        )
+        for number, came in enumerate(outcomes)
+    )
+    found = capacity(search, trials, ending)
+    return {"slo": "p99 < 100 ms", "capacity_rps": found, "searched": points(trials, conclude(search, trials))}
+
+
+def test_an_answer_survives_the_disk():
+    """tune.json holds all of it."""
+    answer = answered(
+        WAITING, recommended=Candidate(16), ties=(Candidate(16), Candidate(18)), **searched("held", "exceeded")
+    )
+    assert load(dump(answer)) == answer
+
+
+def test_another_format_is_refused_by_name():
+    """As every record is."""
+    with pytest.raises(RecordError, match=r"tune\.json has format 9; this gatebench reads 1"):
+        load(dump(replace(answered(WAITING), format=9)))
+    with pytest.raises(RecordError, match=r"tune\.json is not what tune writes: .*goal: Unexpected"):
+        load(dump(answered(WAITING)).replace('"target"', '"goal"', 1))
+
+
+def test_candidates_stand_as_recommended_tie_behind_or_failed():
+    """With throughput relative to the best, memory and the share of picks."""
+    setup = Setup(service=SERVICE, first=(tuple(Candidate(count) for count in (3, 8, 16, 18, 27)),))
+    table = {row.workers: row for row in rows(setup, [*WAITING, outcome(w27=None, w16=315.0)])}
+    assert {workers: row.standing for workers, row in table.items()} == {
+        3: "behind",
+        8: "behind",
+        16: "recommended",
+        18: "tie",
+        27: "failed",
+    }
+    assert table[27].throughput_rps is None
+    assert table[27].why == "no answer: see its log"
+    assert table[16].of_best == pytest.approx(315 / 316)
+    assert table[16].share_of_picks == 1.0
+    assert table[16].memory_bytes == 400 * MIB
+    assert table[16].low_rps is not None
+    assert table[16].high_rps is not None
+    assert table[16].low_rps < 315 < table[16].high_rps
+
+
+def test_the_paragraph_says_what_was_measured_and_what_bound_it():
+    """Cores, connections, figures, limit, ceiling, ties, the rule of thumb, memory."""
+    text = explain(answered(WAITING))
+    for part in (
+        "Run flask on gunicorn-sync with 16 workers: on 1 server core and 16 connections of external-data",
+        "315/s",
+        "over 5 blocks",
+        "Its limit is the load: all 16 connections are in hand",
+        "the ceiling is 320/s, of which it reaches 98",
+        "% of the best, and ties with 18 workers",
+        "2 x cores + 1 = 3 workers would have given 0.190 times as much in 75.0\u202fMiB of memory instead of 400",
+        "each further worker costs 25.0\u202fMiB",
+    ):
+        assert part in text
+
+
+def test_cpu_bound_work_says_why_more_workers_bring_nothing():
+    """And that more cores would change it."""
+    block = BlockOutcome(
+        measured=tuple(
+            Measured(candidate=Candidate(n), throughput_rps=1000.0 - n, limit="server-cpu", memory_bytes=n * MIB)
+            for n in (1, 2, 3)
+        ),
+        took_s=9.0,
+    )
+    text = explain(answered([block] * 5, replace(SERVICE, unloaded_s=0.001, connections=64)))
+    assert "with 1 worker:" in text
+    assert "Its limit is the server's CPU: 1 server core is used up" in text
+    assert "More workers bring nothing here: a worker runs Python on one core" in text
+    assert "more cores would change that" in text
+
+
+def test_an_interrupted_run_says_so_first():
+    """Nobody should paste it without knowing."""
+    assert explain(answered(WAITING, interrupted=True, elapsed_s=75)).startswith(
+        "Interrupted after 1\u202fmin 15\u202fs:"
+    )
+    assert explain(answered(WAITING, ended="time is up")).startswith("The budget of 5\u202fmin 00\u202fs ended")
+
+
+@pytest.mark.parametrize(
+    ("requests", "known", "with_interval"),
+    [((300,) * 5, True, True), ((1200,), True, False), ((150,) * 9, False, False), ((250,) * 3, False, False)],
+)
+def test_p99_is_that_of_the_mean_block(requests: tuple[int, ...], known: bool, with_interval: bool):  # noqa: FBT001 - what is expected
+    """Where two answers of each block and ten of all lie beyond it; with the interval over blocks."""
+    one = Candidate(1)
+    blocks = [
+        BlockOutcome(
+            measured=(Measured(candidate=one, throughput_rps=100.0, requests=count, p99_us=60_000.0 * (1 + n % 2)),),
+            took_s=1.0,
+        )
+        for n, count in enumerate(requests)
+    ]
+    (row,) = rows(Setup(service=SERVICE, first=((one,),)), blocks)
+    assert (row.p99_us is not None) is known
+    assert (row.p99_low_us is not None and row.p99_high_us is not None) is with_interval
+    if with_interval:
+        assert row.p99_low_us is not None
+        assert row.p99_high_us is not None
+        assert row.p99_us == pytest.approx(60_000 * 2**0.4)
+        assert row.p99_low_us < 60_000 * 2**0.4 < row.p99_high_us
+
+
+def test_nothing_valid_gives_the_reasons():
+    """Never a recommendation out of nothing."""
+    assert explain(answered([outcome(w1=None)])).startswith("No candidate was validly measured")
+    assert "no answer: see its log" in explain(answered([outcome(w1=None)]))
+
+
+def test_the_capacity_is_a_bracket_with_its_trials_and_what_broke():
+    """Held below, failed above."""
+    text = explain(answered(WAITING, **searched(*BOTH * 8)))
+    assert "It probably holds p99 < 100 ms up to 2," in text
+    assert "8 of 8 trials held below, 8 of 8 failed above" in text
+    assert "above, p99 < 100 ms breaks first (mostly late), with server-cpu as the limit" in text
+
+
+def test_a_server_that_stood_still_is_said_to():
+    """Where its CPU was not used up: then it is a queue that broke the objective."""
+    still: dict[str, Any] = {"stalls": 6, "stalled_s": 0.24, "lasted_s": 3.0}
+    text = explain(answered(WAITING, **searched(*BOTH * 8, limit=None, **still)))
+    assert "because the server stands still 2.0 times a second for 40.0\u202fms" in text
+    others: tuple[dict[str, Any], ...] = ({"limit": "server-cpu", **still}, {"limit": None, **still, "stalled_s": 0.02})
+    for other in (*others, {"limit": None}):
+        assert "stands still" not in explain(answered(WAITING, **searched(*BOTH * 8, **other)))
+
+
+def test_what_else_was_set_is_said():
+    """The client, and what became of the garbage."""
+    text = explain(answered(WAITING, levels=("aiohttp", "gc freeze")))
+    assert text.startswith("Run flask on gunicorn-sync (aiohttp, gc freeze) with ")
+
+
+def test_an_unsettled_capacity_says_so():
+    """Two trials settle nothing."""
+    text = explain(answered([], **searched("held", "exceeded", ending="time is up")))
+    assert "not settled in the time there was" in text
+    assert text.startswith("It probably holds p99 < 100 ms up to 2,")
+
+
+def test_an_objective_that_nothing_holds_is_said():
+    """With the lowest rate that was tried."""
+    search = Search(parse("p99<1ms"), 2500)
+    lowest = float(search.rates[0])
+    trials = tuple(
+        RateTrial(
+            rate_rps=rate,
+            planned_s=8.0,
+            start_s=float(at),
+            took_s=1.0,
+            outcome="exceeded",
+            objective="p99 < 1.00 ms",
+            cause="late",
+        )
+        for at, rate in enumerate([2250.0, 1300.0, 700.0, 300.0, lowest, lowest, lowest])
+    )
+    found = capacity(search, trials, "nothing holds")
+    text = explain(answered([], slo="p99 < 1.00 ms", capacity_rps=found))
+    assert found.low is None
+    assert text.startswith(
+        "No load holds p99 < 1.00 ms, not even 39.1/s; above, p99 < 1.00 ms breaks first (mostly late)"
+    )
+
+
+def test_threads_are_named_where_there_are_any():
+    """1 worker of 16 threads; 2 workers of 8 threads each."""
+    block = BlockOutcome(
+        measured=(
+            Measured(candidate=Candidate(1, 16), throughput_rps=310.0, worker_shares=(1.0,)),
+            Measured(candidate=Candidate(2, 8), throughput_rps=305.0, worker_shares=(0.9, 0.1)),
+        ),
+        took_s=6.0,
+    )
+    text = explain(answered([block] * 5, replace(SERVICE, slots="threads"), server="gunicorn-gthread"))
+    assert "with 1 worker of 16 threads:" in text
+    assert "ties with 2 workers of 8 threads each" in text
+
+
+def test_uneven_workers_are_mentioned():
+    """It looks like poor scaling."""
+    block = BlockOutcome(
+        measured=(
+            Measured(candidate=Candidate(1), throughput_rps=100.0),
+            Measured(candidate=Candidate(2), throughput_rps=200.0, worker_shares=(0.95, 0.05)),
+        ),
+        took_s=6.0,
+    )
+    assert "the busiest answers 95\u202f%, a fair share is 50\u202f%" in explain(answered([block] * 5))
+
+
+def test_the_command_line_is_the_servers_own_with_the_recommended_counts():
+    """Element by element, and quoted for a shell only where it is shown."""
+    arm = factories.flask_arm(
+        "t1",
+        server=factories.gthread(
+            argv=("{python}", "-b", "{host}:{port}", "-w{workers}", "--threads={threads}", "{app}")
+        ),
+    )
+    argv = command(arm, Candidate(2, 8))
+    assert argv == ("python", "-b", "0.0.0.0:8000", "-w2", "--threads=8", "targets.flask_app:app")
+    assert shell((*argv, "a b")).endswith("targets.flask_app:app 'a b'")

@@ -1,0 +1,64 @@
+"""What an interrupted tuning leaves, and how it is gone on with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.errors import RecordError, UsageError
+from harness.tune.candidates import Candidate
+from harness.tune.conclusion import answer
+from harness.tune.journal import Journal
+from tests.tune.tune_support import ARM, FAST, Fake, session
+
+
+@pytest.mark.parametrize("step", [3, 6, 12, 20])
+def test_what_was_interrupted_is_gone_on_with(step: int, tmp_path: Path) -> None:
+    """The second sitting begins where the first ended, in time too, and comes to the same answer."""
+    journal = Journal(tmp_path / "steps.jsonl")
+    journal.begin(FAST)
+    first = session(Fake(stop_at=step), journal=journal)
+    assert first.interrupted
+    with journal.path.open("ab") as file:
+        file.write(b'{"torn')
+    asked, found = journal.resume()
+    assert asked == FAST
+    assert (found.setup, found.blocks, found.trials) == (first.setup, first.blocks, first.trials)
+    fake = Fake()
+    second = session(fake, asked, journal=journal, found=found)
+    assert second.ending == "settled"
+    assert fake.now + first.elapsed_s <= FAST.budget_s + 1
+    starts = [trial.start_s for trial in second.trials]
+    assert starts == sorted(starts)
+    told = answer(FAST, ARM, second)
+    assert told.recommended == Candidate(16)
+    assert told.capacity_rps is not None
+    assert told.capacity_rps.settled
+    assert told.ended == session(Fake()).ended
+    assert len(journal.resume()[1].trials) == len(second.trials)
+
+
+@pytest.mark.parametrize(
+    ("lines", "why"),
+    [
+        (None, "cannot be read"),
+        ("", "nothing was measured"),
+        ('{"budget_s": 300.0, "margin": 0.05}\n', "nothing was measured"),
+    ],
+)
+def test_what_has_no_steps_cannot_be_gone_on_with(lines: str | None, why: str, tmp_path: Path) -> None:
+    """With what to do instead."""
+    path = tmp_path / "steps.jsonl"
+    if lines is not None:
+        path.write_text(lines)
+    with pytest.raises(UsageError, match=why):
+        Journal(path).resume()
+
+
+def test_a_step_that_is_none_is_told_with_its_line(tmp_path: Path) -> None:
+    """File and line."""
+    path = tmp_path / "steps.jsonl"
+    path.write_text('{"budget_s": 300.0, "margin": 0.05}\n{"block": 7}\n')
+    with pytest.raises(RecordError, match="line 2 is not what tune writes"):
+        Journal(path).resume()

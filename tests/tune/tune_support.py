@@ -1,0 +1,133 @@
+"""A tuning whose servers are never launched, with a clock that is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from harness.judge.slo import Tally, parse
+from harness.spec.histogram import Histogram
+from harness.tune.candidates import Candidate, Service
+from harness.tune.journal import Journal
+from harness.tune.live import LAUNCH_TRIALS
+from harness.tune.recommend import BlockOutcome, Measured
+from harness.tune.search import RateTrial, Try
+from harness.tune.session import Asked, Found, Offer, Probe, tune
+from tests import factories
+
+SERVICE = Service(cores=1, connections=16, unloaded_s=0.050, cpu_s_per_request=0.001, slots="one", worker_bytes=1000)
+ARM = factories.arm(
+    target=factories.FLASK,
+    server=factories.sync_server(argv=("{python}", "-m", "gunicorn", "{app}", "-w", "{workers}")),
+    scenario=factories.EXTERNAL,
+)
+FAST = Asked(slo=parse("p99<100ms"), budget_s=300.0)
+
+
+@dataclass
+class Fake:
+    """Sixteen slots are enough; 300 a second hold. Every step moves the clock."""
+
+    now: float = 0.0
+    broken: tuple[int, ...] = ()
+    unusable: bool = False
+    capacity_rps: float = 300.0
+    service: Service = SERVICE
+    limit: str | None = None
+    stop_at: int | None = None
+    """The step at which the user presses Ctrl-C."""
+    steps: int = 0
+    offered: int = 0
+    launched: list[Candidate] = field(default_factory=list)
+    stopped: list[Candidate] = field(default_factory=list)
+    seeds: list[tuple[float, float]] = field(default_factory=list)
+    """Where the search began, and over how many connections."""
+
+    def probe(self) -> Probe:
+        """Thirty answers of fifty milliseconds."""
+        self._step(5.0)
+        responses = Histogram()
+        responses.record([50_000] * 30)
+        return Probe(service=self.service, tally=Tally(arrivals=30, errors=0, unsent=0, response_us=responses))
+
+    def block(self, some: tuple[Candidate, ...]) -> BlockOutcome:
+        """Twenty answers a second for each worker, up to sixteen."""
+        took_s = sum(2.0 + 0.3 * one.workers for one in some)
+        self._step(took_s)
+        return BlockOutcome(measured=tuple(self._measured(one) for one in some), took_s=took_s)
+
+    @contextmanager
+    def searching(self, chosen: Candidate, seed_rps: float, connections: int) -> Iterator[Offer]:
+        """Holds whatever is below the capacity."""
+        self.launched.append(chosen)
+        self.seeds.append((seed_rps, connections))
+        try:
+            yield self._offered
+        finally:
+            self.stopped.append(chosen)
+
+    def _measured(self, one: Candidate) -> Measured:
+        if one.workers in self.broken:
+            return Measured(candidate=one, error="did not come up")
+        return Measured(
+            candidate=one,
+            throughput_rps=20.0 * min(16, one.workers),
+            memory_bytes=1000 * one.workers,
+            limit=self.limit,
+            cpu_s_per_request=0.0002,
+        )
+
+    def _offered(self, step: Try) -> RateTrial:
+        start_s = self.now
+        self._step(step.up_to_s + 1)
+        self.offered += 1
+        base = RateTrial(
+            rate_rps=step.rate_rps,
+            planned_s=step.up_to_s,
+            start_s=start_s,
+            took_s=step.up_to_s + 1,
+            launch=self.offered // LAUNCH_TRIALS,
+            outcome="held",
+        )
+        if self.unusable:
+            return replace(base, outcome="invalid", reasons=("steal",))
+        if step.rate_rps > self.capacity_rps:
+            return replace(base, outcome="exceeded", objective="p99 < 100 ms", cause="late")
+        return base
+
+    def _step(self, seconds: float) -> None:
+        self.now += seconds
+        self.steps += 1
+        if self.steps == self.stop_at:
+            raise KeyboardInterrupt
+
+
+def session(
+    fake: Fake,
+    asked: Asked = FAST,
+    say: Callable[[str], None] = lambda _: None,
+    journal: Journal | None = None,
+    found: Found | None = None,
+) -> Found:
+    """Everything that is found with `fake`, beside what is `found` already."""
+    keep = journal.append if journal else lambda _, __: None
+    return tune(asked, fake, say, clock=lambda: fake.now, found=found, keep=keep)
+
+
+def service(**changes: Any) -> Service:
+    """One core, 50 ms of waiting and 1 ms of work: sync workers up to the 16 connections."""
+    given: dict[str, Any] = {
+        "cores": 1,
+        "connections": 16,
+        "unloaded_s": 0.051,
+        "cpu_s_per_request": 0.001,
+        "slots": "one",
+    }
+    return Service(**given | changes)
+
+
+def workers(*counts: int) -> tuple[Candidate, ...]:
+    """Candidates of one thread."""
+    return tuple(Candidate(count) for count in counts)
