@@ -14,14 +14,13 @@ from dataclasses import dataclass
 from harness import units
 from harness.errors import UsageError
 from harness.spec.histogram import Histogram
+from harness.spec.percentiles import QUANTILES, SAMPLES_BEYOND
 
-PERCENTILES = {"p50": 0.50, "p90": 0.10, "p95": 0.05, "p99": 0.01, "p99.9": 0.001}
-"""What may be lost."""
+LOSS_GOALS = {name.replace("_", "."): round(1 - quantile, 6) for name, quantile in QUANTILES.items()}
+"""Percentile as it is written -> share of the requests that may be later."""
 SCALE_US = {"us": 1.0, "µs": 1.0, "ms": 1e3, "s": 1e6}
 LONGEST_US = 3_600_000_000
 """What a histogram holds: an hour."""
-SAMPLES_BEYOND = 10
-"""A percentile is resolved when so many samples lie beyond it: p99 needs a thousand arrivals (METHOD, section 5)."""
 HELP = "objectives are p50, p90, p95, p99 or p99.9 < TIME, and errors < PERCENT%, as in p99<100ms,errors<0.1%"
 
 _OBJECTIVE = re.compile(r"(?P<metric>[a-z0-9.]+)\s*<\s*(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>us|µs|ms|s|%)", re.ASCII)
@@ -174,7 +173,7 @@ def _objective(text: str) -> Objective:
     metric, number, unit = match["metric"], float(match["number"]), match["unit"]
     if metric == "errors":
         return _errors(text, number, unit)
-    if metric not in PERCENTILES:
+    if metric not in LOSS_GOALS:
         raise UsageError(f"{metric!r} is not a metric")
     if unit == "%":
         raise UsageError(f"{text!r}: a percentile is compared with a time in us, ms or s")
@@ -182,7 +181,7 @@ def _objective(text: str) -> Objective:
     if not 1 <= limit_us <= LONGEST_US:
         raise UsageError(f"{text!r}: a time is between 1 us and an hour")
     shown = f"{metric} < {units.duration_us(limit_us)}"
-    return Objective(metric=metric, limit_us=round(limit_us), loss_goal=PERCENTILES[metric], text=shown)
+    return Objective(metric=metric, limit_us=round(limit_us), loss_goal=LOSS_GOALS[metric], text=shown)
 
 
 def _errors(text: str, number: float, unit: str) -> Objective:

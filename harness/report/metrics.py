@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from harness import units
-from harness.judge.compare.metrics import PERCENTILES, histogram, resolved
+from harness.judge.compare.metrics import histogram
 from harness.judge.validity import kept
 from harness.record import Trial
+from harness.spec.percentiles import QUANTILES, resolved
 
 Read = Callable[[Trial], float | None]
 
@@ -40,7 +41,7 @@ def quantile_label(quantile: str) -> str:
 
 
 def _latency(quantile: str, phase: str) -> Metric:
-    level = PERCENTILES[quantile]
+    level = QUANTILES[quantile]
     return Metric(
         name=latency_name(quantile, phase),
         label=f"{quantile_label(quantile)} {'latency' if phase == 'open' else 'latency at saturation'}",
@@ -75,8 +76,8 @@ def _of_ceiling(trial: Trial) -> float | None:
 
 _ALL = (
     Metric(name="throughput_rps", label="throughput", unit="1/s", text=units.rps, read=lambda t: t.throughput_rps),
-    *(_latency(name, "open") for name in PERCENTILES),
-    *(_latency(name, "closed") for name in PERCENTILES),
+    *(_latency(name, "open") for name in QUANTILES),
+    *(_latency(name, "closed") for name in QUANTILES),
     Metric(
         name="cpu_s_per_request",
         label="server CPU a request",

@@ -12,7 +12,7 @@ from functools import cached_property, lru_cache
 import pandas as pd
 
 from harness.judge.compare import Trials
-from harness.judge.compare.metrics import histogram, resolved
+from harness.judge.compare.metrics import histogram
 from harness.judge.verdicts import Caveat, Comparison, PairVerdict
 from harness.record import Run, Trial
 from harness.report.metrics import METRICS, Metric
@@ -20,6 +20,7 @@ from harness.report.rows import of_arm, of_effect, of_noise, of_pair
 from harness.report.tuned import tuned_values
 from harness.report.values import NOTHING, Figures, Value, average, frame
 from harness.spec.histogram import Histogram
+from harness.spec.percentiles import resolved
 from harness.suite import PHASES, Arm, Pair, Phase, Scenario
 from harness.tune.answer import Answer
 

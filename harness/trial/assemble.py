@@ -9,12 +9,10 @@ from typing import TypeVar
 from harness import spec
 from harness.record import GeneratorCheck, Latency, Load, SliceRow, Trial
 from harness.spec.histogram import Histogram
+from harness.spec.percentiles import QUANTILES, resolved
 from harness.suite import Arm, Phase
 from harness.trial.observe import Seen
 
-PERCENTILES = {"p50": 50.0, "p90": 90.0, "p95": 95.0, "p99": 99.0, "p99_9": 99.9}
-SAMPLES_BEYOND = 10
-"""A percentile is resolved when so many samples lie beyond it: q needs 10 / (1 - q) in all."""
 NANO = 1e-9
 IDLE_SHARE = 0.005
 """By CPU, a process below this is a master or a helper, no worker."""
@@ -173,10 +171,7 @@ def latency(histogram: Histogram | None) -> Latency | None:
     """Percentiles in microseconds, each only where the samples reach; None without any."""
     if histogram is None or histogram.count == 0:
         return None
-    values = {
-        name: histogram.percentile(q) if histogram.count * (100 - q) / 100 >= SAMPLES_BEYOND else None
-        for name, q in PERCENTILES.items()
-    }
+    values = {name: resolved(histogram, quantile) for name, quantile in QUANTILES.items()}
     return Latency(**values, max=histogram.max, mean=histogram.mean)
 
 

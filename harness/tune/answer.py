@@ -16,8 +16,8 @@ from typing import Literal
 from pydantic import TypeAdapter, ValidationError
 
 from harness.errors import RecordError
-from harness.judge.compare.metrics import SAMPLES_BEYOND
 from harness.judge.statistics import estimate
+from harness.spec.percentiles import SAMPLES_BEYOND
 from harness.strict import STRICT
 from harness.tune.candidates import Candidate, Service
 from harness.tune.estimate import Fit, fit

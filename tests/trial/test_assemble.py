@@ -96,6 +96,15 @@ def test_a_percentile_needs_ten_samples_beyond_it() -> None:
     assert latency(None) is None
 
 
+def test_ten_thousand_samples_resolve_p99_9() -> None:
+    """Ten lie beyond it, also where 1 - 0.999 is a little less than 0.001."""
+    histogram = Histogram()
+    histogram.record([2000] * 10_000)
+    found = latency(histogram)
+    assert found is not None
+    assert found.p99_9 == 2000
+
+
 def test_shares_go_by_who_holds_the_connection() -> None:
     """The master, which holds none, has no share."""
     uneven = piece(ports=((40001, 100), (40002, 300)))

@@ -10,11 +10,9 @@ from functools import lru_cache
 from harness.judge.validity import kept
 from harness.record import SliceRow, Trial
 from harness.spec.histogram import Histogram
+from harness.spec.percentiles import QUANTILES, resolved
 from harness.suite import Group, Phase
 
-PERCENTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99_9": 0.999}
-SAMPLES_BEYOND = 10
-"""A percentile q needs 10 / (1 - q) requests: so many then lie beyond it."""
 Logs = Callable[[Trial, Trial], float | None]
 
 
@@ -45,7 +43,7 @@ def metrics(group: Group) -> tuple[Metric, ...]:
     found.append(Metric("cpu_s_per_request", costs, False, _mean_over_rounds(_cpu), lambda t: t.cpu_s_per_request))  # noqa: FBT003
     found.append(Metric("memory_bytes", costs, False, _memory, lambda trial: trial.memory_bytes))  # noqa: FBT003
     if "open" in group.phases:
-        found += [_latency(name, "open", "latency") for name in PERCENTILES]
+        found += [_latency(name, "open", "latency") for name in QUANTILES]
     if "closed" in group.phases:
         found += [_latency(name, "closed", "saturated_latency") for name in ("p50", "p99")]
     return tuple(found)
@@ -74,7 +72,7 @@ def _memory(a: Trial, b: Trial) -> float | None:
 
 
 def _latency(name: str, phase: Phase, prefix: str) -> Metric:
-    quantile = PERCENTILES[name]
+    quantile = QUANTILES[name]
 
     def value(trial: Trial) -> float | None:
         return resolved(histogram(trial.histogram), quantile) if trial.histogram else None
@@ -84,13 +82,6 @@ def _latency(name: str, phase: Phase, prefix: str) -> Metric:
         return math.log(after / before) if before and after else None
 
     return Metric(f"{prefix}_{name}_us", phase, False, log_ratio, value, quantile)  # noqa: FBT003
-
-
-def resolved(merged: Histogram, quantile: float) -> float | None:
-    """The percentile, or None where too few samples lie beyond it."""
-    if merged.count * (1 - quantile) < SAMPLES_BEYOND - 1e-9:
-        return None
-    return float(merged.percentile(quantile * 100))
 
 
 @lru_cache(maxsize=256)

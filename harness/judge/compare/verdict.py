@@ -9,11 +9,12 @@ from typing import Any
 
 from harness import units
 from harness.judge.compare.blocks import Sample
-from harness.judge.compare.metrics import SAMPLES_BEYOND, Metric, histogram, resolved
+from harness.judge.compare.metrics import Metric, histogram
 from harness.judge.statistics import Estimate, estimate, geometric_mean, sample_size
 from harness.judge.verdicts import PairVerdict, Verdict
 from harness.record import Trial
 from harness.spec.histogram import Histogram
+from harness.spec.percentiles import resolved, samples_needed
 from harness.suite import Arm, Group, Pair, Plan, block_seconds
 
 MIN_BLOCKS = 5
@@ -88,7 +89,7 @@ def _unresolved(metric: Metric, found: Sample) -> dict[str, Any]:
     """Too few samples for a percentile in some block: the ratio over all blocks merged, without an interval."""
     if metric.percentile is None:
         return {"verdict": "not resolved", "reasons": ("a block has no figure for it",), "blocks": 0}
-    need = round(SAMPLES_BEYOND / (1 - metric.percentile))
+    need = samples_needed(metric.percentile)
     remedy = "a longer slice (open_slice_s) or a higher rate" if metric.phase == "open" else "a longer slice (slice_s)"
     texts = [(a.histogram, b.histogram) for a, b in found.usable]
     whole = [text for pair in texts for text in pair if text]

@@ -9,7 +9,6 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter
 
 from harness import units
-from harness.judge.compare.metrics import PERCENTILES, SAMPLES_BEYOND
 from harness.judge.verdicts import PairVerdict
 from harness.report.charts.base import PAD, WIDTH, Chart, Row, log_axis, span
 from harness.report.charts.marks import Drawing, Point
@@ -17,6 +16,7 @@ from harness.report.charts.throughput import colour_of
 from harness.report.metrics import latency_name, quantile_label
 from harness.report.study import Study
 from harness.report.words import called, condition, shorten, title, under
+from harness.spec.percentiles import QUANTILES, SAMPLES_BEYOND
 from harness.suite import Arm
 
 POINTS = 120
@@ -39,20 +39,20 @@ def latency(study: Study, scenario: str) -> Chart | None:
         body=panels * (PANEL + HEAD) + (panels - 1) * (GAP_Y - 0.2) + BELOW,
         scenario=scenario,
         paint=lambda drawing: _paint(drawing, study, pairs),
-        columns=("condition", "arm", "offered", *map(quantile_label, PERCENTILES)),
+        columns=("condition", "arm", "offered", *map(quantile_label, QUANTILES)),
         rows=tuple(_row(study, pair, arm) for pair in pairs for arm in study.sides(pair)),
         arms=tuple(arm.id for arm in arms),
     )
 
 
 def _row(study: Study, pair: str, arm: Arm) -> Row:
-    figures = [study.arm(arm.id, latency_name(q, "open"), "open") or "not resolved" for q in PERCENTILES]
+    figures = [study.arm(arm.id, latency_name(q, "open"), "open") or "not resolved" for q in QUANTILES]
     return (condition(study, arm), called(study, arm), units.rps(study.rate(pair)), *figures)
 
 
 def highest(study: Study, pair: str) -> PairVerdict | None:
     """The verdict on the highest percentile that has an interval; without any the highest with a ratio."""
-    found = [v for q in reversed(PERCENTILES) if (v := study.verdict(pair, latency_name(q, "open"))) and v.ratio]
+    found = [v for q in reversed(QUANTILES) if (v := study.verdict(pair, latency_name(q, "open"))) and v.ratio]
     return next((verdict for verdict in found if verdict.low is not None), found[0] if found else None)
 
 
@@ -155,7 +155,7 @@ def _panel(drawing: Drawing, axes: Axes, study: Study, pair: str) -> None:
 def _points(drawing: Drawing, axes: Axes, study: Study, arm: Arm) -> None:
     found = [
         Point(f"{condition(study, arm)}, {called(study, arm)}, {quantile_label(name)}", value, nines(level), arm.id)
-        for name, level in PERCENTILES.items()
+        for name, level in QUANTILES.items()
         if (value := study.arm(arm.id, latency_name(name, "open"), "open"))
     ]
     edge = {"mec": drawing.theme.paper, "mew": 0.8}
