@@ -22,10 +22,12 @@ from harness import spec
 from harness.machine.placement import place, usable_cpus
 from harness.subject.launch import Launched, launch, wait_settled
 from harness.subject.services import Services
-from harness.suite import Arm, cell, load_definitions
+from harness.suite import Closed, load_definitions
+from harness.suite.choice import arm_of
 from harness.trial import generator as load
 
 CONNECTIONS = 64
+LOAD = Closed(connections=CONNECTIONS)
 ROUNDS = 12
 SECONDS = 2
 ALLOWED = 0.07
@@ -39,19 +41,12 @@ def main() -> int:
         return 2
     known = load_definitions()
     target, server, scenario = known.targets["fastapi"], known.servers["uvicorn"], known.scenarios["json"]
-    arm = Arm(
-        id="p1b",
-        cell=cell(target, server, scenario),
-        connections=CONNECTIONS,
-        target=target,
-        server=server,
-        scenario=scenario,
-    )
+    arm = arm_of(known, "p1b", target, server, scenario, levels={}, loads=(LOAD,))
     where = place(usable_cpus())
     ratios = []
     with (
         tempfile.TemporaryDirectory(prefix="gatebench-") as folder,
-        launch(arm, Services(), cpus=where.server, log=Path(folder, "target.log")) as running,
+        launch(arm, known.factors.values(), Services(), cpus=where.server, log=Path(folder, "target.log")) as running,
     ):
         running.wait_ready()
         running.verify()
@@ -73,8 +68,7 @@ def ours(server: Launched, cpus: tuple[int, ...], folder: Path) -> float:
     """Good answers a second by our engine."""
     request = spec.Request(path=server.arm.scenario.request.path)
     told = spec.Spec(
-        kind="closed",
-        arms=(spec.Arm(name="p1b", port=server.port, request=request, connections=CONNECTIONS),),
+        arms=(spec.Arm(name="p1b", port=server.port, request=request, load=LOAD),),
         rounds=((0,),),
         slice_s=float(SECONDS),
     )

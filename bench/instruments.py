@@ -20,6 +20,7 @@ from typing import Any
 from harness import spec
 from harness.machine.placement import usable_cpus
 from harness.machine.process import Process, clean_environment, running
+from harness.spec.loads import Closed, Load, Open
 from harness.subject.answers import wait_until
 from harness.subject.services import free_port, listening
 from harness.trial import generator as load
@@ -105,24 +106,23 @@ def null_server(where: Placed, law: str, *, workers: int = 1) -> Iterator[NullSe
         yield NullServer(int(process.popen.stdout.readline()))
 
 
-def arm(port: int, *, connections: int = 32, **more: Any) -> spec.Arm:
-    """An arm on that port, whose answers have five bytes."""
-    return spec.Arm(name="a", port=port, connections=connections, request=spec.Request(length=5), **more)
+def arm(port: int, *, connections: int = 32, load: Load | None = None, **more: Any) -> spec.Arm:
+    """An arm on that port, whose answers have five bytes; under closed load unless told otherwise."""
+    driven = load or Closed(connections=connections)
+    return spec.Arm(name="a", port=port, load=driven, request=spec.Request(length=5), **more)
 
 
 def closed(*arms: spec.Arm, slices: int = 1, slice_s: float = 0.5, warmup_s: float = 0.5) -> spec.Spec:
     """Closed load on each, in so many rounds."""
     named = tuple(replace(one, name=f"arm {number}") for number, one in enumerate(arms))
     rounds = (tuple(range(len(arms))),) * slices
-    return spec.Spec(
-        kind="closed", arms=named, rounds=rounds, slice_s=slice_s, max_slice_s=max(30.0, slice_s), warmup_s=warmup_s
-    )
+    return spec.Spec(arms=named, rounds=rounds, slice_s=slice_s, warmup_s=warmup_s)
 
 
 def opened(port: int, rate: float, *, slices: int = 1, slice_s: float = 2.0, connections: int = 64) -> spec.Spec:
     """Poisson arrivals."""
-    one = arm(port, connections=connections, rate_rps=rate, response_s=0.001)
-    return spec.Spec(kind="open", arms=(one,), rounds=((0,),) * slices, slice_s=slice_s, warmup_s=0.0)
+    driven = arm(port, load=Open(connections=connections, rate_rps=rate), response_s=0.001)
+    return spec.Spec(arms=(driven,), rounds=((0,),) * slices, slice_s=slice_s, warmup_s=0.0)
 
 
 def run(

@@ -26,6 +26,7 @@ from harness.machine.placement import Placement
 from harness.machine.process import clean_environment, running
 from harness.record import utc_now
 from harness.spec.histogram import Histogram
+from harness.spec.loads import Closed
 from harness.strict import STRICT, adapter
 from harness.subject.services import HOST
 from harness.suite import BENCHMARKS, Thresholds
@@ -196,8 +197,8 @@ def _clock(placement: Placement, logs: Path) -> dict[str, Any]:
 
 
 def _closed(placement: Placement, logs: Path, port: int, connections: int, *, rounds: int) -> tuple[spec.Slice, ...]:
-    arm = spec.Arm(name="null", port=port, connections=connections, request=spec.Request())
-    told = spec.Spec(kind="closed", arms=(arm,), rounds=((0,),) * rounds, slice_s=1.0)
+    arm = spec.Arm(name="null", port=port, load=Closed(connections=connections), request=spec.Request())
+    told = spec.Spec(arms=(arm,), rounds=((0,),) * rounds, slice_s=1.0)
     result = load.run(told, cpus=placement.generator, log=logs / "generator.log", on_event=lambda *_: None)
     return result.slices
 

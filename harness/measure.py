@@ -45,7 +45,6 @@ def _next_block(bench: Bench, state: GroupState, states: list[GroupState], write
     bench.progress.block_started(state.group, block, _left_s(bench, states))
     for trial in measure_block(bench, state, block):
         writer.append(trial)
-        state.trials.append(trial)
         bench.progress.trial_done(trial)
     state.block_s.append(time.monotonic() - began)
     verdicts = [compare.progress(state.trials, bench.plan, pair) for pair in state.group.pairs]

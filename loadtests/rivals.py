@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from harness.spec import Request
+from harness.spec.arrivals import Poisson
 from harness.spec.histogram import Histogram
 from loadtests.engine.timer import monotonic_ns
 
@@ -71,13 +72,13 @@ def timer(rate: str, seconds: str) -> dict[str, Any]:
     """Poisson arrivals that do nothing but note how late they were."""
     import gevent  # noqa: PLC0415 - as above
 
-    from loadtests.engine.arrivals import poisson, shifted, until  # noqa: PLC0415
     from loadtests.engine.reactor import Reactor  # noqa: PLC0415
+    from loadtests.engine.starts import shifted, until  # noqa: PLC0415
 
     def due() -> list[int]:
         start_ns = monotonic_ns() + SECOND_NS // 100
         end_ns = start_ns + round(float(seconds) * SECOND_NS)
-        return list(until(shifted(poisson(float(rate), "timer"), start_ns), end_ns))
+        return list(until(shifted(Poisson().schedule(float(rate), "timer"), start_ns), end_ns))
 
     gc.disable()
     ours = []

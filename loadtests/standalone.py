@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import gc
 import logging
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import urlsplit
 
 import gevent
@@ -17,25 +17,26 @@ from locust import User, events, task
 from locust.env import Environment
 from locust.stats import CSV_STATS_INTERVAL_SEC
 
-from harness.spec import Request
+from harness.spec import GeneratorLimits, Request
+from harness.spec import arrivals as laws
 from harness.spec.histogram import Histogram
-from loadtests.engine import arrivals
-from loadtests.engine.closed import Closed
+from harness.spec.loads import Open, Phase
+from loadtests.engine.closed import ClosedDriver
+from loadtests.engine.driver import SPACING_NS, Driver
 from loadtests.engine.exchange import Exchange
-from loadtests.engine.load import SPACING_NS, Load
-from loadtests.engine.open import Open
+from loadtests.engine.open import OpenDriver
 from loadtests.engine.reactor import Reactor
 from loadtests.engine.recorder import Recorder, Window
 from loadtests.engine.selfcheck import PERIOD_NS, SelfCheck
 from loadtests.engine.shown import Line
+from loadtests.engine.starts import scattered, shifted
 from loadtests.engine.timer import monotonic_ns
 
-Kind = Literal["closed", "open"]
 _WARN_EVERY = 40  # periods of the self-check, hence ten seconds
 log = logging.getLogger("loadtests")
 
 
-def locustfile(kind: Kind) -> type[User]:
+def locustfile(kind: Phase) -> type[User]:
     """Add our arguments to Locust's, and return the user class that it is to run."""
     listen: Any = events.init_command_line_parser.add_listener  # Locust types its events loosely
     listen(lambda parser, **_: add_arguments(parser, kind))
@@ -60,7 +61,7 @@ def locustfile(kind: Kind) -> type[User]:
     return Engine
 
 
-def add_arguments(parser: argparse.ArgumentParser, kind: Kind) -> None:
+def add_arguments(parser: argparse.ArgumentParser, kind: Phase) -> None:
     """The choices of a load, as options."""
     add = parser.add_argument_group("gatebench", f"{kind} load").add_argument
     add("--connections", type=int, default=32, help="connections, kept alive")
@@ -74,7 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser, kind: Kind) -> None:
     add("--read-timeout", type=float, default=10.0, metavar="SECONDS")
     if kind == "open":
         add("--rate", type=float, default=100.0, help="arrivals a second, of each process")
-        add("--arrivals", choices=["poisson", "constant"], default="poisson")
+        add("--arrivals", type=laws.checked, default="poisson", metavar="LAW", help=laws.written())
         add("--seed", type=int, default=0, help="of the arrivals")
         add(
             "--when-full",
@@ -88,15 +89,15 @@ def add_arguments(parser: argparse.ArgumentParser, kind: Kind) -> None:
 class Continuous:
     """One load until Locust stops the test."""
 
-    def __init__(self, environment: Environment, kind: Kind) -> None:
+    def __init__(self, environment: Environment, kind: Phase) -> None:
         options = environment.parsed_options
         assert options is not None  # noqa: S101 - Locust's command line made it
         self._stopping: Any = environment.events.test_stopping  # Locust types its events loosely
         self._csv = bool(options.csv_prefix)
         self._reactor = Reactor()
-        self._check = SelfCheck()
+        self._check = SelfCheck(GeneratorLimits())
         self._drained = Event()
-        self._load = _load(kind, options, environment, self._reactor)
+        self._driver = _driver(kind, options, environment, self._reactor)
         self._warned = -_WARN_EVERY
         self._periods = 0
 
@@ -107,12 +108,12 @@ class Continuous:
         gc.freeze()  # a full collection would stop everything for tens of milliseconds: what is there now stays
         self._check.start()
         self._reactor.every(PERIOD_NS, self._watch, over=self._drained.is_set)
-        now, connections = monotonic_ns(), len(self._load.connections)
-        self._load.start(arrivals.scattered(connections, now, now + connections * SPACING_NS, "standalone"))
+        now, connections = monotonic_ns(), len(self._driver.connections)
+        self._driver.start(scattered(connections, now, now + connections * SPACING_NS, "standalone"))
         try:
             self._reactor.run()
         finally:
-            self._load.end()
+            self._driver.end()
             self._drained.set()
             self._stopping.remove_listener(self._finish)
             self._check.close()
@@ -121,10 +122,10 @@ class Continuous:
 
     def _finish(self, **_: Any) -> None:
         """Locust is about to stop its users: drain first, or what is under way would be killed uncounted."""
-        self._reactor.at(monotonic_ns(), self._load.stop)
-        patience_s = self._load.exchange.read_timeout_ns / 1e9 + 1
+        self._reactor.at(monotonic_ns(), self._driver.stop)
+        patience_s = self._driver.exchange.read_timeout_ns / 1e9 + 1
         if not self._drained.wait(patience_s):
-            self._reactor.at(monotonic_ns(), self._load.abandon)
+            self._reactor.at(monotonic_ns(), self._driver.abandon)
             self._drained.wait(1)
         if self._csv:
             # Locust writes these files once a second and not at its end: give it the time to write the last counts
@@ -133,7 +134,7 @@ class Continuous:
     def _watch(self) -> None:
         """Once a period: say so if it is the generator that is slow."""
         self._check.finish()
-        verdict = self._check.verdict(self._load.recorder.lateness, self._load.recorder.latency)
+        verdict = self._driver.verdict(self._check)
         self._check.start()
         self._periods += 1
         if not verdict.valid and self._periods - self._warned >= _WARN_EVERY:
@@ -141,17 +142,17 @@ class Continuous:
             log.warning("do not trust these numbers: %s", "; ".join(verdict.reasons))
 
     def _report(self) -> None:
-        recorder = self._load.recorder
+        recorder = self._driver.recorder
         totals = recorder.totals
         log.info("%d good answers, %d errors, %d reconnects", totals.good, totals.errors, totals.reconnects)
         _log_percentiles("response", recorder.latency)
-        if isinstance(self._load, Open):
+        if isinstance(self._driver, OpenDriver):
             _log_percentiles("service", recorder.service)
             _log_percentiles("lateness", recorder.lateness)
             log.info("%d arrivals, %d dropped", recorder.scheduled, recorder.dropped)
 
 
-def _load(kind: Kind, options: argparse.Namespace, environment: Environment, reactor: Reactor) -> Load:
+def _driver(kind: Phase, options: argparse.Namespace, environment: Environment, reactor: Reactor) -> Driver:
     url = urlsplit(environment.host or options.host or "")
     if url.scheme != "http" or not url.hostname:
         raise SystemExit("the host must be given as http://name:port; this engine speaks plain HTTP")
@@ -173,18 +174,17 @@ def _load(kind: Kind, options: argparse.Namespace, environment: Environment, rea
     now = monotonic_ns()
     recorder = Recorder(Window(now), Line(environment.stats, request.method, request.path))
     if kind == "closed":
-        return Closed(exchange, reactor, recorder, options.connections)
-    rank = getattr(environment.runner, "worker_index", 0)  # each process of a distributed test has its own arrivals
-    due = arrivals.schedule(options.arrivals, options.rate, f"{options.seed}/{rank}")
-    return Open(
-        exchange,
-        reactor,
-        recorder,
-        options.connections,
-        arrivals.shifted(due, now + options.connections * SPACING_NS),
+        return ClosedDriver(exchange, reactor, recorder, options.connections)
+    load = Open(
+        connections=options.connections,
+        rate_rps=options.rate,
+        arrivals=options.arrivals,
         when_full=options.when_full,
-        queue=options.queue,
     )
+    rank = getattr(environment.runner, "worker_index", 0)  # each process of a distributed test has its own arrivals
+    arrivals = load.law.schedule(options.rate, f"{options.seed}/{rank}")
+    start_ns = now + options.connections * SPACING_NS
+    return OpenDriver(exchange, reactor, recorder, load, shifted(arrivals, start_ns), queue=options.queue)
 
 
 def _header(line: str) -> tuple[str, str]:

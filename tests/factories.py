@@ -14,10 +14,32 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.record import GeneratorCheck, Latency, Load, Run, RunInfo, SliceRow, Trial
+from harness.record import GeneratorCheck, Latency, Run, RunInfo, SliceRow, Trial
 from harness.spec.histogram import Histogram
-from harness.suite import Arm, Ask, Cell, Expect, Group, Pair, Plan, Scenario, Server, Target, Thresholds, Upstream
+from harness.spec.loads import WhenFull
+from harness.suite import (
+    NONE,
+    Arm,
+    Ask,
+    Cell,
+    Closed,
+    Expect,
+    Group,
+    Load,
+    Open,
+    Pair,
+    Phase,
+    Plan,
+    Scenario,
+    Server,
+    Target,
+    Thresholds,
+    Upstream,
+    load_definitions,
+    own_words,
+)
 
+FACTORS = load_definitions().factors
 PLACEMENT: dict[str, tuple[int, ...]] = {"server": (0,), "generator": (1,), "services": (1,)}
 
 
@@ -77,8 +99,6 @@ def target(**changes: Any) -> Target:
         "app": "targets.fastapi_app:app",
         "packages": ("fastapi",),
         "handler": "async",
-        "clients": ("httpx", "httpx2", "aiohttp"),
-        "middleware": ("none", "pure", "base"),
     }
     return Target(**given | changes)
 
@@ -91,7 +111,6 @@ def flask(**changes: Any) -> Target:
         "app": "targets.flask_app:app",
         "packages": ("flask",),
         "handler": "sync",
-        "clients": ("requests",),
     }
     return target(**given | changes)
 
@@ -99,6 +118,26 @@ def flask(**changes: Any) -> Target:
 FASTAPI, FLASK = target(), flask()
 UVICORN, GTHREAD, SYNC = server(), gthread(), sync_server()
 JSON, EXTERNAL = scenario(), upstream_scenario()
+
+
+def loads(
+    *phases: Phase, connections: int = 64, rate_rps: float | None = None, when_full: WhenFull = "queue"
+) -> tuple[Load, ...]:
+    """The loads of those phases, in their order."""
+    made: dict[Phase, Load] = {
+        "closed": Closed(connections=connections),
+        "open": Open(connections=connections, rate_rps=rate_rps, when_full=when_full),
+    }
+    return tuple(made[phase] for phase in phases)
+
+
+def in_phases(driven: Group, *phases: Phase) -> Group:
+    """The group with other phases."""
+    arms = tuple(
+        dataclasses.replace(each, loads=loads(*phases, connections=each.connections, rate_rps=each.rate_rps))
+        for each in driven.arms
+    )
+    return dataclasses.replace(driven, arms=arms)
 
 
 def arm(
@@ -109,26 +148,31 @@ def arm(
     scenario: Scenario = JSON,
     **changes: Any,
 ) -> Arm:
-    """An arm of `target` on `server`; what is not a field of Arm is a field of its cell."""
+    """An arm of `target` on `server`, under closed load; what is not a field of Arm is a key of its cell."""
     fields = {field.name for field in dataclasses.fields(Arm)}
+    connections = changes.pop("connections", scenario.connections)
+    rate_rps = changes.pop("rate_rps", None)
     own = {key: value for key, value in changes.items() if key in fields}
-    factors: dict[str, Any] = {
-        "workers": 1,
-        "threads": 8 if server.slots == "threads" else 1,
-        "pooling": "pool" if "pooling" in scenario.factors else "none",
-        "cache": "none",
-        "client": target.clients[0] if "client" in scenario.factors else "none",
-        "middleware": "none",
-    } | {key: value for key, value in changes.items() if key not in fields}
-    cell = Cell(target=target.name, interface=target.interface, server=server.name, scenario=scenario.name, **factors)
-    return Arm(
-        id=name,
-        cell=cell,
-        target=target,
-        server=server,
-        scenario=scenario,
-        **{"connections": scenario.connections} | own,
-    )
+    levels = {
+        name: NONE if name == "middleware" else factor.level(target, server, scenario)
+        for name, factor in FACTORS.items()
+        if not factor.is_count
+    }
+    cell = Cell(
+        target=target.name,
+        interface=target.interface,
+        server=server.name,
+        scenario=scenario.name,
+        threads=8 if server.slots == "threads" else 1,
+        levels=tuple(levels.items()),
+    ).at(**{key: value for key, value in changes.items() if key not in fields})
+    given: dict[str, Any] = {
+        "pair": name[:-1] if name.startswith("p") else None,
+        "cell": cell,
+        "own": own_words(FACTORS.values(), cell, server),
+        "loads": loads("open" if rate_rps else "closed", connections=connections, rate_rps=rate_rps),
+    }
+    return Arm(id=name, target=target, server=server, scenario=scenario, **given | own)
 
 
 def flask_arm(name: str = "p1a", **changes: Any) -> Arm:
@@ -141,7 +185,7 @@ def group(*arms: Arm, name: str = "g1", null: bool = False, **changes: Any) -> G
     """The arms, two by two, as pairs p1, p2 ... named by their first arm; Flask against FastAPI when none are given."""
     arms = arms or (flask_arm("p1a"), arm("p1b"))
     pairs = tuple(Pair(id=a.id[:-1], a=a.id, b=b.id, null=null) for a, b in zip(arms[::2], arms[1::2], strict=True))
-    given: dict[str, Any] = {"scenario": arms[0].scenario.name, "pairs": pairs, "phases": ("closed",)}
+    given: dict[str, Any] = {"scenario": arms[0].scenario.name, "pairs": pairs}
     return Group(id=name, arms=arms, **given | changes)
 
 
@@ -160,6 +204,7 @@ def plan(*groups: Group, **changes: Any) -> Plan:
         "arrivals": "poisson",
         "upstream": Upstream(),
         "thresholds": Thresholds(),
+        "factors": tuple(FACTORS.values()),
     }
     return Plan(**given | changes)
 
@@ -213,7 +258,7 @@ def trial(arm: Arm | None = None, **changes: Any) -> Trial:
         "block": block,
         "phase": phase,
         "cell": arm.cell,
-        "load": Load(kind=phase, connections=arm.connections, rate_rps=arm.rate_rps),
+        "load": loads(phase, connections=arm.connections, rate_rps=arm.rate_rps)[0],
         "started": "2026-01-01T00:00:00Z",
         "valid": True,
         "requests": sum(one.requests for one in kept),

@@ -64,6 +64,15 @@ def test_every_class_that_is_written_or_read_has_its_table() -> None:
     assert {name.rpartition(".")[2] for name, _ in documented("fields")} == wanted - inner | tuned
 
 
+def test_format_lists_the_shipped_factors_with_their_levels() -> None:
+    """The table of a cell's levels is that of benchmarks/factors.toml."""
+    table = re.search(r"<!-- factors -->\n((?:\|.*\n)+)", (ROOT / "docs/FORMAT.md").read_text())
+    assert table is not None
+    rows = [re.findall(r"`(\w+)`", row) for row in table[1].splitlines()[2:]]
+    shipped = [factor for factor in suite.load_definitions().factors.values() if not factor.is_count]
+    assert [(row[0], row[1:]) for row in rows] == [(factor.name, [*map(str, factor.levels)]) for factor in shipped]
+
+
 def test_the_answer_of_compare_has_the_documented_keys() -> None:
     """FORMAT lists what `gatebench compare --json` prints."""
     answer = compare.as_json(verdicts.Comparison(runs=(), pairs=()))
@@ -155,19 +164,22 @@ def test_the_suite_of_the_documentation_is_one(tmp_path: Path) -> None:
     path = tmp_path / "shop.toml"
     path.write_text(examples()["suite"])
     known, shop = suite.load_suite(str(path))
-    assert [pair.workers for pair in shop.pairs] == [1, 4]
+    assert [dict(pair.levels).get("workers", 1) for pair in shop.pairs] == [1, 4]
     assert {"shop", "shop-async"} <= set(known.targets)
 
 
-@pytest.mark.parametrize("kind", ["scenario", "server", "target"])
+@pytest.mark.parametrize("kind", ["scenario", "server", "target", "factor"])
 def test_a_definition_in_the_documentation_is_one(kind: str, tmp_path: Path) -> None:
-    """The examples of a scenario, a server and a target parse where they are said to stand."""
+    """The examples of a scenario, a server, a target and a factor parse where they are said to stand."""
     text = examples()[kind]
     table = f"[[scenario]]\n{text}" if kind == "scenario" else text
+    rest = (
+        examples()["suite"] if kind == "factor" else '[[pair]]\nscenario = "json"\n'
+    )  # the factor of that suite's app
     path = tmp_path / "own.toml"
-    path.write_text(f'{table}\n[[pair]]\nscenario = "json"\n')
+    path.write_text(f"{rest}\n{table}")
     known, _ = suite.load_suite(str(path))
-    assert tomllib.loads(table)[kind][0]["name"] in {*known.scenarios, *known.servers, *known.targets}
+    assert tomllib.loads(table)[kind][0]["name"] in {*known.scenarios, *known.servers, *known.targets, *known.factors}
 
 
 def third_party_imports(folder: str) -> set[str]:

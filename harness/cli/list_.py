@@ -13,7 +13,7 @@ from harness.cli.options import RESULTS, AsJson, Results
 from harness.cli.output import answers, print_json
 from harness.errors import GatebenchError
 from harness.record import folders, read
-from harness.suite import load_definitions, load_suite, suite_names
+from harness.suite import Factor, load_definitions, load_suite, suite_names
 
 Row = dict[str, Any]
 
@@ -24,6 +24,7 @@ class What(StrEnum):
     targets = "targets"
     servers = "servers"
     scenarios = "scenarios"
+    factors = "factors"
     suites = "suites"
     runs = "runs"
 
@@ -34,7 +35,7 @@ def list_(
     results: Results = RESULTS,
     as_json: AsJson = False,
 ) -> None:
-    """What there is: targets, servers, scenarios, suites, runs.
+    """What there is: targets, servers, scenarios, factors, suites, runs.
 
     Examples: `gatebench list`, `gatebench list servers`, `gatebench list runs --json`.
     """
@@ -63,9 +64,16 @@ def _rows(kind: What, results: Results) -> Iterable[Row]:
     known = load_definitions()
     if kind is What.targets:
         return (
-            {"name": one.name, "interface": one.interface, "handler": one.handler, "clients": ", ".join(one.clients)}
-            for one in known.targets.values()
+            {
+                "name": target.name,
+                "interface": target.interface,
+                "handler": target.handler,
+                "about": _first(target.about),
+            }
+            for target in known.targets.values()
         )
+    if kind is What.factors:
+        return (_factor(factor) for factor in known.factors.values())
     if kind is What.servers:
         return (
             {
@@ -80,6 +88,12 @@ def _rows(kind: What, results: Results) -> Iterable[Row]:
         {"name": one.name, "request": f"{one.request.method} {one.request.path}", "about": _first(one.about)}
         for one in known.scenarios.values()
     )
+
+
+def _factor(factor: Factor) -> Row:
+    levels = "any whole number" if factor.levels == "count" else ", ".join(map(str, factor.levels))
+    told = factor.env or ("its place in a server's argv" if not factor.is_count else "")
+    return {"name": factor.name, "levels": levels, "default": factor.default, "on": factor.on, "told by": told}
 
 
 def _run(path: Any) -> Row:

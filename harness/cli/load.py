@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 from urllib.parse import urlsplit
 
 import typer
@@ -14,10 +16,14 @@ from harness import spec, units
 from harness.cli.options import AsJson, fresh_seed, placed, seconds
 from harness.cli.output import answers, print_json
 from harness.errors import NothingValidError, UsageError
+from harness.spec import arrivals as laws
 from harness.spec.histogram import Histogram
+from harness.spec.loads import Closed, Load, Open, WhenFull
 from harness.trial.generator import run as run_load
 
 Report = dict[str, Any]
+LEAST_RPS, MOST_RPS = 0.1, 1e6
+"""Arrivals a second: fewer show nothing in any time that one waits, more than a core of a generator never sends."""
 
 
 def load(
@@ -26,14 +32,14 @@ def load(
     connections: Annotated[
         int | None, typer.Option(min=1, help="Closed load, or the pool of an open one (64).")
     ] = None,
-    rate: Annotated[float | None, typer.Option(min=0.1, help="Open load: arrivals a second.")] = None,
+    rate: Annotated[float | None, typer.Option(help="Open load: arrivals a second.")] = None,
     duration: Annotated[str, typer.Option(metavar="S", help="Counted time, such as 10s.")] = "10s",
-    warmup: Annotated[str, typer.Option(metavar="S", help="Uncounted time before it.")] = "1s",
+    warmup: Annotated[str, typer.Option(metavar="S", help="Uncounted time before it; 0: none.")] = "1s",
     method: Annotated[str, typer.Option(metavar="M")] = "GET",
     body: Annotated[str, typer.Option(metavar="B")] = "",
     header: Annotated[list[str] | None, typer.Option(metavar="H", help="`Name: value`; may be repeated.")] = None,
     status: Annotated[int, typer.Option(help="The status that a good answer has.")] = 200,
-    arrivals: Annotated[str, typer.Option(help="poisson or constant")] = "poisson",
+    arrivals: Annotated[str, typer.Option(metavar="LAW", help=laws.written())] = "poisson",
     when_full: Annotated[str, typer.Option(help="Open, no free connection: queue or drop.")] = "queue",
     seed: Annotated[int | None, typer.Option(help="Fixes the arrivals.")] = None,
     as_json: AsJson = False,
@@ -46,37 +52,26 @@ def load(
     """
     if rate is None and connections is None:
         raise UsageError("say --connections N (closed load) or --rate R (open load)")
-    _one_of("--arrivals", arrivals, ("poisson", "constant"))
-    _one_of("--when-full", when_full, ("queue", "drop"))
-    host, port, path = _address(url)
-    request = spec.Request(
-        method=method.upper(),
-        path=path,
-        headers=tuple(_header(text) for text in header or ()),
-        body=body,
-        status=status,
-    )
+    length_s, warm_up_s = seconds(duration), seconds(warmup, or_none=True)
+    asked = load_of(connections or 64, rate, arrivals, when_full)
+    address = address_of(url)
     arm = spec.Arm(
         name="load",
-        host=host,
-        port=port,
-        request=request,
-        connections=connections or 64,
-        rate_rps=rate,
-        response_s=None if rate is None else 0.0,
+        host=address.host,
+        port=address.port,
+        request=spec.Request(
+            method=method.upper(),
+            path=address.path,
+            headers=tuple(_header(text) for text in header or ()),
+            body=body,
+            status=status,
+        ),
+        load=asked,
         arrivals_seed=fresh_seed(seed),
     )
-    length = seconds(duration)
-    told = spec.Spec(
-        kind="closed" if rate is None else "open",
-        arms=(arm,),
-        rounds=((0,),),
-        slice_s=length,
-        max_slice_s=length,
-        warmup_s=seconds(warmup),
-        arrivals="poisson" if arrivals == "poisson" else "constant",
-        when_full="queue" if when_full == "queue" else "drop",
-    )
+    # A server that is asked for a rate is warmed up at that rate, not by all that the connections can do.
+    closed_s, lead_s = (warm_up_s, 0.0) if rate is None else (0.0, warm_up_s)
+    told = spec.Spec(arms=(arm,), rounds=((0,),), slice_s=length_s, warmup_s=closed_s, lead_s=lead_s)
     with tempfile.TemporaryDirectory(prefix="gatebench-") as folder:
         result = run_load(
             told, cpus=placed(None).generator, log=Path(folder, "generator.log"), on_event=lambda *_: None
@@ -135,24 +130,50 @@ def _table(said: Report) -> Table:
     return table
 
 
-def _address(url: str) -> tuple[str, int, str]:
-    parts = urlsplit(url)
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a URL points to, as a request needs it."""
+
+    host: str
+    port: int
+    path: str
+
+
+def address_of(url: str) -> Address:
+    """The parts of a plain HTTP URL; raises `UsageError`."""
     try:
-        port = parts.port or 80
+        parts = urlsplit(url)
+        port = 80 if parts.port is None else parts.port
     except ValueError as error:
         raise UsageError(f"{url}: {error}") from error
     if parts.scheme != "http" or not parts.hostname:
         raise UsageError(f"{url}: must be http://HOST[:PORT]/PATH (the engine speaks HTTP/1.1 without TLS)")
-    return parts.hostname, port, (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    if not path.isascii() or any(letter.isspace() or not letter.isprintable() for letter in path):
+        raise UsageError(f"{url}: the path must be ASCII without spaces: percent-encode the rest")
+    return Address(parts.hostname, port, path)
+
+
+def load_of(connections: int, rate_rps: float | None, arrivals: str, when_full: str) -> Load:
+    """The load that the options ask for; raises `UsageError`."""
+    if when_full not in get_args(WhenFull):
+        raise UsageError(f"--when-full {when_full}: one of {', '.join(get_args(WhenFull))}")
+    try:
+        laws.law(arrivals)
+    except ValueError as error:
+        raise UsageError(f"--arrivals: {error}") from error
+    if rate_rps is None:
+        return Closed(connections=connections)
+    if not LEAST_RPS <= rate_rps <= MOST_RPS:
+        raise UsageError(f"--rate {rate_rps:g}: between {LEAST_RPS:g} and {MOST_RPS:,.0f} arrivals a second")
+    full: WhenFull = "drop" if when_full == "drop" else "queue"
+    return Open(connections=connections, rate_rps=rate_rps, arrivals=arrivals, when_full=full)
 
 
 def _header(text: str) -> tuple[str, str]:
-    name, colon, value = text.partition(":")
-    if not colon or not name.strip():
+    name, colon, value = (part.strip() for part in text.partition(":"))
+    if not colon or not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
         raise UsageError(f"--header {text!r}: must be `Name: value`")
-    return name.strip(), value.strip()
-
-
-def _one_of(option: str, value: str, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise UsageError(f"{option} {value}: one of {', '.join(allowed)}")
+    if not all(letter.isprintable() or letter == "\t" for letter in value) or not value.isascii():
+        raise UsageError(f"--header {name}: the value must be printable ASCII")
+    return name, value

@@ -35,12 +35,11 @@ Baseline = Annotated[
 RESULTS = Path("results")
 
 
-def seconds(text: str) -> float:
-    """`90s`, `10m`, `500ms`, `1h` or plain seconds."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|)", text.strip())
-    if match is None or float(match[1]) == 0:
-        message = f"{text!r} is no duration: write 90s, 10m, 500ms or 1h"
-        raise UsageError(message)
+def seconds(text: str, *, or_none: bool = False) -> float:
+    """`90s`, `10m`, `500ms`, `1h` or plain seconds; with `or_none` also 0. Raises `UsageError`."""
+    match = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)\s*(ms|s|m|h|)", text.strip())
+    if match is None or (float(match[1]) == 0 and not or_none):
+        raise UsageError(f"{text!r} is no duration: write 90s, 10m, 500ms or 1h")
     return float(match[1]) * UNITS[match[2]]
 
 

@@ -40,21 +40,19 @@ def plan(
         f"{laid.blocks} blocks of {laid.rounds} rounds, about {units.clock(planning.seconds(laid))}"
     )
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for column in ("group", "pair", "scenario", "a", "b", "workers", "pooling", "cache", "load"):
+    shared = [factor.name for factor in laid.factors if factor.on == "pair"]
+    for column in ("group", "pair", "scenario", "a", "b", *shared, "load"):
         table.add_column(column)
     for group in laid.groups:
-        place = {arm.id: arm for arm in group.arms}
         for pair in group.pairs:
-            a, b = place[pair.a], place[pair.b]
+            a, b = group.arm(pair.a), group.arm(pair.b)
             table.add_row(
                 group.id,
                 pair.id + (" (A/A)" if pair.null else ""),
                 group.scenario,
                 a.label,
                 b.label,
-                str(a.cell.workers),
-                a.cell.pooling,
-                a.cell.cache,
+                *(str(a.cell.level(name)) for name in shared),
                 f"{a.connections} connections" if a.rate_rps is None else f"{a.rate_rps:g} rps",
             )
     console.print(table)
@@ -74,9 +72,7 @@ def _as_json(laid: planning.Plan) -> dict[str, object]:
                 "phases": group.phases,
                 "seconds_per_block": planning.block_seconds(laid, group),
                 "pairs": [asdict(pair) for pair in group.pairs],
-                "arms": [
-                    {"arm": arm.id, "cell": asdict(arm.cell), "connections": arm.connections} for arm in group.arms
-                ],
+                "arms": [{"arm": arm.id, "cell": arm.cell.keys, "connections": arm.connections} for arm in group.arms],
             }
             for group in laid.groups
         ],

@@ -17,7 +17,7 @@ from harness import units
 from harness.judge.verdicts import PairVerdict
 from harness.measure import Progress
 from harness.record import Trial
-from harness.suite import Arm, Group, Plan
+from harness.suite import Arm, Group, Pair, Plan
 
 
 @contextmanager
@@ -120,9 +120,8 @@ class Screen:
         for column in ("", "pair", "scenario", "b / a", "a rps", "b rps", "throughput b / a", "blocks"):
             table.add_column(column, justify="right" if column in {"a rps", "b rps"} else "left", no_wrap=True)
         for group in plan.groups:
-            arms = {arm.id: arm for arm in group.arms}
             for pair in group.pairs:
-                self._row(table, group, pair.id, arms[pair.a], arms[pair.b])
+                self._row(table, plan, group, pair)
         now = time.monotonic()
         elapsed, left = now - self._began, max(0.0, self._ends - now)
         bar = ProgressBar(total=elapsed + left, completed=elapsed, width=40)
@@ -132,13 +131,14 @@ class Screen:
         ]
         return Stack(table, *problems, bar, line)
 
-    def _row(self, table: Table, group: Group, pair: str, a: Arm, b: Arm) -> None:
+    def _row(self, table: Table, plan: Plan, group: Group, pair: Pair) -> None:
+        a, b = group.arm(pair.a), group.arm(pair.b)
         current = self._group is not None and group.id == self._group.id
-        verdict = self._verdicts.get(pair)
+        verdict = self._verdicts.get(pair.id)
         table.add_row(
             ">" if current else "",
-            pair,
-            f"{group.scenario} {_factors(a)}".strip(),
+            pair.id,
+            f"{group.scenario} {_condition(plan, a)}".strip(),
             f"{b.label} / {a.label}",
             units.rps(self._rps.get(a.id)),
             units.rps(self._rps.get(b.id)),
@@ -148,9 +148,13 @@ class Screen:
         )
 
 
-def _factors(arm: Arm) -> str:
-    words = [] if arm.cell.pooling == "none" and arm.cell.client == "none" else [f"pooling {arm.cell.pooling}"]
-    words += [f"cache {arm.cell.cache}"] if "cache" in arm.scenario.factors else []
-    words += [f"x{arm.cell.workers}"] if arm.cell.workers > 1 else []
+def _condition(plan: Plan, arm: Arm) -> str:
+    """What both sides of a pair share: the levels that its scenario varies, more than one worker, a rate."""
+    shared = [factor for factor in plan.factors if factor.on == "pair"]
+    words = [
+        factor.say(arm.cell.level(factor.name))
+        for factor in shared
+        if factor.name in arm.scenario.factors or (factor.is_count and arm.cell.level(factor.name) != factor.default)
+    ]
     words += [f"{arm.rate_rps:g} rps"] if arm.rate_rps is not None else []
     return ", ".join(words)

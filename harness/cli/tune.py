@@ -17,7 +17,8 @@ from harness.cli.output import answers, print_json, remarks
 from harness.cli.run import new_info
 from harness.errors import GateError, NothingValidError, UsageError
 from harness.machine.placement import Placement
-from harness.suite import Arm, Plan, Suite, load_definitions, load_suite
+from harness.suite import Arm, Closed, Definitions, Plan, Suite, load_definitions, load_suite
+from harness.suite.choice import arm_of, fitting, known
 
 if TYPE_CHECKING:
     from harness.tune.answer import Answer
@@ -84,7 +85,7 @@ def tune(
     if suite and (target or server or scenario):
         raise UsageError("either SUITE or --target, --server and --scenario")
     if connections is not None:
-        subject = replace(subject, arm=replace(subject.arm, connections=connections))
+        subject = replace(subject, arm=subject.arm.over(connections))
     asked = Asked(slo=parse(slo) if slo else None, budget_s=seconds(budget or BUDGET), margin=subject.plan.margin)
     if asked.budget_s < LEAST_BUDGET_S:
         raise UsageError(f"--budget {budget}: less than {LEAST_BUDGET_S:.0f} s suffices for nothing")
@@ -105,7 +106,8 @@ def _from_suite(name: str, seed: int) -> Subject:
     plan = planning.build(definitions, suite, planning.Options(seed=seed))
     arm = plan.groups[0].arms[1]
     about = f"{arm.cell.target} on {arm.cell.server} in {arm.cell.scenario}, of suite {plan.suite}"
-    return Subject(arm=replace(arm, rate_rps=None), plan=replace(plan, suite="tune", about=about, groups=()))
+    alone = replace(arm, pair=None, loads=(Closed(connections=arm.connections),))
+    return Subject(arm=alone, plan=replace(plan, suite="tune", about=about, groups=()))
 
 
 def _from_names(target: str | None, server: str | None, scenario: str | None, seed: int) -> Subject:
@@ -113,23 +115,15 @@ def _from_names(target: str | None, server: str | None, scenario: str | None, se
         raise UsageError(
             "tune what? Give SUITE, or all of --target, --server and --scenario; `gatebench list` has them"
         )
-    known = load_definitions()
-    for kind, name, names in (
-        ("target", target, known.targets),
-        ("server", server, known.servers),
-        ("scenario", scenario, known.scenarios),
-    ):
-        if name not in names:
-            raise UsageError(f"--{kind} {name}: unknown; one of {', '.join(names)}")
-    chosen, on, asks = known.targets[target], known.servers[server], known.scenarios[scenario]
-    if chosen.interface != on.interface:
-        raise UsageError(f"--server {server} serves {on.interface}, {target} is {chosen.interface}")
-    made = planning.cell(chosen, on, asks)
-    arm = Arm(id="t0", cell=made, connections=asks.connections, target=chosen, server=on, scenario=asks)
-    return Subject(arm=arm, plan=_plan(f"{target} on {server} in {scenario}", seed))
+    definitions = load_definitions()
+    chosen, serving = fitting(definitions, target, server)
+    asks = definitions.scenarios[known("--scenario", scenario, definitions.scenarios)]
+    loads = (Closed(connections=asks.connections),)
+    arm = arm_of(definitions, "t0", chosen, serving, asks, levels={}, loads=loads)
+    return Subject(arm=arm, plan=_plan(f"{target} on {server} in {scenario}", seed, definitions))
 
 
-def _plan(about: str, seed: int) -> Plan:
+def _plan(about: str, seed: int, definitions: Definitions) -> Plan:
     """How a suite that says nothing is measured."""
     usual = Suite(name="tune", pairs=())
     return Plan(
@@ -145,6 +139,7 @@ def _plan(about: str, seed: int) -> Plan:
         arrivals=usual.arrivals,
         upstream=usual.upstream,
         thresholds=usual.thresholds,
+        factors=tuple(definitions.factors.values()),
     )
 
 

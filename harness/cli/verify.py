@@ -13,7 +13,7 @@ from harness.cli.output import answers, print_json, remarks
 from harness.errors import GateError
 from harness.subject.verify import Checked, every_arm
 from harness.subject.verify import verify as check
-from harness.suite import Arm, Scenario, Upstream, load_definitions, load_suite
+from harness.suite import Arm, Factor, Scenario, Upstream, load_definitions, load_suite
 
 
 def verify(
@@ -32,11 +32,11 @@ def verify(
     """
     from harness.subject.receipts import receipts
 
-    arms, upstream = _everything() if suite is None else _of_suite(suite, wanted)
+    arms, factors, upstream = _everything() if suite is None else _of_suite(suite, wanted)
     missing = receipts(arm for arm, _ in arms).missing
     checked = []
     console = remarks()
-    for one in check(arms, missing, upstream):
+    for one in check(arms, factors, missing, upstream):
         checked.append(one)
         if one.problem is not None:
             console.print(f"{label(one)}: {one.problem}", soft_wrap=True)
@@ -55,14 +55,18 @@ def label(one: Checked) -> str:
     return f"{one.arm.cell.target} on {one.arm.cell.server}, {one.scenario.name}"
 
 
-def _everything() -> tuple[list[tuple[Arm, tuple[Scenario, ...]]], Upstream]:
-    return list(every_arm(load_definitions())), Upstream()
+Wanted = tuple[list[tuple[Arm, tuple[Scenario, ...]]], tuple[Factor, ...], Upstream]
 
 
-def _of_suite(suite: str, wanted: str) -> tuple[list[tuple[Arm, tuple[Scenario, ...]]], Upstream]:
+def _everything() -> Wanted:
+    known = load_definitions()
+    return list(every_arm(known)), tuple(known.factors.values()), Upstream()
+
+
+def _of_suite(suite: str, wanted: str) -> Wanted:
     definitions, chosen = load_suite(suite)
     laid = planning.build(definitions, chosen, planning.Options(seed=0, wanted=wanted))
-    return [(arm, (arm.scenario,)) for group in laid.groups for arm in group.arms], laid.upstream
+    return [(arm, (arm.scenario,)) for group in laid.groups for arm in group.arms], laid.factors, laid.upstream
 
 
 def _table(checked: list[Checked]) -> Table:

@@ -10,6 +10,7 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from harness.errors import RecordError
+from harness.record import format1
 from harness.record.folders import INFO, TRIALS
 from harness.record.rows import FORMAT, Run, RunInfo, Trial
 from harness.strict import adapter
@@ -76,9 +77,12 @@ def _text(path: Path) -> str:
 def _parse(kind: type[T], where: Path | str, text: str | bytes) -> T:
     try:
         # The format first: another version's keys would be a hundred errors that say nothing.
-        found = json.loads(text).get("format")
-        if found != FORMAT:
-            message = f"{where}: format {found!r}; this gatebench reads format {FORMAT}"
+        table = json.loads(text)
+        written = table.get("format")
+        if written == format1.FORMAT:
+            return adapter(kind).validate_python(format1.upgraded(table))
+        if written != FORMAT:
+            message = f"{where}: format {written!r}; this gatebench reads formats {format1.FORMAT} and {FORMAT}"
             raise RecordError(message)
         return adapter(kind).validate_json(text)
     except ValidationError as error:

@@ -8,10 +8,10 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from harness.strict import STRICT
-from harness.suite import Cell, Phase, Plan
+from harness.suite import Cell, Load, Phase, Plan
 
-FORMAT = 1
-"""Version of the records; a reader refuses any other by name."""
+FORMAT = 2
+"""Version of the records; `format1` reads the one before, any other is refused by name."""
 
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=0)]
@@ -31,21 +31,6 @@ class Latency:
     p99_9: NonNegative | None
     max: NonNegative | None
     mean: NonNegative | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Load:
-    """The load that a trial was under."""
-
-    __pydantic_config__ = STRICT
-
-    kind: Phase
-    connections: int
-    rate_rps: float | None = None
-    arrivals: str | None = None
-    when_full: str | None = None
-    response_s: NonNegative | None = None
-    """Response time by which closed slices were sized: the warm-up's of the run's first block."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +109,7 @@ class Trial:
     error_kinds: dict[str, int] = field(default_factory=dict)
     dropped: Count = 0
     dropped_rounds: tuple[int, ...] = ()
-    """Rounds that something outside disturbed: their slices are left out for every arm."""
+    """Rounds that something outside disturbed: their slices stand in `slices`, but no figure counts them."""
     reconnects: Count = 0
     throughput_rps: NonNegative | None = None
     offered_rps: NonNegative | None = None

@@ -16,6 +16,7 @@ from harness.report.rows import of_pair
 from harness.report.templating import render
 from harness.report.values import Value
 from harness.report.view import Track, axis_of, track_of
+from harness.suite import NONE, Factor
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ def compare_page(before: Run, after: Run, comparison: Comparison, out: Path) -> 
     """Write the page of two runs to `out`."""
     primary = [verdict for verdict in comparison.pairs if verdict.primary]
     limits = limits_of(primary)
-    margin = after.info.plan.margin
+    margin, factors = after.info.plan.margin, after.info.plan.factors
     page = render(
         "compare.html.j2",
         before=before.info,
@@ -43,8 +44,8 @@ def compare_page(before: Run, after: Run, comparison: Comparison, out: Path) -> 
         warnings=[] if before.info.finished and after.info.finished else ["One of the runs did not come to its end."],
         margin=margin,
         axis=axis_of(limits, margin, None),
-        rows=[_change(verdict, limits) for verdict in primary],
-        others=[_change(verdict, limits) for verdict in comparison.pairs if not verdict.primary],
+        rows=[_change(verdict, limits, factors) for verdict in primary],
+        others=[_change(verdict, limits, factors) for verdict in comparison.pairs if not verdict.primary],
         changes=comparison.environment_changes,
         caveats=comparison.caveats,
         arms=comparison.arms,
@@ -76,22 +77,25 @@ def headline(verdicts: Iterable[PairVerdict]) -> str:
     return f"Of {words.plural(len(real), 'pair')}: {', '.join(parts)}" if parts else "No pair could be compared"
 
 
-def _change(verdict: PairVerdict, limits: tuple[float, float]) -> Change:
+def _change(verdict: PairVerdict, limits: tuple[float, float], factors: Iterable[Factor]) -> Change:
     value = of_pair(verdict, verdict.factors.get("rate_rps"))
-    condition = shared(verdict)
+    condition = shared(verdict, factors)
     name = f"{words.shown(verdict.scenario)}, {condition}"
     said = f"{name}: {words.interval(value)}, {verdict.verdict}"
     track = track_of(verdict, limits) if verdict.primary else None
     return Change(verdict, value, condition, label(verdict.metric), track, said)
 
 
-def shared(verdict: PairVerdict) -> str:
+def shared(verdict: PairVerdict, factors: Iterable[Factor]) -> str:
     """What both sides of a pair have in common, from its verdict alone."""
-    factors = verdict.factors
-    parts = [words.plural(int(factors.get("workers", 1)), "worker")]
-    parts += [f"{name} {factors[name]}" for name in ("pooling", "cache") if factors.get(name, "none") != "none"]
-    parts += [words.plural(int(factors.get("connections", 1)), "connection")]
-    return ", ".join(parts) + (", A/A" if verdict.null else "")
+    levels = verdict.factors
+    parts = [
+        factor.say(levels[factor.name])
+        for factor in sorted(factors, key=lambda factor: not factor.is_count)
+        if factor.on == "pair" and levels.get(factor.name, NONE) != NONE
+    ]
+    parts += [words.plural(int(levels.get("connections", 1)), "connection")]
+    return ", ".join(filter(None, parts)) + (", A/A" if verdict.null else "")
 
 
 def _facts(before: Run, after: Run) -> list[tuple[str, str, str]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 
 from harness.judge.compare.verdict import common
 from harness.judge.verdicts import Effect, Noise, PairVerdict
@@ -13,6 +12,9 @@ from harness.report.values import Figures, Value
 from harness.suite import Arm
 from harness.tune.answer import Answer, CandidateRow
 
+UNVARIED = ("connections", "load", "rate_rps", "a", "b")
+"""What stands among a verdict's factors and is none that both sides share."""
+
 
 def of_pair(verdict: PairVerdict, rate_rps: float | None) -> Value:
     """The ratio of a pair in one metric."""
@@ -21,9 +23,7 @@ def of_pair(verdict: PairVerdict, rate_rps: float | None) -> Value:
         kind="pair",
         id=verdict.pair,
         scenario=verdict.scenario,
-        workers=factors.get("workers"),
-        pooling=factors.get("pooling"),
-        cache=factors.get("cache"),
+        levels={name: level for name, level in factors.items() if name not in UNVARIED},
         connections=factors.get("connections"),
         load=verdict.phase,
         rate_rps=rate_rps,
@@ -44,12 +44,16 @@ def of_pair(verdict: PairVerdict, rate_rps: float | None) -> Value:
 def of_arm(arm: Arm, trials: Sequence[Trial], used: Sequence[Trial], metric: str, figures: Figures) -> Value:
     """One metric of an arm, over the trials that were `used`."""
     value, low, high = figures
-    cell = asdict(arm.cell)
+    cell = arm.cell
     unfit = None if used else ("error" if any(trial.error is not None for trial in trials) else "invalid")
     return Value(
         kind="arm",
         id=arm.id,
-        **cell,
+        scenario=cell.scenario,
+        interface=cell.interface,
+        target=cell.target,
+        server=cell.server,
+        levels={"workers": cell.workers, "threads": cell.threads, **dict(cell.levels)},
         connections=arm.connections,
         load=trials[0].phase,
         rate_rps=trials[0].load.rate_rps,
@@ -102,8 +106,7 @@ def of_candidate(row: CandidateRow, metric: str, answer: Answer | None = None) -
         scenario=answer.scenario if answer else "",
         target=answer.target if answer else None,
         server=answer.server if answer else None,
-        workers=row.workers,
-        threads=row.threads,
+        levels={"workers": row.workers, "threads": row.threads},
         load="closed",
         metric=metric,
         unit=unit,

@@ -21,7 +21,7 @@ from harness.report.tuned import tuned_values
 from harness.report.values import NOTHING, Figures, Value, average, frame
 from harness.spec.histogram import Histogram
 from harness.spec.percentiles import resolved
-from harness.suite import PHASES, Arm, Pair, Phase, Scenario
+from harness.suite import PHASES, Arm, Factor, Pair, Phase, Scenario
 from harness.tune.answer import Answer
 
 
@@ -60,9 +60,11 @@ class Study:
         """Whether the arms of a scenario differ in their number of connections."""
         return len({arm.connections for arm in self.arms.values() if arm.cell.scenario == scenario}) > 1
 
-    def clients_differ(self, scenario: str) -> bool:
-        """Whether the pairs of a scenario differ in the client of their side b."""
-        return len({self.sides(pair)[1].cell.client for pair in self.pairs_of(scenario)}) > 1
+    def telling(self, scenario: str) -> tuple[Factor, ...]:
+        """The factors of a side in which the pairs of a scenario differ on their side b: what tells them apart."""
+        cells = [self.sides(pair)[1].cell for pair in self.pairs_of(scenario)]
+        own = [factor for factor in self.run.info.plan.factors if factor.on == "side" and not factor.is_count]
+        return tuple(factor for factor in own if len({cell.level(factor.name) for cell in cells}) > 1)
 
     def sides(self, pair: str) -> tuple[Arm, Arm]:
         """The arms a and b of a pair."""
@@ -130,7 +132,7 @@ class Study:
     @cached_property
     def frame(self) -> pd.DataFrame:
         """summary.csv: one row a pair, arm or effect and metric."""
-        return frame(self.values.values())
+        return frame(self.values.values(), [factor.name for factor in self.run.info.plan.factors])
 
     def _of_arms(self) -> Iterator[Value]:
         for arm in self.arms.values():

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, fields
 
 import pandas as pd
 
 from harness.judge.statistics import estimate
+from harness.suite import Level
 
 Figures = tuple[float | None, float | None, float | None]
 """A value, and the ends of its 95 % interval."""
@@ -26,13 +27,8 @@ class Value:
     interface: str | None = None
     target: str | None = None
     server: str | None = None
-    workers: int | None = None
-    threads: int | None = None
-    pooling: str | None = None
-    cache: str | None = None
-    client: str | None = None
-    middleware: str | None = None
-    gc: str | None = None
+    levels: dict[str, Level] = field(default_factory=dict)
+    """By factor: in summary.csv a column each."""
     connections: int | None = None
     load: str = ""
     rate_rps: float | None = None
@@ -55,11 +51,14 @@ class Value:
         return f"{self.kind}/{self.id}/{self.metric}/{self.load}"
 
 
-def frame(values: Iterable[Value]) -> pd.DataFrame:
-    """Values as a table, whole numbers kept whole."""
-    table = pd.DataFrame([asdict(value) for value in values], columns=list(Value.__dataclass_fields__))
-    whole = ("workers", "threads", "connections", "blocks", "blocks_measured")
-    return table.astype(dict.fromkeys(whole, "Int64"))
+def frame(values: Iterable[Value], factors: Sequence[str]) -> pd.DataFrame:
+    """Values as a table with a column for each of `factors`, whole numbers kept whole."""
+    names = [item.name for item in fields(Value)]
+    place = names.index("levels")
+    columns = [*names[:place], *factors, *names[place + 1 :]]
+    rows = [{name: value for name, value in asdict(each).items() if name != "levels"} | each.levels for each in values]
+    whole = [name for name in ("workers", "threads", "connections", "blocks", "blocks_measured") if name in columns]
+    return pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(whole, "Int64"))
 
 
 def average(values: Sequence[float], *, logarithmic: bool = True) -> Figures:

@@ -15,10 +15,7 @@ from harness.report.charts.latency import highest, percentile_of
 from harness.report.rows import why
 from harness.report.study import Study
 from harness.report.values import Value
-from harness.suite import PHASES, Arm, Scenario
-
-FACTORS = ("workers", "pooling", "cache", "client", "middleware", "gc", "threads")
-"""What the page filters by, beside scenario, interface and server."""
+from harness.suite import NONE, PHASES, Arm, Scenario
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,24 +131,21 @@ def axis_of(limits: tuple[float, float], margin: float, noise: tuple[float, floa
 
 def filters(study: Study) -> list[Filter]:
     """Scenario, interface, server and each factor, where there is a choice."""
-    arms = study.arms.values()
-    names = ("scenario", "interface", "server", *FACTORS)
-    found = [(name, [str(getattr(arm.cell, name)) for arm in arms]) for name in names]
-    return [
-        Filter(name=name, label=name, levels=tuple(dict.fromkeys(levels)))
-        for name, levels in found
-        if len(set(levels)) > 1
-    ]
+    cells = [arm.cell.keys for arm in study.arms.values()]
+    levels = {name: tuple(dict.fromkeys(str(cell.get(name, NONE)) for cell in cells)) for name in _filtered(study)}
+    return [Filter(name=name, label=name, levels=choice) for name, choice in levels.items() if len(choice) > 1]
 
 
 def arm_facts(study: Study) -> dict[str, dict[str, str]]:
     """What the page's script filters by, for each arm."""
-    pair_of = {arm: pair.id for pair in study.pairs.values() for arm in (pair.a, pair.b)}
-    names = ("scenario", "interface", "server", *FACTORS)
     return {
-        arm.id: {"pair": pair_of.get(arm.id, ""), **{name: str(getattr(arm.cell, name)) for name in names}}
+        arm.id: {"pair": arm.pair or "", **{name: str(arm.cell.keys.get(name, NONE)) for name in _filtered(study)}}
         for arm in study.arms.values()
     }
+
+
+def _filtered(study: Study) -> list[str]:
+    return ["scenario", "interface", "server", *(factor.name for factor in study.run.info.plan.factors)]
 
 
 def unfit(trials: Iterable[Trial]) -> list[tuple[Trial, str, tuple[str, ...]]]:

@@ -14,9 +14,10 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import ConfigDict
 
+from harness.spec.loads import Load, Phase
 from harness.strict import adapter
 
-FORMAT = 1
+FORMAT = 2
 """Version of the spec and of the result; a mismatch is refused."""
 
 STRICT = ConfigDict(extra="forbid", strict=True)
@@ -52,16 +53,30 @@ class Arm:
     host: str = "127.0.0.1"
     port: int
     request: Request
-    connections: int = 64
-    """Closed: connections that send back to back. Open: size of the pool that arrivals are handed to."""
+    load: Load
+    """An open one has its rate."""
     response_s: float | None = None
     """Response time by which slices are sized; None: taken from this run's warm-up."""
     warmup_requests: int = 0
     """Warm-up goes on until this many answers are in (and `Spec.warmup_s` has passed); 50 a worker."""
-    rate_rps: float | None = None
-    """Open: arrivals a second."""
     arrivals_seed: int = 0
-    """Open: the two arms of a pair carry the same seed, and so replay the same arrivals."""
+    """The two arms of a pair carry the same seed, and so replay the same arrivals."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GeneratorLimits:
+    """Past what the generator itself is too slow for its numbers to be believed."""
+
+    __pydantic_config__ = STRICT
+
+    cpu_percent: float = 85.0
+    """Of one core, over 250 ms."""
+    waiting_fraction: float = 0.05
+    """Share of the time runnable without a CPU."""
+    lateness_p99_us: float = 1000.0
+    """Open: late is what exceeds this, and ..."""
+    lateness_of_response: float = 0.25
+    """... this share of the response time's p99."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,26 +86,32 @@ class Spec:
     __pydantic_config__ = STRICT
 
     format: int = FORMAT
-    kind: Literal["closed", "open"]
     arms: tuple[Arm, ...]
+    """All under the same kind of load."""
     rounds: tuple[tuple[int, ...], ...]
     """For each round the indices into `arms` in the order in which they get their slice."""
     slice_s: float = 0.5
-    """A closed slice lasts max(slice_s, 5 response times); an open one slice_s (2 s at least, as a rule)."""
-    max_slice_s: float = 30.0
+    """Least length of a slice; `load.length_s` says how long it is."""
+    patience_s: float = 30.0
+    """Longest warm-up, and the longest response time that is believed to size a slice."""
     warmup_s: float = 0.5
-    """0: no warm-up (open phases, whose servers the closed phase has warmed)."""
+    """0: no warm-up, as the servers are warm already."""
+    lead_s: float = 0.0
+    """Least time that a slice's load runs before its window opens."""
     connect_timeout_s: float = 5.0
     read_timeout_s: float = 10.0
-    arrivals: Literal["poisson", "constant"] = "poisson"
-    when_full: Literal["queue", "drop"] = "queue"
-    """Open, no free connection: the arrival waits in the queue (its wait is latency) or is dropped and counted."""
     queue: int = 100_000
-    """Open: arrivals that may wait; past it they are dropped and counted under either policy."""
+    """Open: arrivals that may wait; past it they are dropped and counted, whatever `when_full` says."""
     stops: tuple[tuple[int | None, int], ...] = ()
     """Open: for each objective its time limit in microseconds (None: errors only) and the losses (failed, never sent or
     later than that) that it allows; a slice ends as soon as one has more, for nothing can mend that."""
     histograms: bool = True
+    limits: GeneratorLimits = GeneratorLimits()
+
+    @property
+    def kind(self) -> Phase:
+        """The kind of its load."""
+        return self.arms[0].load.kind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,8 +209,8 @@ class Totals:
     error_kinds: dict[str, int] = field(default_factory=dict)
     connects: int
     reconnects: int
-    response_s: float
-    """Mean response time of the warm-up, or `Arm.response_s` as it was given."""
+    response_s: float | None
+    """Mean response time of the warm-up, or `Arm.response_s` as it was given; None without a good answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

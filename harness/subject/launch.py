@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from harness.machine.process import Process, clean_environment, running
 from harness.machine.usage import usage
 from harness.subject.answers import POLL_S, READY_S, Answer, verify, wait_ready
 from harness.subject.services import HOST, Services, free_port
-from harness.suite import Arm, Server
+from harness.suite import Arm, Factor, needs
 
 QUIET_S = 0.15
 """The servers of a block are settled when, for so long, they have used less than a twentieth of a CPU."""
@@ -42,27 +43,31 @@ class Launched:
 @contextlib.contextmanager
 def launch(
     arm: Arm,
+    factors: Iterable[Factor],
     services: Services,
     *,
     cpus: Sequence[int],
     log: Path,
-    host: str = HOST,
-    port: int | None = None,
+    address: tuple[str, int] | None = None,
     key: str = "",
 ) -> Iterator[Launched]:
-    """Start `arm` on `cpus`; it may not be ready yet. `key` keeps apart the cache entries of several launches."""
-    if arm.cell.cache == "redis" and services.redis_url is None:
+    """Start `arm` on `cpus`; it may not be ready yet. `key` keeps apart the cache entries of several launches.
+
+    `factors` say how target and server are told of the levels of the cell. Raises `LaunchError`.
+    """
+    varied = tuple(factors)
+    if "redis" in needs([arm], varied) and services.redis_url is None:
         raise LaunchError(services.redis_error)
-    port = free_port() if port is None else port
-    argv = fill(arm.server, arm, host, port)
-    env = clean_environment(settings(arm, services, key))
+    host, port = (HOST, free_port()) if address is None else address
+    argv = fill(arm, varied, host, port)
+    env = clean_environment(settings(arm, varied, services, key))
     with running(
         argv, name=f"{arm.cell.target} on {arm.cell.server}", log=log, cwd=Path(arm.target.folder), env=env, cpus=cpus
     ) as process:
         yield Launched(arm, process, port, host)
 
 
-def fill(server: Server, arm: Arm, host: str, port: int) -> list[str]:
+def fill(arm: Arm, factors: Iterable[Factor], host: str, port: int) -> list[str]:
     """The server's argv with its placeholders filled, element by element."""
     values = {
         "{python}": arm.target.python,
@@ -72,30 +77,32 @@ def fill(server: Server, arm: Arm, host: str, port: int) -> list[str]:
         "{threads}": str(arm.cell.threads),
         "{app}": arm.target.app,
     }
-    filled = []
-    for element in server.argv:
-        for placeholder, value in values.items():
-            element = element.replace(placeholder, value)  # noqa: PLW2901 - one element, filled step by step
-        filled.append(element)
-    return filled
+    lists: dict[str, tuple[str, ...]] = {}
+    for factor in factors:
+        if not factor.is_count:
+            level = factor.filling(arm.cell.level(factor.name))
+            values[factor.placeholder] = str(level)
+            lists |= {factor.placeholder: factor.fills[str(level)]} if factor.fills else {}
+    return [text for element in arm.server.argv for text in lists.get(element, (_filled(element, values),))]
 
 
-def settings(arm: Arm, services: Services, key: str = "") -> dict[str, str]:
-    """What the target is told of its factors: the environment that docs/EXTENDING lists."""
-    cell = arm.cell
-    told = {
-        "GATEBENCH_POOLING": cell.pooling,
-        "GATEBENCH_CLIENT": cell.client if cell.client != "none" else "",
-        "GATEBENCH_CACHE": cell.cache,
-        "GATEBENCH_MIDDLEWARE": cell.middleware,
-        "GATEBENCH_GC": cell.gc,
-        "GATEBENCH_THREADS": str(cell.threads),
+def _filled(element: str, values: Mapping[str, str]) -> str:
+    """One pass over the element, so that a value which looks like a placeholder stays as it is."""
+    return re.sub(r"\{[^}]*\}", lambda match: values.get(match[0], match[0]), element)
+
+
+def settings(arm: Arm, factors: Iterable[Factor], services: Services, key: str = "") -> dict[str, str]:
+    """What the target is told in its environment: the levels of its factors, and where the services are."""
+    levels = {factor.env: (factor, arm.cell.level(factor.name)) for factor in factors}
+    env = {name: str(level) for name, (factor, level) in levels.items() if factor.tells(level)}
+    env |= {
+        "GATEBENCH_THREADS": str(arm.cell.threads),
         "GATEBENCH_CACHE_PREFIX": f"{arm.id}{key}:",
         "GATEBENCH_POOL_SIZE": str(max(64, arm.connections)),
         "GATEBENCH_UPSTREAM_URL": services.upstream_url(arm.id),
         "GATEBENCH_REDIS_URL": services.redis_url or "",
     }
-    return {name: value for name, value in told.items() if value} | arm.server.env | arm.target.env
+    return {name: value for name, value in env.items() if value} | arm.server.env | arm.target.env
 
 
 def wait_settled(servers: Sequence[Launched]) -> None:

@@ -12,7 +12,21 @@ from harness.errors import AnswerError, LaunchError
 from harness.subject import services
 from harness.subject.answers import verify as ask_and_check
 from harness.subject.launch import Launched, launch
-from harness.suite import Arm, Definitions, Scenario, Server, Target, Upstream, cell
+from harness.suite import (
+    NONE,
+    Arm,
+    Cell,
+    Closed,
+    Definitions,
+    Factor,
+    Level,
+    Scenario,
+    Server,
+    Target,
+    Upstream,
+    cell,
+    single,
+)
 
 AT_ONCE = 4
 """Launches side by side."""
@@ -28,34 +42,77 @@ class Checked:
 
 
 def every_arm(known: Definitions) -> Iterator[tuple[Arm, tuple[Scenario, ...]]]:
-    """Each target on each server of its interface, once for each level of the factors that its scenarios need."""
+    """Each target on each server of its interface, with the scenarios that one launch can answer as they are measured.
+
+    Levels beyond the defaults that a scenario varies for a side are tried on one server of each target: it is the
+    target that is told of them.
+    """
     for target in known.targets.values():
-        for server in known.servers.values():
-            if server.interface != target.interface:
-                continue
-            plain = tuple(one for one in known.scenarios.values() if "middleware" not in one.factors)
-            layered = tuple(one for one in known.scenarios.values() if "middleware" in one.factors)
-            for level in target.middleware:
-                asked = plain if level == "none" else layered
-                if asked:
-                    yield _arm(target, server, asked[0], level), asked
+        servers = [server for server in known.servers.values() if server.interface == target.interface]
+        for server in servers:
+            launches: list[tuple[Arm, list[Scenario]]] = []
+            for scenario in known.scenarios.values():
+                for made in _cells(known, target, server, scenario, further=server is servers[0]):
+                    _join(launches, known, made, scenario)
+            yield from ((arm, tuple(scenarios)) for arm, scenarios in launches)
+
+
+def _cells(known: Definitions, target: Target, server: Server, scenario: Scenario, *, further: bool) -> Iterator[Cell]:
+    """The cell of the defaults, and one for each further level of what the scenario varies for a side."""
+    yield cell(known, target, server, scenario)
+    for factor in known.factors.values() if further else ():
+        if factor.on == "side" and factor.by_scenario and factor.applies(target, server, scenario):
+            for level in factor.levels_of(target, server):
+                if level not in (NONE, factor.default_of(target)):
+                    yield cell(known, target, server, scenario, {factor.name: level})
+
+
+def _join(launches: list[tuple[Arm, list[Scenario]]], known: Definitions, made: Cell, scenario: Scenario) -> None:
+    """Add `scenario` to a launch that tells its target the same and no less, or no more; else to a new one."""
+    told = _told(known, made)
+    for arm, scenarios in launches:
+        others = _told(known, arm.cell)
+        if told.items() <= others.items() or others.items() <= told.items():
+            if len(told) > len(others):
+                launches[launches.index((arm, scenarios))] = (_arm(known, arm.id, made), [*scenarios, scenario])
+            else:
+                scenarios.append(scenario)
+            return
+    name = f"{made.target}-{made.server}-{len(launches)}"
+    launches.append((_arm(known, name, made), [scenario]))
+
+
+def _told(known: Definitions, made: Cell) -> dict[str, Level]:
+    return {name: level for name, level in made.levels if known.factors[name].tells(level)}
+
+
+def _arm(known: Definitions, name: str, made: Cell) -> Arm:
+    return single(known, name, made, (Closed(connections=1),))
 
 
 def verify(
-    arms: Iterable[tuple[Arm, tuple[Scenario, ...]]], missing: dict[str, str], upstream: Upstream
+    arms: Iterable[tuple[Arm, tuple[Scenario, ...]]],
+    factors: Iterable[Factor],
+    missing: dict[str, str],
+    upstream: Upstream,
 ) -> Iterator[Checked]:
     """Launch `arms` a few at a time and ask each its scenarios; yields as the answers come."""
+    varied = tuple(factors)
     with tempfile.TemporaryDirectory(prefix="gatebench-") as folder:
         logs = Path(folder)
         with services.started(upstream=upstream, redis=True, cpus=(), logs=logs) as beside:
             pending = list(arms)
             while pending:
                 batch, pending = pending[:AT_ONCE], pending[AT_ONCE:]
-                yield from _batch(batch, missing, beside, logs)
+                yield from _batch(batch, varied, missing, beside, logs)
 
 
 def _batch(
-    batch: list[tuple[Arm, tuple[Scenario, ...]]], missing: dict[str, str], beside: services.Services, logs: Path
+    batch: list[tuple[Arm, tuple[Scenario, ...]]],
+    factors: tuple[Factor, ...],
+    missing: dict[str, str],
+    beside: services.Services,
+    logs: Path,
 ) -> Iterator[Checked]:
     with contextlib.ExitStack() as stack:
         launched: list[tuple[Launched, tuple[Scenario, ...]]] = []
@@ -65,7 +122,7 @@ def _batch(
                 continue
             try:
                 log = logs / f"{len(list(logs.iterdir()))}.log"
-                launched.append((stack.enter_context(launch(arm, beside, cpus=(), log=log)), scenarios))
+                launched.append((stack.enter_context(launch(arm, factors, beside, cpus=(), log=log)), scenarios))
             except LaunchError as error:
                 yield from (Checked(arm, scenario, str(error)) for scenario in scenarios)
         for server, scenarios in launched:
@@ -85,15 +142,3 @@ def _check(server: Launched, scenarios: tuple[Scenario, ...]) -> Iterator[Checke
             yield Checked(server.arm, scenario, str(error))
         else:
             yield Checked(server.arm, scenario, None)
-
-
-def _arm(target: Target, server: Server, scenario: Scenario, middleware: str) -> Arm:
-    made = cell(target, server, scenario, middleware=middleware)
-    return Arm(
-        id=f"{target.name}-{server.name}-{middleware}",
-        cell=made,
-        connections=1,
-        target=target,
-        server=server,
-        scenario=scenario,
-    )

@@ -1,49 +1,55 @@
 """TOML to frozen values, strictly, and from them what a run will do: pure."""
 
-from harness.suite.estimate import block_seconds, expected_response_s, needs_redis, needs_upstream, seconds
-from harness.suite.layout import Options, build, cell, matches, rounds
+from harness.spec.loads import PHASES, Closed, Load, Open, Phase
+from harness.suite.estimate import (
+    block_seconds,
+    expected_response_s,
+    needs,
+    needs_upstream,
+    seconds,
+    spares_upstream,
+)
+from harness.suite.factors import NONE, Factor
+from harness.suite.layout import Options, build, cell, matches, own_words, rounds, single
 from harness.suite.model import (
-    PHASES,
     PLACEHOLDERS,
-    Ask,
-    Cache,
+    RESERVED,
     Cell,
     Definitions,
-    Expect,
-    Interface,
     PairDefinition,
-    Phase,
-    Pooling,
-    Scenario,
-    Server,
     Side,
     Suite,
-    Target,
     Thresholds,
     Upstream,
 )
 from harness.suite.plan import ANYIO_THREADS, Arm, Group, Pair, Plan, slots
 from harness.suite.read import BENCHMARKS, load_definitions, load_suite, suite_names
+from harness.suite.subjects import Ask, Expect, Interface, Level, Scenario, Server, Target
 
 __all__ = [
     "ANYIO_THREADS",
     "BENCHMARKS",
+    "NONE",
     "PHASES",
     "PLACEHOLDERS",
+    "RESERVED",
     "Arm",
     "Ask",
-    "Cache",
     "Cell",
+    "Closed",
     "Definitions",
     "Expect",
+    "Factor",
     "Group",
     "Interface",
+    "Level",
+    "Load",
+    "Open",
     "Options",
     "Pair",
     "PairDefinition",
     "Phase",
     "Plan",
-    "Pooling",
     "Scenario",
     "Server",
     "Side",
@@ -58,10 +64,13 @@ __all__ = [
     "load_definitions",
     "load_suite",
     "matches",
-    "needs_redis",
+    "needs",
     "needs_upstream",
+    "own_words",
     "rounds",
     "seconds",
+    "single",
     "slots",
+    "spares_upstream",
     "suite_names",
 ]

@@ -4,20 +4,48 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
-from harness.suite.model import PLACEHOLDERS, Definitions, PairDefinition, Server, Side, Suite
+from harness.suite.factors import NONE, Factor
+from harness.suite.model import PLACEHOLDERS, Definitions, Levels, PairDefinition, Side, Suite
+from harness.suite.subjects import Level, Server, Target
 
 
-def check_server(server: Server) -> Iterator[str]:
-    """Placeholders are a closed set, and those that a server needs are there."""
+def check_server(server: Server, factors: Mapping[str, Factor]) -> Iterator[str]:
+    """Placeholders are a closed set and one a factor, and those that a server needs are there."""
+    known = PLACEHOLDERS | {factor.placeholder for factor in factors.values()}
     for index, element in enumerate(server.argv):
         for name in re.findall(r"\{[^}]*\}", element):
-            if name not in PLACEHOLDERS:
-                yield f"argv[{index}]: unknown placeholder {name}; known are {', '.join(sorted(PLACEHOLDERS))}"
+            if name not in known:
+                yield f"argv[{index}]: unknown placeholder {name}; known are {', '.join(sorted(known))}"
     text = " ".join(server.argv)
     needed = ["{port}", "{app}", *(["{threads}"] if server.slots == "threads" else [])]
     yield from (f"argv: must contain {name}" for name in needed if name not in text)
+
+
+def check_target(target: Target, factors: Mapping[str, Factor]) -> Iterator[str]:
+    """The levels that it states are levels of factors."""
+    for name, levels in target.levels.items():
+        if name not in factors:
+            yield f"levels.{name}: {_unknown('factor', name, factors)}"
+        else:
+            yield from (
+                f"levels.{name}: {_not_among(name, level, factors[name])}"
+                for level in levels
+                if not _is_level(level, factors[name])
+            )
+
+
+def check_factor(factor: Factor, known: Definitions) -> Iterator[str]:
+    """Target or server is told of it, and the targets that take it are there."""
+    yield from (
+        f"targets.{name}: {_unknown('target', name, known.targets)}"
+        for name in factor.targets
+        if name not in known.targets
+    )
+    told = factor.env or factor.is_count or any(factor.placeholder in " ".join(s.argv) for s in known.servers.values())
+    if not told:
+        yield f"env: nothing is told of {factor.name}: state env, or put {factor.placeholder} into a server's argv"
 
 
 def check_suite(suite: Suite, known: Definitions) -> Iterator[str]:
@@ -31,32 +59,92 @@ def check_suite(suite: Suite, known: Definitions) -> Iterator[str]:
 
 
 def _check_pair(pair: PairDefinition, known: Definitions) -> Iterator[str]:
-    yield from _known("scenario", pair.scenario, known.scenarios)
+    yield from _reference("scenario", pair.scenario, known.scenarios)
+    yield from _check_keys(pair.levels, "pair", known)
+    if pair.scenario in known.scenarios:
+        yield from _check_varied(pair, known)
     for letter, side in (("a", pair.a), ("b", pair.b)):
         yield from (f"{letter}.{problem}" for problem in _check_side(side, pair, known))
 
 
+def _check_keys(levels: Levels, place: str, known: Definitions) -> Iterator[str]:
+    """Each key is a factor that stands there, and its value one of its levels."""
+    for name, level in levels:
+        factor = known.factors.get(name)
+        if factor is None:
+            yield f"{name}: unknown key{_near(name, known.factors)}"
+        elif factor.on != place:
+            there = "on the pair" if factor.on == "pair" else "on a side: a = { ... }, b = { ... }"
+            yield f"{name}: stands {there}"
+        elif not _is_level(level, factor):
+            yield f"{name}: {_not_among(name, level, factor)}"
+
+
+def _check_varied(pair: PairDefinition, known: Definitions) -> Iterator[str]:
+    """What goes by scenario is asked for only where the scenario varies it."""
+    scenario = known.scenarios[pair.scenario]
+    for place, levels in (("", pair.levels), ("a.", pair.a.levels), ("b.", pair.b.levels)):
+        for name, level in levels:
+            factor = known.factors.get(name)
+            if factor and factor.by_scenario and name not in scenario.factors and level != NONE:
+                yield f"{place}{name}: scenario {scenario.name} does not vary it: add it to the scenario's `factors`"
+
+
 def _check_side(side: Side, pair: PairDefinition, known: Definitions) -> Iterator[str]:
-    yield from _known("target", side.target, known.targets)
-    yield from _known("server", side.server, known.servers)
+    yield from _reference("target", side.target, known.targets)
+    yield from _reference("server", side.server, known.servers)
+    yield from _check_keys(side.levels, "side", known)
     target, server = known.targets.get(side.target), known.servers.get(side.server)
     if target is None or server is None:
         return
     if target.interface != server.interface:
         yield f"server: {server.name} serves {server.interface}, {target.name} is {target.interface}"
-    if pair.workers > 1 and not server.workers:
-        yield f"server: {server.name} runs one worker process only; the pair asks for {pair.workers}"
-    if side.threads is not None and side.threads > 1 and server.slots != "threads":
+    levels = dict(pair.levels + side.levels)
+    if _count(levels.get("workers")) > 1 and not server.workers:
+        yield f"server: {server.name} runs one worker process only; the pair asks for {levels['workers']}"
+    if _count(levels.get("threads")) > 1 and server.slots != "threads":
         yield f"threads: {server.name} has no threads to set"
-    if side.client is not None and side.client not in target.clients:
-        yield f"client: {target.name} has {', '.join(target.clients)}, not {side.client}"
-    if side.middleware is not None and side.middleware not in target.middleware:
-        yield f"middleware: {target.name} has {', '.join(target.middleware)}, not {side.middleware}"
-    if side.gc not in target.gc:
-        yield f"gc: {target.name} has {', '.join(target.gc)}, not {side.gc}"
+    yield from _check_levels(side, target, server, known)
 
 
-def _known(key: str, name: str, names: Iterable[str]) -> Iterator[str]:
+def _check_levels(side: Side, target: Target, server: Server, known: Definitions) -> Iterator[str]:
+    """The levels that are asked for are ones that target and server have."""
+    for name, level in side.levels:
+        factor = known.factors.get(name)
+        if factor is None or factor.is_count or not _is_level(level, factor):
+            continue
+        allowed = factor.levels_of(target, server)
+        if not allowed:
+            yield f"{name}: neither {target.name} nor {server.name} takes it"
+        elif level not in allowed:
+            yield f"{name}: {target.name} has {', '.join(map(str, allowed))}, not {level}"
+
+
+def _is_level(level: Level, factor: Factor) -> bool:
+    if factor.levels == "count":
+        return isinstance(level, int) and level >= 1
+    return level in factor.levels
+
+
+def _not_among(name: str, level: Level, factor: Factor) -> str:
+    if factor.levels == "count":
+        return f"{level!r} is no number of {name}: write a whole number from 1 on"
+    return f"{level!r} is no level of {name}; it has {', '.join(map(str, factor.levels))}"
+
+
+def _count(level: Level | None) -> int:
+    return level if isinstance(level, int) else 1
+
+
+def _reference(key: str, name: str, names: Iterable[str]) -> Iterator[str]:
     if name not in names:
-        near = difflib.get_close_matches(name, list(names), n=1)
-        yield f"{key}: unknown {key} {name!r}{f'; did you mean {near[0]!r}?' if near else ''}"
+        yield f"{key}: {_unknown(key, name, names)}"
+
+
+def _unknown(kind: str, name: str, names: Iterable[str]) -> str:
+    return f"unknown {kind} {name!r}{_near(name, names)}"
+
+
+def _near(name: str, names: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, list(names), n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""

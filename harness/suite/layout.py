@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from itertools import count, groupby, islice
 
 from harness.errors import DefinitionError, UsageError
-from harness.suite.model import Cell, Definitions, PairDefinition, Phase, Scenario, Server, Side, Suite, Target
+from harness.spec.loads import Closed, Load, Open, Phase
+from harness.suite.factors import Factor
+from harness.suite.model import Cell, Definitions, PairDefinition, Side, Suite
 from harness.suite.plan import Arm, Group, Pair, Plan
-
-DEFAULT_THREADS = 8
-"""Of a server that has threads, where a suite says nothing."""
+from harness.suite.subjects import Level, Scenario, Server, Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +38,7 @@ def build(definitions: Definitions, suite: Suite, options: Options) -> Plan:
         _check_baseline(definitions, chosen, baseline)
     arms: list[tuple[Pair, Arm, Arm]] = []
     for number, definition in enumerate(chosen, 1):
-        a, b = (_arm(definitions, definition, side, f"p{number}{letter}") for letter, side in _sides(definition))
+        a, b = (_arm(definitions, definition, side, f"p{number}", letter, suite) for letter, side in _sides(definition))
         pair = Pair(id=f"p{number}", a=a.id, b=b.id, null=a.cell == b.cell and a.target == b.target)
         if matches(wanted, a, b):
             arms.append((pair, a, b))
@@ -48,7 +49,7 @@ def build(definitions: Definitions, suite: Suite, options: Options) -> Plan:
         suite=suite.name,
         about=suite.about,
         seed=options.seed,
-        groups=tuple(_groups(arms, suite)),
+        groups=tuple(_groups(arms, suite.group_arms)),
         blocks=options.blocks or suite.blocks,
         rounds=suite.rounds,
         slice_s=suite.slice_s,
@@ -57,6 +58,7 @@ def build(definitions: Definitions, suite: Suite, options: Options) -> Plan:
         arrivals=suite.arrivals,
         upstream=suite.upstream,
         thresholds=suite.thresholds,
+        factors=tuple(definitions.factors.values()),
         width=options.width,
         budget_s=options.budget_s,
     )
@@ -70,12 +72,11 @@ def matches(wanted: str, a: Arm, b: Arm) -> bool:
     """
     for condition in filter(None, (part.strip() for part in wanted.split(","))):
         key, equals, pattern = condition.partition("=")
-        keys = {*Cell.__slots__, "connections"}
-        if not equals or key not in keys:
-            message = f"--filter {condition!r}: must be KEY=PATTERN with KEY one of {', '.join(sorted(keys))}"
+        sides = [arm.cell.keys | {"connections": arm.connections} for arm in (a, b)]
+        if not equals or key not in sides[0]:
+            message = f"--filter {condition!r}: must be KEY=PATTERN with KEY one of {', '.join(sorted(sides[0]))}"
             raise UsageError(message)
-        values = {_value(arm, key) for arm in (a, b)}
-        if not any(fnmatchcase(value, pattern) for value in values):
+        if not any(fnmatchcase(str(side[key]), pattern) for side in sides):
             return False
     return True
 
@@ -85,7 +86,7 @@ def rounds(plan: Plan, group: Group, block: int, phase: Phase) -> tuple[tuple[in
     place = {arm.id: index for index, arm in enumerate(group.arms)}
     units = [[place[pair.a], place[pair.b]] for pair in group.pairs] or [[index] for index in place.values()]
     order = []
-    for number in range(plan.rounds if phase == "closed" else 1):
+    for number in range(group.arms[0].load(phase).rounds(plan)):
         chance = random.Random(f"{plan.seed}/{group.id}/{block}/{phase}/{number}")
         chance.shuffle(units)
         for unit in units:
@@ -94,36 +95,63 @@ def rounds(plan: Plan, group: Group, block: int, phase: Phase) -> tuple[tuple[in
     return tuple(order)
 
 
-def cell(  # noqa: PLR0913 - a cell has as many settings as there are factors
+def cell(
+    definitions: Definitions,
     target: Target,
     server: Server,
     scenario: Scenario,
-    *,
-    workers: int = 1,
-    threads: int | None = None,
-    pooling: str = "pool",
-    cache: str = "none",
-    client: str | None = None,
-    middleware: str | None = None,
-    gc: str = "none",
+    levels: Mapping[str, Level] | None = None,
 ) -> Cell:
-    """The cell with those factors; a factor that does not matter in the scenario stands at "none"."""
-    calls = scenario.upstream_calls > 0
-    layered = "middleware" in scenario.factors
-    default_layer = next((level for level in target.middleware if level != "none"), "none")
+    """The cell at `levels`, with defaults for the others; a factor that does not apply stands at "none"."""
+    stated = levels or {}
+    counts = {"workers": 1, "threads": 1}
+    chosen: list[tuple[str, Level]] = []
+    for factor in definitions.factors.values():
+        asked = stated.get(factor.name)
+        if not factor.is_count:
+            chosen.append((factor.name, factor.level(target, server, scenario, asked)))
+        elif factor.name == "workers" or server.slots == "threads":
+            counts[factor.name] = int(factor.default if asked is None else asked)
     return Cell(
         target=target.name,
         interface=target.interface,
         server=server.name,
         scenario=scenario.name,
-        workers=workers,
-        threads=(threads or DEFAULT_THREADS) if server.slots == "threads" else 1,
-        pooling=pooling if calls else "none",
-        cache=cache if "cache" in scenario.factors else "none",
-        client=(client or target.clients[0]) if calls else "none",
-        middleware=(middleware or default_layer) if layered else (middleware or "none"),
-        gc=gc,
+        levels=tuple(chosen),
+        **counts,
     )
+
+
+def own_words(factors: Iterable[Factor], cell: Cell, server: Server) -> tuple[str, ...]:
+    """What is a side's own, in words: counts first, then the levels in the order of the factors."""
+    own = sorted((factor for factor in factors if factor.on == "side"), key=lambda factor: not factor.is_count)
+    spoken = [
+        factor.say(cell.level(factor.name)) for factor in own if not factor.is_count or server.slots == factor.name
+    ]
+    return tuple(words for words in spoken if words)
+
+
+def single(definitions: Definitions, name: str, made: Cell, loads: tuple[Load, ...]) -> Arm:
+    """An arm without a pair."""
+    target, server = definitions.targets[made.target], definitions.servers[made.server]
+    return Arm(
+        id=name,
+        cell=made,
+        own=own_words(definitions.factors.values(), made, server),
+        loads=loads,
+        target=target,
+        server=server,
+        scenario=definitions.scenarios[made.scenario],
+    )
+
+
+def loads_of(pair: PairDefinition, scenario: Scenario, suite: Suite) -> tuple[Load, ...]:
+    """The loads of both sides of a pair, in the order of the phases; with a rate it is driven openly only."""
+    connections = pair.connections or scenario.connections
+    closed = Closed(connections=connections)
+    opened = Open(connections=connections, rate_rps=pair.rate_rps, arrivals=suite.arrivals, when_full=suite.when_full)
+    by_phase: dict[Phase, Load] = {"closed": closed, "open": opened}
+    return (opened,) if pair.rate_rps is not None else tuple(by_phase[phase] for phase in suite.phases)
 
 
 def _sides(pair: PairDefinition) -> Iterator[tuple[str, Side]]:
@@ -131,60 +159,29 @@ def _sides(pair: PairDefinition) -> Iterator[tuple[str, Side]]:
     yield "b", pair.b
 
 
-def _arm(known: Definitions, pair: PairDefinition, side: Side, name: str) -> Arm:
-    target, server, scenario = known.targets[side.target], known.servers[side.server], known.scenarios[pair.scenario]
-    return Arm(
-        id=name,
-        cell=cell(
-            target,
-            server,
-            scenario,
-            workers=pair.workers,
-            threads=side.threads,
-            pooling=pair.pooling,
-            cache=pair.cache,
-            client=side.client,
-            middleware=side.middleware,
-            gc=side.gc,
-        ),
-        connections=pair.connections or scenario.connections,
-        rate_rps=pair.rate_rps,
-        target=target,
-        server=server,
-        scenario=scenario,
-    )
+def _arm(known: Definitions, definition: PairDefinition, side: Side, pair: str, letter: str, suite: Suite) -> Arm:
+    target, server = known.targets[side.target], known.servers[side.server]
+    scenario = known.scenarios[definition.scenario]
+    made = cell(known, target, server, scenario, dict(definition.levels + side.levels))
+    return replace(single(known, f"{pair}{letter}", made, loads_of(definition, scenario, suite)), pair=pair)
 
 
-def _groups(arms: Iterable[tuple[Pair, Arm, Arm]], suite: Suite) -> Iterator[Group]:
+def _groups(arms: Iterable[tuple[Pair, Arm, Arm]], most_arms: int) -> Iterator[Group]:
     """Consecutive pairs of one scenario and the same phases, as many as a group may hold."""
-    pending: list[tuple[Pair, Arm, Arm]] = []
-    number = 0
+    numbers = count(1)
 
-    def phases(arm: Arm) -> tuple[Phase, ...]:
-        return suite.phases if arm.rate_rps is None else ("open",)
+    def alike(member: tuple[Pair, Arm, Arm]) -> tuple[str, tuple[Phase, ...]]:
+        arm = member[1]
+        return arm.cell.scenario, tuple(load.kind for load in arm.loads)
 
-    def flush() -> Group:
-        members = tuple(arm for _, a, b in pending for arm in (a, b))
-        return Group(
-            id=f"g{number}",
-            scenario=members[0].cell.scenario,
-            arms=members,
-            pairs=tuple(pair for pair, _, _ in pending),
-            phases=phases(members[0]),
-        )
-
-    for pair, a, b in arms:
-        if pending and (
-            pending[0][1].cell.scenario != a.cell.scenario
-            or phases(pending[0][1]) != phases(a)
-            or 2 * len(pending) + 2 > suite.group_arms
-        ):
-            number += 1
-            yield flush()
-            pending = []
-        pending.append((pair, a, b))
-    number += 1
-    yield flush()
+    for (scenario, _), members in groupby(arms, key=alike):
+        while chunk := list(islice(members, max(1, most_arms // 2))):
+            yield Group(
+                id=f"g{next(numbers)}",
+                scenario=scenario,
+                arms=tuple(arm for _, a, b in chunk for arm in (a, b)),
+                pairs=tuple(pair for pair, _, _ in chunk),
+            )
 
 
 def _against(pair: PairDefinition, baseline: str) -> PairDefinition:
@@ -203,7 +200,3 @@ def _check_baseline(known: Definitions, pairs: Iterable[PairDefinition], baselin
     ]
     if problems:
         raise DefinitionError(problems)
-
-
-def _value(arm: Arm, key: str) -> str:
-    return str(arm.connections if key == "connections" else getattr(arm.cell, key))

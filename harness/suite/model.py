@@ -1,147 +1,75 @@
-"""What a definition may say: frozen dataclasses, strict."""
+"""What a suite may say, and the cells that come of it: frozen dataclasses, strict."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, fields, replace
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_serializer, model_validator
 
+from harness.spec import GeneratorLimits
+from harness.spec.loads import PHASES, Arrivals, Phase, Rate, WhenFull
 from harness.strict import STRICT
+from harness.suite.factors import NONE, Factor
+from harness.suite.subjects import Count, Interface, Level, Name, Scenario, Server, Target
 
-Interface = Literal["wsgi", "asgi"]
-Pooling = Literal["none", "pool"]
-Cache = Literal["none", "memory", "redis"]
-Phase = Literal["closed", "open"]
-PHASES: tuple[Phase, ...] = ("closed", "open")
-Name = Annotated[str, Field(min_length=1, max_length=200)]
-Count = Annotated[int, Field(ge=1)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[float, Field(gt=0)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Levels = tuple[tuple[str, Level], ...]
+"""Factor and level, in the order of the factors."""
+GENERATOR = GeneratorLimits()
 
 PLACEHOLDERS = frozenset({"{python}", "{host}", "{port}", "{workers}", "{threads}", "{app}"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Server:
-    """What serves a target."""
-
-    __pydantic_config__ = STRICT
-
-    name: Name
-    interface: Interface
-    argv: tuple[str, ...]
-    """Filled element by element from PLACEHOLDERS, never given to a shell."""
-    packages: tuple[str, ...]
-    """The version receipt: distributions that the target's interpreter must have."""
-    slots: Literal["one", "threads", "loop"]
-    """What one worker does at once: one request, one a thread, or as many as its event loop holds."""
-    keep_alive: bool = True
-    workers: bool = True
-    """Whether it can run more than one worker process."""
-    env: dict[str, str] = field(default_factory=dict)
-    about: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
-    """An application under test and how to import it."""
-
-    __pydantic_config__ = STRICT
-
-    name: Name
-    interface: Interface
-    app: str
-    folder: str = "."
-    packages: tuple[str, ...]
-    handler: Literal["sync", "async", "threadpool", "blocking"]
-    """How a request is handled: what bounds a worker beside its server."""
-    clients: tuple[str, ...] = ("none",)
-    """Levels of the factor client; the first is the default."""
-    middleware: tuple[str, ...] = ("none",)
-    gc: tuple[str, ...] = ("none",)
-    """Levels of the factor gc, garbage collection; `none`: as Python does it."""
-    python: str = ""
-    """The interpreter, relative to the file; empty: the one that runs gatebench."""
-    env: dict[str, str] = field(default_factory=dict)
-    about: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
-    """The request of a scenario."""
-
-    __pydantic_config__ = STRICT
-
-    method: str = "GET"
-    path: str
-    headers: dict[str, str] = field(default_factory=dict)
-    body: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Expect:
-    """What the answer must be; each thing that is stated is checked."""
-
-    __pydantic_config__ = STRICT
-
-    status: int = 200
-    json: Any = None
-    sha256_json: str | None = None
-    """SHA-256 of the parsed answer, written again with sorted keys and no spaces."""
-    contains: str | None = None
-    headers: dict[str, str] = field(default_factory=dict)
-    headers_present: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scenario:
-    """One request, its expected answer, and the cost it isolates."""
-
-    __pydantic_config__ = STRICT
-
-    name: Name
-    about: str
-    request: Ask
-    expect: Expect
-    upstream_calls: Annotated[int, Field(ge=0)] = 0
-    """Calls of the slow API that one uncached answer costs."""
-    factors: tuple[Literal["pooling", "client", "cache", "middleware"], ...] = ()
-    """Those that matter here; the others stand at "none"."""
-    connections: Count = 64
-    bound: str = ""
+def _levels_apart(kind: type[Any], flat: Any) -> Any:
+    """A flat table with the keys that `kind` does not have under `levels`; what is no table is left as it is."""
+    if not isinstance(flat, dict):
+        return flat
+    own = {item.name for item in fields(kind)} - {"levels"}
+    levels = tuple((key, value) for key, value in flat.items() if key not in own)
+    for key, value in levels:
+        if isinstance(value, bool) or not isinstance(value, str | int):
+            raise ValueError(f"{key}: a level is a string or a whole number, not {value!r}")  # noqa: TRY004 - pydantic's
+    return {key: value for key, value in flat.items() if key in own} | {"levels": levels}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Side:
-    """One side of a pair: what is each interface's own."""
+    """One side of a pair: a target on a server, and the levels that are its own."""
 
     __pydantic_config__ = STRICT
 
     target: str
     server: str
-    threads: Count | None = None
-    """None: 8 where the server has threads, else 1."""
-    client: str | None = None
-    middleware: str | None = None
-    gc: str = "none"
+    levels: Levels = ()
+    """In the file flat: `client = "httpx"`."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_flat(cls, flat: Any) -> Any:
+        return _levels_apart(cls, flat)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairDefinition:
-    """Two sides with equal scenario, workers, pooling, cache and load; a is WSGI or the baseline, b is judged."""
+    """Two sides with equal scenario, load and shared levels; a is WSGI or the baseline, b is judged."""
 
     __pydantic_config__ = STRICT
 
     scenario: str
     a: Side = Side(target="flask", server="gunicorn-gthread")
     b: Side = Side(target="fastapi", server="uvicorn")
-    workers: Count = 1
-    pooling: Pooling = "pool"
-    cache: Cache = "none"
     connections: Count | None = None
-    rate_rps: Positive | None = None
+    rate_rps: Rate | None = None
     """Open at this rate, and no closed phase; None: the suite's phases, open at 70 % of the slower capacity."""
+    levels: Levels = ()
+    """Those that both sides share; in the file flat: `cache = "redis"`."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_flat(cls, flat: Any) -> Any:
+        return _levels_apart(cls, flat)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,24 +78,24 @@ class Upstream:
 
     __pydantic_config__ = STRICT
 
-    delay_ms: Annotated[float, Field(ge=0)] = 20.0
+    delay_ms: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 20.0
     law: Literal["fixed", "lognormal"] = "fixed"
-    sigma: Annotated[float, Field(ge=0)] = 0.5
+    sigma: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.5
     failure_rate: Fraction = 0.0
-    busy_ms: Annotated[float, Field(ge=0)] = 0.0
+    busy_ms: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     """CPU it burns a request: an upstream that is itself out of CPU."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thresholds:
-    """Where a number stops being believable (METHOD, validity); each may be set by a suite."""
+    """Where a number stops being believable; each may be set by a suite. docs/METHODOLOGY.md gives the reasons."""
 
     __pydantic_config__ = STRICT
 
-    generator_cpu_percent: Positive = 85.0
-    generator_waiting: Fraction = 0.05
-    lateness_p99_us: Positive = 1000.0
-    lateness_of_response: Fraction = 0.25
+    generator_cpu_percent: Positive = GENERATOR.cpu_percent
+    generator_waiting: Fraction = GENERATOR.waiting_fraction
+    lateness_p99_us: Positive = GENERATOR.lateness_p99_us
+    lateness_of_response: Fraction = GENERATOR.lateness_of_response
     littles_law: Fraction = 0.10
     done_of_scheduled: Fraction = 0.99
     error_ratio: Fraction = 0.001
@@ -182,7 +110,17 @@ class Thresholds:
     cached_misses: Fraction = 0.10
     """Share of a cached arm's requests that may reach the upstream."""
     disturbed_rounds: Fraction = 0.34
-    """Share of the rounds of a phase that may be dropped."""
+    """Share of the rounds of a phase that may be left out as disturbed."""
+
+    @property
+    def generator(self) -> GeneratorLimits:
+        """What the generator holds itself against."""
+        return GeneratorLimits(
+            cpu_percent=self.generator_cpu_percent,
+            waiting_fraction=self.generator_waiting,
+            lateness_p99_us=self.lateness_p99_us,
+            lateness_of_response=self.lateness_of_response,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,13 +133,14 @@ class Suite:
     about: str = ""
     blocks: Count = 5
     rounds: Count = 3
-    phases: tuple[Phase, ...] = ("closed", "open")
-    slice_s: Annotated[float, Field(ge=0.1)] = 0.5
-    open_slice_s: Annotated[float, Field(ge=0.5)] = 2.0
+    phases: tuple[Phase, ...] = PHASES
+    slice_s: Annotated[float, Field(ge=0.1, le=3600)] = 0.5
+    open_slice_s: Annotated[float, Field(ge=0.5, le=3600)] = 2.0
     margin: Annotated[float, Field(gt=0, lt=1)] = 0.05
     group_arms: Annotated[int, Field(ge=2, le=8)] = 8
     """Arms measured together at most; consecutive pairs of one scenario share a group."""
-    arrivals: Literal["poisson", "constant"] = "poisson"
+    arrivals: Arrivals = "poisson"
+    when_full: WhenFull = "queue"
     upstream: Upstream = Upstream()
     thresholds: Thresholds = Thresholds()
     pairs: tuple[PairDefinition, ...]
@@ -215,11 +154,13 @@ class Definitions:
     servers: dict[str, Server]
     targets: dict[str, Target]
     scenarios: dict[str, Scenario]
+    factors: dict[str, Factor]
+    """In their order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """One point of the matrix: target x server x scenario x factors."""
+    """One point of the matrix: target x server x scenario x levels."""
 
     __pydantic_config__ = STRICT
 
@@ -227,11 +168,43 @@ class Cell:
     interface: Interface
     server: str
     scenario: str
-    workers: int
-    threads: int
-    pooling: str
-    cache: str
-    client: str
-    middleware: str
-    gc: str = "none"
-    """Runs from before there was this factor do not state it."""
+    workers: int = 1
+    threads: int = 1
+    levels: Levels = ()
+    """In records flat: `"cache": "redis"`."""
+
+    def level(self, factor: str) -> Level:
+        """The level of a factor, `none` of one that the cell does not have."""
+        if factor == "workers":
+            return self.workers
+        return self.threads if factor == "threads" else dict(self.levels).get(factor, NONE)
+
+    def at(self, **levels: Level) -> Cell:
+        """The same cell with other levels."""
+        own = {item.name for item in fields(self)}
+        others = {name: level for name, level in levels.items() if name not in own}
+        mine: dict[str, Any] = {name: level for name, level in levels.items() if name in own}
+        return replace(self, levels=tuple((dict(self.levels) | others).items()), **mine)
+
+    @property
+    def keys(self) -> dict[str, Any]:
+        """Each key of it and its value, flat."""
+        own = {item.name: getattr(self, item.name) for item in fields(self) if item.name != "levels"}
+        return own | dict(self.levels)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_flat(cls, flat: Any) -> Any:
+        return _levels_apart(cls, flat)
+
+    @model_serializer
+    def _to_flat(self) -> dict[str, Any]:
+        return self.keys
+
+
+RESERVED = frozenset(
+    {item.name for kind in (Cell, PairDefinition, Side) for item in fields(kind)}
+    | {placeholder.strip("{}") for placeholder in PLACEHOLDERS}
+    | {"kind", "arrivals", "when_full", "response_s", "phase", "load", "pair"}
+)
+"""Names that no factor may have: keys of a cell, a pair or a load, and placeholders."""

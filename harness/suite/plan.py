@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
 
+from harness.spec.loads import Load, Phase
 from harness.strict import STRICT
-from harness.suite.model import Cell, Phase, Scenario, Server, Target, Thresholds, Upstream
+from harness.suite.factors import Factor
+from harness.suite.model import Cell, Thresholds, Upstream
+from harness.suite.subjects import Scenario, Server, Target
 
 ANYIO_THREADS = 40
 """Threads of a worker in which FastAPI runs `def` handlers (AnyIO's default limiter)."""
@@ -23,37 +25,40 @@ class Arm:
 
     id: str
     """Unique in the run: p3a, p3b (pair 3), or t1, t2 ... where there are no pairs (tune)."""
+    pair: str | None = None
+    """Id of the pair that it belongs to; None in groups without pairs."""
     cell: Cell
-    connections: int
-    rate_rps: float | None = None
-    """A rate that was asked for: open phase only."""
+    own: tuple[str, ...] = ()
+    """What is a side's own, in words: `8 threads`, `httpx`, `gc freeze`."""
+    loads: tuple[Load, ...]
+    """One a phase, in the order in which they are measured."""
     target: Target
     server: Server
     scenario: Scenario
-
-    @property
-    def pair(self) -> str | None:
-        """Id of the pair that it belongs to; None in groups without pairs."""
-        return self.id[:-1] if self.id.startswith("p") else None
-
-    @property
-    def levels(self) -> tuple[str, ...]:
-        """Its client, its middleware and its gc in words, where they are not left alone: `aiohttp`, `gc freeze`."""
-        cell = self.cell
-        named = (cell.client, cell.middleware, f"gc {cell.gc}" if cell.gc != "none" else "none")
-        return tuple(level for level in named if level != "none")
-
-    @property
-    def own(self) -> tuple[str, ...]:
-        """What is a side's own: its threads, where it has any, and its levels."""
-        threads = f"{self.cell.threads} thread{'s' if self.cell.threads > 1 else ''}"
-        return ((threads,) if self.server.slots == "threads" else ()) + self.levels
 
     @property
     def label(self) -> str:
         """TARGET on SERVER, with what is its own."""
         words = f"{self.cell.target} on {self.cell.server}"
         return f"{words} ({', '.join(self.own)})" if self.own else words
+
+    @property
+    def connections(self) -> int:
+        """Connections of its loads, which all have the same number."""
+        return self.loads[0].connections
+
+    @property
+    def rate_rps(self) -> float | None:
+        """A rate that was asked for; None where it is derived, or there is none."""
+        return next((load.rate_rps for load in self.loads if load.rate_rps is not None), None)
+
+    def over(self, connections: int) -> Arm:
+        """The same arm with another number of connections."""
+        return replace(self, loads=tuple(replace(load, connections=connections) for load in self.loads))
+
+    def load(self, phase: Phase) -> Load:
+        """Its load in `phase`; raises `StopIteration` where the phase is not planned."""
+        return next(load for load in self.loads if load.kind == phase)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,8 +86,17 @@ class Group:
     """g1, g2, ..."""
     scenario: str
     arms: tuple[Arm, ...]
+    """All with the same kinds of load."""
     pairs: tuple[Pair, ...]
-    phases: tuple[Phase, ...]
+
+    @property
+    def phases(self) -> tuple[Phase, ...]:
+        """The kinds of load of its arms, in the order in which they are measured."""
+        return tuple(load.kind for load in self.arms[0].loads)
+
+    def arm(self, name: str) -> Arm:
+        """The arm with that id; raises `StopIteration` where there is none."""
+        return next(arm for arm in self.arms if arm.id == name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,9 +114,11 @@ class Plan:
     slice_s: float
     open_slice_s: float
     margin: float
-    arrivals: Literal["poisson", "constant"]
+    arrivals: str
     upstream: Upstream
     thresholds: Thresholds
+    factors: tuple[Factor, ...]
+    """What is varied, in the order of reports."""
     width: float | None = None
     """Half-width of the throughput interval at which a group is done; None: exactly `blocks` blocks."""
     budget_s: float | None = None

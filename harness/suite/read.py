@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 import tomllib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,13 +18,16 @@ from pydantic import ValidationError
 
 from harness.errors import DefinitionError, UsageError
 from harness.strict import adapter
-from harness.suite.check import check_server, check_suite
-from harness.suite.model import Definitions, Scenario, Server, Suite, Target
+from harness.suite import factors
+from harness.suite.check import check_factor, check_server, check_suite, check_target
+from harness.suite.factors import Factor
+from harness.suite.model import RESERVED, Definitions, Suite
+from harness.suite.subjects import Scenario, Server, Target
 
 BENCHMARKS = Path(__file__).resolve().parent.parent.parent / "benchmarks"
 
-T = TypeVar("T", Server, Target, Scenario, Suite)
-KINDS: dict[str, type[Any]] = {"server": Server, "target": Target, "scenario": Scenario}
+T = TypeVar("T", Server, Target, Scenario, Factor, Suite)
+KINDS: dict[str, type[Any]] = {"factor": Factor, "server": Server, "target": Target, "scenario": Scenario}
 
 
 def suite_names(folder: Path = BENCHMARKS) -> tuple[str, ...]:
@@ -32,8 +36,9 @@ def suite_names(folder: Path = BENCHMARKS) -> tuple[str, ...]:
 
 
 def load_definitions(folder: Path = BENCHMARKS) -> Definitions:
-    """All shipped targets, servers and scenarios; raises `DefinitionError` with every problem found."""
+    """All shipped factors, targets, servers and scenarios; raises `DefinitionError` with every problem."""
     reader = _Reader()
+    reader.read_tables(folder / "factors.toml", {"factor"})
     reader.read_tables(folder / "servers.toml", {"server"})
     reader.read_tables(folder / "targets.toml", {"target"})
     for path in sorted((folder / "scenarios").glob("*.toml")):
@@ -45,13 +50,13 @@ def load_suite(name: str, folder: Path = BENCHMARKS) -> tuple[Definitions, Suite
     """The suite called `name` (or at that path) and the definitions it stands on; raises `DefinitionError`."""
     path = _suite_path(name, folder)
     shipped = load_definitions(folder)
-    reader = _Reader(dict(shipped.servers), dict(shipped.targets), dict(shipped.scenarios))
+    reader = _Reader(dict(shipped.servers), dict(shipped.targets), dict(shipped.scenarios), dict(shipped.factors))
     document = reader.parse(path)
     reader.read_kinds(path, document, set(KINDS))
     rest = {("pairs" if key == "pair" else key): value for key, value in document.items() if key not in KINDS}
     suite = reader.build(path, "", Suite, {"name": path.stem} | rest)
     if suite is not None:
-        reader.problems += [f"{path}: {problem}" for problem in check_suite(suite, reader.definitions())]
+        reader.check_later(path, "", check_suite, suite)
     definitions = reader.finish()
     if suite is None:  # pragma: no cover - finish() has raised
         raise DefinitionError([f"{path}: not a suite"])
@@ -79,7 +84,9 @@ class _Reader:
     servers: dict[str, Server] = field(default_factory=dict)
     targets: dict[str, Target] = field(default_factory=dict)
     scenarios: dict[str, Scenario] = field(default_factory=dict)
+    factors: dict[str, Factor] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    _checks: list[Callable[[Definitions], list[str]]] = field(default_factory=list)
 
     def parse(self, path: Path) -> dict[str, Any]:
         try:
@@ -109,17 +116,26 @@ class _Reader:
             return
         if isinstance(built, Target):
             built = _resolve(built, path.parent)
+            self.check_later(path, where, lambda target, known: check_target(target, known.factors), built)
         if isinstance(built, Server):
-            self.problems += [f"{path}: {where}{problem}" for problem in check_server(built)]
+            self.check_later(path, where, lambda server, known: check_server(server, known.factors), built)
+        if isinstance(built, Factor):
+            self.problems += [f"{path}: {where}{problem}" for problem in factors.problems(built, RESERVED)]
+            self.check_later(path, where, check_factor, built)
         tables: dict[type[Any], dict[str, Any]] = {
             Server: self.servers,
             Target: self.targets,
             Scenario: self.scenarios,
+            Factor: self.factors,
         }
         known = tables[type(built)]
         if built.name in known:
             self.problems.append(f"{path}: {where}name: {built.name!r} is defined twice")
         known[built.name] = built
+
+    def check_later(self, path: Path, where: str, check: Callable[[T, Definitions], Iterator[str]], built: T) -> None:
+        """Check `built` against all definitions, once they are read."""
+        self._checks.append(lambda known: [f"{path}: {where}{problem}" for problem in check(built, known)])
 
     def build(self, path: Path, where: str, kind: type[T], table: dict[str, Any]) -> T | None:
         # Through JSON, because there strict mode takes an array for a tuple, yet no string for a number.
@@ -135,9 +151,11 @@ class _Reader:
         return None
 
     def definitions(self) -> Definitions:
-        return Definitions(self.servers, self.targets, self.scenarios)
+        return Definitions(self.servers, self.targets, self.scenarios, self.factors)
 
     def finish(self) -> Definitions:
+        known = self.definitions()
+        self.problems += [problem for check in self._checks for problem in check(known)]
         if self.problems:
             raise DefinitionError(self.problems)
         return self.definitions()

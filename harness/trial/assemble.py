@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from harness import spec
-from harness.record import GeneratorCheck, Latency, Load, SliceRow, Trial
+from harness.record import GeneratorCheck, Latency, SliceRow, Trial
 from harness.spec.histogram import Histogram
 from harness.spec.percentiles import QUANTILES, resolved
-from harness.suite import Arm, Phase
+from harness.suite import Arm, Load, Phase
 from harness.trial.observe import Seen
 
 NANO = 1e-9
@@ -70,11 +70,19 @@ class Parts:
     block: int
     load: Load
     started: str
-    kept: Sequence[Observed]
-    """The slices that nothing outside disturbed, at least one."""
+    slices: Sequence[Observed]
+    """All slices of the arm in the phase."""
     dropped_rounds: tuple[int, ...] = ()
+    """Rounds whose slices are left out of all figures, as something outside disturbed them."""
+    cached: bool = False
+    """Whether answers may come without a call of the upstream."""
     hits: Hits | None = None
     answer_bytes: int | None = None
+
+    @property
+    def kept(self) -> list[Observed]:
+        """The slices that count."""
+        return [observed for observed in self.slices if observed.measured.round not in self.dropped_rounds]
 
     @property
     def name(self) -> str:
@@ -112,18 +120,18 @@ def assemble(parts: Parts, run_started_ns: int) -> Trial:
         dropped=sum(piece.dropped for piece in slices),
         dropped_rounds=parts.dropped_rounds,
         reconnects=sum(piece.reconnects for piece in slices),
-        throughput_rps=good / length_s,
-        offered_rps=_ratio(sum(piece.scheduled or 0 for piece in slices), length_s) if load.kind == "open" else None,
+        throughput_rps=_ratio(good, length_s),
+        offered_rps=_offered(slices, length_s),
         latency_us=latency(histogram),
         service_us=latency(_merged(piece.service for piece in slices)),
         lateness_us=latency(_merged(piece.lateness for piece in slices)),
-        slices=tuple(slice_row(observed, run_started_ns) for observed in kept),
+        slices=tuple(slice_row(observed, run_started_ns) for observed in parts.slices),
         cpu_s_per_request=_ratio(sum(sum(one.cpu_s.values()) for one in seen), good),
         generator_cpu_s_per_request=_ratio(sum(one.generator_cpu_s for one in seen), good),
         services_cpu_s=_sum(one.services_cpu_s for one in seen),
         memory_bytes=max((one.memory_bytes for one in seen if one.memory_bytes is not None), default=None),
-        processes=max(one.processes for one in seen),
-        threads=max(one.threads for one in seen),
+        processes=max((one.processes for one in seen), default=None),
+        threads=max((one.threads for one in seen), default=None),
         context_switches_per_request=_ratio(sum(one.context_switches for one in seen), good),
         worker_shares=worker_shares(kept),
         connections_per_request=_ratio(sum(piece.connects for piece in slices), requests),
@@ -131,8 +139,8 @@ def assemble(parts: Parts, run_started_ns: int) -> Trial:
         upstream_attempts=hits.totals.attempts if hits else None,
         upstream_good=hits.totals.good if hits else None,
         upstream_reconnects=hits.totals.reconnects if hits else None,
-        cache_hit_ratio=_hit_ratio(arm, hits),
-        steal_fraction=max(one.steal_fraction for one in seen),
+        cache_hit_ratio=_hit_ratio(arm, hits) if parts.cached else None,
+        steal_fraction=max((one.steal_fraction for one in seen), default=None),
         pressure=_pressure(seen, length_s),
         answer_bytes=parts.answer_bytes,
         generator=_generator(slices),
@@ -176,9 +184,16 @@ def latency(histogram: Histogram | None) -> Latency | None:
 
 
 def _hit_ratio(arm: Arm, hits: Hits | None) -> float | None:
-    if hits is None or arm.cell.cache == "none" or hits.totals.good == 0:
+    """Share of the good answers that cost no call of the upstream; None where nothing is known of it."""
+    if hits is None or hits.totals.good == 0:
         return None
-    return max(0.0, 1 - hits.calls / hits.totals.good)
+    return max(0.0, 1 - hits.calls / (hits.totals.good * arm.scenario.upstream_calls))
+
+
+def _offered(slices: Sequence[spec.Slice], length_s: float) -> float | None:
+    """Arrivals a second that were scheduled; None where none are, as under closed load."""
+    scheduled = [piece.scheduled for piece in slices if piece.scheduled is not None]
+    return _ratio(sum(scheduled), length_s) if scheduled else None
 
 
 def _pressure(seen: Sequence[Seen], length_s: float) -> float | None:
@@ -186,8 +201,10 @@ def _pressure(seen: Sequence[Seen], length_s: float) -> float | None:
     return sum(known) / length_s if known and length_s > 0 else None
 
 
-def _generator(slices: Iterable[spec.Slice]) -> GeneratorCheck:
+def _generator(slices: Sequence[spec.Slice]) -> GeneratorCheck | None:
     checks = [piece.generator for piece in slices]
+    if not checks:
+        return None
     return GeneratorCheck(
         cpu_percent=max(check.cpu_percent for check in checks),
         waiting_fraction=max(check.waiting_fraction for check in checks),

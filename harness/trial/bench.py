@@ -1,4 +1,4 @@
-"""What stands around the blocks of a run: the plan, where things run, and what has been learnt so far."""
+"""What stands around the blocks of a run: the plan, where things run, and what the first blocks have fixed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.record import Trial, Writer
 from harness.spec import Totals
 from harness.subject import services
 from harness.subject.services import Services
-from harness.suite import Arm, Group, Plan, needs_redis, needs_upstream
+from harness.suite import Arm, Group, Load, Phase, Plan, needs, needs_upstream
 from harness.trial.progress import Progress
 
 OPEN_SHARE = 0.7
@@ -47,7 +47,7 @@ def opened(
     every, logs = list(arms), writer.folder / "logs"
     with services.started(
         upstream=plan.upstream if needs_upstream(every) else None,
-        redis=needs_redis(every),
+        redis="redis" in needs(every, plan.factors),
         cpus=placement.services,
         logs=logs,
         seed=plan.seed,
@@ -66,12 +66,41 @@ def opened(
 
 
 @dataclass(slots=True)
+class Rates:
+    """What the open phase offers each pair: the rate that was asked for, or one that is derived once.
+
+    Derived is 70 % of the capacity of the pair's slower arm, by the first block that shows it. It is kept for the run:
+    the latencies of all blocks are then those at one rate.
+    """
+
+    _derived_rps: dict[str, float] = field(default_factory=dict)
+    """By pair; by arm where there are no pairs."""
+
+    def of(self, arm: Arm) -> float | None:
+        """Arrivals a second for `arm`; None while no block has shown a capacity."""
+        return arm.rate_rps if arm.rate_rps is not None else self._derived_rps.get(arm.pair or arm.id)
+
+    def derive(self, trials: Iterable[Trial]) -> None:
+        """Fix the rates of pairs that have none yet by `trials`: those that had one, then the closed ones' capacity."""
+        capacities: dict[str, list[float]] = {}
+        for trial in trials:
+            pair = trial.pair or trial.arm
+            if trial.load.rate_rps is not None:
+                self._derived_rps.setdefault(pair, trial.load.rate_rps)
+            elif trial.phase == "closed" and trial.throughput_rps:
+                capacities.setdefault(pair, []).append(trial.throughput_rps)
+        for pair, shown_rps in capacities.items():
+            self._derived_rps.setdefault(pair, OPEN_SHARE * min(shown_rps))
+
+
+@dataclass(slots=True)
 class GroupState:
-    """What a group's blocks have shown so far, and what its first block fixed for the rest of the run."""
+    """What a group's blocks have shown so far, and what the first of them fixed for the rest of the run."""
 
     group: Group
     response_s: dict[str, float] = field(default_factory=dict)
     """Arm -> response time by which its closed slices are sized."""
+    rates: Rates = field(default_factory=Rates)
     trials: list[Trial] = field(default_factory=list)
     block_s: list[float] = field(default_factory=list)
     """How long each block took."""
@@ -81,30 +110,29 @@ class GroupState:
         """Blocks that are on record."""
         return 1 + max((trial.block for trial in self.trials), default=-1)
 
+    def keep(self, trials: Iterable[Trial]) -> None:
+        """Take in the trials of a phase, all together: its capacities fix the rates of the next phase."""
+        new = list(trials)
+        self.trials += new
+        self.rates.derive(new)
+
     def learn(self, totals: Iterable[Totals]) -> None:
-        """Keep the response times of the first block's warm-up."""
+        """Keep the response times of the first warm-up that had answers."""
         for total in totals:
-            self.response_s.setdefault(total.arm, total.response_s)
+            if total.response_s is not None:
+                self.response_s.setdefault(total.arm, total.response_s)
 
-    def rate_rps(self, arm: Arm) -> float | None:
-        """What is offered to `arm` in the open phase: asked for, or 70 % of its pair's slower capacity.
-
-        Fixed by the first block that has one and kept for the run; None while nothing of it is known.
-        """
-        if arm.rate_rps is not None:
-            return arm.rate_rps
-        mine = [trial for trial in self.trials if (trial.pair or trial.arm) == (arm.pair or arm.id)]
-        for trial in mine:
-            if trial.phase == "open" and trial.load.rate_rps is not None:
-                return trial.load.rate_rps
-        capacities = [trial.throughput_rps for trial in mine if trial.phase == "closed" and trial.throughput_rps]
-        return OPEN_SHARE * min(capacities) if capacities else None
+    def load(self, arm: Arm, phase: Phase) -> Load:
+        """The load of `arm` in `phase`, as it is offered: with its rate, and sized by its response time."""
+        return arm.load(phase).offering(self.rates.of(arm)).sized_by(self.response_s.get(arm.id))
 
 
 def resume(group: Group, trials: Iterable[Trial]) -> GroupState:
     """The state of `group` after `trials`, which are whole blocks (`record.whole_blocks`)."""
-    state = GroupState(group, trials=[trial for trial in trials if trial.group == group.id])
-    for trial in state.trials:
+    state = GroupState(group)
+    mine = [trial for trial in trials if trial.group == group.id]
+    state.keep(mine)
+    for trial in mine:
         if trial.load.response_s is not None:
             state.response_s.setdefault(trial.arm, trial.load.response_s)
     return state

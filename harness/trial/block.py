@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from harness.errors import AnswerError, LaunchError
+from harness.errors import AnswerError, LaunchError, LoadError
 from harness.record import Trial
 from harness.subject.launch import Launched, launch, wait_settled
-from harness.suite import Arm, Phase
+from harness.suite import Arm
 from harness.trial.bench import Bench, GroupState
-from harness.trial.phase import Serving, failed, measure_phase
+from harness.trial.phase import Serving, failed, measure_phase, warm_up
 
 
 def measure_block(bench: Bench, state: GroupState, block: int) -> Iterator[Trial]:
@@ -18,18 +18,25 @@ def measure_block(bench: Bench, state: GroupState, block: int) -> Iterator[Trial
     with contextlib.ExitStack() as stack:
         launched, errors = _launch_all(bench, state, block, stack)
         serving = _verify_all(launched, errors)
-        wait_settled([one.server for one in serving.values()])
-        for phase in _phases(state):
-            if phase in state.group.phases:
-                broken = [arm for arm in state.group.arms if arm.id in errors]
-                yield from (failed(arm, state, block, phase, errors[arm.id]) for arm in broken)
-            if serving:
-                yield from measure_phase(bench, state, block, phase, serving)
+        wait_settled([ready.server for ready in serving.values()])
+        _warm_up(bench, state, block, serving, errors)
+        for phase in state.group.phases:
+            broken = [arm for arm in state.group.arms if arm.id in errors]
+            trials = [failed(arm, state, block, phase, errors[arm.id]) for arm in broken]
+            trials += measure_phase(bench, state, block, phase, serving) if serving else []
+            state.keep(trials)
+            yield from trials
 
 
-def _phases(state: GroupState) -> tuple[Phase, ...]:
-    """A group that is only driven openly is still warmed up, by a closed phase without rounds."""
-    return ("closed", "open") if state.group.phases == ("open",) else state.group.phases
+def _warm_up(bench: Bench, state: GroupState, block: int, serving: dict[str, Serving], errors: dict[str, str]) -> None:
+    """Warm up what the first load does not warm up by itself; where that fails, nothing of the block is measured."""
+    if not serving or state.group.arms[0].loads[0].warm_up_s:
+        return
+    try:
+        warm_up(bench, state, block, serving)
+    except LoadError as error:
+        errors |= dict.fromkeys(serving, str(error))
+        serving.clear()
 
 
 def _launch_all(
@@ -48,7 +55,7 @@ def _launch_all(
 
 def _launch(bench: Bench, arm: Arm, block: int) -> contextlib.AbstractContextManager[Launched]:
     log = bench.logs / f"{arm.id}.log"
-    return launch(arm, bench.services, cpus=bench.placement.server, log=log, key=f"/{block}")
+    return launch(arm, bench.plan.factors, bench.services, cpus=bench.placement.server, log=log, key=f"/{block}")
 
 
 def _verify_all(launched: list[Launched], errors: dict[str, str]) -> dict[str, Serving]:

@@ -47,7 +47,7 @@ def run(
             cpus=cpus,
             stdout=subprocess.PIPE,
         ) as process:
-            silence_s = PATIENCE_S + told.max_slice_s + told.read_timeout_s
+            silence_s = PATIENCE_S + told.patience_s + told.slice_s + told.read_timeout_s
             for event in _events(process, silence_s):
                 on_event(event, process)
             process.popen.wait()

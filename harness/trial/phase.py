@@ -1,9 +1,9 @@
-"""One load on all the arms of a block: tell Locust, watch, and turn what comes back into trials."""
+"""One load on all the arms of a block: tell the generator, watch, and turn what comes back into trials."""
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from harness import spec
@@ -11,18 +11,23 @@ from harness.errors import AnswerError, LoadError
 from harness.judge.limits import limit
 from harness.judge.validity import judge, left_out
 from harness.machine.process import Process
-from harness.record import Load, SliceRow, Trial, utc_now
+from harness.record import SliceRow, Trial, utc_now
+from harness.spec.loads import WARM_UP_S
 from harness.subject.answers import Answer
 from harness.subject.launch import Launched
-from harness.suite import Arm, Phase, Scenario, rounds
-from harness.trial import generator as load
+from harness.suite import Arm, Closed, Load, Phase, Scenario, rounds, spares_upstream
+from harness.trial import generator
 from harness.trial.assemble import Hits, Observed, Parts, assemble, slice_row, trial_name
 from harness.trial.bench import Bench, GroupState
 from harness.trial.observe import Observer
 
-WARMUP_S = 0.5
 WARMUP_REQUESTS = 50
 """A worker; by then its pools are open and its memory cache is filled."""
+NO_RATE = (
+    "no rate to offer: no closed slice of its pair has a good answer yet, and the open phase offers a share of what "
+    "those show; see why they failed, or state a rate (rate_rps)"
+)
+NO_SLICES = "no slice was measured: the generator ended before it, see its log under logs/"
 DIED = "a worker process died or was started again during the load: look at the arm's log under logs/"
 
 
@@ -45,60 +50,37 @@ def measure_phase(
     *,
     queue: int | None = None,
     stops: tuple[tuple[int | None, int], ...] = (),
-) -> Iterator[Trial]:
-    """Drive the arms that serve through one phase and yield a judged trial for each.
+) -> list[Trial]:
+    """Drive the arms that serve through one phase: a judged trial for each, all of which are there at the end.
 
     Under an open load `queue` bounds the arrivals that may wait, so that an overload is soon drained, and `stops` end a
     slice whose objective is lost (`spec.Spec.stops`): such a load may be more than the server holds, and a trial is not
     invalid for that.
     """
-    arms = [arm for arm in state.group.arms if arm.id in serving]
-    told = _spec(bench, state, block, phase, arms, serving)
+    loads = {arm.id: state.load(arm, phase) for arm in state.group.arms if arm.id in serving}
+    driven = [arm for arm in state.group.arms if arm.id in serving and _can_be_offered(loads[arm.id])]
+    rateless = [arm for arm in state.group.arms if arm.id in serving and not _can_be_offered(loads[arm.id])]
+    trials = [failed(arm, state, block, phase, NO_RATE) for arm in rateless]
+    if not driven:
+        return trials
+    told = _spec(bench, state, block, phase, driven, serving)
     if queue is not None:
         told = replace(told, queue=queue, stops=stops)
-    observer = Observer({name: one.server for name, one in serving.items()}, bench.services)
-    started, workers_before = utc_now(), {name: set(one.server.process.members()) for name, one in serving.items()}
-    hits_before = bench.services.hits()
+    return trials + _driven(bench, state, block, told, driven, serving)
 
-    def on_event(event: spec.Event, generator: Process) -> None:
-        observer(event, generator)
-        if event.event == "drained" and event.throughput_rps is not None:
-            bench.progress.slice_done(event.arm, event.throughput_rps)
 
-    try:
-        result = load.run(told, cpus=bench.placement.generator, log=bench.logs / "generator.log", on_event=on_event)
-        bench.services.check()
-    except LoadError as error:
-        yield from (failed(arm, state, block, phase, str(error), started) for arm in arms)
-        return
-    hits_after = bench.services.hits()
-    totals = {total.arm: total for total in result.totals}
-    state.learn(totals.values())
-    observed = [
-        Observed(measured=piece, seen=observer.seen[piece.arm, piece.round])
-        for piece in result.slices
-        if (piece.arm, piece.round) in observer.seen
-    ]
-    dropped = _left_out(bench, observed)
-    for arm, asked in zip(arms, told.arms, strict=True):
-        kept = [one for one in observed if one.measured.arm == arm.id and one.measured.round not in dropped]
-        if not kept:
-            continue  # a warm-up only
-        calls = hits_after.get(arm.id, 0) - hits_before.get(arm.id, 0)
-        parts = Parts(
-            arm=arm,
-            group=state.group.id,
-            block=block,
-            load=_load(told, asked, state),
-            started=started,
-            kept=kept,
-            dropped_rounds=dropped,
-            hits=Hits(calls=calls, totals=totals[arm.id]) if arm.scenario.upstream_calls else None,
-            answer_bytes=len(serving[arm.id].answer.body),
-        )
-        trial = assemble(parts, bench.started_ns)
-        wrong = _seen_wrong(serving[arm.id].server, workers_before[arm.id])
-        yield _judged(bench, arm, trial, wrong, overload=bool(stops))
+def warm_up(bench: Bench, state: GroupState, block: int, serving: Mapping[str, Serving]) -> None:
+    """A closed load without rounds, for arms whose first load does not warm them up; raises `LoadError`."""
+    arms = [arm for arm in state.group.arms if arm.id in serving]
+    closed = {arm.id: Closed(connections=arm.connections) for arm in arms}
+    told = spec.Spec(
+        arms=tuple(_arm(bench, state, block, arm, closed[arm.id], serving[arm.id]) for arm in arms),
+        rounds=(),
+        warmup_s=WARM_UP_S,
+        limits=bench.plan.thresholds.generator,
+    )
+    result = _generated(bench, told, lambda *_: None)
+    state.learn(result.totals)
 
 
 def failed(arm: Arm, state: GroupState, block: int, phase: Phase, why: str, started: str | None = None) -> Trial:
@@ -111,43 +93,107 @@ def failed(arm: Arm, state: GroupState, block: int, phase: Phase, why: str, star
         block=block,
         phase=phase,
         cell=arm.cell,
-        load=Load(kind=phase, connections=arm.connections),
+        load=state.load(arm, phase),
         started=started or utc_now(),
         error=why,
     )
 
 
+def _can_be_offered(load: Load) -> bool:
+    return load.kind == "closed" or load.rate_rps is not None
+
+
+def _driven(
+    bench: Bench,
+    state: GroupState,
+    block: int,
+    told: spec.Spec,
+    arms: Sequence[Arm],
+    serving: Mapping[str, Serving],
+) -> list[Trial]:
+    """Run the generator over `arms` and put their trials together."""
+    observer = Observer({arm.id: serving[arm.id].server for arm in arms}, bench.services)
+    started, workers_before = utc_now(), {arm.id: set(serving[arm.id].server.process.members()) for arm in arms}
+    hits_before = bench.services.hits()
+
+    def on_event(event: spec.Event, generator: Process) -> None:
+        observer(event, generator)
+        if event.event == "drained" and event.throughput_rps is not None:
+            bench.progress.slice_done(event.arm, event.throughput_rps)
+
+    try:
+        result = _generated(bench, told, on_event)
+    except LoadError as error:
+        return [failed(arm, state, block, told.kind, str(error), started) for arm in arms]
+    hits_after = bench.services.hits()
+    totals = {total.arm: total for total in result.totals}
+    state.learn(totals.values())
+    observed = [
+        Observed(measured=piece, seen=observer.seen[piece.arm, piece.round])
+        for piece in result.slices
+        if (piece.arm, piece.round) in observer.seen
+    ]
+    dropped = _left_out(bench, observed)
+    trials = []
+    for arm in arms:
+        slices = [one for one in observed if one.measured.arm == arm.id]
+        if not slices:
+            trials.append(failed(arm, state, block, told.kind, NO_SLICES, started))
+            continue
+        calls = hits_after.get(arm.id, 0) - hits_before.get(arm.id, 0)
+        parts = Parts(
+            arm=arm,
+            group=state.group.id,
+            block=block,
+            load=state.load(arm, told.kind),
+            started=started,
+            slices=slices,
+            dropped_rounds=dropped,
+            cached=spares_upstream(arm.cell, bench.plan.factors),
+            hits=Hits(calls=calls, totals=totals[arm.id]) if arm.scenario.upstream_calls else None,
+            answer_bytes=len(serving[arm.id].answer.body),
+        )
+        trial = assemble(parts, bench.started_ns)
+        wrong = _seen_wrong(serving[arm.id].server, workers_before[arm.id])
+        trials.append(_judged(bench, arm, trial, wrong, overload=bool(told.stops)))
+    return trials
+
+
+def _generated(bench: Bench, told: spec.Spec, on_event: Callable[[spec.Event, Process], None]) -> spec.Result:
+    """What the generator measured; raises `LoadError` when it, or a service beside it, ended early."""
+    result = generator.run(told, cpus=bench.placement.generator, log=bench.logs / "generator.log", on_event=on_event)
+    bench.services.check()
+    return result
+
+
 def _spec(
-    bench: Bench, state: GroupState, block: int, phase: Phase, arms: list[Arm], serving: Mapping[str, Serving]
+    bench: Bench, state: GroupState, block: int, phase: Phase, arms: Sequence[Arm], serving: Mapping[str, Serving]
 ) -> spec.Spec:
     plan = bench.plan
     place = {arm.id: index for index, arm in enumerate(arms)}
-    planned = rounds(plan, state.group, block, phase) if phase in state.group.phases else ()
     order = tuple(
         tuple(place[name] for name in (state.group.arms[index].id for index in each) if name in place)
-        for each in planned
+        for each in rounds(plan, state.group, block, phase)
     )
-    warm = phase == "closed"
+    load = arms[0].load(phase)
     return spec.Spec(
-        kind=phase,
-        arms=tuple(_arm(bench, state, block, phase, arm, serving[arm.id]) for arm in arms),
+        arms=tuple(_arm(bench, state, block, arm, state.load(arm, phase), serving[arm.id]) for arm in arms),
         rounds=order,
-        slice_s=plan.slice_s if phase == "closed" else plan.open_slice_s,
-        warmup_s=WARMUP_S if warm else 0.0,
-        arrivals=plan.arrivals,
+        slice_s=load.least_slice_s(plan),
+        warmup_s=load.warm_up_s,
+        limits=plan.thresholds.generator,
     )
 
 
-def _arm(bench: Bench, state: GroupState, block: int, phase: Phase, arm: Arm, serving: Serving) -> spec.Arm:
+def _arm(bench: Bench, state: GroupState, block: int, arm: Arm, load: Load, serving: Serving) -> spec.Arm:
     return spec.Arm(
         name=arm.id,
         host=serving.server.host,
         port=serving.server.port,
         request=_request(arm.scenario, serving),
-        connections=arm.connections,
+        load=load,
         response_s=state.response_s.get(arm.id),
         warmup_requests=WARMUP_REQUESTS * arm.cell.workers,
-        rate_rps=state.rate_rps(arm) if phase == "open" else None,
         # Equal for both arms of a pair, so that they replay the same arrivals.
         arrivals_seed=zlib.crc32(f"{bench.plan.seed}/{arm.pair or arm.id}/{block}".encode()),
     )
@@ -163,18 +209,6 @@ def _request(scenario: Scenario, serving: Serving) -> spec.Request:
         status=scenario.expect.status,
         length=len(serving.answer.body) if serving.digest_holds else None,
         sha256=serving.answer.sha256 if serving.digest_holds else None,
-    )
-
-
-def _load(told: spec.Spec, asked: spec.Arm, state: GroupState) -> Load:
-    if told.kind == "closed":
-        return Load(kind="closed", connections=asked.connections, response_s=state.response_s.get(asked.name))
-    return Load(
-        kind="open",
-        connections=asked.connections,
-        rate_rps=asked.rate_rps,
-        arrivals=told.arrivals,
-        when_full=told.when_full,
     )
 
 

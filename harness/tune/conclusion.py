@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from statistics import median
 
 from harness import units
 from harness.judge.slo import Kept
-from harness.suite import Arm
+from harness.suite import Arm, Factor, own_words
 from harness.tune.answer import Answer, Capacity, capacity, points, rows
 from harness.tune.explain import command, explain
 from harness.tune.search import conclude
@@ -23,14 +23,14 @@ ENOUGH = 10
 """Trials to say so."""
 
 
-def answer(asked: Asked, arm: Arm, found: Found) -> Answer:
+def answer(asked: Asked, arm: Arm, found: Found, factors: Sequence[Factor] = ()) -> Answer:
     """The best answer that there is, whole or not."""
     choice = found.choice
     given = Answer(
         target=arm.cell.target,
         server=arm.cell.server,
         scenario=arm.cell.scenario,
-        levels=arm.levels,
+        levels=own_words([factor for factor in factors if not factor.is_count], arm.cell, arm.server),
         service=found.service,
         margin=asked.margin,
         budget_s=asked.budget_s,
@@ -43,7 +43,7 @@ def answer(asked: Asked, arm: Arm, found: Found) -> Answer:
         ties=choice.ties if choice else (),
         ended=found.ended,
         candidates=rows(found.setup, found.blocks, choice) if found.setup and found.blocks else (),
-        command=command(arm, choice.recommended) if choice else (),
+        command=command(arm, choice.recommended, factors) if choice else (),
         caveats=tuple(_caveats(asked, found)),
     )
     return replace(given, explanation=refusal(found) or explain(given))

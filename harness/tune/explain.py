@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from harness import units
 from harness.subject.launch import fill
-from harness.suite import Arm
+from harness.suite import Arm, Factor
 from harness.tune.answer import Answer, CandidateRow, Capacity
 from harness.tune.candidates import Candidate, Service
 
@@ -17,11 +17,11 @@ UNEVEN = 1.5
 """Times its fair share that the busiest worker answers, from which sharing is mentioned."""
 
 
-def command(arm: Arm, candidate: Candidate) -> tuple[str, ...]:
+def command(arm: Arm, candidate: Candidate, factors: Iterable[Factor] = ()) -> tuple[str, ...]:
     """The server's argv to deploy, with the recommended workers and threads; the rest is what was measured."""
     cell = replace(arm.cell, workers=candidate.workers, threads=candidate.threads)
     deployed = replace(arm, cell=cell, target=replace(arm.target, python="python"))
-    return tuple(fill(arm.server, deployed, DEPLOY_HOST, DEPLOY_PORT))
+    return tuple(fill(deployed, factors, DEPLOY_HOST, DEPLOY_PORT))
 
 
 def explain(answer: Answer) -> str:

@@ -12,14 +12,14 @@ from pathlib import Path
 
 from harness.errors import LaunchError
 from harness.judge.slo import Slo, Tally, held, worst
-from harness.judge.validity import generator_cpu
+from harness.judge.validity import generator_cpu, kept
 from harness.record import Trial, Writer
 from harness.spec.histogram import Histogram
 from harness.subject.launch import launch, wait_settled
-from harness.suite import Arm, Group, Phase, slots
+from harness.suite import Arm, Group, Open, own_words, slots
 from harness.trial.bench import Bench, GroupState
 from harness.trial.block import measure_block
-from harness.trial.phase import Serving, measure_phase
+from harness.trial.phase import Serving, measure_phase, warm_up
 from harness.tune.candidates import Candidate, Service
 from harness.tune.recommend import BlockOutcome, Measured
 from harness.tune.search import RateTrial, Try
@@ -61,7 +61,7 @@ class Live:
 
     def probe(self) -> Probe:
         """Measure one worker with one connection."""
-        alone = replace(self._arm(PROBE, Candidate(1, self.arm.cell.threads)), connections=1)
+        alone = self._arm(PROBE, Candidate(1, self.arm.cell.threads)).over(1)
         (trial,) = self._measured((alone,))
         if trial.error is not None or trial.latency_us is None or trial.latency_us.mean is None:
             raise LaunchError(trial.error or f"one worker gave no good answer: {'; '.join(trial.reasons)}")
@@ -90,7 +90,8 @@ class Live:
     @contextmanager
     def searching(self, chosen: Candidate, seed_rps: float, connections: int) -> Iterator[Offer]:
         """Launch `chosen`, with connections for an open load, and hand out what offers it a rate."""
-        group = self._group((replace(self._arm(SEARCH, chosen), connections=connections),), ("open",))
+        searched = replace(self._arm(SEARCH, chosen), loads=(Open(connections=connections),))
+        group = self._group((searched,))
         self._response_s[SEARCH] = connections / (OPENING * seed_rps)
         serving: dict[str, Serving] = {}
         began, offered = time.monotonic(), count()
@@ -113,19 +114,25 @@ class Live:
         (arm,) = group.arms
         bench, log = self.bench, self.bench.logs / f"{arm.id}.log"
         server = launched.enter_context(
-            launch(arm, bench.services, cpus=bench.placement.server, log=log, key=f"/{arm.id}-{self._number}")
+            launch(
+                arm,
+                bench.plan.factors,
+                bench.services,
+                cpus=bench.placement.server,
+                log=log,
+                key=f"/{arm.id}-{self._number}",
+            )
         )
         server.wait_ready()
         first, second = server.verify(), server.verify()
         serving = Serving(server, second, digest_holds=first.body == second.body)
         wait_settled([server])
-        # A group that is only driven openly is warmed up by a closed phase without rounds.
-        for _ in measure_phase(bench, GroupState(group), self._number, "closed", {arm.id: serving}):
-            pass
+        warm_up(bench, GroupState(group), self._number, {arm.id: serving})
         return serving
 
     def _offered(self, group: Group, step: Try, serving: dict[str, Serving]) -> Trial | None:
-        driven = replace(group, arms=(replace(group.arms[0], rate_rps=step.rate_rps),))
+        (arm,) = group.arms
+        driven = replace(group, arms=(replace(arm, loads=(arm.load("open").offering(step.rate_rps),)),))
         state = GroupState(driven, response_s=self._response_s)
         bench = replace(self.bench, plan=replace(self.bench.plan, open_slice_s=step.up_to_s))
         self._number += 1
@@ -138,8 +145,8 @@ class Live:
         base = RateTrial(rate_rps=step.rate_rps, planned_s=step.up_to_s, start_s=0.0, took_s=0.0, outcome="invalid")
         if trial is None or trial.error is not None or self.slo is None:
             return replace(base, reasons=((trial.error if trial else None) or "nothing was counted",))
-        kept = self.slo.evaluate(tally(trial))
-        missed, kept_all = worst(kept), held(kept)
+        outcomes = self.slo.evaluate(tally(trial))
+        missed, kept_all = worst(outcomes), held(outcomes)
         saturated = not kept_all and any(generator_cpu(trial, self.bench.plan.thresholds))
         # What holds in spite of a disturbance holds: only what was missed may be the disturbance's.
         reasons = () if kept_all else trial.reasons
@@ -160,7 +167,7 @@ class Live:
         )
 
     def _measured(self, arms: tuple[Arm, ...]) -> list[Trial]:
-        state = GroupState(self._group(arms, ("closed",)), response_s=self._response_s)
+        state = GroupState(self._group(arms), response_s=self._response_s)
         self._number += 1
         trials = []
         for trial in measure_block(self.bench, state, self._number - 1):
@@ -168,7 +175,7 @@ class Live:
             trials.append(trial)
         return trials
 
-    def _group(self, arms: tuple[Arm, ...], phases: tuple[Phase, ...]) -> Group:
+    def _group(self, arms: tuple[Arm, ...]) -> Group:
         """The group of those arms; a new one is noted in run.json before it is measured."""
         key = tuple(arm.id for arm in arms)
         if key not in self._groups:
@@ -177,13 +184,14 @@ class Live:
                 scenario=arms[0].cell.scenario,
                 arms=arms,
                 pairs=(),
-                phases=phases,
             )
             self.writer.note_plan(replace(self.writer.info.plan, groups=tuple(self._groups.values())))
         return self._groups[key]
 
     def _arm(self, name: str, one: Candidate) -> Arm:
-        return replace(self.arm, id=name, cell=replace(self.arm.cell, workers=one.workers, threads=one.threads))
+        cell = replace(self.arm.cell, workers=one.workers, threads=one.threads)
+        own = own_words(self.bench.plan.factors, cell, self.arm.server)
+        return replace(self.arm, id=name, cell=cell, own=own)
 
 
 def measured(one: Candidate, trial: Trial | None) -> Measured:
@@ -207,9 +215,10 @@ def measured(one: Candidate, trial: Trial | None) -> Measured:
 
 def tally(trial: Trial) -> Tally:
     """What became of a trial's arrivals; under closed load those are its requests."""
-    scheduled = sum(one.scheduled or 0 for one in trial.slices)
+    counts = [piece.scheduled for piece in kept(trial) if piece.scheduled is not None]
+    scheduled = sum(counts) if counts else None
     return Tally(
-        arrivals=scheduled if trial.phase == "open" else trial.requests,
+        arrivals=trial.requests if scheduled is None else scheduled,
         errors=trial.errors,
         unsent=trial.dropped,
         response_us=histogram_of(trial),

@@ -66,7 +66,7 @@ def resumed(folder: Path, budget_s: float | None) -> Sitting:
     assert found.service is not None  # noqa: S101 - no journal is resumed without its setup
     return Sitting(
         folder=folder,
-        arm=replace(run.info.plan.groups[0].arms[0], connections=found.service.connections),  # the probe had one
+        arm=run.info.plan.groups[0].arms[0].over(found.service.connections),  # the probe had one
         info=replace(run.info, finished=None),
         asked=replace(asked, budget_s=budget_s or asked.budget_s),
         limit=found.service.memory_bytes,
@@ -87,7 +87,7 @@ def measured(sitting: Sitting, say: Callable[[str], None]) -> tuple[Found, Answe
         found = _session(sitting, writer, say)
         if not found.interrupted:
             writer.finish()
-    told = conclusion.answer(sitting.asked, arm, found)
+    told = conclusion.answer(sitting.asked, arm, found, sitting.info.plan.factors)
     (folder / answer.FILE).write_text(answer.dump(told), encoding="utf-8")
     return found, told
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal, TypeAlias
 
-from loadtests.engine.load import Load
+from loadtests.engine.driver import Driver
 from loadtests.engine.reactor import Reactor
 from loadtests.engine.selfcheck import PERIOD_NS, SelfCheck
 from loadtests.engine.timer import monotonic_ns
@@ -19,18 +19,18 @@ class Edges:
 
     def __init__(
         self,
-        load: Load,
+        driver: Driver,
         reactor: Reactor,
         check: SelfCheck,
         tell: Callable[[Edge, int], None],
         stops: tuple[tuple[int | None, int], ...],
     ) -> None:
-        self._load, self._reactor, self._check, self._tell, self._stops = load, reactor, check, tell, stops
+        self._driver, self._reactor, self._check, self._tell, self._stops = driver, reactor, check, tell, stops
         self._closed = False
 
     def open(self) -> None:
         """The window opens."""
-        self._tell("opened", self._load.recorder.window.start_ns)
+        self._tell("opened", self._driver.recorder.window.start_ns)
         self._check.start()
         self._reactor.every(PERIOD_NS, self._check.sample, over=self._over)
         if self._stops:
@@ -40,16 +40,16 @@ class Edges:
         """The window closes, once: at its end, unless `_decide` was earlier and the next slice runs by now."""
         if not self._closed:
             self._closed = True
-            self._tell("closed", self._load.recorder.window.end_ns)
+            self._tell("closed", self._driver.recorder.window.end_ns)
             self._check.finish()
 
     def _over(self) -> bool:
-        return self._closed or monotonic_ns() >= self._load.recorder.window.end_ns
+        return self._closed or monotonic_ns() >= self._driver.recorder.window.end_ns
 
     def _decide(self) -> None:
-        recorder = self._load.recorder
+        recorder = self._driver.recorder
         recorder.fold()
         if any(recorder.lost(limit_us) > allowed for limit_us, allowed in self._stops):
             recorder.cut(monotonic_ns())
             self.close()
-            self._load.stop()
+            self._driver.stop()

@@ -15,34 +15,30 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable
 from functools import partial
-from itertools import chain
 from typing import Literal, TypeAlias
 
 from harness import spec
 from harness.spec import Arm, Event, Slice, Spec
-from loadtests.engine import arrivals
-from loadtests.engine.closed import Closed
+from harness.spec.loads import Open
+from loadtests.engine.closed import ClosedDriver
+from loadtests.engine.driver import SPACING_NS, Driver
 from loadtests.engine.edges import Edge, Edges
 from loadtests.engine.exchange import Exchange
-from loadtests.engine.load import SPACING_NS, Load
-from loadtests.engine.open import Open
+from loadtests.engine.open import OpenDriver, arrivals_of_a_slice
 from loadtests.engine.outcome import measured
 from loadtests.engine.reactor import Reactor
 from loadtests.engine.recorder import FOR_EVER_NS, Recorder, Shown, Totals, Window
 from loadtests.engine.selfcheck import SelfCheck
+from loadtests.engine.starts import scattered
 from loadtests.engine.timer import monotonic_ns
 
 SECOND_NS = 1_000_000_000
 _LEAD_NS = 50_000_000
 _WARM_UP = -1
 _LOOK_EVERY_NS = 10_000_000
-_RESPONSES_A_SLICE = 5
 _RESPONSES_TO_ACCEPT = 10
 _LEAST_TO_ACCEPT_NS = SECOND_NS
 _DRAIN_AFTER_STOP_NS = SECOND_NS
-_STALL_NS = 10_000_000
-_ARRIVALS_A_STALL = 20
-"""So many come on average meanwhile: of random arrivals one distance in half a billion is as long."""
 Told: TypeAlias = Literal["started", "opened", "closed", "drained"]
 
 
@@ -57,7 +53,7 @@ class Rounds:
         self._spec = told
         self._emit = emit
         self._reactor = Reactor()
-        self._check = SelfCheck()
+        self._check = SelfCheck(told.limits)
         self._shown = [shown(arm) for arm in told.arms]
         self._exchanges = [
             Exchange(
@@ -71,7 +67,7 @@ class Rounds:
         ]
         self._responses_s = [arm.response_s for arm in told.arms]
         self._totals = [Totals() for _ in told.arms]
-        self._load: Load | None = None
+        self._driver: Driver | None = None
         self._stopped: str | None = None
         self.slices: list[Slice] = []
 
@@ -101,7 +97,7 @@ class Rounds:
                 error_kinds=dict(total.error_kinds),
                 connects=total.connects,
                 reconnects=total.reconnects,
-                response_s=self._response_ns(index) / SECOND_NS,
+                response_s=self._responses_s[index],
             )
             for index, (arm, total) in enumerate(zip(self._spec.arms, self._totals, strict=True))
         )
@@ -116,43 +112,44 @@ class Rounds:
         arm = self._spec.arms[index]
         start_ns = monotonic_ns() + SPACING_NS
         warm_up_ns = round(self._spec.warmup_s * SECOND_NS)
-        latest_ns = start_ns + max(warm_up_ns, round(self._spec.max_slice_s * SECOND_NS))
+        latest_ns = start_ns + max(warm_up_ns, round(self._spec.patience_s * SECOND_NS))
         recorder = Recorder(Window(start_ns + warm_up_ns // 2), self._shown[index])
-        load = Closed(self._exchanges[index], self._reactor, recorder, arm.connections)
+        driver = ClosedDriver(self._exchanges[index], self._reactor, recorder, arm.load.connections)
 
         def look() -> None:
             now = monotonic_ns()
             enough = now >= start_ns + warm_up_ns and recorder.answers >= arm.warmup_requests
             if enough or now >= latest_ns:
-                load.stop()
+                driver.stop()
             else:
                 self._reactor.at(now + _LOOK_EVERY_NS, look)
 
         self._reactor.at(start_ns, look)
         self._tell("started", index, _WARM_UP, start_ns)
-        steady_ns = start_ns + SPACING_NS * arm.connections
-        load.start(arrivals.scattered(arm.connections, start_ns, steady_ns, f"{arm.arrivals_seed}/warm-up"))
-        self._drive(load, index)
+        steady_ns = start_ns + SPACING_NS * arm.load.connections
+        driver.start(scattered(arm.load.connections, start_ns, steady_ns, f"{arm.arrivals_seed}/warm-up"))
+        self._drive(driver, index)
         self._tell("drained", index, _WARM_UP, monotonic_ns())
         if self._responses_s[index] is None and recorder.mean_latency_ns is not None:
             self._responses_s[index] = recorder.mean_latency_ns / SECOND_NS
 
     def _slice(self, number: int, index: int) -> Slice:
         arm, reactor = self._spec.arms[index], self._reactor
+        connections = arm.load.connections
         response_ns = self._response_ns(index)
         start_ns = monotonic_ns() + SPACING_NS
-        steady_ns = start_ns + max(SPACING_NS * arm.connections, response_ns)
-        lead_ns = max(response_ns, _LEAD_NS)
+        steady_ns = start_ns + max(SPACING_NS * connections, response_ns)
+        lead_ns = max(response_ns, _LEAD_NS, round(self._spec.lead_s * SECOND_NS))
         latest_ns = steady_ns + max(_RESPONSES_TO_ACCEPT * response_ns, _LEAST_TO_ACCEPT_NS)
-        length_ns = self._length_ns(response_ns)
+        length_ns = round(arm.load.length_s(self._spec.slice_s, response_ns / SECOND_NS) * SECOND_NS)
         window = Window(steady_ns + lead_ns, steady_ns + lead_ns + length_ns)
-        recorder = Recorder(window, self._shown[index], stall_ns=_stall_ns(arm.rate_rps))
-        load = self._load_of(index, number, recorder, steady_ns)
-        edges = Edges(load, reactor, self._check, partial(self._tell_edge, index, number), self._spec.stops)
+        driver = self._driver_of(index, number, window, steady_ns)
+        recorder = driver.recorder
+        edges = Edges(driver, reactor, self._check, partial(self._tell_edge, index, number), self._spec.stops)
 
         def settle() -> None:
             now = monotonic_ns()
-            if load.settled() or now >= latest_ns:
+            if driver.all_answered_once() or now >= latest_ns:
                 opens_ns = max(steady_ns + lead_ns, now + SPACING_NS)
                 schedule(Window(opens_ns, opens_ns + length_ns))
             else:
@@ -164,70 +161,52 @@ class Rounds:
             stop_ns = window.end_ns + response_ns
             reactor.at(window.start_ns, edges.open)
             reactor.at(window.end_ns, edges.close)
-            reactor.at(stop_ns, load.stop)
-            reactor.at(stop_ns + self._exchanges[index].read_timeout_ns, load.abandon)
+            reactor.at(stop_ns, driver.stop)
+            reactor.at(stop_ns + self._exchanges[index].read_timeout_ns, driver.abandon)
 
-        if self._spec.kind == "closed":
+        if driver.awaits_first_answers:
             reactor.at(steady_ns, settle)
         else:  # its arrivals are laid out already, and open connections as they come
-            schedule(recorder.window)
+            schedule(window)
         self._tell("started", index, number, start_ns)
-        load.start(arrivals.scattered(arm.connections, start_ns, steady_ns, f"{arm.arrivals_seed}/{number}/open"))
-        self._drive(load, index)
-        outcome = measured(arm, number, load, self._check, histograms=self._spec.histograms)
+        driver.start(scattered(connections, start_ns, steady_ns, f"{arm.arrivals_seed}/{number}/open"))
+        self._drive(driver, index)
+        outcome = measured(arm, number, driver, self._check, histograms=self._spec.histograms)
         self._tell("drained", index, number, monotonic_ns(), outcome.throughput_rps)
         return outcome
 
-    def _load_of(self, index: int, number: int, recorder: Recorder, steady_ns: int) -> Load:
-        arm, told = self._spec.arms[index], self._spec
-        if told.kind == "closed":
-            return Closed(self._exchanges[index], self._reactor, recorder, arm.connections)
-        if arm.rate_rps is None:
-            raise ValueError(f"open load on {arm.name} without a rate")
-        seed = f"{arm.arrivals_seed}/{number}"
-        # the counted arrivals do not depend on how long this arm's start-up takes: the two of a pair replay the same
-        before = arrivals.schedule(told.arrivals, arm.rate_rps, f"{seed}/start")
-        counted = arrivals.schedule(told.arrivals, arm.rate_rps, seed)
-        start_ns = recorder.window.start_ns
-        due = chain(arrivals.until(arrivals.shifted(before, steady_ns), start_ns), arrivals.shifted(counted, start_ns))
-        return Open(
-            self._exchanges[index],
-            self._reactor,
-            recorder,
-            arm.connections,
-            due,
-            when_full=told.when_full,
-            queue=told.queue,
-        )
+    def _driver_of(self, index: int, number: int, window: Window, steady_ns: int) -> Driver:
+        arm, exchange = self._spec.arms[index], self._exchanges[index]
+        if not isinstance(arm.load, Open):
+            recorder = Recorder(window, self._shown[index])
+            return ClosedDriver(exchange, self._reactor, recorder, arm.load.connections)
+        arrivals = arrivals_of_a_slice(arm.load, f"{arm.arrivals_seed}/{number}", steady_ns, window.start_ns)
+        stall_ns = arm.load.law.stall_ns(arm.load.rate_rps) if arm.load.rate_rps else FOR_EVER_NS
+        recorder = Recorder(window, self._shown[index], stall_ns=stall_ns)
+        return OpenDriver(exchange, self._reactor, recorder, arm.load, arrivals, queue=self._spec.queue)
 
-    def _drive(self, load: Load, index: int) -> None:
+    def _drive(self, driver: Driver, index: int) -> None:
         """Serve until the last answer is in."""
-        self._load = load
+        self._driver = driver
         try:
             if self._stopped is None:
                 self._reactor.run()
         finally:
-            self._load = None
-            load.end()
-            self._totals[index].add(load.recorder.totals)
+            self._driver = None
+            driver.end()
+            self._totals[index].add(driver.recorder.totals)
         gc.collect()  # of this slice's own; the collector itself is off, and what was there before is frozen
         if self._stopped is not None:
             raise Stopped(self._stopped)
 
     def _halt(self) -> None:
-        if self._load is not None:
-            self._load.stop()
-            self._reactor.at(monotonic_ns() + _DRAIN_AFTER_STOP_NS, self._load.abandon)
+        if self._driver is not None:
+            self._driver.stop()
+            self._reactor.at(monotonic_ns() + _DRAIN_AFTER_STOP_NS, self._driver.abandon)
 
     def _response_ns(self, index: int) -> int:
         response_s = self._responses_s[index]
-        return _LEAD_NS if response_s is None else round(min(response_s, self._spec.max_slice_s) * SECOND_NS)
-
-    def _length_ns(self, response_ns: int) -> int:
-        length_ns = round(self._spec.slice_s * SECOND_NS)
-        if self._spec.kind == "closed":
-            length_ns = max(length_ns, _RESPONSES_A_SLICE * response_ns)
-        return min(length_ns, round(self._spec.max_slice_s * SECOND_NS))
+        return _LEAD_NS if response_s is None else round(min(response_s, self._spec.patience_s) * SECOND_NS)
 
     def _tell_edge(self, index: int, number: int, event: Edge, at_ns: int) -> None:
         self._tell(event, index, number, at_ns)
@@ -238,8 +217,3 @@ class Rounds:
             self._emit(Event(event=event, arm=arm, round=number, at_ns=at_ns, throughput_rps=throughput_rps))
         except OSError:
             self.stop("nobody reads the events any more")
-
-
-def _stall_ns(rate_rps: float | None) -> int:
-    """How long nothing must be answered, under random arrivals at that rate, for the server to have stood still."""
-    return max(_STALL_NS, round(_ARRIVALS_A_STALL * SECOND_NS / rate_rps)) if rate_rps else FOR_EVER_NS

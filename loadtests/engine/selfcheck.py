@@ -5,23 +5,21 @@ from __future__ import annotations
 import gc
 import os
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 
-from harness.spec import Generator
+from harness.spec import Generator, GeneratorLimits
 from harness.spec.histogram import Histogram
 from loadtests.engine.timer import monotonic_ns
 
 PERIOD_NS = 250_000_000
-MAX_CPU = 0.85
-MAX_WAITING = 0.05
-MAX_LATE_US = 1000
-MAX_LATE_OF_RESPONSE = 0.25
 
 
 class SelfCheck:
     """Samples the thread that drives the load; the caller calls `sample` every `PERIOD_NS` of the window."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: GeneratorLimits) -> None:
+        self._limits = limits
         self._schedstat = -1
         with suppress(OSError):  # a kernel without scheduling statistics
             self._schedstat = os.open("/proc/thread-self/schedstat", os.O_RDONLY | os.O_CLOEXEC)
@@ -52,24 +50,27 @@ class SelfCheck:
         cpu = max(((b[1] - a[1]) / (b[0] - a[0]) for a, b in pieces), default=0.0)
         first, last = self._samples[0], self._samples[-1]
         waiting = (last[2] - first[2]) / max(last[0] - first[0], 1)
-        reasons = []
-        if cpu > MAX_CPU:
-            reasons.append(f"generator used {cpu:.0%} of a core for 250 ms (at most {MAX_CPU:.0%})")
-        if waiting > MAX_WAITING:
-            reasons.append(f"generator waited for a CPU {waiting:.0%} of the time (at most {MAX_WAITING:.0%})")
-        if lateness is not None and response is not None:
-            late_us, response_us = lateness.percentile(99), response.percentile(99)
-            if late_us > max(MAX_LATE_US, MAX_LATE_OF_RESPONSE * response_us):
-                reasons.append(
-                    f"arrivals late: p99 {late_us / 1000:.1f} ms, of the response {response_us / 1000:.1f} ms"
-                )
+        reasons = tuple(self._reasons(100 * cpu, waiting, lateness, response))
         return Generator(
             cpu_percent=100 * cpu,
             waiting_fraction=waiting,
             gc_pause_s=self._pause_ns / 1e9,
             valid=not reasons,
-            reasons=tuple(reasons),
+            reasons=reasons,
         )
+
+    def _reasons(
+        self, cpu_percent: float, waiting: float, lateness: Histogram | None, response: Histogram | None
+    ) -> Iterator[str]:
+        limits = self._limits
+        if cpu_percent > limits.cpu_percent:
+            yield f"generator used {cpu_percent:.0f} % of a core for 250 ms (at most {limits.cpu_percent:.0f} %)"
+        if waiting > limits.waiting_fraction:
+            yield f"generator waited for a CPU {waiting:.0%} of the time (at most {limits.waiting_fraction:.0%})"
+        if lateness is not None and response is not None:
+            late_us, response_us = lateness.percentile(99), response.percentile(99)
+            if late_us > max(limits.lateness_p99_us, limits.lateness_of_response * response_us):
+                yield f"arrivals late: p99 {late_us / 1000:.1f} ms, of the response {response_us / 1000:.1f} ms"
 
     def close(self) -> None:
         """Give back what it holds."""

@@ -190,7 +190,7 @@ def test_without_redis_its_cells_are_rows_with_the_remedy(
         commands(["run", "cached.toml", "--out", "mine"], standalone_mode=False)
     run = record.read(tmp_path / "mine")
     failed = [trial for trial in run.trials if trial.error is not None]
-    assert {trial.cell.cache for trial in failed} == {"redis"}
+    assert {trial.cell.level("cache") for trial in failed} == {"redis"}
     assert all("install redis-server" in (trial.error or "") for trial in failed)
     assert all(trial.throughput_rps is None for trial in failed)
     assert len(run.trials) == 8

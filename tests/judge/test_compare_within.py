@@ -20,7 +20,7 @@ from harness.record import Run, Trial
 from harness.suite import Plan
 from tests import factories
 
-OPEN = replace(factories.group(), phases=("closed", "open"))
+OPEN = factories.in_phases(factories.group(), "closed", "open")
 
 
 def throughput(run: Run) -> PairVerdict:
@@ -197,7 +197,7 @@ def test_latency_at_saturation_is_labelled_so():
 
 def test_an_open_only_pair_has_its_cost_from_there():
     """A rate that was asked for leaves no closed phase: no throughput, but CPU and latency."""
-    group = replace(factories.group(), phases=("open",))
+    group = factories.in_phases(factories.group(), "open")
     run = open_run(2000, factories.plan(group))
     opened = replace(run, trials=tuple(one for one in run.trials if one.phase == "open"))
     found = {one.metric: one.phase for one in within(opened).pairs}

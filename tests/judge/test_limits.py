@@ -261,7 +261,7 @@ def test_an_answer_that_waits_for_an_acknowledgement_is_diagnosed():
 
 def test_stalls_are_diagnosed_where_the_p99_is_made_of_them():
     """Enough of them, for enough of the time; a record that does not know of any is no evidence."""
-    arm = replace(factories.arm(connections=256, scenario=EXTERNAL), rate_rps=3200.0)
+    arm = factories.arm(connections=256, scenario=EXTERNAL, rate_rps=3200.0)
     slow = factories.latency(54_000.0, p99=98_000.0)
 
     def standing(stalls: int | None, stalled_s: float | None, cpu: float = 0.7) -> Trial:

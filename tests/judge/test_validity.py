@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from harness.judge.validity import disturbed, impossible, judge, left_out
-from harness.record import Load, Trial
-from harness.suite import Thresholds
+from harness.record import Trial
+from harness.suite import Open, Thresholds
 from tests import factories
 
 THRESHOLDS = Thresholds()
-OPEN = Load(kind="open", connections=64, rate_rps=700.0, arrivals="poisson", when_full="queue")
+OPEN = Open(connections=64, rate_rps=700.0)
 
 
 def slices(count: int = 3, **changes: Any) -> dict[str, Any]:
@@ -130,7 +130,8 @@ def test_what_only_the_harness_saw_is_a_reason_too():
 def test_the_upstream_is_called_as_often_as_the_answers_say(cache: str, calls: int, hits: int, reason: str | None):
     """Uncached: good <= hits <= attempts + reconnects, times the calls of an answer. Cached: hardly ever."""
     arm = factories.arm(scenario=factories.EXTERNAL, cache=cache)
-    trial = factories.trial(arm, upstream_hits=hits, upstream_good=1000, upstream_attempts=1010, upstream_reconnects=5)
+    counts = {"upstream_hits": hits, "upstream_good": 1000, "upstream_attempts": 1010, "upstream_reconnects": 5}
+    trial = factories.trial(arm, **counts, cache_hit_ratio=None if cache == "none" else 1 - hits / 1000)
     found = judge(trial, THRESHOLDS, upstream_calls=calls)
     assert len(found) == (reason is not None)
     assert reason is None or reason in found[0]

@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from harness.spec import Arm, Request, Slice, Spec
 from harness.spec.histogram import Histogram
+from harness.spec.loads import Closed, Open
 from tests.loadtests.engine_support import NullServer, null_server, run_rounds
 
 pytestmark = pytest.mark.live
 
 
-def arm(server: NullServer, name: str = "a", *, rate: float, connections: int = 16, seed: int = 1) -> Arm:
-    """An arm on that server."""
-    request = Request(length=5)
+def arm(server: NullServer, name: str = "a", *, seed: int = 1, connections: int = 16, **load: Any) -> Arm:
+    """An arm on that server, under that open load."""
     return Arm(
         name=name,
         port=server.port,
-        connections=connections,
-        request=request,
+        load=Open(connections=connections, **load),
+        request=Request(length=5),
         response_s=0.005,
-        rate_rps=rate,
         arrivals_seed=seed,
     )
 
 
-def told(*arms: Arm, **more: object) -> Spec:
+def told(*arms: Arm, **more: Any) -> Spec:
     """One open slice of each."""
-    given = {"slice_s": 0.5, "warmup_s": 0.0, "rounds": (tuple(range(len(arms))),)} | more
-    return Spec(kind="open", arms=arms, **given)  # type: ignore[arg-type]
+    given: dict[str, Any] = {"slice_s": 0.5, "warmup_s": 0.0, "rounds": (tuple(range(len(arms))),)} | more
+    return Spec(arms=arms, **given)
 
 
 def histograms(one: Slice) -> tuple[Histogram, Histogram, Histogram]:
@@ -42,7 +43,7 @@ def histograms(one: Slice) -> tuple[Histogram, Histogram, Histogram]:
 def test_every_arrival_is_sent_and_the_server_saw_them_all() -> None:
     """Scheduled, requested and done are one number; what is sent beyond the window is in the totals."""
     with null_server("null") as server:
-        run = run_rounds(told(arm(server, rate=400), rounds=((0,), (0,))))
+        run = run_rounds(told(arm(server, rate_rps=400), rounds=((0,), (0,))))
         (totals,) = run.totals
         assert totals.attempts == totals.good == server.seen()["requests"]
     for one in run.slices:
@@ -57,9 +58,9 @@ def test_both_arms_of_a_pair_replay_the_same_arrivals() -> None:
     """Same seed, same count in the window, though their start-ups last differently; another seed, another count."""
     with null_server("null") as server:
         arms = (
-            arm(server, "a", rate=1000),
-            arm(server, "b", rate=1000, connections=64),
-            arm(server, "c", rate=1000, seed=2),
+            arm(server, "a", rate_rps=1000),
+            arm(server, "b", rate_rps=1000, connections=64),
+            arm(server, "c", rate_rps=1000, seed=2),
         )
         a, b, c = run_rounds(told(*arms)).slices
     assert a.scheduled == b.scheduled != c.scheduled
@@ -68,7 +69,7 @@ def test_both_arms_of_a_pair_replay_the_same_arrivals() -> None:
 def test_an_exhausted_pool_queues_and_the_wait_is_latency() -> None:
     """Two connections on a 20 ms server take 100 a second; of 200 every one is still sent, and waits for it."""
     with null_server("fixed:20") as server:
-        (one,) = run_rounds(told(arm(server, rate=200, connections=2), arrivals="constant")).slices
+        (one,) = run_rounds(told(arm(server, rate_rps=200, connections=2, arrivals="constant"))).slices
     response, service, lateness = histograms(one)
     assert one.scheduled == one.done == 100
     assert one.dropped == 0
@@ -79,7 +80,7 @@ def test_an_exhausted_pool_queues_and_the_wait_is_latency() -> None:
 def test_an_exhausted_pool_drops_where_it_is_told_to() -> None:
     """The same with `drop`: about half is never sent, and counted."""
     with null_server("fixed:20") as server:
-        run = run_rounds(told(arm(server, rate=200, connections=2), arrivals="constant", when_full="drop"))
+        run = run_rounds(told(arm(server, rate_rps=200, connections=2, arrivals="constant", when_full="drop")))
         (one,), (totals,) = run.slices, run.totals
         assert totals.attempts == server.seen()["requests"]
     assert one.scheduled == 100
@@ -92,7 +93,7 @@ def test_an_exhausted_pool_drops_where_it_is_told_to() -> None:
 def test_a_full_queue_drops_too() -> None:
     """Room for five: what comes sixth is counted as dropped."""
     with null_server("fixed:20") as server:
-        (one,) = run_rounds(told(arm(server, rate=400, connections=2), queue=5)).slices
+        (one,) = run_rounds(told(arm(server, rate_rps=400, connections=2), queue=5)).slices
     assert one.scheduled is not None
     assert one.dropped > 0
     assert one.requests + one.dropped == one.scheduled
@@ -102,7 +103,7 @@ def test_a_slice_ends_early_once_an_objective_is_lost() -> None:
     """Every answer is later than 10 ms and five may be: the window ends within half of its time, and all adds up."""
     with null_server("fixed:20") as server:
         run = run_rounds(
-            told(arm(server, rate=200), arrivals="constant", slice_s=2.0, stops=((10_000, 5),), rounds=((0,), (0,)))
+            told(arm(server, rate_rps=200, arrivals="constant"), slice_s=2.0, stops=((10_000, 5),), rounds=((0,), (0,)))
         )
         (totals,) = run.totals
         assert totals.attempts == server.seen()["requests"]
@@ -118,7 +119,7 @@ def test_errors_end_a_slice_too_and_what_is_allowed_does_not() -> None:
     """One answer in ten is an error: ten errors are soon there, a thousand never."""
     with null_server("errors:10") as server:
         few, many = (
-            run_rounds(told(arm(server, rate=400), slice_s=1.0, stops=((None, allowed),))).slices[0]
+            run_rounds(told(arm(server, rate_rps=400), slice_s=1.0, stops=((None, allowed),))).slices[0]
             for allowed in (10, 1000)
         )
     assert few.length_s < 0.9
@@ -129,7 +130,7 @@ def test_errors_end_a_slice_too_and_what_is_allowed_does_not() -> None:
 def test_a_stall_is_seen_by_those_who_came_during_it() -> None:
     """Half a second of three without an answer: open load shows it from p90 on, service and closed load hide it."""
     with null_server("stall:1000,500") as server:
-        run = run_rounds(told(arm(server, rate=200, connections=4), slice_s=3.0))
+        run = run_rounds(told(arm(server, rate_rps=200, connections=4), slice_s=3.0))
         (one,), _ = run.slices, run.totals
         response, service, lateness = histograms(one)
     assert one.done == one.scheduled
@@ -137,8 +138,10 @@ def test_a_stall_is_seen_by_those_who_came_during_it() -> None:
     assert service.percentile(95) < 100_000
     assert lateness.percentile(95) < response.percentile(95) / 4
     with null_server("stall:1000,500") as server:
-        closed = Arm(name="a", port=server.port, connections=4, request=Request(length=5), response_s=0.005)
-        spec = Spec(kind="closed", arms=(closed,), rounds=((0,),), slice_s=2.0, warmup_s=0.0)
+        closed = Arm(
+            name="a", port=server.port, load=Closed(connections=4), request=Request(length=5), response_s=0.005
+        )
+        spec = Spec(arms=(closed,), rounds=((0,),), slice_s=2.0, warmup_s=0.0)
         (hidden,) = run_rounds(spec).slices
     assert hidden.latency is not None
     assert Histogram.decode(hidden.latency).percentile(99) < 100_000
@@ -147,7 +150,7 @@ def test_a_stall_is_seen_by_those_who_came_during_it() -> None:
 def test_a_server_that_closes_each_connection_gets_a_new_one_for_each_arrival() -> None:
     """Connected when there is something to send, and no sooner; its connections are counted."""
     with null_server("closing") as server:
-        run = run_rounds(told(arm(server, rate=300)))
+        run = run_rounds(told(arm(server, rate_rps=300)))
         (one,), (totals,) = run.slices, run.totals
         assert totals.attempts == totals.connects == server.seen()["requests"]
     assert one.done == one.scheduled == one.connects
@@ -157,11 +160,11 @@ def test_a_server_that_closes_each_connection_gets_a_new_one_for_each_arrival() 
 def test_errors_of_an_open_load_are_counted_exactly() -> None:
     """Every tenth answer is an error; a server that hangs up is never asked twice."""
     with null_server("errors:10") as server:
-        run = run_rounds(told(arm(server, rate=300)))
+        run = run_rounds(told(arm(server, rate_rps=300)))
         assert run.totals[0].errors == server.seen()["requests"] // 10
     (one,) = run.slices
     assert one.done is not None
     assert one.done + one.errors == one.scheduled == one.requests
     with null_server("hangup") as server:
-        run = run_rounds(told(arm(server, rate=300)))
+        run = run_rounds(told(arm(server, rate_rps=300)))
         assert run.totals[0].attempts == run.totals[0].errors == server.seen()["requests"]

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.spec import GeneratorLimits
 from harness.spec.histogram import Histogram
 from loadtests.engine.recorder import FOLD_AT, Recorder, Window
 from loadtests.engine.selfcheck import SelfCheck
@@ -133,7 +134,7 @@ def test_connections_opened_for_the_window_are_counted_apart() -> None:
 
 def told(samples: list[tuple[int, int, int]], late_us: int = 0, response_us: int = 0) -> tuple[bool, str]:
     """What the self-check says of samples (now, running, waiting), the last one at the window's end."""
-    check = SelfCheck()
+    check = SelfCheck(GeneratorLimits())
     try:
         reads = iter(samples)
         check._read = lambda: next(reads)  # type: ignore[method-assign]
@@ -157,7 +158,7 @@ def test_a_generator_that_is_itself_the_limit_says_so() -> None:
     assert told([(0, 0, 0), (250 * ms, 200 * ms, 0), (500 * ms, 400 * ms, 20 * ms)]) == (True, "")
     valid, why = told([(0, 0, 0), (250 * ms, 100 * ms, 0), (500 * ms, 320 * ms, 0)])
     assert not valid
-    assert "88% of a core" in why
+    assert "88 % of a core" in why
     valid, why = told([(0, 0, 0), (500 * ms, 100 * ms, 30 * ms)])
     assert not valid
     assert "waited for a CPU 6%" in why
@@ -186,7 +187,7 @@ def test_the_real_check_reads_this_very_process() -> None:
     import gc
     import time
 
-    check = SelfCheck()
+    check = SelfCheck(GeneratorLimits())
     try:
         check.start()
         until = time.thread_time() + 0.05

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from harness.spec import Arm, Event, Request, Result, Spec, dump, load
+from harness.spec.loads import Closed, Open
 from tests.loadtests.engine_support import PATIENCE_S, ROOT, NullServer, null_server
 
 pytestmark = pytest.mark.live
@@ -23,8 +24,8 @@ ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT)}
 
 def spec(server: NullServer, **more: Any) -> Spec:
     """One closed slice."""
-    arm = Arm(name="a", port=server.port, connections=4, request=Request(length=5))
-    given: dict[str, Any] = {"kind": "closed", "arms": (arm,), "rounds": ((0,),), "slice_s": 0.2, "warmup_s": 0.1}
+    arm = Arm(name="a", port=server.port, load=Closed(connections=4), request=Request(length=5))
+    given: dict[str, Any] = {"arms": (arm,), "rounds": ((0,),), "slice_s": 0.2, "warmup_s": 0.1}
     return Spec(**(given | more))
 
 
@@ -160,15 +161,20 @@ def poll(done: Any) -> None:
         time.sleep(0.02)
 
 
+CLOSED = '"load": {"kind": "closed", "connections": 4}'
+OPEN = '"load": {"kind": "open", "connections": 4}'
+"""Without a rate."""
+
+
 @pytest.mark.parametrize(
     "told",
     [
         "nonsense",
-        '{"kind": "closed", "arms": [], "rounds": [], "more": 1}',
-        '{"format": 99, "kind": "closed", "arms": [], "rounds": []}',
-        '{"kind": "open", "arms": [{"name": "a", "port": 1, "request": {}}], "rounds": [[0]], "warmup_s": 0}',
-        '{"kind": "closed", "arms": [{"name": "a", "host": "a.invalid", "port": 1, "request": {}}], "rounds": [[0]]}',
-        '{"kind": "closed", "arms": [{"name": "a", "port": 1, "request": {"path": "/\\n"}}], "rounds": [[0]]}',
+        '{"arms": [], "rounds": [], "more": 1}',
+        '{"format": 99, "arms": [], "rounds": []}',
+        f'{{"arms": [{{"name": "a", "port": 1, "request": {{}}, {OPEN}}}], "rounds": [[0]], "warmup_s": 0}}',
+        f'{{"arms": [{{"name": "a", "host": "a.invalid", "port": 1, "request": {{}}, {CLOSED}}}], "rounds": [[0]]}}',
+        f'{{"arms": [{{"name": "a", "port": 1, "request": {{"path": "/\\n"}}, {CLOSED}}}], "rounds": [[0]]}}',
     ],
 )
 def test_a_spec_that_cannot_be_run_is_an_error_in_the_result(tmp_path: Path, told: str) -> None:
@@ -185,9 +191,13 @@ def test_an_open_run_is_judged_by_its_lateness(tmp_path: Path) -> None:
     """Three histograms, and the generator's verdict."""
     with null_server("null") as server:
         arm = Arm(
-            name="a", port=server.port, connections=4, request=Request(length=5), rate_rps=200.0, response_s=0.001
+            name="a",
+            port=server.port,
+            load=Open(connections=4, rate_rps=200.0),
+            request=Request(length=5),
+            response_s=0.001,
         )
-        told = Spec(kind="open", arms=(arm,), rounds=((0,),), slice_s=0.5, warmup_s=0.0)
+        told = Spec(arms=(arm,), rounds=((0,),), slice_s=0.5, warmup_s=0.0)
         with running(tmp_path, dump(told)) as process:
             process.communicate(timeout=PATIENCE_S)
     (one,) = result(tmp_path).slices

@@ -47,7 +47,7 @@ def test_a_torn_last_line_is_tolerated_and_counted(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"format": 99}, "format 99; this gatebench reads format 1"),
+        ({"format": 99}, "format 99; this gatebench reads formats 1 and 2"),
         ({"cpu_s_per_request": -1e-6}, "cpu_s_per_request"),
         ({"surprise": 1}, "surprise"),
         ({"throughput_rps": "many"}, "throughput_rps"),

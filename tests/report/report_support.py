@@ -10,9 +10,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness import record
-from harness.record import GeneratorCheck, Latency, Load, Run, RunInfo, SliceRow, Trial
+from harness.record import GeneratorCheck, Latency, Run, RunInfo, SliceRow, Trial
 from harness.spec.histogram import Histogram
-from harness.suite import Arm, Ask, Cell, Expect, Group, Pair, Plan, Scenario, Server, Target, Thresholds, Upstream
+from harness.suite import (
+    Arm,
+    Ask,
+    Cell,
+    Expect,
+    Group,
+    Pair,
+    Plan,
+    Scenario,
+    Server,
+    Target,
+    Thresholds,
+    Upstream,
+    own_words,
+)
+from tests import factories
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -188,7 +203,7 @@ def scenario(name: str, about: str | None = None) -> Scenario:
     )
 
 
-def _arm(identity: str, pair: FakePair, side: Fake) -> Arm:
+def _arm(identity: str, pair: FakePair, side: Fake, phases: tuple[Phase, ...]) -> Arm:
     target = TARGETS.get(side.target) or replace(TARGETS["flask"], name=side.target)
     server = SERVERS.get(side.server) or replace(SERVERS["gunicorn-gthread"], name=side.server)
     cell = Cell(
@@ -198,17 +213,20 @@ def _arm(identity: str, pair: FakePair, side: Fake) -> Arm:
         scenario=pair.scenario,
         workers=pair.workers,
         threads=side.threads,
-        pooling=pair.pooling,
-        cache=pair.cache,
-        client=side.client,
-        middleware=side.middleware,
-        gc=side.gc,
+        levels=(
+            ("pooling", pair.pooling),
+            ("cache", pair.cache),
+            ("client", side.client),
+            ("middleware", side.middleware),
+            ("gc", side.gc),
+        ),
     )
     return Arm(
         id=identity,
+        pair=identity[:-1],
         cell=cell,
-        connections=pair.connections,
-        rate_rps=pair.rate_rps,
+        own=own_words(factories.FACTORS.values(), cell, server),
+        loads=factories.loads(*phases, connections=pair.connections, rate_rps=pair.rate_rps),
         target=target,
         server=server,
         scenario=scenario(pair.scenario),
@@ -219,7 +237,8 @@ def plan(pairs: list[FakePair], *, suite: str = "quick", blocks: int = 5, phases
     """A plan of these pairs, a group a scenario."""
     groups: dict[tuple[str, bool], list[tuple[Pair, Arm, Arm]]] = {}
     for index, pair in enumerate(pairs, 1):
-        sides = _arm(f"p{index}a", pair, pair.a), _arm(f"p{index}b", pair, pair.b)
+        driven: tuple[Phase, ...] = phases if pair.rate_rps is None else ("open",)
+        sides = _arm(f"p{index}a", pair, pair.a, driven), _arm(f"p{index}b", pair, pair.b, driven)
         one = Pair(id=f"p{index}", a=sides[0].id, b=sides[1].id, null=pair.null)
         groups.setdefault((pair.scenario, pair.rate_rps is not None), []).append((one, *sides))
     return Plan(
@@ -232,7 +251,6 @@ def plan(pairs: list[FakePair], *, suite: str = "quick", blocks: int = 5, phases
                 scenario=name,
                 arms=tuple(arm for _, *sides in members for arm in sides),
                 pairs=tuple(pair for pair, *_ in members),
-                phases=("open",) if rated else phases,
             )
             for index, ((name, rated), members) in enumerate(groups.items(), 1)
         ),
@@ -244,6 +262,7 @@ def plan(pairs: list[FakePair], *, suite: str = "quick", blocks: int = 5, phases
         arrivals="poisson",
         upstream=Upstream(),
         thresholds=Thresholds(),
+        factors=tuple(factories.FACTORS.values()),
     )
 
 
@@ -340,7 +359,7 @@ def trial_of(rng: np.random.Generator, arm: Arm, side: Fake, when: Moment) -> Tr
         threads=arm.cell.workers * 9,
         worker_shares={str(4000 + i): share for i, share in enumerate(side.shares)},
         connections_per_request=0.002,
-        cache_hit_ratio=0.999 if arm.cell.cache != "none" else None,
+        cache_hit_ratio=0.999 if arm.cell.level("cache") != "none" else None,
         steal_fraction=0.001,
         answer_bytes=212,
         generator=GeneratorCheck(cpu_percent=41.0, waiting_fraction=0.004, gc_pause_s=0.0, valid=True),
@@ -351,7 +370,6 @@ def trial_of(rng: np.random.Generator, arm: Arm, side: Fake, when: Moment) -> Tr
 
 
 def _unmeasured(arm: Arm, when: Moment) -> Trial:
-    opened = when.phase == "open"
     return Trial(
         trial=f"{arm.id}/{when.block}/{when.phase}",
         arm=arm.id,
@@ -360,13 +378,7 @@ def _unmeasured(arm: Arm, when: Moment) -> Trial:
         block=when.block,
         phase=when.phase,
         cell=arm.cell,
-        load=Load(
-            kind=when.phase,
-            connections=arm.connections,
-            rate_rps=when.rate_rps if opened else None,
-            arrivals="poisson" if opened else None,
-            when_full="queue" if opened else None,
-        ),
+        load=arm.load(when.phase).offering(when.rate_rps),
         started=f"2026-11-24T07:{when.block:02d}:00Z",
     )
 

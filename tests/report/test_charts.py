@@ -208,8 +208,9 @@ def test_the_fewest_workers_within_the_margin_are_ringed() -> None:
 def test_effects_of_both_interfaces_and_their_difference_share_a_row() -> None:
     """However their contexts differ in what is each side's own."""
     study = study_of("quick")
-    found = contrasts(effect for effect in study.comparison.effects if effect.metric == "throughput_rps")
-    assert [(one.factor, one.change) for one in found] == [
+    effects = [effect for effect in study.comparison.effects if effect.metric == "throughput_rps"]
+    found = contrasts(effects, study.run.info.plan.factors)
+    assert [(one.factor.name, one.change) for one in found] == [
         ("pooling", "none → pool"), ("cache", "none → redis"), ("workers", "1 → 4"),
     ]  # fmt: skip
     for one in found:

@@ -46,7 +46,7 @@ def test_a_run_without_report_or_with_records_of_another_format_is_told_as_such(
     text = text_of(index(tmp_path))
     assert "no report yet: gatebench report draws it" in text
     assert "1 pair, 5 blocks, interrupted" in text
-    assert "format 99; this gatebench reads format 1" in text
+    assert "format 99; this gatebench reads formats 1 and 2" in text
     assert "serves more in 1 of 1" in text
     assert str(tmp_path) not in text
 

@@ -95,16 +95,29 @@ slots = "many"
     ("pair", "problem"),
     [
         ('scenario = "jsn"', "pair[0].scenario: unknown scenario 'jsn'; did you mean 'json'?"),
-        ('scenario = "json"\nworkers = "4"', "pair[0].workers: Input should be a valid integer"),
+        (
+            'scenario = "json"\nworkers = "4"',
+            "pair[0].workers: '4' is no number of workers: write a whole number from 1 on",
+        ),
         ('scenario = "json"\nb = { target = "fastapi", server = "gunicorn-sync" }', "serves wsgi, fastapi is asgi"),
         ('scenario = "json"\nb = { target = "fastapi", server = "uvicorn", threads = 4 }', "has no threads to set"),
-        ('scenario = "json"\nb = { target = "fastapi", server = "uvicorn", client = "curl" }', "not curl"),
+        (
+            'scenario = "json"\nb = { target = "fastapi", server = "uvicorn", client = "curl" }',
+            "b.client: 'curl' is no level of client",
+        ),
         (
             'scenario = "json"\nb = { target = "fastapi", server = "uvicorn", gc = "off" }',
-            "b.gc: fastapi has none, freeze",
+            "b.gc: 'off' is no level of gc; it has none, freeze",
         ),
         ('scenario = "json"\nworkers = 2\na = { target = "flask", server = "waitress" }', "one worker process only"),
-        ('scenario = "json"\npooling = "maybe"', "pair[0].pooling: Input should be 'none' or 'pool'"),
+        ('scenario = "json"\npooling = true', "pair[0]: Value error, pooling: a level is a string or a whole number"),
+        ('scenario = "json"\nclient = "httpx"', "pair[0].client: stands on a side"),
+        ('scenario = "json"\npooling = "pool"', "pair[0].pooling: scenario json does not vary it"),
+        (
+            'scenario = "external-data"\nb = { target = "fastapi", server = "uvicorn", client = "requests" }',
+            "b.client: fastapi has httpx, httpx2, aiohttp, not requests",
+        ),
+        ('scenario = "json"\npooling = "maybe"', "pair[0].pooling: 'maybe' is no level of pooling; it has none, pool"),
     ],
 )
 def test_a_pair_asks_only_for_what_exists(tmp_path: Path, pair: str, problem: str) -> None:

@@ -60,8 +60,8 @@ def test_a_factor_that_does_not_matter_stands_at_none() -> None:
     """No client for json; external-data has its target's default."""
     plan = plan_of("quick")
     cells = {arm.id: arm.cell for group in plan.groups for arm in group.arms}
-    assert (cells["p1a"].client, cells["p1a"].pooling, cells["p1a"].cache) == ("none", "none", "none")
-    assert (cells["p3a"].client, cells["p3b"].client) == ("requests", "httpx")
+    assert [cells["p1a"].level(name) for name in ("client", "pooling", "cache")] == ["none"] * 3
+    assert (cells["p3a"].level("client"), cells["p3b"].level("client")) == ("requests", "httpx")
     assert (cells["p1a"].threads, cells["p1b"].threads) == (8, 1)
 
 

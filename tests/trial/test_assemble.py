@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from harness import spec
-from harness.record import Load, Trial
+from harness.judge.validity import judge
+from harness.record import Trial
 from harness.spec.histogram import Histogram
+from harness.suite import Closed, Thresholds
 from harness.trial.assemble import Hits, Observed, Parts, assemble, latency, worker_shares
 from harness.trial.observe import Seen
 from tests import factories
@@ -62,14 +64,15 @@ SEEN = Seen(
 
 def put_together(*observed: Observed, hits: Hits | None = None, **changes: Any) -> Trial:
     """The row of those slices."""
-    arm = factories.arm("p1a", **changes)
+    arm = factories.arm("p1a", scenario=factories.EXTERNAL, **changes)
     parts = Parts(
         arm=arm,
         group="g1",
         block=0,
-        load=Load(kind="closed", connections=10),
+        load=Closed(connections=10),
         started="2026-11-24T09:00:00+00:00",
-        kept=observed,
+        slices=observed,
+        cached=arm.cell.level("cache") != "none",
         hits=hits,
         answer_bytes=27,
     )
@@ -126,6 +129,45 @@ def test_the_cache_hit_ratio_comes_from_the_upstreams_hits() -> None:
     assert plain.cache_hit_ratio is None
     assert cached.cache_hit_ratio == pytest.approx(0.99)
     assert (cached.upstream_hits, cached.upstream_attempts) == (10, 1000)
+
+
+def test_a_hit_spares_all_calls_of_an_answer() -> None:
+    """Where an answer costs three calls, three hits at the upstream are one miss."""
+    dear = factories.upstream_scenario(upstream_calls=3)
+    totals = spec.Totals(arm="p1a", attempts=1000, good=1000, errors=0, connects=10, reconnects=0, response_s=0.01)
+    parts = Parts(
+        arm=factories.arm("p1a", scenario=dear, cache="redis"),
+        group="g1",
+        block=0,
+        load=Closed(connections=10),
+        started="2026-11-24T09:00:00+00:00",
+        slices=[Observed(measured=piece(), seen=SEEN)],
+        cached=True,
+        hits=Hits(calls=300, totals=totals),
+    )
+    assert assemble(parts, run_started_ns=0).cache_hit_ratio == pytest.approx(0.9)
+
+
+def test_slices_of_a_disturbed_round_stay_in_the_row_and_count_nowhere() -> None:
+    """Raw samples are never lost; where all are disturbed the row has no figures, rather than being missing."""
+    quiet, disturbed = piece(), piece(round=1, good=100.0, throughput_rps=200.0, requests=100)
+    observed = [Observed(measured=quiet, seen=SEEN), Observed(measured=disturbed, seen=SEEN)]
+    parts = Parts(
+        arm=factories.arm("p1a"),
+        group="g1",
+        block=0,
+        load=Closed(connections=10),
+        started="2026-11-24T09:00:00+00:00",
+        slices=observed,
+        dropped_rounds=(1,),
+    )
+    trial = assemble(parts, run_started_ns=0)
+    assert [row.round for row in trial.slices] == [0, 1]
+    assert (trial.throughput_rps, trial.requests) == (1000.0, 500)
+    nothing = assemble(replace(parts, dropped_rounds=(0, 1)), run_started_ns=0)
+    assert len(nothing.slices) == 2
+    assert (nothing.throughput_rps, nothing.latency_us, nothing.generator, nothing.memory_bytes) == (None,) * 4
+    assert judge(nothing, Thresholds())[0].startswith("no slice is left to count")
 
 
 def test_the_generator_is_judged_by_its_worst_slice() -> None:

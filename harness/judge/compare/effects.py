@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, replace
 from itertools import combinations, product
 from typing import Any
 
@@ -18,16 +18,15 @@ from harness.judge.statistics import Estimate, estimate, welch
 from harness.judge.validity import kept
 from harness.judge.verdicts import Effect
 from harness.record import Run, Trial
-from harness.suite import Arm, Cell
+from harness.suite import Arm, Factor
 
-FACTORS = ("pooling", "cache", "client", "workers", "threads", "middleware", "gc")
 Key = tuple[str, int]
 """Group and block."""
 Values = Mapping[Key, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Level:
+class Point:
     """One cell under one load, and its logarithm in each block; several arms may show it."""
 
     arm: Arm
@@ -37,99 +36,91 @@ class Level:
 def effects(run: Run) -> tuple[Effect, ...]:
     """The effects that the closed phases of `run` show."""
     trials = Trials(run.trials)
-    found: list[Effect] = []
+    factors = run.info.plan.factors
+    shown: list[Effect] = []
     for name, log_value in (("throughput_rps", _log_throughput), ("cpu_s_per_request", _log_cpu)):
-        found += _within_interfaces(name, _levels(run, trials, log_value))
-        found += _between_interfaces(name, _pairs(run, trials, name))
-    return tuple(found)
+        shown += _within_interfaces(name, factors, _points(run, trials, log_value))
+        shown += _between_interfaces(name, factors, _pairs(run, trials, name))
+    return tuple(shown)
 
 
-def _within_interfaces(metric: str, levels: Sequence[Level]) -> Iterator[Effect]:
-    for low, high, factor in _ordered(levels):
+def _within_interfaces(metric: str, factors: Sequence[Factor], points: Sequence[Point]) -> Iterator[Effect]:
+    for low, high, factor in _ordered(points, factors):
         estimated, blocks = _difference(high.values, low.values)
         if estimated is not None:
-            yield _effect(factor, low.arm, high.arm, low.arm.cell.interface, metric, estimated, blocks)
+            effect = _effect(factor, low.arm, high.arm, metric, estimated, blocks)
+            yield replace(effect, where=low.arm.cell.interface, context=_context(low.arm, factor, factors))
 
 
-def _between_interfaces(metric: str, pairs: Sequence[tuple[Level, Arm]]) -> Iterator[Effect]:
-    """`pairs` are levels whose values are the log ratios of pairs, each with the pair's other arm."""
-    others = {level.arm.id: other for level, other in pairs}
-    for low, high, factor in _ordered([level for level, _ in pairs]):
-        a_low, a_high = others[low.arm.id], others[high.arm.id]
+def _between_interfaces(metric: str, factors: Sequence[Factor], pairs: Sequence[tuple[Point, Arm]]) -> Iterator[Effect]:
+    """`pairs` are points whose values are the log ratios of pairs, each with the pair's other arm."""
+    partners = {point.arm.id: partner for point, partner in pairs}
+    for low, high, factor in _ordered([point for point, _ in pairs], factors):
+        a_low, a_high = partners[low.arm.id], partners[high.arm.id]
         alike = _level(a_low, factor) == _level(low.arm, factor)
-        if _factor(a_low, a_high) != factor or not alike:
+        if _only_difference(a_low, a_high, factors) != factor or not alike:
             continue
         estimated, blocks = _difference(high.values, low.values)
         if estimated is not None:
-            where = f"{low.arm.cell.interface} / {a_low.cell.interface}"
-            effect = _effect(factor, low.arm, high.arm, where, metric, estimated, blocks)
-            yield replace(effect, context=f"{effect.context} / {_context(a_low, factor)}")
+            effect = _effect(factor, low.arm, high.arm, metric, estimated, blocks)
+            yield replace(
+                effect,
+                where=f"{low.arm.cell.interface} / {a_low.cell.interface}",
+                context=f"{_context(low.arm, factor, factors)} / {_context(a_low, factor, factors)}",
+            )
 
 
-def _pairs(run: Run, trials: Trials, name: str) -> list[tuple[Level, Arm]]:
+def _pairs(run: Run, trials: Trials, name: str) -> list[tuple[Point, Arm]]:
     """The pairs of two interfaces; those of equal cells are one."""
-    found: dict[tuple[Any, ...], tuple[Level, Arm]] = {}
+    points: dict[tuple[Any, ...], tuple[Point, Arm]] = {}
     for group in run.info.plan.groups:
-        arms = {arm.id: arm for arm in group.arms}
-        shown = [metric for metric in metrics(group) if metric.name == name and metric.phase == "closed"]
-        for metric, pair in product(shown, group.pairs):
-            a, b = arms[pair.a], arms[pair.b]
+        closed = [metric for metric in metrics(group) if metric.name == name and metric.phase == "closed"]
+        for metric, pair in product(closed, group.pairs):
+            a, b = group.arm(pair.a), group.arm(pair.b)
             if a.cell.interface != b.cell.interface:
-                seen = {(group.id, block): value for block, value in sample(trials, pair, metric).values.items()}
-                level, _ = found.get((a.cell, b.cell, b.connections), (Level(b, {}), a))
-                found[a.cell, b.cell, b.connections] = (Level(level.arm, {**level.values, **seen}), a)
-    return list(found.values())
+                values = {(group.id, block): value for block, value in sample(trials, pair, metric).values.items()}
+                point, _ = points.get((a.cell, b.cell, b.connections), (Point(b, {}), a))
+                points[a.cell, b.cell, b.connections] = (Point(point.arm, {**point.values, **values}), a)
+    return list(points.values())
 
 
-def _levels(run: Run, trials: Trials, log_value: Callable[[Trial], float | None]) -> list[Level]:
-    """Arms with equal cells and connections in one group are one level, averaged."""
-    found: dict[tuple[Any, ...], tuple[Arm, dict[Key, list[float]]]] = {}
+def _points(run: Run, trials: Trials, log_value: Callable[[Trial], float | None]) -> list[Point]:
+    """Arms with equal cells and connections in one group are one point, averaged."""
+    arms: dict[tuple[Any, ...], tuple[Arm, dict[Key, list[float]]]] = {}
     for group in run.info.plan.groups:
         for arm in group.arms:
-            key = (arm.cell, arm.connections)
-            _, values = found.setdefault(key, (arm, {}))
+            _, values = arms.setdefault((arm.cell, arm.connections), (arm, {}))
             for block, trial in trials.of(arm.id, "closed").items():
                 if trial.valid and (value := log_value(trial)) is not None:
                     values.setdefault((group.id, block), []).append(value)
     return [
-        Level(arm, {key: math.fsum(seen) / len(seen) for key, seen in values.items()}) for arm, values in found.values()
+        Point(arm, {key: math.fsum(logs) / len(logs) for key, logs in values.items()}) for arm, values in arms.values()
     ]
 
 
-def _ordered(levels: Sequence[Level]) -> Iterator[tuple[Level, Level, str]]:
-    """Each two levels that differ in exactly one factor, one of them that factor's baseline."""
-    for one, other in combinations(levels, 2):
-        factor = _factor(one.arm, other.arm)
+def _ordered(points: Sequence[Point], factors: Sequence[Factor]) -> Iterator[tuple[Point, Point, Factor]]:
+    """Each two points that differ in exactly one factor, one of them at that factor's baseline."""
+    for pair in combinations(points, 2):
+        factor = _only_difference(pair[0].arm, pair[1].arm, factors)
         if factor is None:
             continue
-        low, high = sorted((one, other), key=lambda level: _rank(level.arm, factor))
-        siblings = [level for level in levels if _factor(level.arm, low.arm) == factor]
-        if all(_rank(level.arm, factor) > _rank(low.arm, factor) for level in siblings):
+        low, high = sorted(pair, key=lambda point: _rank(point.arm, factor))
+        siblings = [point for point in points if _only_difference(point.arm, low.arm, factors) == factor]
+        if all(_rank(point.arm, factor) > _rank(low.arm, factor) for point in siblings):
             yield low, high, factor
 
 
-def _factor(one: Arm, other: Arm) -> str | None:
+def _only_difference(arm: Arm, other: Arm, factors: Sequence[Factor]) -> Factor | None:
     """The one factor in which two arms differ; None when anything else differs, or nothing."""
-    if one.connections != other.connections or one.rate_rps != other.rate_rps:
+    if arm.connections != other.connections or arm.rate_rps != other.rate_rps:
         return None
-    names = [field.name for field in fields(Cell) if getattr(one.cell, field.name) != getattr(other.cell, field.name)]
-    return names[0] if len(names) == 1 and names[0] in FACTORS else None
+    mine, theirs = arm.cell.keys, other.cell.keys
+    names = [name for name in mine.keys() | theirs.keys() if mine.get(name) != theirs.get(name)]
+    return next((factor for factor in factors if names == [factor.name]), None)
 
 
-def _rank(arm: Arm, factor: str) -> tuple[int, str]:
-    """Baselines first: none before anything, a target's default client, the fewest workers."""
-    level = getattr(arm.cell, factor)
-    orders: dict[str, Sequence[str]] = {
-        "pooling": ("none", "pool"),
-        "cache": ("none", "memory", "redis"),
-        "client": arm.target.clients,
-        "middleware": arm.target.middleware,
-        "gc": arm.target.gc,
-    }
-    order = orders.get(factor)
-    if order is None:
-        return int(level), ""
-    return (order.index(level) if level in order else len(order)), str(level)
+def _rank(arm: Arm, factor: Factor) -> tuple[int, str]:
+    return factor.rank(arm.cell.level(factor.name), arm.target)
 
 
 def _difference(high: Values, low: Values) -> tuple[Estimate | None, int]:
@@ -140,37 +131,35 @@ def _difference(high: Values, low: Values) -> tuple[Estimate | None, int]:
     return (welch(list(high.values()), list(low.values())) if blocks > 1 else None), blocks
 
 
-def _effect(factor: str, low: Arm, high: Arm, where: str, metric: str, estimated: Estimate, blocks: int) -> Effect:
+def _effect(factor: Factor, low: Arm, high: Arm, metric: str, estimated: Estimate, blocks: int) -> Effect:
     begin, end = estimated.interval()
     return Effect(
-        factor=factor,
+        factor=factor.name,
         low_level=_level(low, factor),
         high_level=_level(high, factor),
         scenario=low.cell.scenario,
-        where=where,
+        where="",
         metric=metric,
         ratio=math.exp(estimated.mean),
         low=math.exp(begin),
         high=math.exp(end),
         blocks=blocks,
-        context=_context(low, factor),
     )
 
 
-def _level(arm: Arm, factor: str) -> str:
-    return str(getattr(arm.cell, factor))
+def _level(arm: Arm, factor: Factor) -> str:
+    return str(arm.cell.level(factor.name))
 
 
-def _context(arm: Arm, factor: str) -> str:
+def _context(arm: Arm, factor: Factor, factors: Sequence[Factor]) -> str:
     """The target and its server, and what else was set."""
-    cell = asdict(arm.cell)
-    others = {name: cell[name] for name in FACTORS if name != factor}
-    words = [f"{name} {value}" for name, value in others.items() if value not in ("none", 1)]
+    rest = {other.name: arm.cell.level(other.name) for other in factors if other != factor}
+    words = [f"{name} {level}" for name, level in rest.items() if level not in ("none", 1)]
     return ", ".join([f"{arm.cell.target} on {arm.cell.server}", *words])
 
 
 def _log_throughput(trial: Trial) -> float | None:
-    logs = [math.log(one.throughput_rps) for one in kept(trial) if one.throughput_rps > 0]
+    logs = [math.log(piece.throughput_rps) for piece in kept(trial) if piece.throughput_rps > 0]
     return math.fsum(logs) / len(logs) if logs else None
 
 

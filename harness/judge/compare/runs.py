@@ -87,7 +87,7 @@ def _verdict(new: Place, metric: Metric, old_seen: Sample, new_seen: Sample) -> 
     return PairVerdict(
         pair=new.pair.id,
         scenario=new.group.scenario,
-        factors=factors(a, b, metric),
+        factors=factors(a, b, metric, new.run.info.plan, left),
         a=a.label,
         b=b.label,
         metric=metric.name,

@@ -43,7 +43,7 @@ def verdict(group: Group, pair: Pair, metric: Metric, found: Sample, plan: Plan)
     return PairVerdict(
         pair=pair.id,
         scenario=group.scenario,
-        factors=factors(a, b, metric),
+        factors=factors(a, b, metric, plan, left),
         a=a.label,
         b=b.label,
         metric=metric.name,
@@ -125,20 +125,21 @@ def settle(values: Sequence[float], margin: float, block_s: float) -> str:
     return f"{text} ({units.clock(more * block_s)})" if block_s > 0 else text
 
 
-def factors(a: Arm, b: Arm, metric: Metric) -> dict[str, Any]:
-    """What the pair was measured under: what both share, and under a and b what is each side's own."""
-    rate = a.rate_rps if metric.phase == "open" else None
+def factors(a: Arm, b: Arm, metric: Metric, plan: Plan, trials: Iterable[Trial]) -> dict[str, Any]:
+    """What the pair was measured under: what both share, and under a and b what is each side's own.
+
+    The rate is the one that `trials` were offered, asked for or derived.
+    """
+    shared = {factor.name: b.cell.level(factor.name) for factor in plan.factors if factor.on == "pair"}
     own = {
-        side: {name: getattr(arm.cell, name) for name in ("threads", "client", "middleware", "gc")}
+        side: {factor.name: arm.cell.level(factor.name) for factor in plan.factors if factor.on == "side"}
         for side, arm in (("a", a), ("b", b))
     }
-    return {
-        "workers": b.cell.workers,
-        "pooling": b.cell.pooling,
-        "cache": b.cell.cache,
+    rates = [trial.load.rate_rps for trial in trials if trial.load.rate_rps is not None]
+    return shared | {
         "connections": b.connections,
         "load": metric.phase,
-        "rate_rps": rate,
+        "rate_rps": rates[0] if rates else None,
         **own,
     }
 

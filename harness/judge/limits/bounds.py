@@ -89,7 +89,7 @@ def used_cores(trial: Trial) -> dict[str, float]:
 
 def upstream_wait_s(trial: Trial, arm: Arm, upstream: Upstream) -> float:
     """What an answer waits for the upstream when that is idle: calls x delay, cached answers left out."""
-    misses = 1 - (trial.cache_hit_ratio or 0.0) if arm.cell.cache != "none" else 1.0
+    misses = 1 - (trial.cache_hit_ratio or 0.0)
     return arm.scenario.upstream_calls * misses * mean_delay_s(upstream)
 
 

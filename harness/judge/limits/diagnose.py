@@ -96,14 +96,18 @@ def anyio_threads(seen: Seen) -> Iterator[Caveat]:
 
 def client_pool(seen: Seen) -> Iterator[Caveat]:
     """A pooled client whose bookkeeping costs more CPU than another client does under the same load."""
-    if seen.cell.client != "httpx" or seen.cell.pooling != "pool" or not seen.arm.scenario.upstream_calls:
+    if (
+        seen.cell.level("client") != "httpx"
+        or seen.cell.level("pooling") != "pool"
+        or not seen.arm.scenario.upstream_calls
+    ):
         return
     if seen.bounds["server-cpu"].utilization < BUSY:
         return
     rivals = [
         one
         for one in seen.siblings
-        if one.cell.client not in ("httpx", "none")
+        if one.cell.level("client") not in ("httpx", "none")
         and seen.loaded_like(one)
         and _same(one.cell, seen.cell, "scenario", "workers", "pooling", "cache")
         and _cost(one) * (DEARER if one.cell.target == seen.cell.target else FAR_DEARER) < seen.cpu_s
@@ -115,7 +119,7 @@ def client_pool(seen: Seen) -> Iterator[Caveat]:
             text=(
                 f"httpx's pool under concurrency: {units.seconds(seen.cpu_s)} of CPU a request on "
                 f"{seen.trial.load.connections} connections, against {units.seconds(best.cpu_s_per_request)} with "
-                f"{best.cell.client} ({best.cell.target}); its bookkeeping grows with the requests under way"
+                f"{best.cell.level('client')} ({best.cell.target}); its bookkeeping grows with the requests under way"
             ),
             remedy="use httpx2 or aiohttp, or fewer requests under way at once",
         )
@@ -123,7 +127,11 @@ def client_pool(seen: Seen) -> Iterator[Caveat]:
 
 def client_per_request(seen: Seen) -> Iterator[Caveat]:
     """A client that is built anew for each request."""
-    if seen.cell.pooling != "none" or seen.cell.client == "none" or not seen.arm.scenario.upstream_calls:
+    if (
+        seen.cell.level("pooling") != "none"
+        or seen.cell.level("client") == "none"
+        or not seen.arm.scenario.upstream_calls
+    ):
         return
     pooled = [one for one in seen.differing(pooling="pool") if _cost(one) * DEARER < seen.cpu_s]
     remedy = "build one client when the application starts and share it"
@@ -132,7 +140,7 @@ def client_per_request(seen: Seen) -> Iterator[Caveat]:
             kind="client-per-request",
             text=(
                 f"a client a request: {units.seconds(seen.cpu_s)} of CPU each, against "
-                f"{units.seconds(pooled[0].cpu_s_per_request)} with a pooled {seen.cell.client}"
+                f"{units.seconds(pooled[0].cpu_s_per_request)} with a pooled {seen.cell.level('client')}"
             ),
             remedy=remedy,
         )
@@ -223,7 +231,7 @@ def stands_still(count: int, stalled_s: float, length_s: float) -> bool:
 
 def costly_cache(seen: Seen) -> Iterator[Caveat]:
     """A cache that costs more than it saves."""
-    if seen.cell.cache == "none":
+    if seen.cell.level("cache") == "none":
         return
     for bare in seen.differing(cache="none"):
         gain = seen.rps / (bare.throughput_rps or 1.0)
@@ -231,7 +239,7 @@ def costly_cache(seen: Seen) -> Iterator[Caveat]:
             yield Caveat(
                 kind="costly-cache",
                 text=(
-                    f"the cache costs more than it saves: {units.rps(seen.rps)} with {seen.cell.cache}, "
+                    f"the cache costs more than it saves: {units.rps(seen.rps)} with {seen.cell.level('cache')}, "
                     f"{units.rps(bare.throughput_rps)} without ({gain:.2f} times)"
                 ),
                 remedy="leave it out here, cache in memory, or cache something dearer",
@@ -309,4 +317,4 @@ def _cost(trial: Trial) -> float:
 
 
 def _same(one: Cell, other: Cell, *names: str) -> bool:
-    return all(getattr(one, name) == getattr(other, name) for name in names)
+    return all(one.keys.get(name) == other.keys.get(name) for name in names)

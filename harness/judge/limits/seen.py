@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 from harness.judge.limits.bounds import BUSY, Bound, used_cores
 from harness.record import Trial
-from harness.suite import Arm, Cell
+from harness.suite import Arm, Cell, Level
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,9 +52,9 @@ class Seen:
         mine, theirs = self.trial.load, other.load
         return (mine.kind, mine.connections, mine.rate_rps) == (theirs.kind, theirs.connections, theirs.rate_rps)
 
-    def differing(self, **changes: Any) -> Iterator[Trial]:
+    def differing(self, **changes: Level) -> Iterator[Trial]:
         """Siblings whose cell is this one with `changes`, under the same load."""
-        wanted = replace(self.cell, **changes)
+        wanted = self.cell.at(**changes)
         for one in self.siblings:
             if one.cell == wanted and self.loaded_like(one) and one.throughput_rps:
                 yield one

@@ -120,7 +120,7 @@ def done_of_scheduled(trial: Trial, limits: Thresholds) -> Iterator[str]:
 
 def drops(trial: Trial, _: Thresholds) -> Iterator[str]:
     """Open: nothing was dropped where the policy is to queue."""
-    if trial.dropped and trial.load.when_full != "drop":
+    if trial.dropped and trial.load.when_full == "queue":
         yield (
             f"{trial.dropped} arrivals were dropped although the policy is to queue: the queue overflowed; "
             "lower the rate (rate_rps)"
@@ -195,7 +195,7 @@ def hits(trial: Trial, limits: Thresholds, upstream_calls: int = 1) -> Iterator[
     seen, attempts, good = trial.upstream_hits, trial.upstream_attempts, trial.upstream_good
     if seen is None or attempts is None or good is None or not upstream_calls:
         return
-    if trial.cell.cache == "none":
+    if trial.cache_hit_ratio is None:
         low, high = good * upstream_calls, (attempts + (trial.upstream_reconnects or 0)) * upstream_calls
         if seen < low:
             yield (

@@ -26,29 +26,20 @@ from harness.report.study import Study
 from harness.report.style import Theme
 from harness.report.values import Value
 from harness.report.words import interval, shorten, shown
+from harness.suite import Factor
 
 METRIC = "throughput_rps"
 ROW, LEFT, RIGHT, ABOVE, BELOW = 0.5, 3.1, 2.2, 0.28, 0.5
 OFFSET = 0.17
 MOST = 4
 """Factors named in the title."""
-WORTH = {
-    "pooling": "a connection pool",
-    "cache": "a {high} cache",
-    "client": "{high} instead of {low}",
-    "workers": "{high} workers instead of {low}",
-    "gc": "gc {high}",
-}
-"""What is said to bring an effect."""
-OWN = ("client ", "threads ", "middleware ", "gc ")
-"""What a context says of one side only."""
 
 
 @dataclass
 class Contrast:
     """One change of one factor in one scenario: its effect within each interface, and between them."""
 
-    factor: str
+    factor: Factor
     change: str
     scenario: str
     context: str
@@ -72,8 +63,9 @@ class Contrast:
 
 
 def factors(study: Study) -> Chart | None:
-    """Effects of pooling, cache, client and the rest on throughput, by interface."""
-    found = contrasts(effect for effect in study.comparison.effects if effect.metric == METRIC)
+    """Effects of the factors on throughput, by interface."""
+    effects = [effect for effect in study.comparison.effects if effect.metric == METRIC]
+    found = contrasts(effects, study.run.info.plan.factors)
     if not found:
         return None
     return Chart(
@@ -89,34 +81,36 @@ def factors(study: Study) -> Chart | None:
     )
 
 
-def contrasts(effects: Iterable[Effect]) -> list[Contrast]:
+def contrasts(effects: Iterable[Effect], factors: Sequence[Factor]) -> list[Contrast]:
     """Effects of one change side by side; two of the same interface (other targets, clients) in rows of their own."""
-    found: dict[tuple[str, ...], Contrast] = {}
+    by_name = {factor.name: factor for factor in factors}
+    rows: dict[tuple[str, ...], Contrast] = {}
     for effect in effects:
         change = f"{effect.low_level} → {effect.high_level}"
-        context = _shared(effect.context)
-        for twin in range(len(found) + 1):
+        context = _shared(effect.context, factors)
+        for twin in range(len(rows) + 1):
             key = (effect.factor, change, effect.scenario, context, str(twin))
-            one = found.setdefault(key, Contrast(effect.factor, change, effect.scenario, context))
-            if effect.where not in one.effects:
-                one.effects[effect.where] = effect
+            row = rows.setdefault(key, Contrast(by_name[effect.factor], change, effect.scenario, context))
+            if effect.where not in row.effects:
+                row.effects[effect.where] = effect
                 break
-    order = list(WORTH)
-    ranked = [one for one in found.values() if one.inside]
-    return sorted(ranked, key=lambda one: order.index(one.factor) if one.factor in order else len(order))
+    order = list(by_name)
+    ranked = [row for row in rows.values() if row.inside]
+    return sorted(ranked, key=lambda row: order.index(row.factor.name))
 
 
-def _shared(context: str) -> str:
+def _shared(context: str, factors: Sequence[Factor]) -> str:
     """What both sides have in common of a context: without target and server, and what is each side's own."""
+    own = tuple(f"{factor.name} " for factor in factors if factor.on == "side")
     parts = context.partition(" / ")[0].split(", ")[1:]
-    return ", ".join(part for part in parts if not part.startswith(OWN))
+    return ", ".join(part for part in parts if not part.startswith(own))
 
 
 def _row(contrast: Contrast, effect: Effect) -> Row:
     value = of_effect(effect)
     return (
         shown(contrast.scenario),
-        contrast.factor,
+        contrast.factor.name,
         shown(contrast.change),
         shown(effect.context),
         effect.where,
@@ -126,13 +120,13 @@ def _row(contrast: Contrast, effect: Effect) -> Row:
 
 def _title(found: Sequence[Contrast]) -> str:
     parts = []
-    for factor in dict.fromkeys(one.factor for one in found):
-        most = max((one for one in found if one.factor == factor), key=lambda one: one.size)
+    for name in dict.fromkeys(one.factor.name for one in found):
+        most = max((one for one in found if one.factor.name == name), key=lambda one: one.size)
         figures = ", ".join(
             f"{where} {units.ratio(effect.ratio)}{units.TIMES}" for where, effect in most.inside.items()
         )
         low, high = map(shown, most.change.split(" → "))
-        parts.append(f"{WORTH.get(factor, '{high} instead of {low}').format(low=low, high=high)} ({figures})")
+        parts.append(f"{most.factor.say_effect(low, high)} ({figures})")
     return f"Throughput changes with {', '.join(parts[:MOST])}"
 
 
@@ -169,7 +163,7 @@ def _paint(drawing: Drawing, found: Sequence[Contrast]) -> None:
 def _contrast(drawing: Drawing, axes: Axes, contrast: Contrast, y: int, right: float) -> None:
     theme, side = drawing.theme, axes.get_yaxis_transform()
     left = (PAD - LEFT) / (WIDTH - LEFT - RIGHT)
-    head = f"{contrast.factor} {shown(contrast.change)}"
+    head = f"{contrast.factor.name} {shown(contrast.change)}"
     axes.text(left, y + OFFSET, shorten(head, 36), fontweight="bold", va="center", transform=side)
     alone = next(iter(contrast.inside.values())) if len(contrast.inside) == 1 else None
     context = alone.context if alone else contrast.context

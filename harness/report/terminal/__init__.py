@@ -21,6 +21,7 @@ from harness.report.study import Study
 from harness.report.terminal.pairs import STYLES, table, word
 from harness.report.tuned import tuned
 from harness.report.words import SYMBOLS, headline, interval, name, plural, reason, shown, told
+from harness.suite import Factor
 from harness.tune.answer import Answer
 
 __all__ = ["between", "terminal"]
@@ -43,7 +44,7 @@ def terminal(run: Run, comparison: Comparison, console: Console) -> None:
 def between(before: Run, after: Run, comparison: Comparison, console: Console) -> None:
     """Print how two runs differ: each pair's ratio after over before."""
     primary = [verdict for verdict in comparison.pairs if verdict.primary]
-    parts: list[RenderableType] = [Text(changed(primary), style="bold"), _changes(primary)]
+    parts: list[RenderableType] = [Text(changed(primary), style="bold"), _changes(primary, after.info.plan.factors)]
     unsettled = dict.fromkeys(verdict.settle for verdict in primary if verdict.settle)
     parts += [Text(f"? undecided: {shown(settle)}", style="dim") for settle in unsettled]
     news = comparison.environment_changes.items()
@@ -65,7 +66,7 @@ def _print(console: Console, parts: Sequence[RenderableType], title: str, more: 
     )
 
 
-def _changes(verdicts: Sequence[PairVerdict]) -> Table:
+def _changes(verdicts: Sequence[PairVerdict], factors: Sequence[Factor]) -> Table:
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim")
     for heading in ("scenario", "a", "b"):
         made.add_column(heading)
@@ -76,7 +77,7 @@ def _changes(verdicts: Sequence[PairVerdict]) -> Table:
         if verdict.low is not None:
             ratio.append(f"\n{units.ratio(verdict.low)} to {units.ratio(verdict.high)}", style="not bold dim")
         scenario = Text(shown(verdict.scenario), style="bold")
-        scenario.append(f"\n{shared(verdict)}", style="not bold dim")
+        scenario.append(f"\n{shared(verdict, factors)}", style="not bold dim")
         made.add_row(scenario, Text(shown(verdict.a)), Text(shown(verdict.b)), ratio, word(verdict))
     return made
 

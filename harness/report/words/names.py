@@ -58,27 +58,27 @@ def side(arm: Arm) -> str:
 
 def condition(study: Study, arm: Arm) -> str:
     """What an arm shares with its partner beside the scenario: `pooled, 4 workers`."""
-    cell, matters = arm.cell, arm.scenario.factors
-    parts = []
-    if "pooling" in matters:
-        parts.append("pooled" if cell.pooling == "pool" else "unpooled")
-    if "cache" in matters:
-        parts.append("no cache" if cell.cache == "none" else f"{cell.cache} cache")
-    parts.append(plural(cell.workers, "worker"))
-    if arm.connections != arm.scenario.connections or study.sweeps(cell.scenario):
+    shared = [factor for factor in study.run.info.plan.factors if factor.on == "pair"]
+    shared.sort(key=lambda factor: factor.is_count)  # counts last: `pooled, 4 workers`
+    parts = [
+        factor.say(arm.cell.level(factor.name))
+        for factor in shared
+        if factor.is_count or not factor.by_scenario or factor.name in arm.scenario.factors
+    ]
+    if arm.connections != arm.scenario.connections or study.sweeps(arm.cell.scenario):
         parts.append(plural(arm.connections, "connection"))
     if arm.rate_rps is not None:
         parts.append(f"at {units.rps(arm.rate_rps)}")
-    return ", ".join(parts)
+    return ", ".join(filter(None, parts))
 
 
 def under(study: Study, pair: str) -> str:
     """What a pair was measured under: `pooled, 4 workers`."""
     a, b = study.sides(pair)
     parts = [condition(study, a)]
-    parts += [f"{shown(b.cell.client)} client"] if study.clients_differ(b.cell.scenario) else []
-    parts += [f"{shown(b.cell.middleware)} middleware"] if b.cell.middleware != "none" else []
-    parts += [f"gc {shown(b.cell.gc)}"] if b.cell.gc != "none" else []
+    for factor in study.telling(b.cell.scenario):
+        words = factor.say(b.cell.level(factor.name))
+        parts += [words if factor.name in words else f"{words} {factor.name}"] if words else []
     parts += ["A/A"] if study.pairs[pair].null else []
     return ", ".join(parts)
 

@@ -1,14 +1,20 @@
-"""What closed and open load share: connections that start one after another, and end when the last answer is in."""
+"""What drives one arm through one slice: connections that start one after another, and end when the last answer is in.
+
+What closed and open load have in common; `closed` and `open` say where they differ.
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from functools import partial
+from typing import Any, ClassVar
 
+from harness.spec import Generator
 from loadtests.engine.exchange import Exchange
 from loadtests.engine.reactor import Reactor
 from loadtests.engine.recorder import FOLD_AT, Recorder
+from loadtests.engine.selfcheck import SelfCheck
 from loadtests.engine.timer import monotonic_ns
 from loadtests.engine.wire import Connection
 
@@ -18,8 +24,11 @@ _FOLD_EVERY_NS = 20_000_000
 _SHOW_EVERY_NS = 1_000_000_000
 
 
-class Load(ABC):
-    """Load on one arm, from `start` to `stop`, after which `drained` stops the reactor."""
+class Driver(ABC):
+    """Load on one arm, from `start` to `stop`; when the last answer is in it stops the reactor."""
+
+    awaits_first_answers: ClassVar[bool]
+    """Whether the counted window opens only when every connection has had its first answer."""
 
     def __init__(self, exchange: Exchange, reactor: Reactor, recorder: Recorder, connections: int) -> None:
         self.reactor = reactor
@@ -28,11 +37,19 @@ class Load(ABC):
         self.connections = [Connection(exchange, reactor, self) for _ in range(connections)]
         self.sending = False
         self._over = False
-        self._begun: dict[Connection, int] = {}
+        self._first_sent: dict[Connection, int] = {}
 
     @abstractmethod
     def answered(self, connection: Connection, sent_ns: int, kind: str | None, done_ns: int) -> None:
         """A request is done (`wire.Owner`)."""
+
+    @abstractmethod
+    def figures(self) -> dict[str, Any]:
+        """Fields of `harness.spec.Slice` that only this kind of load shows, once the slice is over."""
+
+    @abstractmethod
+    def verdict(self, check: SelfCheck) -> Generator:
+        """The generator's judgement of itself under this kind of load."""
 
     def start(self, begin_ns: Iterable[int]) -> None:
         """Let each connection begin, at a time of its own; each sends as soon as it is open."""
@@ -51,24 +68,26 @@ class Load(ABC):
     def stop(self) -> None:
         """Send no more; what is under way is awaited."""
         self.sending = False
-        self.settle()
+        self.end_if_drained()
 
     def abandon(self) -> None:
         """Give up what is still under way, counting it as timed out."""
         for connection in self.connections:
             connection.give_up()
-        self.settle()
+        self.end_if_drained()
 
-    def settle(self) -> None:
+    def end_if_drained(self) -> None:
         """After `stop`: end the reactor's run if the last answer is in."""
         if not (self.sending or self._over or self.outstanding()):
             self._over = True
             self.reactor.stop()
 
-    def settled(self) -> bool:
-        """Whether every connection has had its first answer: what it sends now, it sends later than at first."""
-        began = self._begun
-        return len(began) == len(self.connections) and all(one.sent != first for one, first in began.items())
+    def all_answered_once(self) -> bool:
+        """Whether every connection has had its first answer, and so sends a later request now."""
+        first = self._first_sent
+        return len(first) == len(self.connections) and all(
+            connection.sent != sent_ns for connection, sent_ns in first.items()
+        )
 
     def outstanding(self) -> int:
         """Requests that are under way, or wait to be."""
@@ -90,7 +109,7 @@ class Load(ABC):
     def _first(self, connection: Connection) -> None:
         if self.sending:
             connection.begin()
-            self._begun[connection] = connection.sent
+            self._first_sent[connection] = connection.sent
 
     def _expire(self) -> None:
         now = monotonic_ns()

@@ -1,0 +1,135 @@
+"""A load: what a trial is driven by. One value from the suite to the record.
+
+Closed: so many connections, each sends its next request when the last answer is in; it shows capacity. Open: requests
+arrive at a rate, whatever the server does; it shows what users feel. What differs between the two is said here, so that
+nobody else has to ask which of them it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Annotated, Literal, Protocol
+
+from pydantic import AfterValidator, ConfigDict, Field
+
+from harness.spec import arrivals as laws
+
+STRICT = ConfigDict(extra="forbid")
+Phase = Literal["closed", "open"]
+"""One load on all the arms of a block is a phase; it is called like its load."""
+PHASES: tuple[Phase, ...] = ("closed", "open")
+"""In the order in which they are measured."""
+WhenFull = Literal["queue", "drop"]
+"""What an arrival does that finds no free connection: wait, and its wait is latency; or be dropped, and counted."""
+Arrivals = Annotated[str, AfterValidator(laws.checked)]
+"""An arrival law as it is written, see `harness.spec.arrivals`."""
+Connections = Annotated[int, Field(ge=1)]
+Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+RESPONSES_A_SLICE = 5
+"""A closed slice lasts so many response times at least: its edges are a small part of it then."""
+LONGEST_BY_RESPONSE_S = 30.0
+"""So far do response times lengthen a closed slice; a slice that a suite asks for is never cut."""
+WARM_UP_S = 0.5
+"""Least length of the uncounted load before the first slice of a block."""
+
+
+class Slicing(Protocol):
+    """What a plan says of slices."""
+
+    @property
+    def rounds(self) -> int:
+        """Closed slices of each arm in a block."""
+
+    @property
+    def slice_s(self) -> float:
+        """Least length of a closed slice in seconds."""
+
+    @property
+    def open_slice_s(self) -> float:
+        """Length of an open slice in seconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closed:
+    """So many connections, back to back."""
+
+    __pydantic_config__ = STRICT
+
+    kind: Literal["closed"] = "closed"
+    connections: Connections
+    response_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    """Response time in seconds by which slices were sized; None: not known yet."""
+
+    warm_up_s = WARM_UP_S
+    slice_key = "slice_s"
+    rate_rps = None
+    arrivals = None
+    when_full = None
+
+    def rounds(self, slicing: Slicing) -> int:
+        """Slices of an arm in a block."""
+        return slicing.rounds
+
+    def least_slice_s(self, slicing: Slicing) -> float:
+        """Least length of a slice in seconds."""
+        return slicing.slice_s
+
+    def length_s(self, least_s: float, response_s: float) -> float:
+        """Length of a slice in seconds, when a response takes `response_s`."""
+        return max(least_s, min(RESPONSES_A_SLICE * response_s, LONGEST_BY_RESPONSE_S))
+
+    def sized_by(self, response_s: float | None) -> Closed:
+        """The same with the response time by which its slices are sized."""
+        return replace(self, response_s=response_s)
+
+    def offering(self, rate_rps: float | None) -> Closed:  # noqa: ARG002 - a closed load has no rate
+        """The same: it offers what the server takes."""
+        return self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Open:
+    """Arrivals at a rate, handed to a pool of connections."""
+
+    __pydantic_config__ = STRICT
+
+    kind: Literal["open"] = "open"
+    connections: Connections
+    """Size of the pool."""
+    rate_rps: Rate | None = None
+    """Arrivals a second. None in a plan: a share of the capacity that the run's first block shows (`Rates`)."""
+    arrivals: Arrivals = "poisson"
+    when_full: WhenFull = "queue"
+
+    warm_up_s = 0.0
+    slice_key = "open_slice_s"
+    response_s = None
+
+    def rounds(self, slicing: Slicing) -> int:  # noqa: ARG002 - one long slice, so that percentiles have their samples
+        """Slices of an arm in a block."""
+        return 1
+
+    def least_slice_s(self, slicing: Slicing) -> float:
+        """Length of a slice in seconds."""
+        return slicing.open_slice_s
+
+    def length_s(self, least_s: float, response_s: float) -> float:  # noqa: ARG002 - arrivals come whatever it takes
+        """Length of a slice in seconds: what was asked for."""
+        return least_s
+
+    def sized_by(self, response_s: float | None) -> Open:  # noqa: ARG002 - its slices have a fixed length
+        """The same: response times do not size its slices."""
+        return self
+
+    def offering(self, rate_rps: float | None) -> Open:
+        """The same at that rate."""
+        return replace(self, rate_rps=rate_rps)
+
+    @property
+    def law(self) -> laws.Law:
+        """Its arrival law."""
+        return laws.law(self.arrivals)
+
+
+Load = Annotated[Closed | Open, Field(discriminator="kind")]

@@ -1,0 +1,104 @@
+"""What is measured, as definitions state it: servers, targets, scenarios."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from harness.strict import STRICT
+
+Interface = Literal["wsgi", "asgi"]
+Level = str | int
+"""One value of a factor."""
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+Count = Annotated[int, Field(ge=1)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """What serves a target."""
+
+    __pydantic_config__ = STRICT
+
+    name: Name
+    interface: Interface
+    argv: tuple[str, ...]
+    """Filled element by element: PLACEHOLDERS, and `{FACTOR}` for its level. Never given to a shell."""
+    packages: tuple[str, ...]
+    """The version receipt: distributions that the target's interpreter must have."""
+    slots: Literal["one", "threads", "loop"]
+    """What one worker does at once: one request, one a thread, or as many as its event loop holds."""
+    keep_alive: bool = True
+    workers: bool = True
+    """Whether it can run more than one worker process."""
+    env: dict[str, str] = field(default_factory=dict)
+    about: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """An application under test and how to import it."""
+
+    __pydantic_config__ = STRICT
+
+    name: Name
+    interface: Interface
+    app: str
+    folder: str = "."
+    packages: tuple[str, ...]
+    handler: Literal["sync", "async", "threadpool", "blocking"]
+    """How a request is handled: what bounds a worker beside its server."""
+    levels: dict[str, tuple[Level, ...]] = field(default_factory=dict)
+    """Factor -> the levels that it has here, the first is the default; of a factor that is not named, what the factor
+    itself says of this target."""
+    python: str = ""
+    """The interpreter, relative to the file; empty: the one that runs gatebench."""
+    env: dict[str, str] = field(default_factory=dict)
+    about: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """The request of a scenario."""
+
+    __pydantic_config__ = STRICT
+
+    method: str = "GET"
+    path: str
+    headers: dict[str, str] = field(default_factory=dict)
+    body: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expect:
+    """What the answer must be; each thing that is stated is checked."""
+
+    __pydantic_config__ = STRICT
+
+    status: int = 200
+    json: Any = None
+    sha256_json: str | None = None
+    """SHA-256 of the parsed answer, written again with sorted keys and no spaces."""
+    contains: str | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    headers_present: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """One request, its expected answer, and the cost it isolates."""
+
+    __pydantic_config__ = STRICT
+
+    name: Name
+    about: str
+    request: Ask
+    expect: Expect
+    upstream_calls: Annotated[int, Field(ge=0)] = 0
+    """Calls of the slow API that one uncached answer costs."""
+    factors: tuple[str, ...] = ()
+    """Of the factors that go by scenario, those that are varied here; the others stand at "none"."""
+    connections: Count = 64
+    bound: str = ""
