@@ -78,8 +78,8 @@ def test_a_suite_varies_a_factor_of_its_own(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", sorted({*RESERVED, *Cell.__slots__, "pair", "load"} - {"levels"}))
 def test_a_factor_is_not_called_like_a_key_of_cell_pair_or_load(tmp_path: Path, name: str) -> None:
     """It is refused by its name, with file and key."""
+    factor = OWN.partition("[[pair]]")[0].replace('name = "orm"', f'name = "{name}"')
     with pytest.raises(DefinitionError) as caught:
-        factor = OWN.partition("[[pair]]")[0].replace('name = "orm"', f'name = "{name}"')
         plan_of(f'{factor}\n[[pair]]\nscenario = "json"\n', tmp_path)
     assert f"factor[0].name: {name!r} is a key of cell, pair or load" in str(caught.value)
 
