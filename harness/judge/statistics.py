@@ -78,8 +78,8 @@ def t_quantile(probability: float, degrees: float) -> float:
 def estimate(values: Sequence[float]) -> Estimate:
     """The mean of independent values with Student's t on one degree of freedom less than there are.
 
-    Student, "The probable error of a mean", Biometrika 6 (1908), 1-25. At five to twelve values it holds what it
-    promises for the tails that block means have (tests/test_statistics.py), where the percentile bootstrap does not.
+    Student, "The probable error of a mean", Biometrika 6 (1908), 1-25. At three to twelve values it holds what it
+    promises for the tails that block means have (tests/judge/test_statistics.py); the percentile bootstrap does not.
     """
     if not values:
         message = "no values"

@@ -161,14 +161,16 @@ def test_a_pair_that_failed_in_one_run_says_in_which():
     assert found.reasons == ("after: p1a: gunicorn: died",)
 
 
-def test_few_blocks_give_an_interval_but_no_verdict():
-    """Five blocks in both runs carry a verdict; four do not."""
-    few = factories.plan(blocks=4)
-    found = primary(factories.simulated_run(), factories.simulated_run(few, {"p1b": 2000.0}, seed=2))
-    assert found.verdict == "inconclusive"
-    assert found.low is not None
-    assert found.low > 1.5
-    assert found.settle is not None
+def test_two_blocks_give_an_interval_but_no_verdict():
+    """Three blocks in both runs carry a verdict; two do not."""
+    few = factories.plan(blocks=2)
+    verdict = primary(factories.simulated_run(), factories.simulated_run(few, {"p1b": 3000.0}, noise=0.001, seed=2))
+    assert verdict.verdict == "inconclusive"
+    assert verdict.low is not None
+    assert verdict.low > 1.5
+    assert verdict.settle is not None
+    three = factories.plan(blocks=3)
+    assert primary(factories.simulated_run(), factories.simulated_run(three, {"p1b": 2000.0})).verdict == "better"
 
 
 def test_a_corrupted_record_in_either_run_is_refused():

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from harness.judge.compare import enough, forecast, progress
-from harness.judge.compare.progress import MOST_BLOCKS, narrow
-from harness.judge.compare.verdict import MIN_BLOCKS, judge
+from harness.judge.compare.progress import LEAST_BY_WIDTH, MOST_BY_WIDTH, narrow
+from harness.judge.compare.verdict import judge
 from harness.judge.statistics import estimate
 from tests import factories
 
@@ -61,10 +61,12 @@ def test_a_disturbed_block_is_measured_again():
 
 
 def test_what_is_never_valid_is_not_measured_again():
-    """No disturbance spoils every block, and fewer than five give no verdict anyway."""
-    plan, few = factories.plan(blocks=5), factories.plan(blocks=3)
+    """No disturbance spoils every block, and fewer than three give no verdict anyway."""
+    plan, few = factories.plan(blocks=5), factories.plan(blocks=2)
     assert done(plan, disturbed(measured(plan, 5), 0, 1, 2, 3, 4))
-    assert done(few, disturbed(measured(few, 3), 1))
+    assert done(few, disturbed(measured(few, 2), 1))
+    three = factories.plan(blocks=3)
+    assert not done(three, disturbed(measured(three, 3), 1))
 
 
 def test_a_width_is_asked_of_the_interval():
@@ -73,7 +75,7 @@ def test_a_width_is_asked_of_the_interval():
     assert not done(plan, measured(plan, 4, noise=0.0001))
     assert done(plan, measured(plan, 5, noise=0.005))
     assert not done(plan, measured(plan, 5, noise=0.2))
-    assert done(plan, measured(plan, MOST_BLOCKS, noise=0.9))
+    assert done(plan, measured(plan, MOST_BY_WIDTH, noise=0.9))
 
 
 def test_with_a_width_the_number_of_blocks_is_the_least():
@@ -122,7 +124,7 @@ def test_the_forecast_says_how_many_blocks_and_seconds():
     wide = replace(plan, width=0.005)
     trials = measured(plan, 5, noise=0.02)
     told = forecast(wide, wide.groups[0], trials, block_s=10.0)
-    assert 5 < told.blocks <= MOST_BLOCKS
+    assert 5 < told.blocks <= MOST_BY_WIDTH
     assert told.seconds == (told.blocks - 5) * 10.0
 
 
@@ -147,7 +149,7 @@ def test_stopping_by_width_keeps_false_verdicts_rare(truth: float, width: float)
     values = factories.block_values(random, runs, most, 3, truth)
     wrong = covered = 0
     for row in values.tolist():
-        count = next(n for n in range(MIN_BLOCKS, most + 1) if n == most or narrow(row[:n], width))
+        count = next(n for n in range(LEAST_BY_WIDTH, most + 1) if n == most or narrow(row[:n], width))
         found = estimate(row[:count])
         wrong += judge(found, MARGIN, higher_is_better=True) not in allowed(truth)
         low, high = found.interval()

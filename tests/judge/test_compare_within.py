@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness import record
+from harness import record, units
 from harness.errors import RecordError
 from harness.judge.compare import as_json, within
 from harness.judge.statistics import estimate
 from harness.judge.verdicts import PairVerdict
-from harness.record import Run, Trial
+from harness.record import Run, SliceRow, Trial
 from harness.suite import Plan
 from tests import factories
 
@@ -91,15 +91,50 @@ def test_exchanging_the_arms_mirrors_the_verdict():
     assert mirrored.verdict == "better"
 
 
-@pytest.mark.parametrize("blocks", [1, 2, 4])
-def test_fewer_than_five_blocks_carry_no_verdict(blocks: int):
-    """The ratio is shown, with an interval from two blocks on, but the verdict waits for five."""
-    found = throughput(factories.simulated_run(factories.plan(blocks=blocks), rps={"p1b": 3000.0}))
-    assert found.ratio == pytest.approx(3.0, rel=0.1)
-    assert found.verdict == "inconclusive"
-    assert (found.low is None) == (blocks == 1)
-    assert found.settle is not None
-    assert f"{5 - blocks} more block" in found.settle
+@pytest.mark.parametrize("blocks", [1, 2])
+def test_fewer_than_three_blocks_carry_no_verdict(blocks: int):
+    """The ratio is shown, with an interval from two blocks on, but the verdict waits for three."""
+    verdict = throughput(factories.simulated_run(factories.plan(blocks=blocks), rps={"p1b": 3000.0}))
+    assert verdict.ratio == pytest.approx(3.0, rel=0.1)
+    assert verdict.verdict == "inconclusive"
+    assert (verdict.low is None) == (blocks == 1)
+    assert verdict.settle is not None
+    assert f"about {3 - blocks} more block" in verdict.settle
+
+
+def test_three_blocks_of_an_interval_beyond_the_margin_are_better():
+    """Student's t on two degrees of freedom is honest: 2.30 (2.25 to 2.36) needs no further block."""
+    ratios = [2.305 * math.exp(shift) for shift in (-0.01, 0.0, 0.008)]
+    run = factories.simulated_run(factories.plan(blocks=3))
+    verdict = throughput(with_ratios(run, ratios))
+    assert units.ratio(verdict.ratio, verdict.low, verdict.high) == "2.30 (2.25 to 2.36)"
+    assert (verdict.verdict, verdict.blocks, verdict.degrees) == ("better", 3, 2)
+    assert verdict.settle is None
+
+
+def with_ratios(run: Run, ratios: list[float]) -> Run:
+    """The run in whose blocks FastAPI serves exactly so many times what Flask does, in every round."""
+    flask = {trial.block: trial for trial in run.trials if trial.arm == "p1a"}
+    fastapi = []
+    for block, ratio in enumerate(ratios):
+        rows = [replace(row, throughput_rps=row.throughput_rps * ratio) for row in flask[block].slices]
+        fastapi.append(factories.trial(run.info.plan.groups[0].arms[1], block=block, slices=consistent(rows)))
+    return replace(run, trials=(*flask.values(), *fastapi))
+
+
+def consistent(rows: list[SliceRow]) -> tuple[SliceRow, ...]:
+    """The slices with the figures that follow from their throughput (Little's law, halves)."""
+    return tuple(factories.slice_row(round=row.round, throughput_rps=row.throughput_rps) for row in rows)
+
+
+def test_three_blocks_that_scatter_stay_inconclusive():
+    """The width of the interval is what few blocks cost; how many more settle it is forecast from their scatter."""
+    plan = factories.plan(blocks=3)
+    verdict = throughput(factories.simulated_run(plan, rps={"p1b": 1150.0}, noise=0.06, seed=4))
+    assert (verdict.verdict, verdict.blocks) == ("inconclusive", 3)
+    assert verdict.settle is not None
+    more = int(verdict.settle.split()[1])
+    assert 1 <= more < 60
 
 
 def without(run: Run, blocks: set[int], **changes: Any) -> Run:

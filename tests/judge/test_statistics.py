@@ -98,7 +98,7 @@ def test_a_moderated_t_does_not_trust_a_chance_agreement():
 
 
 @pytest.mark.parametrize("rounds", [3, 5, 10])
-@pytest.mark.parametrize("blocks", [5, 8, 12])
+@pytest.mark.parametrize("blocks", [3, 5, 8, 12])
 def test_intervals_cover_the_truth_as_often_as_they_say(blocks: int, rounds: int):
     """Coverage of the 95 % interval is 93 to 98 % with heavy tails and a drifting machine."""
     random = np.random.default_rng(blocks * 100 + rounds)

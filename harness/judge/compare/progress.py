@@ -14,7 +14,9 @@ from harness.judge.verdicts import PairVerdict
 from harness.record import Trial
 from harness.suite import Group, Pair, Plan
 
-MOST_BLOCKS = 60
+LEAST_BY_WIDTH = 5
+"""Blocks before a group may stop by the width of its intervals: of fewer the narrowest would often be so by chance."""
+MOST_BY_WIDTH = 60
 """Where a width is asked for without a budget, a group ends here."""
 SPARE = 0.2
 """Blocks that may be measured again in place of disturbed ones, as a share of those asked for; at least one."""
@@ -40,14 +42,14 @@ def enough(plan: Plan, group: Group, trials: Sequence[Trial], elapsed_s: float, 
     Without `plan.width` exactly `plan.blocks`, and a few more where disturbances left a pair without its share of them
     (`SPARE`): whether a trial is valid does not depend on what it shows of the pair. With a width at least those (and
     five), then until every pair's interval is that narrow, or another block of `block_s` seconds would not end within
-    the budget, or there are MOST_BLOCKS. `elapsed_s` counts from the start of the run, and groups take turns.
+    the budget, or there are MOST_BY_WIDTH. `elapsed_s` counts from the start of the run, and groups take turns.
     """
     done = len({trial.block for trial in trials if trial.group == group.id})
     if plan.width is None:
         return done >= _fixed(plan, group, trials)
-    if done < max(plan.blocks, MIN_BLOCKS):
+    if done < max(plan.blocks, LEAST_BY_WIDTH):
         return False
-    if done >= MOST_BLOCKS:
+    if done >= MOST_BY_WIDTH:
         return True
     if plan.budget_s is not None and elapsed_s + block_s > plan.budget_s:
         return True
@@ -57,20 +59,20 @@ def enough(plan: Plan, group: Group, trials: Sequence[Trial], elapsed_s: float, 
 
 def narrow(values: Sequence[float], width: float) -> bool:
     """Whether the interval of a pair's block values is at most `width` to each side."""
-    return len(values) >= MIN_BLOCKS and estimate(values).half_width() <= math.log1p(width)
+    return len(values) >= LEAST_BY_WIDTH and estimate(values).half_width() <= math.log1p(width)
 
 
 def forecast(plan: Plan, group: Group, trials: Sequence[Trial], block_s: float) -> Forecast:
     """How long `group` will still take if its pairs go on scattering as they do."""
     done = len({trial.block for trial in trials if trial.group == group.id})
-    total = _fixed(plan, group, trials) if plan.width is None else max(plan.blocks, MIN_BLOCKS)
+    total = _fixed(plan, group, trials) if plan.width is None else max(plan.blocks, LEAST_BY_WIDTH)
     if plan.width is not None:
         for pair in group.pairs:
             values = _values(trials, pair)
             if len(values) > 1:
                 spread = estimate(values).standard_error * math.sqrt(len(values))
-                need = sample_size(spread, math.log1p(plan.width), at_least=total, at_most=MOST_BLOCKS)
-                total = max(total, need or MOST_BLOCKS)
+                need = sample_size(spread, math.log1p(plan.width), at_least=total, at_most=MOST_BY_WIDTH)
+                total = max(total, need or MOST_BY_WIDTH)
     return Forecast(blocks=max(total, done), seconds=max(0, total - done) * block_s)
 
 

@@ -17,9 +17,9 @@ from harness.spec.histogram import Histogram
 from harness.spec.percentiles import resolved, samples_needed
 from harness.suite import Arm, Group, Pair, Plan, block_seconds
 
-MIN_BLOCKS = 5
-"""Fewer do not carry a verdict."""
-MOST_BLOCKS = 200
+MIN_BLOCKS = 3
+"""Fewer do not carry a verdict. Student's t on two degrees of freedom holds its 95 %; it pays for that in width."""
+MOST_FORECAST = 200
 """A forecast beyond this is no help: the ratio lies too close to the margin."""
 
 
@@ -112,14 +112,14 @@ def blocks_to_settle(values: Sequence[float], margin: float) -> int | None:
     found = estimate(values)
     spread = found.standard_error * math.sqrt(len(values))
     room = abs(abs(found.mean) - math.log1p(margin))
-    return sample_size(spread, room, at_least=MIN_BLOCKS, at_most=MOST_BLOCKS)
+    return sample_size(spread, room, at_least=MIN_BLOCKS, at_most=MOST_FORECAST)
 
 
 def settle(values: Sequence[float], margin: float, block_s: float) -> str:
     """What would settle an inconclusive verdict, in words."""
     blocks = blocks_to_settle(values, margin)
     if blocks is None:
-        return f"a quieter machine or another margin (at this spread over {MOST_BLOCKS} blocks)"
+        return f"a quieter machine or another margin (at this spread over {MOST_FORECAST} blocks)"
     more = max(blocks - len(values), 1)
     text = f"about {more} more block{'s' if more > 1 else ''}"
     return f"{text} ({units.clock(more * block_s)})" if block_s > 0 else text
