@@ -38,6 +38,11 @@ def _with(value: float | None, unit: str) -> str:
     return text if text == MISSING else f"{text}{THIN}{unit}"
 
 
+def plural(count: int, noun: str) -> str:
+    """A count with its noun: `1 worker`, `4 workers`, `1,200 trials`; for nouns whose plural just adds an s."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 def rps(value: float | None) -> str:
     """Requests a second."""
     text = number(value)

@@ -161,6 +161,23 @@ def test_a_pair_that_failed_in_one_run_says_in_which():
     assert found.reasons == ("after: p1a: gunicorn: died",)
 
 
+def test_an_undecided_change_says_in_which_run_blocks_were_not_valid():
+    """Only some blocks of the later run could be used, and why."""
+    after = factories.simulated_run(rps={"p1b": 1060.0}, seed=2)
+    reasons = ("the load generator waited for a CPU 7 % of the time: leave its CPU to it alone",)
+    trials = [
+        replace(one, valid=False, reasons=reasons) if one.arm == "p1a" and one.block in {0, 3, 4} else one
+        for one in after.trials
+    ]
+    verdict = primary(factories.simulated_run(), replace(after, trials=tuple(trials)))
+    assert (verdict.verdict, verdict.blocks, verdict.blocks_measured) == ("inconclusive", 2, 5)
+    assert verdict.settle is not None
+    assert verdict.settle.startswith(
+        "in the run after only 2 of 5 blocks were valid: the load generator waited for a CPU 7 % of the time; "
+        "more blocks in both runs"
+    )
+
+
 def test_two_blocks_give_an_interval_but_no_verdict():
     """Three blocks in both runs carry a verdict; two do not."""
     few = factories.plan(blocks=2)

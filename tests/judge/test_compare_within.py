@@ -153,6 +153,44 @@ def test_a_block_counts_when_both_arms_are_valid():
     assert found.reasons == ("p1a: steal: another time",)
 
 
+BUSY = "other processes used {} % of the CPUs, at most 10 % allowed: stop them"
+
+
+def test_an_inconclusive_verdict_says_that_only_some_blocks_were_valid():
+    """How many, why most of the others were not, and what would settle it; figures aside, reasons are alike."""
+    plan = factories.plan(blocks=5)
+    run = factories.simulated_run(plan, rps={"p1b": 1060.0}, seed=2)
+    run = without(run, {1}, reasons=("no steady state: warm up longer",))
+    for block, share in ((2, 15), (4, 23.5)):
+        run = without(run, {block}, reasons=(BUSY.format(share),))
+    verdict = throughput(run)
+    assert (verdict.verdict, verdict.blocks, verdict.blocks_measured) == ("inconclusive", 2, 5)
+    assert verdict.settle is not None
+    assert verdict.settle.startswith(
+        "only 2 of 5 blocks were valid: other processes used 15 % of the CPUs, at most 10 % allowed; about "
+    )
+    assert "more valid block" in verdict.settle
+
+
+def test_a_decided_verdict_of_some_blocks_says_so_in_a_caveat():
+    """Better all the same, but on fewer blocks than were asked for; what was made up for is not worth a word."""
+    run = factories.simulated_run(factories.plan(blocks=5), rps={"p1b": 2000.0})
+    verdict = throughput(without(run, {1, 3}, error="gunicorn: died\nTraceback", throughput_rps=None))
+    assert (verdict.verdict, verdict.blocks, verdict.settle) == ("better", 3, None)
+    assert verdict.caveats == ("only 3 of 5 blocks were valid: gunicorn: died",)
+    six = factories.simulated_run(factories.plan(blocks=6), rps={"p1b": 2000.0})
+    made_up = replace(six, info=replace(six.info, plan=factories.plan(blocks=5)))
+    assert throughput(without(made_up, {1}, reasons=(BUSY.format(15),))).caveats == ()
+
+
+def test_blocks_that_were_not_measured_yet_are_not_called_invalid():
+    """While a run goes on, the blocks to come are no fault of those that are there."""
+    run = factories.simulated_run(factories.plan(blocks=5))
+    verdict = throughput(replace(run, trials=tuple(one for one in run.trials if one.block == 0)))
+    assert verdict.settle is not None
+    assert "valid" not in verdict.settle
+
+
 def test_a_pair_without_a_valid_block_says_why():
     """No ratio, but a row: invalid with its reasons, or an error."""
     run = factories.simulated_run()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,7 +35,11 @@ class Place:
 
     def metric(self, name: str) -> Metric | None:
         """The metric of that name, if the group's phases show it."""
-        return next((one for one in metrics(self.group) if one.name == name), None)
+        return next((metric for metric in metrics(self.group) if metric.name == name), None)
+
+    def sample(self, metric: Metric) -> Sample:
+        """What the pair's blocks show of `metric`."""
+        return sample(self.trials, self.pair, metric)
 
 
 def between(before: Run, after: Run) -> Comparison:
@@ -78,12 +82,18 @@ def _verdicts(old: Place, new: Place) -> Iterator[PairVerdict]:
     for metric in metrics(new.group):
         earlier = old.metric(metric.name)
         if earlier is not None and earlier.phase == metric.phase:
-            yield _verdict(new, metric, sample(old.trials, old.pair, metric), sample(new.trials, new.pair, metric))
+            yield _verdict(old, new, metric)
 
 
-def _verdict(new: Place, metric: Metric, old_seen: Sample, new_seen: Sample) -> PairVerdict:
+def _verdict(old: Place, new: Place, metric: Metric) -> PairVerdict:
     a, b = new.arms
-    left, right = ([pair[side] for pair in new_seen.usable] for side in (0, 1))
+    before, after = old.sample(metric), new.sample(metric)
+    left, right = ([trials[side] for trials in after.usable] for side in (0, 1))
+    shortfalls = [
+        f"in the run {when} {text}"
+        for when, place, sample in (("before", old, before), ("after", new, after))
+        if (text := sample.shortfall(place.run.info.plan.blocks))
+    ]
     return PairVerdict(
         pair=new.pair.id,
         scenario=new.group.scenario,
@@ -93,42 +103,46 @@ def _verdict(new: Place, metric: Metric, old_seen: Sample, new_seen: Sample) -> 
         metric=metric.name,
         primary=metric.primary,
         higher_is_better=metric.higher_is_better,
-        blocks_measured=min(old_seen.measured, new_seen.measured),
-        a_limit=common(one.limit for one in left),
-        b_limit=common(one.limit for one in right),
+        blocks_measured=min(before.measured, after.measured),
+        a_limit=common(trial.limit for trial in left),
+        b_limit=common(trial.limit for trial in right),
         phase=metric.phase,
         null=new.pair.null,
-        **_change(metric, old_seen, new_seen, new.run.info.plan.margin),
+        **_change(metric, before, after, new.run.info.plan.margin, shortfalls),
     )
 
 
-def _change(metric: Metric, old: Sample, new: Sample, margin: float) -> dict[str, Any]:
-    blocks = min(len(old.values), len(new.values))
-    reasons = tuple(f"{when}: {why}" for when, seen in (("before", old), ("after", new)) for why in seen.reasons)
+def _change(metric: Metric, before: Sample, after: Sample, margin: float, shortfalls: Sequence[str]) -> dict[str, Any]:
+    """Ratio, interval and verdict, or why there are none."""
+    blocks = min(len(before.values), len(after.values))
+    reasons = tuple(f"{when}: {why}" for when, each in (("before", before), ("after", after)) for why in each.reasons)
     if blocks < 2:  # noqa: PLR2004 - one block has no spread
-        return {"verdict": _missing(old, new), "reasons": reasons or ("fewer than two blocks show it",)}
-    estimated = welch(list(new.values.values()), list(old.values.values()))
+        return {"verdict": _missing(before, after), "reasons": reasons or ("fewer than two blocks show it",)}
+    estimated = welch(list(after.values.values()), list(before.values.values()))
     low, high = estimated.interval()
-    said: Verdict = "inconclusive"
+    decision: Verdict = "inconclusive"
     if blocks >= MIN_BLOCKS:
-        said = judge(estimated, margin, higher_is_better=metric.higher_is_better)
+        decision = judge(estimated, margin, higher_is_better=metric.higher_is_better)
+    open_ = decision == "inconclusive"
     return {
         "ratio": math.exp(estimated.mean),
         "low": math.exp(low),
         "high": math.exp(high),
         "blocks": blocks,
-        "verdict": said,
+        "verdict": decision,
         "reasons": reasons,
-        "settle": f"more blocks in both runs, or {BETTER_WAY}" if said == "inconclusive" else None,
+        "settle": "; ".join((*shortfalls, f"more blocks in both runs, or {BETTER_WAY}")) if open_ else None,
+        "caveats": () if open_ else tuple(shortfalls),
         "standard_error": estimated.standard_error,
         "degrees": estimated.degrees,
     }
 
 
-def _missing(old: Sample, new: Sample) -> Verdict:
-    if any(seen.usable for seen in (old, new)) and all(seen.usable for seen in (old, new)):
+def _missing(before: Sample, after: Sample) -> Verdict:
+    """The verdict where there is no ratio."""
+    if before.usable and after.usable:
         return "not resolved"
-    return "error" if old.failed or new.failed else "invalid"
+    return "error" if before.failed or after.failed else "invalid"
 
 
 def _arms(

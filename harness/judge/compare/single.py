@@ -25,7 +25,9 @@ def within(run: Run) -> Comparison:
     doubts = {one.metric: _doubt(one) for one in noise if one.excludes_one}
     return Comparison(
         runs=(run.path,),
-        pairs=tuple(replace(one, caveats=(doubts[one.metric],)) if one.metric in doubts else one for one in pairs),
+        pairs=tuple(
+            replace(one, caveats=(*one.caveats, doubts[one.metric])) if one.metric in doubts else one for one in pairs
+        ),
         noise=noise,
         effects=effects(run),
         caveats=(*_noise_caveats(noise), *_torn(run), *_diagnoses(run, trials)),

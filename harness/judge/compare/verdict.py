@@ -35,11 +35,11 @@ def judge(estimated: Estimate, margin: float, *, higher_is_better: bool) -> Verd
     return "equivalent" if low > -edge and high < edge else "inconclusive"
 
 
-def verdict(group: Group, pair: Pair, metric: Metric, found: Sample, plan: Plan) -> PairVerdict:
+def verdict(group: Group, pair: Pair, metric: Metric, sample: Sample, plan: Plan) -> PairVerdict:
     """The verdict on `metric` of `pair`; where there is no ratio it says why."""
     arms = {arm.id: arm for arm in group.arms}
     a, b = arms[pair.a], arms[pair.b]
-    left, right = [one for one, _ in found.usable], [one for _, one in found.usable]
+    left, right = [one for one, _ in sample.usable], [one for _, one in sample.usable]
     return PairVerdict(
         pair=pair.id,
         scenario=group.scenario,
@@ -51,47 +51,50 @@ def verdict(group: Group, pair: Pair, metric: Metric, found: Sample, plan: Plan)
         higher_is_better=metric.higher_is_better,
         a_value=_value(left, metric),
         b_value=_value(right, metric),
-        blocks_measured=found.measured,
+        blocks_measured=sample.measured,
         a_limit=common(one.limit for one in left),
         b_limit=common(one.limit for one in right),
         a_ceiling=_over_ceiling(left),
         b_ceiling=_over_ceiling(right),
         phase=metric.phase,
         null=pair.null,
-        **_ratio(metric, found, plan.margin, block_seconds(plan, group)),
+        **_ratio(metric, sample, plan, block_seconds(plan, group)),
     )
 
 
-def _ratio(metric: Metric, found: Sample, margin: float, block_s: float) -> dict[str, Any]:
-    if not found.usable:
-        return {"verdict": "error" if found.failed else "invalid", "reasons": found.reasons or ("not measured",)}
-    if not found.values:
-        return _unresolved(metric, found)
-    values = list(found.values.values())
+def _ratio(metric: Metric, sample: Sample, plan: Plan, block_s: float) -> dict[str, Any]:
+    if not sample.usable:
+        return {"verdict": "error" if sample.failed else "invalid", "reasons": sample.reasons or ("not measured",)}
+    if not sample.values:
+        return _unresolved(metric, sample)
+    values = list(sample.values.values())
     estimated = estimate(values)
     low, high = estimated.interval()
-    enough = len(values) >= MIN_BLOCKS
-    said = judge(estimated, margin, higher_is_better=metric.higher_is_better) if enough else "inconclusive"
+    decision: Verdict = "inconclusive"
+    if len(values) >= MIN_BLOCKS:
+        decision = judge(estimated, plan.margin, higher_is_better=metric.higher_is_better)
+    open_, shortfall = decision == "inconclusive", sample.shortfall(plan.blocks)
     return {
         "ratio": math.exp(estimated.mean),
         "low": math.exp(low) if math.isfinite(low) else None,
         "high": math.exp(high) if math.isfinite(high) else None,
         "blocks": len(values),
-        "verdict": said,
-        "reasons": found.reasons,
-        "settle": settle(values, margin, block_s) if said == "inconclusive" else None,
+        "verdict": decision,
+        "reasons": sample.reasons,
+        "settle": settle(values, plan.margin, block_s, shortfall) if open_ else None,
+        "caveats": (shortfall,) if shortfall and not open_ else (),
         "standard_error": estimated.standard_error if len(values) > 1 else None,
         "degrees": estimated.degrees,
     }
 
 
-def _unresolved(metric: Metric, found: Sample) -> dict[str, Any]:
+def _unresolved(metric: Metric, sample: Sample) -> dict[str, Any]:
     """Too few samples for a percentile in some block: the ratio over all blocks merged, without an interval."""
     if metric.percentile is None:
         return {"verdict": "not resolved", "reasons": ("a block has no figure for it",), "blocks": 0}
     need = samples_needed(metric.percentile)
     remedy = "a longer slice (open_slice_s) or a higher rate" if metric.phase == "open" else "a longer slice (slice_s)"
-    texts = [(a.histogram, b.histogram) for a, b in found.usable]
+    texts = [(a.histogram, b.histogram) for a, b in sample.usable]
     whole = [text for pair in texts for text in pair if text]
     if len(whole) < 2 * len(texts):
         return {"verdict": "not resolved", "reasons": ("a block has no histogram on record",), "blocks": 0}
@@ -106,23 +109,25 @@ def _unresolved(metric: Metric, found: Sample) -> dict[str, Any]:
 
 
 def blocks_to_settle(values: Sequence[float], margin: float) -> int | None:
-    """How many blocks in all give a verdict if mean and spread stay as they are; None: too many to be worth it."""
+    """How many valid blocks in all give a verdict if mean and spread stay as they are; None: over `MOST_FORECAST`."""
     if len(values) < 2:  # noqa: PLR2004 - one value has no spread
         return MIN_BLOCKS
-    found = estimate(values)
-    spread = found.standard_error * math.sqrt(len(values))
-    room = abs(abs(found.mean) - math.log1p(margin))
+    estimated = estimate(values)
+    spread = estimated.standard_error * math.sqrt(len(values))
+    room = abs(abs(estimated.mean) - math.log1p(margin))
     return sample_size(spread, room, at_least=MIN_BLOCKS, at_most=MOST_FORECAST)
 
 
-def settle(values: Sequence[float], margin: float, block_s: float) -> str:
-    """What would settle an inconclusive verdict, in words."""
+def settle(values: Sequence[float], margin: float, block_s: float, shortfall: str | None = None) -> str:
+    """What would settle an inconclusive verdict, in words; before it the `shortfall` of valid blocks, if any."""
     blocks = blocks_to_settle(values, margin)
     if blocks is None:
-        return f"a quieter machine or another margin (at this spread over {MOST_FORECAST} blocks)"
-    more = max(blocks - len(values), 1)
-    text = f"about {more} more block{'s' if more > 1 else ''}"
-    return f"{text} ({units.clock(more * block_s)})" if block_s > 0 else text
+        remedy = f"a quieter machine or another margin (at this spread over {MOST_FORECAST} blocks)"
+    else:
+        more = max(blocks - len(values), 1)
+        remedy = f"about {units.plural(more, 'more valid block' if shortfall else 'more block')}"
+        remedy += f" ({units.clock(more * block_s)})" if block_s > 0 else ""
+    return f"{shortfall}; {remedy}" if shortfall else remedy
 
 
 def factors(a: Arm, b: Arm, metric: Metric) -> dict[str, Any]:
