@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from harness.judge.compare import enough, forecast, progress
-from harness.judge.compare.progress import LEAST_BY_WIDTH, MOST_BY_WIDTH, narrow
+from harness.judge.compare import Forecast, enough, forecast, progress
+from harness.judge.compare.progress import LEAST_BY_WIDTH, MOST_BY_WIDTH, SPARE, narrow
 from harness.judge.compare.verdict import judge
 from harness.judge.statistics import estimate
 from tests import factories
@@ -107,6 +107,53 @@ def test_a_pair_that_never_works_holds_up_no_group():
     plan = factories.plan(width=0.03)
     trials = tuple(replace(one, valid=False, error="no Redis") for one in measured(plan, 5))
     assert done(plan, trials)
+
+
+def spoilt(plan: Plan, blocks: int) -> tuple[Trial, ...]:
+    """Blocks of which every round of every arm was disturbed and left out: rows without a slice that counts."""
+    return tuple(
+        replace(trial, valid=False, reasons=("no slice is left to count",), dropped_rounds=(0, 1, 2))
+        for trial in measured(plan, blocks)
+    )
+
+
+def test_blocks_without_a_valid_trial_are_done_all_the_same():
+    """A machine that disturbs every round of every block ends a fixed run; what it will take is forecast so."""
+    plan = factories.plan(blocks=5)
+    group = plan.groups[0]
+    assert not done(plan, spoilt(plan, 4))
+    assert forecast(plan, group, spoilt(plan, 4), block_s=10.0) == Forecast(blocks=5, seconds=10.0)
+    assert done(plan, spoilt(plan, 5))
+    assert forecast(plan, group, spoilt(plan, 5), block_s=10.0) == Forecast(blocks=5, seconds=0.0)
+
+
+def test_blocks_without_a_valid_trial_use_up_the_budget():
+    """With a width they count towards its five blocks, after which the budget holds."""
+    plan = factories.plan(width=0.001, budget_s=60.0)
+    assert not done(plan, spoilt(plan, 4), elapsed_s=500.0)
+    assert done(plan, spoilt(plan, 5), elapsed_s=500.0)
+    last_is_valid = (*spoilt(plan, 4), *(trial for trial in measured(plan, 5) if trial.block == 4))
+    assert not done(plan, last_is_valid, elapsed_s=10.0)
+    assert done(plan, last_is_valid, elapsed_s=55.0)
+
+
+@pytest.mark.parametrize("blocks", [1, 2, 3, 5, 10])
+def test_a_fixed_run_ends_whatever_is_disturbed(blocks: int):
+    """At the latest after its blocks and the spare ones, in whichever of them something disturbs the candidate."""
+    plan = factories.plan(blocks=blocks)
+    most = blocks + max(1, int(SPARE * blocks))
+    trials = measured(plan, most)
+    random = np.random.default_rng(blocks)
+    for share in (0.1, 0.5, 0.9, 1.0):
+        assert done(plan, disturbed(trials, *np.flatnonzero(random.random(most) < share).tolist()))
+
+
+def test_the_forecast_of_a_width_counts_valid_blocks_only():
+    """Of five blocks two could be used: at least three more are needed, for which the run does go on."""
+    plan = factories.plan(width=0.03)
+    trials = disturbed(measured(plan, 5, noise=0.0001), 0, 2, 4)
+    assert not done(plan, trials)
+    assert forecast(plan, plan.groups[0], trials, block_s=10.0) == Forecast(blocks=8, seconds=30.0)
 
 
 def test_trials_of_other_groups_do_not_count():
