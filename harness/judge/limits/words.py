@@ -11,8 +11,8 @@ from harness.suite import Arm, slots
 def bound_by(limit: str | None, *, cores: int, worker_slots: float, connections: int) -> str:
     """What stopped an arm, as what a sentence says of it: `uses up its 2 server cores`; empty where nothing did.
 
-    `cores` are the CPUs that its workers can use, `worker_slots` the requests that they can hold at once (infinite where
-    nothing bounds them), `connections` those of its load. A limit that is not known here is said by its name.
+    `cores` are the CPUs that its workers can use, `worker_slots` the requests that they can hold at once (infinite
+    where nothing bounds them), `connections` those of its load. A limit that is not known here is said by its name.
     """
     if limit is None:
         return ""
