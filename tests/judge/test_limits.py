@@ -249,6 +249,13 @@ def test_starving_connections_are_diagnosed():
         assert kinds(factories.trial(arm, slices=rows), arm) == expected
 
 
+def test_a_round_that_was_left_out_is_no_evidence():
+    """What a disturbance did to the connections of one round says nothing of the server."""
+    arm = factories.flask_arm(server=GEVENT)
+    rows = (factories.slice_row(cpu_s=0.48), factories.slice_row(round=1, cpu_s=0.48, starved=40))
+    assert kinds(factories.trial(arm, slices=rows, dropped_rounds=(1,)), arm) == []
+
+
 def test_an_answer_that_waits_for_an_acknowledgement_is_diagnosed():
     """Forty-four milliseconds of an idle server; those of a busy one, or others, are no evidence."""
     arm = factories.arm(workers=2, connections=32, scenario=JSON)
