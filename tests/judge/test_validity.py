@@ -55,7 +55,7 @@ BROKEN: dict[str, Trial] = {
     ),
     "7 arrivals were dropped": open_trial(dropped=7),
     "5 of 1500 requests failed (2 reset, 3 timeout)": factories.trial(errors=5, error_kinds={"timeout": 3, "reset": 2}),
-    "1 wrong answers under load": factories.trial(errors=1, error_kinds={"body": 1}),
+    "1 wrong answer under load": factories.trial(errors=1, error_kinds={"body": 1}),
     "took 8 % of the CPU time (steal)": factories.trial(**slices(steal_fraction=0.08)),
     "other processes used 15 %": factories.trial(**slices(outside_fraction=0.15)),
     "no steady state": factories.trial(**slices(throughput_rps=5000.0, half_rps=(3500.0, 6500.0))),

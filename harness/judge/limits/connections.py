@@ -75,7 +75,7 @@ def starving(evidence: Evidence) -> Iterator[Caveat]:
     Its mean latency is then that of the connections that it answers. gunicorn's gevent workers do so, probably because
     a greenlet does not yield while the next request is there already.
     """
-    most_starved = max((row.starved or 0 for row in kept(evidence.trial)), default=0)
+    most_starved = max((slice_.starved or 0 for slice_ in kept(evidence.trial)), default=0)
     if most_starved:
         yield Caveat(
             kind="starving",

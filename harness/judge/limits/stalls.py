@@ -18,9 +18,9 @@ def stalls(evidence: Evidence) -> Iterator[Caveat]:
 
     It is not diagnosed where the server's CPU is used up: then a queue makes the p99.
     """
-    rows, latency = kept(evidence.trial), evidence.trial.latency_us
-    count = sum(row.stalls or 0 for row in rows)
-    stalled_s, length_s = sum(row.stalled_s or 0.0 for row in rows), sum(row.length_s for row in rows)
+    slices, latency = kept(evidence.trial), evidence.trial.latency_us
+    count = sum(slice_.stalls or 0 for slice_ in slices)
+    stalled_s, length_s = sum(slice_.stalled_s or 0.0 for slice_ in slices), sum(slice_.length_s for slice_ in slices)
     still = stands_still(count, stalled_s, length_s) and not evidence.cpu_used_up
     if not still or latency is None or latency.p99 is None:
         return
