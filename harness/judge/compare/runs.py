@@ -20,7 +20,7 @@ from harness.suite import Arm, Group, Pair
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A pair where a run has it."""
+    """Where a run has a pair: its group and the trials."""
 
     run: Run
     trials: Trials
@@ -30,8 +30,8 @@ class Place:
     @property
     def arms(self) -> tuple[Arm, Arm]:
         """The two arms, a and b."""
-        found = {arm.id: arm for arm in self.group.arms}
-        return found[self.pair.a], found[self.pair.b]
+        by_id = {arm.id: arm for arm in self.group.arms}
+        return by_id[self.pair.a], by_id[self.pair.b]
 
     def metric(self, name: str) -> Metric | None:
         """The metric of that name, if the group's phases show it."""
@@ -56,26 +56,27 @@ def between(before: Run, after: Run) -> Comparison:
         raise UsageError(message)
     changes = environment_changes(before, after)
     pairs = tuple(verdict for key in shared for verdict in _verdicts(old[key], new[key]))
+    arms = _arms(old, new, shared)
     return Comparison(
         runs=(before.path, after.path),
         pairs=pairs,
-        caveats=(*caveats(changes), *_alone(old, new), *_baseline_moved(pairs, arms := _arms(old, new, shared))),
+        caveats=(*caveats(changes), *_unmatched(old, new), *_baseline_moved(pairs, arms)),
         environment_changes=changes,
         arms=arms,
     )
 
 
 def _places(run: Run) -> dict[tuple[Any, ...], Place]:
-    """The pairs of a run by what they compare; of pairs that are alike each has its number."""
+    """The pairs of a run by what they compare: cells, loads, and their number among pairs that are alike."""
     trials = Trials(run.trials)
-    found: dict[tuple[Any, ...], Place] = {}
+    places: dict[tuple[Any, ...], Place] = {}
     for group in run.info.plan.groups:
         for pair in group.pairs:
             place = Place(run, trials, group, pair)
             sides = tuple((arm.cell, arm.connections, arm.rate_rps) for arm in place.arms)
-            same = sum(1 for key in found if key[:2] == (sides, pair.null))
-            found[sides, pair.null, same] = place
-    return found
+            alike = sum(1 for key in places if key[:2] == (sides, pair.null))
+            places[sides, pair.null, alike] = place
+    return places
 
 
 def _verdicts(old: Place, new: Place) -> Iterator[PairVerdict]:
@@ -148,15 +149,15 @@ def _missing(before: Sample, after: Sample) -> Verdict:
 def _arms(
     old: dict[tuple[Any, ...], Place], new: dict[tuple[Any, ...], Place], shared: Iterable[tuple[Any, ...]]
 ) -> tuple[ArmChange, ...]:
-    """Absolute throughputs of the shared pairs' arms."""
-    found: list[ArmChange] = []
+    """The absolute throughputs of the shared pairs' arms, before and after."""
+    changes: list[ArmChange] = []
     for key in shared:
         earlier, later = old[key], new[key]
         for index, side in enumerate(("a", "b")):
             before, after = _rps(earlier, index), _rps(later, index)
             if before and after:
                 arm = later.arms[index]
-                found.append(
+                changes.append(
                     ArmChange(
                         pair=later.pair.id,
                         side="a" if side == "a" else "b",
@@ -167,16 +168,16 @@ def _arms(
                         ratio=after / before,
                     )
                 )
-    return tuple(found)
+    return tuple(changes)
 
 
 def _rps(place: Place, side: int) -> float | None:
     trials = place.trials.of(place.arms[side].id, "closed").values()
-    values = [one.throughput_rps for one in trials if one.valid and one.throughput_rps]
+    values = [trial.throughput_rps for trial in trials if trial.valid and trial.throughput_rps]
     return geometric_mean(values) if values else None
 
 
-def _alone(old: dict[tuple[Any, ...], Place], new: dict[tuple[Any, ...], Place]) -> Iterator[Caveat]:
+def _unmatched(old: dict[tuple[Any, ...], Place], new: dict[tuple[Any, ...], Place]) -> Iterator[Caveat]:
     for where, mine, others in (("before", old, new), ("after", new, old)):
         for key, place in mine.items():
             if key not in others:
@@ -189,20 +190,21 @@ def _alone(old: dict[tuple[Any, ...], Place], new: dict[tuple[Any, ...], Place])
 
 
 def _baseline_moved(pairs: Iterable[PairVerdict], arms: Iterable[ArmChange]) -> Iterator[Caveat]:
-    """A ratio that rose because its baseline fell is no improvement."""
-    baselines = {one.pair: one for one in arms if one.side == "a"}
-    candidates = {one.pair: one for one in arms if one.side == "b"}
-    for one in pairs:
-        base, candidate = baselines.get(one.pair), candidates.get(one.pair)
-        if one.primary and base and candidate and one.verdict in ("better", "worse") and one.ratio:
-            moved, stood = abs(math.log(base.ratio)), abs(math.log(candidate.ratio))
-            if moved > stood:
-                yield Caveat(
-                    kind="baseline-moved",
-                    pair=one.pair,
-                    text=(
-                        f"{one.scenario}: the ratio changed more because {base.arm} went from {base.before_rps:.0f} to "
-                        f"{base.after_rps:.0f}/s than because {candidate.arm} changed"
-                    ),
-                    remedy=BETTER_WAY,
-                )
+    """A caveat for each pair whose ratio changed more through its baseline than through its candidate."""
+    baselines = {change.pair: change for change in arms if change.side == "a"}
+    candidates = {change.pair: change for change in arms if change.side == "b"}
+    for verdict in pairs:
+        baseline, candidate = baselines.get(verdict.pair), candidates.get(verdict.pair)
+        decided = verdict.primary and verdict.verdict in ("better", "worse")
+        if not decided or baseline is None or candidate is None:
+            continue
+        if abs(math.log(baseline.ratio)) > abs(math.log(candidate.ratio)):
+            yield Caveat(
+                kind="baseline-moved",
+                pair=verdict.pair,
+                text=(
+                    f"{verdict.scenario}: the ratio changed more because {baseline.arm} went from "
+                    f"{baseline.before_rps:.0f} to {baseline.after_rps:.0f}/s than because {candidate.arm} changed"
+                ),
+                remedy=BETTER_WAY,
+            )

@@ -20,13 +20,14 @@ from harness.suite import Arm, Group, Pair, Plan, block_seconds
 MIN_BLOCKS = 3
 """Fewer do not carry a verdict. Student's t on two degrees of freedom holds its 95 %; it pays for that in width."""
 MOST_FORECAST = 200
-"""A forecast beyond this is no help: the ratio lies too close to the margin."""
+"""Blocks beyond which a forecast is no help: the ratio lies too close to the margin."""
 
 
 def judge(estimated: Estimate, margin: float, *, higher_is_better: bool) -> Verdict:
-    """Better or worse when the interval lies wholly beyond the margin, equivalent when wholly inside.
+    """Better or worse when the interval lies wholly beyond the margin, equivalent when wholly inside it.
 
-    The margin is one of ratios, 1 / (1 + margin) to 1 + margin, so that exchanging a and b mirrors the verdict.
+    Otherwise it is inconclusive.
+    The margin reaches from the ratio 1 / (1 + margin) to 1 + margin, so that exchanging a and b mirrors the verdict.
     """
     low, high = estimated.interval()
     edge = math.log1p(margin)
@@ -36,10 +37,10 @@ def judge(estimated: Estimate, margin: float, *, higher_is_better: bool) -> Verd
 
 
 def verdict(group: Group, pair: Pair, metric: Metric, sample: Sample, plan: Plan) -> PairVerdict:
-    """The verdict on `metric` of `pair`; where there is no ratio it says why."""
+    """The verdict on `metric` of `pair`; where there is no ratio, why."""
     arms = {arm.id: arm for arm in group.arms}
     a, b = arms[pair.a], arms[pair.b]
-    left, right = [one for one, _ in sample.usable], [one for _, one in sample.usable]
+    left, right = ([trials[side] for trials in sample.usable] for side in (0, 1))
     return PairVerdict(
         pair=pair.id,
         scenario=group.scenario,
@@ -52,8 +53,8 @@ def verdict(group: Group, pair: Pair, metric: Metric, sample: Sample, plan: Plan
         a_value=_value(left, metric),
         b_value=_value(right, metric),
         blocks_measured=sample.measured,
-        a_limit=common(one.limit for one in left),
-        b_limit=common(one.limit for one in right),
+        a_limit=common(trial.limit for trial in left),
+        b_limit=common(trial.limit for trial in right),
         a_ceiling=_over_ceiling(left),
         b_ceiling=_over_ceiling(right),
         phase=metric.phase,
@@ -89,14 +90,13 @@ def _ratio(metric: Metric, sample: Sample, plan: Plan, block_s: float) -> dict[s
 
 
 def _unresolved(metric: Metric, sample: Sample) -> dict[str, Any]:
-    """Too few samples for a percentile in some block: the ratio over all blocks merged, without an interval."""
+    """Where a block does not show the metric. Of a percentile the ratio over all blocks merged, without an interval."""
     if metric.percentile is None:
         return {"verdict": "not resolved", "reasons": ("a block has no figure for it",), "blocks": 0}
     need = samples_needed(metric.percentile)
     remedy = "a longer slice (open_slice_s) or a higher rate" if metric.phase == "open" else "a longer slice (slice_s)"
     texts = [(a.histogram, b.histogram) for a, b in sample.usable]
-    whole = [text for pair in texts for text in pair if text]
-    if len(whole) < 2 * len(texts):
+    if not all(text for pair in texts for text in pair):
         return {"verdict": "not resolved", "reasons": ("a block has no histogram on record",), "blocks": 0}
     sides = (Histogram.merged(histogram(pair[side] or "") for pair in texts) for side in (0, 1))
     before, after = (resolved(side, metric.percentile) for side in sides)
@@ -149,17 +149,21 @@ def factors(a: Arm, b: Arm, metric: Metric) -> dict[str, Any]:
 
 
 def common(names: Iterable[str | None]) -> str | None:
-    """The most frequent name, if there is any."""
+    """The most frequent of the names; None where there is none."""
     counted = Counter(name for name in names if name is not None)
     return counted.most_common(1)[0][0] if counted else None
 
 
 def _value(trials: Sequence[Trial], metric: Metric) -> float | None:
-    values = [metric.value(one) for one in trials]
+    """The metric of one side over its trials (geometric mean); None where a trial does not show it."""
+    values = [metric.value(trial) for trial in trials]
     positive = [value for value in values if value]
     return geometric_mean(positive) if positive and len(positive) == len(values) else None
 
 
 def _over_ceiling(trials: Sequence[Trial]) -> float | None:
-    shares = [one.throughput_rps / one.ceiling_rps for one in trials if one.throughput_rps and one.ceiling_rps]
+    """How much of their analytic ceiling the trials reached (geometric mean)."""
+    shares = [
+        trial.throughput_rps / trial.ceiling_rps for trial in trials if trial.throughput_rps and trial.ceiling_rps
+    ]
     return geometric_mean(shares) if shares else None
