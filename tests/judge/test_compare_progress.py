@@ -43,8 +43,8 @@ def test_a_fixed_number_of_blocks_is_exact():
 def disturbed(trials: tuple[Trial, ...], *blocks: int) -> tuple[Trial, ...]:
     """The same, but something disturbed the candidate in those blocks."""
     return tuple(
-        replace(one, valid=False, reasons=("steal",)) if one.block in blocks and one.arm == "p1b" else one
-        for one in trials
+        replace(trial, valid=False, reasons=("steal",)) if trial.block in blocks and trial.arm == "p1b" else trial
+        for trial in trials
     )
 
 
@@ -102,10 +102,10 @@ def test_a_budget_ends_with_the_last_whole_block_that_fits():
     assert not done(plan, measured(plan, 4), elapsed_s=500.0)
 
 
-def test_a_pair_that_never_works_holds_up_no_group():
+def test_a_pair_that_never_works_is_not_waited_for():
     """Where every trial fails more blocks change nothing."""
     plan = factories.plan(width=0.03)
-    trials = tuple(replace(one, valid=False, error="no Redis") for one in measured(plan, 5))
+    trials = tuple(replace(trial, valid=False, error="no Redis") for trial in measured(plan, 5))
     assert done(plan, trials)
 
 
@@ -159,7 +159,7 @@ def test_the_forecast_of_a_width_counts_valid_blocks_only():
 def test_trials_of_other_groups_do_not_count():
     """A group's blocks are its own."""
     plan = factories.plan(blocks=5)
-    others = tuple(replace(one, group="g9") for one in measured(plan, 5))
+    others = tuple(replace(trial, group="g9") for trial in measured(plan, 5))
     assert not done(plan, others)
 
 
@@ -170,18 +170,18 @@ def test_the_forecast_says_how_many_blocks_and_seconds():
     assert (left.blocks, left.seconds) == (5, 30.0)
     wide = replace(plan, width=0.005)
     trials = measured(plan, 5, noise=0.02)
-    told = forecast(wide, wide.groups[0], trials, block_s=10.0)
-    assert 5 < told.blocks <= MOST_BY_WIDTH
-    assert told.seconds == (told.blocks - 5) * 10.0
+    by_width = forecast(wide, wide.groups[0], trials, block_s=10.0)
+    assert 5 < by_width.blocks <= MOST_BY_WIDTH
+    assert by_width.seconds == (by_width.blocks - 5) * 10.0
 
 
 def test_progress_is_the_throughput_verdict_so_far():
     """After two blocks there is a ratio with an interval, and what would settle it."""
     plan = factories.plan()
-    found = progress(measured(plan, 2, ratio=1.5), plan, plan.groups[0].pairs[0])
-    assert found.metric == "throughput_rps"
-    assert found.ratio == pytest.approx(1.5, rel=0.1)
-    assert found.settle is not None
+    verdict = progress(measured(plan, 2, ratio=1.5), plan, plan.groups[0].pairs[0])
+    assert verdict.metric == "throughput_rps"
+    assert verdict.ratio == pytest.approx(1.5, rel=0.1)
+    assert verdict.settle is not None
 
 
 @pytest.mark.parametrize("width", [0.02, 0.03, 0.05])
@@ -197,9 +197,9 @@ def test_stopping_by_width_keeps_false_verdicts_rare(truth: float, width: float)
     wrong = covered = 0
     for row in values.tolist():
         count = next(n for n in range(LEAST_BY_WIDTH, most + 1) if n == most or narrow(row[:n], width))
-        found = estimate(row[:count])
-        wrong += judge(found, MARGIN, higher_is_better=True) not in allowed(truth)
-        low, high = found.interval()
+        estimated = estimate(row[:count])
+        wrong += judge(estimated, MARGIN, higher_is_better=True) not in allowed(truth)
+        low, high = estimated.interval()
         covered += low <= truth <= high
     assert wrong / runs <= 0.05
     assert covered / runs >= 0.91

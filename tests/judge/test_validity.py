@@ -64,11 +64,11 @@ BROKEN: dict[str, Trial] = {
 
 
 @pytest.mark.parametrize("reason", BROKEN)
-def test_a_trial_that_breaks_a_rule_is_told_which_and_what_to_do(reason: str):
+def test_a_trial_that_breaks_a_rule_has_a_reason_with_a_remedy(reason: str):
     """Each rule gives its own reason, with the remedy behind a colon."""
-    found = [text for text in judge(BROKEN[reason], THRESHOLDS) if reason in text]
-    assert len(found) == 1
-    assert ":" in found[0] or ";" in found[0]
+    reasons = [text for text in judge(BROKEN[reason], THRESHOLDS) if reason in text]
+    assert len(reasons) == 1
+    assert ":" in reasons[0] or ";" in reasons[0]
 
 
 FINE: dict[str, Trial] = {
@@ -109,7 +109,7 @@ def test_a_suite_may_move_a_threshold():
 
 
 def test_what_only_the_harness_saw_is_a_reason_too():
-    """A worker that restarted is in no record; who saw it says so."""
+    """A worker that restarted is in no record: whoever saw it says so."""
     assert judge(factories.trial(), THRESHOLDS, seen=("a worker restarted",)) == ("a worker restarted",)
 
 
@@ -131,9 +131,9 @@ def test_the_upstream_is_called_as_often_as_the_answers_say(cache: str, calls: i
     """Uncached: good <= hits <= attempts + reconnects, times the calls of an answer. Cached: hardly ever."""
     arm = factories.arm(scenario=factories.EXTERNAL, cache=cache)
     trial = factories.trial(arm, upstream_hits=hits, upstream_good=1000, upstream_attempts=1010, upstream_reconnects=5)
-    found = judge(trial, THRESHOLDS, upstream_calls=calls)
-    assert len(found) == (reason is not None)
-    assert reason is None or reason in found[0]
+    reasons = judge(trial, THRESHOLDS, upstream_calls=calls)
+    assert len(reasons) == (reason is not None)
+    assert reason is None or reason in reasons[0]
 
 
 def halves_trial(random: np.random.Generator, count: int, spread: float, trend: float = 0.0) -> Trial:
@@ -224,10 +224,10 @@ CORRUPT: dict[str, Trial] = {
 
 @pytest.mark.parametrize("name", CORRUPT)
 def test_what_cannot_be_true_is_named(name: str):
-    """A corrupted record is told apart by what is impossible in it."""
-    found = impossible(CORRUPT[name], THRESHOLDS)
-    assert len(found) == 1
-    assert name in found[0]
+    """A corrupted record is recognized by what is impossible in it."""
+    contradictions = impossible(CORRUPT[name], THRESHOLDS)
+    assert len(contradictions) == 1
+    assert name in contradictions[0]
 
 
 @pytest.mark.parametrize("trial", [*FINE.values(), factories.failed_trial()])
