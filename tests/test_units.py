@@ -29,6 +29,21 @@ def test_a_number_has_three_digits(value: float | None, text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("count", "noun", "text"),
+    [
+        (1, "worker", "1 worker"),
+        (4, "worker", "4 workers"),
+        (0, "block", "0 blocks"),
+        (1200, "trial", "1,200 trials"),
+        (2, "more block", "2 more blocks"),
+    ],
+)
+def test_a_count_goes_with_its_noun(count: int, noun: str, text: str) -> None:
+    """One of a thing is singular, any other count plural."""
+    assert units.plural(count, noun) == text
+
+
+@pytest.mark.parametrize(
     ("value", "text"),
     [(412, "412 µs"), (1240, "1.24 ms"), (20_300, "20.3 ms"), (1_200_000, "1.20 s"), (None, MISSING)],
 )

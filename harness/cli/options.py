@@ -24,7 +24,7 @@ Filter = Annotated[
         "--filter", metavar="EXPR", help="Only pairs that match, such as `scenario=json,server=uvicorn*,workers=4`."
     ),
 ]
-Blocks = Annotated[int | None, typer.Option(min=1, help="Blocks a group; five at least for a verdict worth having.")]
+Blocks = Annotated[int | None, typer.Option(min=1, help="Blocks a group; three at least for a verdict.")]
 Seed = Annotated[int | None, typer.Option(help="Fixes orders and arrivals; printed and recorded if not given.")]
 ServerCpus = Annotated[int | None, typer.Option(min=1, help="CPUs for the servers; default: all that can be spared.")]
 Baseline = Annotated[

@@ -1,7 +1,8 @@
 """Estimates with intervals; pure, and cited.
 
-Everything here works on a handful of independent values: one a block, the logarithm of a ratio. Means of logarithms are
-geometric means, and their differences ratios; only :func:`geometric_mean` leaves the logarithmic scale.
+Everything here works on a handful of independent values, one for each block: the logarithm of a ratio. The mean of
+logarithms is the logarithm of a geometric mean, and their difference that of a ratio. Only :func:`geometric_mean` takes
+and gives values that are no logarithms.
 """
 
 from __future__ import annotations
@@ -19,14 +20,14 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """A mean, how uncertain it is, and on how many degrees of freedom that rests."""
+    """A mean, its standard error, and the degrees of freedom on which that rests."""
 
     mean: float
     standard_error: float
     degrees: float
 
     def half_width(self, confidence: float = CONFIDENCE) -> float:
-        """Half the width of the t interval; infinite where nothing is known of the spread."""
+        """Half the width of the t interval; infinite without a degree of freedom, as of a single value."""
         if self.degrees <= 0:
             return math.inf
         return t_quantile((1 + confidence) / 2, self.degrees) * self.standard_error
@@ -76,10 +77,12 @@ def t_quantile(probability: float, degrees: float) -> float:
 
 
 def estimate(values: Sequence[float]) -> Estimate:
-    """The mean of independent values with Student's t on one degree of freedom less than there are.
+    """The mean of independent values, with one degree of freedom less than there are values (Student's t).
 
-    Student, "The probable error of a mean", Biometrika 6 (1908), 1-25. At five to twelve values it holds what it
-    promises for the tails that block means have (tests/test_statistics.py), where the percentile bootstrap does not.
+    Raises `ValueError` without values.
+
+    Student, "The probable error of a mean", Biometrika 6 (1908), 1-25. At three to twelve values it holds what it
+    promises for the tails that block means have (tests/judge/test_statistics.py); the percentile bootstrap does not.
     """
     if not values:
         message = "no values"
@@ -89,7 +92,7 @@ def estimate(values: Sequence[float]) -> Estimate:
 
 
 def welch(after: Sequence[float], before: Sequence[float]) -> Estimate:
-    """The difference of the means of two independent samples, without supposing that they scatter alike."""
+    """The difference of the means of two independent samples, which need not scatter alike (`Estimate.minus`)."""
     return estimate(after).minus(estimate(before))
 
 
@@ -128,9 +131,9 @@ def moderated_t(scaled: Sequence[float], prior_weight: float = 10.0) -> tuple[fl
     in microarray experiments", Statistical Applications in Genetics and Molecular Biology 3 (2004), article 3.
     """
     count = len(scaled)
-    seen = float(np.var(scaled, ddof=1)) if count > 1 else 0.0
+    sampled = float(np.var(scaled, ddof=1)) if count > 1 else 0.0
     degrees = prior_weight + count - 1
-    variance = (prior_weight + (count - 1) * seen) / degrees
+    variance = (prior_weight + (count - 1) * sampled) / degrees
     return float(np.mean(scaled)) * math.sqrt(count / variance), degrees
 
 

@@ -36,9 +36,9 @@ class PairVerdict:
     blocks_measured: int = 0
     verdict: Verdict
     reasons: tuple[str, ...] = ()
-    """For invalid, error, not resolved: why, with the remedy."""
+    """Why there is no ratio, or why blocks are missing from it, each with its remedy."""
     settle: str | None = None
-    """For inconclusive: what would settle it (blocks and time)."""
+    """For inconclusive: whether only some blocks were valid and mainly why, and what would settle it."""
     a_limit: str | None = None
     b_limit: str | None = None
     a_ceiling: float | None = None
@@ -53,7 +53,7 @@ class PairVerdict:
     """Of the logarithm of the ratio, on `degrees` degrees of freedom."""
     degrees: float | None = None
     caveats: tuple[str, ...] = ()
-    """What weakens the verdict without voiding it: an A/A pair that differs from itself."""
+    """What weakens the verdict without voiding it: an A/A pair that differs, blocks that were not valid."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,17 +29,17 @@ def several(**changes: Any) -> Plan:
 
 def primary(before: Run, after: Run) -> PairVerdict:
     """The throughput verdict of the first pair of two runs."""
-    return next(one for one in between(before, after).pairs if one.primary)
+    return next(pair for pair in between(before, after).pairs if pair.primary)
 
 
 def test_a_slower_target_is_worse_and_named():
     """One target 20 % slower: its pair is a regression, the others are not."""
     before, after = factories.simulated_run(several()), factories.simulated_run(several(), {"p3b": 800.0}, seed=2)
-    found = regressions(between(before, after), 0.05)
-    assert [(one.scenario, one.b, one.verdict) for one in found] == [("cpu", "fastapi on uvicorn", "worse")]
-    assert found[0].ratio == pytest.approx(0.8, rel=0.05)
-    assert found[0].adjusted_p is not None
-    assert found[0].adjusted_p < 0.05
+    failed = regressions(between(before, after), 0.05)
+    assert [(pair.scenario, pair.b, pair.verdict) for pair in failed] == [("cpu", "fastapi on uvicorn", "worse")]
+    assert failed[0].ratio == pytest.approx(0.8, rel=0.05)
+    assert failed[0].adjusted_p is not None
+    assert failed[0].adjusted_p < 0.05
 
 
 def test_runs_of_the_same_code_show_no_regression():
@@ -49,7 +49,7 @@ def test_runs_of_the_same_code_show_no_regression():
 
 
 def test_the_gate_corrects_for_how_many_it_judges():
-    """What alone is just worse is not when it is one of four (Holm)."""
+    """A pair that is just worse when judged alone is not when it is judged with three others (Holm)."""
     before = factories.simulated_run(several(), seed=11)
     after = factories.simulated_run(several(), {"p1b": 900.0}, seed=12)
     alone = replace(between(before, after), pairs=(primary(before, after),))
@@ -77,21 +77,21 @@ def test_what_a_slow_machine_does_to_both_arms_is_no_regression():
     """Absolute throughput halves, the ratio stays: it is shown, without a verdict."""
     before = factories.simulated_run()
     after = factories.simulated_run(rps={"p1a": 500.0, "p1b": 500.0}, seed=2)
-    found = between(before, after)
+    comparison = between(before, after)
     assert primary(before, after).verdict == "equivalent"
-    assert [(one.side, one.arm) for one in found.arms] == [
+    assert [(change.side, change.arm) for change in comparison.arms] == [
         ("a", "flask on gunicorn-gthread (8 threads)"),
         ("b", "fastapi on uvicorn"),
     ]
-    assert all(one.ratio == pytest.approx(0.5, rel=0.15) for one in found.arms)
+    assert all(change.ratio == pytest.approx(0.5, rel=0.15) for change in comparison.arms)
 
 
-def test_a_ratio_that_rose_because_the_baseline_fell_is_told():
-    """Better, because what it is compared with got slower: that is a caveat."""
-    found = between(factories.simulated_run(), factories.simulated_run(rps={"p1a": 700.0}, seed=1))
-    assert [one.verdict for one in found.pairs if one.primary] == ["better"]
-    assert [one.kind for one in found.caveats] == ["baseline-moved"]
-    assert "flask on gunicorn-gthread (8 threads) went from" in found.caveats[0].text
+def test_a_ratio_that_rose_because_the_baseline_fell_has_a_caveat():
+    """It is better only because the baseline got slower."""
+    comparison = between(factories.simulated_run(), factories.simulated_run(rps={"p1a": 700.0}, seed=1))
+    assert [pair.verdict for pair in comparison.pairs if pair.primary] == ["better"]
+    assert [caveat.kind for caveat in comparison.caveats] == ["baseline-moved"]
+    assert "flask on gunicorn-gthread (8 threads) went from" in comparison.caveats[0].text
 
 
 @pytest.mark.parametrize(
@@ -106,9 +106,9 @@ def test_a_ratio_that_rose_because_the_baseline_fell_is_told():
 )
 def test_what_differs_around_the_runs_is_warned_of_by_name(changes: dict[str, Any], name: str):
     """Machine, versions or placement: each difference is named, with the better way."""
-    found = between(factories.simulated_run(), factories.simulated_run(seed=2, **changes))
-    assert name in found.environment_changes
-    warned = [one for one in found.caveats if name in one.text]
+    comparison = between(factories.simulated_run(), factories.simulated_run(seed=2, **changes))
+    assert name in comparison.environment_changes
+    warned = [caveat for caveat in comparison.caveats if name in caveat.text]
     assert len(warned) == 1
     assert warned[0].kind == name.partition(":")[0]
     assert "--baseline" in warned[0].remedy
@@ -117,8 +117,8 @@ def test_what_differs_around_the_runs_is_warned_of_by_name(changes: dict[str, An
 def test_a_different_load_is_warned_of():
     """Another upstream delay is another question."""
     other = factories.plan(upstream=replace(factories.plan().upstream, delay_ms=100.0))
-    found = between(factories.simulated_run(), factories.simulated_run(other, seed=2))
-    assert list(found.environment_changes) == ["plan: upstream"]
+    comparison = between(factories.simulated_run(), factories.simulated_run(other, seed=2))
+    assert list(comparison.environment_changes) == ["plan: upstream"]
 
 
 def test_equal_conditions_raise_no_warning():
@@ -136,7 +136,7 @@ def test_runs_without_a_common_pair_are_refused():
 
 
 def test_pairs_are_matched_by_what_they_are_not_by_their_number():
-    """A pair that moved in the suite is found; one that is in one run only is told."""
+    """A pair that moved within the suite is compared; of a pair that only one run has there is a caveat."""
     moved = factories.plan(
         factories.group(
             factories.flask_arm("p1a", workers=2),
@@ -145,36 +145,57 @@ def test_pairs_are_matched_by_what_they_are_not_by_their_number():
             factories.arm("p2b"),
         )
     )
-    found = between(factories.simulated_run(), factories.simulated_run(moved, {"p2b": 1300.0}, seed=2))
-    assert {one.pair for one in found.pairs} == {"p2"}
-    assert next(one for one in found.pairs if one.primary).verdict == "better"
-    assert [one.kind for one in found.caveats] == ["unmatched"]
-    assert "only in the run after" in found.caveats[0].text
+    comparison = between(factories.simulated_run(), factories.simulated_run(moved, {"p2b": 1300.0}, seed=2))
+    assert {pair.pair for pair in comparison.pairs} == {"p2"}
+    assert next(pair for pair in comparison.pairs if pair.primary).verdict == "better"
+    assert [caveat.kind for caveat in comparison.caveats] == ["unmatched"]
+    assert "only in the run after" in comparison.caveats[0].text
 
 
 def test_a_pair_that_failed_in_one_run_says_in_which():
     """No verdict, but a row with the reason and the run it comes from."""
     after = factories.simulated_run(seed=2)
-    broken = [replace(one, valid=False, error="gunicorn: died") if one.arm == "p1a" else one for one in after.trials]
-    found = primary(factories.simulated_run(), replace(after, trials=tuple(broken)))
-    assert (found.verdict, found.ratio) == ("error", None)
-    assert found.reasons == ("after: p1a: gunicorn: died",)
+    broken = [
+        replace(trial, valid=False, error="gunicorn: died") if trial.arm == "p1a" else trial for trial in after.trials
+    ]
+    verdict = primary(factories.simulated_run(), replace(after, trials=tuple(broken)))
+    assert (verdict.verdict, verdict.ratio) == ("error", None)
+    assert verdict.reasons == ("after: p1a: gunicorn: died",)
 
 
-def test_few_blocks_give_an_interval_but_no_verdict():
-    """Five blocks in both runs carry a verdict; four do not."""
-    few = factories.plan(blocks=4)
-    found = primary(factories.simulated_run(), factories.simulated_run(few, {"p1b": 2000.0}, seed=2))
-    assert found.verdict == "inconclusive"
-    assert found.low is not None
-    assert found.low > 1.5
-    assert found.settle is not None
+def test_an_undecided_change_says_in_which_run_blocks_were_not_valid():
+    """Only some blocks of the later run could be used, and why."""
+    after = factories.simulated_run(rps={"p1b": 1060.0}, seed=2)
+    reasons = ("the load generator waited for a CPU 7 % of the time: leave its CPU to it alone",)
+    trials = [
+        replace(trial, valid=False, reasons=reasons) if trial.arm == "p1a" and trial.block in {0, 3, 4} else trial
+        for trial in after.trials
+    ]
+    verdict = primary(factories.simulated_run(), replace(after, trials=tuple(trials)))
+    assert (verdict.verdict, verdict.blocks, verdict.blocks_measured) == ("inconclusive", 2, 5)
+    assert verdict.settle is not None
+    assert verdict.settle.startswith(
+        "in the run after only 2 of 5 blocks were valid: the load generator waited for a CPU 7 % of the time; "
+        "more blocks in both runs"
+    )
+
+
+def test_two_blocks_give_an_interval_but_no_verdict():
+    """Three blocks in both runs carry a verdict; two do not."""
+    few = factories.plan(blocks=2)
+    verdict = primary(factories.simulated_run(), factories.simulated_run(few, {"p1b": 3000.0}, noise=0.001, seed=2))
+    assert verdict.verdict == "inconclusive"
+    assert verdict.low is not None
+    assert verdict.low > 1.5
+    assert verdict.settle is not None
+    three = factories.plan(blocks=3)
+    assert primary(factories.simulated_run(), factories.simulated_run(three, {"p1b": 2000.0})).verdict == "better"
 
 
 def test_a_corrupted_record_in_either_run_is_refused():
     """The error names the run's path and the trial."""
     good = factories.simulated_run()
     bad = replace(good, path="results/bad", trials=(replace(good.trials[0], throughput_rps=9e9), *good.trials[1:]))
-    for one, other in ((good, bad), (bad, good)):
+    for before, after in ((good, bad), (bad, good)):
         with pytest.raises(RecordError, match="results/bad: trial p1a/0/closed: throughput"):
-            between(one, other)
+            between(before, after)

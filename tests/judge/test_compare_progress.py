@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from harness.judge.compare import enough, forecast, progress
-from harness.judge.compare.progress import MOST_BLOCKS, narrow
-from harness.judge.compare.verdict import MIN_BLOCKS, judge
+from harness.judge.compare import Forecast, enough, forecast, progress
+from harness.judge.compare.progress import LEAST_BY_WIDTH, MOST_BY_WIDTH, SPARE, narrow
+from harness.judge.compare.verdict import judge
 from harness.judge.statistics import estimate
 from tests import factories
 
@@ -43,8 +43,8 @@ def test_a_fixed_number_of_blocks_is_exact():
 def disturbed(trials: tuple[Trial, ...], *blocks: int) -> tuple[Trial, ...]:
     """The same, but something disturbed the candidate in those blocks."""
     return tuple(
-        replace(one, valid=False, reasons=("steal",)) if one.block in blocks and one.arm == "p1b" else one
-        for one in trials
+        replace(trial, valid=False, reasons=("steal",)) if trial.block in blocks and trial.arm == "p1b" else trial
+        for trial in trials
     )
 
 
@@ -61,10 +61,12 @@ def test_a_disturbed_block_is_measured_again():
 
 
 def test_what_is_never_valid_is_not_measured_again():
-    """No disturbance spoils every block, and fewer than five give no verdict anyway."""
-    plan, few = factories.plan(blocks=5), factories.plan(blocks=3)
+    """No disturbance spoils every block, and fewer than three give no verdict anyway."""
+    plan, few = factories.plan(blocks=5), factories.plan(blocks=2)
     assert done(plan, disturbed(measured(plan, 5), 0, 1, 2, 3, 4))
-    assert done(few, disturbed(measured(few, 3), 1))
+    assert done(few, disturbed(measured(few, 2), 1))
+    three = factories.plan(blocks=3)
+    assert not done(three, disturbed(measured(three, 3), 1))
 
 
 def test_a_width_is_asked_of_the_interval():
@@ -73,7 +75,7 @@ def test_a_width_is_asked_of_the_interval():
     assert not done(plan, measured(plan, 4, noise=0.0001))
     assert done(plan, measured(plan, 5, noise=0.005))
     assert not done(plan, measured(plan, 5, noise=0.2))
-    assert done(plan, measured(plan, MOST_BLOCKS, noise=0.9))
+    assert done(plan, measured(plan, MOST_BY_WIDTH, noise=0.9))
 
 
 def test_with_a_width_the_number_of_blocks_is_the_least():
@@ -100,17 +102,64 @@ def test_a_budget_ends_with_the_last_whole_block_that_fits():
     assert not done(plan, measured(plan, 4), elapsed_s=500.0)
 
 
-def test_a_pair_that_never_works_holds_up_no_group():
+def test_a_pair_that_never_works_is_not_waited_for():
     """Where every trial fails more blocks change nothing."""
     plan = factories.plan(width=0.03)
-    trials = tuple(replace(one, valid=False, error="no Redis") for one in measured(plan, 5))
+    trials = tuple(replace(trial, valid=False, error="no Redis") for trial in measured(plan, 5))
     assert done(plan, trials)
+
+
+def spoilt(plan: Plan, blocks: int) -> tuple[Trial, ...]:
+    """Blocks of which every round of every arm was disturbed and left out: rows without a slice that counts."""
+    return tuple(
+        replace(trial, valid=False, reasons=("no slice is left to count",), dropped_rounds=(0, 1, 2))
+        for trial in measured(plan, blocks)
+    )
+
+
+def test_blocks_without_a_valid_trial_are_done_all_the_same():
+    """A machine that disturbs every round of every block ends a fixed run; what it will take is forecast so."""
+    plan = factories.plan(blocks=5)
+    group = plan.groups[0]
+    assert not done(plan, spoilt(plan, 4))
+    assert forecast(plan, group, spoilt(plan, 4), block_s=10.0) == Forecast(blocks=5, seconds=10.0)
+    assert done(plan, spoilt(plan, 5))
+    assert forecast(plan, group, spoilt(plan, 5), block_s=10.0) == Forecast(blocks=5, seconds=0.0)
+
+
+def test_blocks_without_a_valid_trial_use_up_the_budget():
+    """With a width they count towards its five blocks, after which the budget holds."""
+    plan = factories.plan(width=0.001, budget_s=60.0)
+    assert not done(plan, spoilt(plan, 4), elapsed_s=500.0)
+    assert done(plan, spoilt(plan, 5), elapsed_s=500.0)
+    last_is_valid = (*spoilt(plan, 4), *(trial for trial in measured(plan, 5) if trial.block == 4))
+    assert not done(plan, last_is_valid, elapsed_s=10.0)
+    assert done(plan, last_is_valid, elapsed_s=55.0)
+
+
+@pytest.mark.parametrize("blocks", [1, 2, 3, 5, 10])
+def test_a_fixed_run_ends_whatever_is_disturbed(blocks: int):
+    """At the latest after its blocks and the spare ones, in whichever of them something disturbs the candidate."""
+    plan = factories.plan(blocks=blocks)
+    most = blocks + max(1, int(SPARE * blocks))
+    trials = measured(plan, most)
+    random = np.random.default_rng(blocks)
+    for share in (0.1, 0.5, 0.9, 1.0):
+        assert done(plan, disturbed(trials, *np.flatnonzero(random.random(most) < share).tolist()))
+
+
+def test_the_forecast_of_a_width_counts_valid_blocks_only():
+    """Of five blocks two could be used: at least three more are needed, for which the run does go on."""
+    plan = factories.plan(width=0.03)
+    trials = disturbed(measured(plan, 5, noise=0.0001), 0, 2, 4)
+    assert not done(plan, trials)
+    assert forecast(plan, plan.groups[0], trials, block_s=10.0) == Forecast(blocks=8, seconds=30.0)
 
 
 def test_trials_of_other_groups_do_not_count():
     """A group's blocks are its own."""
     plan = factories.plan(blocks=5)
-    others = tuple(replace(one, group="g9") for one in measured(plan, 5))
+    others = tuple(replace(trial, group="g9") for trial in measured(plan, 5))
     assert not done(plan, others)
 
 
@@ -121,18 +170,18 @@ def test_the_forecast_says_how_many_blocks_and_seconds():
     assert (left.blocks, left.seconds) == (5, 30.0)
     wide = replace(plan, width=0.005)
     trials = measured(plan, 5, noise=0.02)
-    told = forecast(wide, wide.groups[0], trials, block_s=10.0)
-    assert 5 < told.blocks <= MOST_BLOCKS
-    assert told.seconds == (told.blocks - 5) * 10.0
+    by_width = forecast(wide, wide.groups[0], trials, block_s=10.0)
+    assert 5 < by_width.blocks <= MOST_BY_WIDTH
+    assert by_width.seconds == (by_width.blocks - 5) * 10.0
 
 
 def test_progress_is_the_throughput_verdict_so_far():
     """After two blocks there is a ratio with an interval, and what would settle it."""
     plan = factories.plan()
-    found = progress(measured(plan, 2, ratio=1.5), plan, plan.groups[0].pairs[0])
-    assert found.metric == "throughput_rps"
-    assert found.ratio == pytest.approx(1.5, rel=0.1)
-    assert found.settle is not None
+    verdict = progress(measured(plan, 2, ratio=1.5), plan, plan.groups[0].pairs[0])
+    assert verdict.metric == "throughput_rps"
+    assert verdict.ratio == pytest.approx(1.5, rel=0.1)
+    assert verdict.settle is not None
 
 
 @pytest.mark.parametrize("width", [0.02, 0.03, 0.05])
@@ -147,10 +196,10 @@ def test_stopping_by_width_keeps_false_verdicts_rare(truth: float, width: float)
     values = factories.block_values(random, runs, most, 3, truth)
     wrong = covered = 0
     for row in values.tolist():
-        count = next(n for n in range(MIN_BLOCKS, most + 1) if n == most or narrow(row[:n], width))
-        found = estimate(row[:count])
-        wrong += judge(found, MARGIN, higher_is_better=True) not in allowed(truth)
-        low, high = found.interval()
+        count = next(n for n in range(LEAST_BY_WIDTH, most + 1) if n == most or narrow(row[:n], width))
+        estimated = estimate(row[:count])
+        wrong += judge(estimated, MARGIN, higher_is_better=True) not in allowed(truth)
+        low, high = estimated.interval()
         covered += low <= truth <= high
     assert wrong / runs <= 0.05
     assert covered / runs >= 0.91

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness import record
+from harness import record, units
 from harness.errors import RecordError
 from harness.judge.compare import as_json, within
 from harness.judge.statistics import estimate
 from harness.judge.verdicts import PairVerdict
-from harness.record import Run, Trial
+from harness.record import Run, SliceRow, Trial
 from harness.suite import Plan
 from tests import factories
 
@@ -25,21 +25,21 @@ OPEN = factories.in_phases(factories.group(), "closed", "open")
 
 def throughput(run: Run) -> PairVerdict:
     """The primary verdict of a run's first pair."""
-    return next(one for one in within(run).pairs if one.primary)
+    return next(pair for pair in within(run).pairs if pair.primary)
 
 
 @pytest.mark.parametrize(
-    ("rps", "verdict"), [(1200.0, "better"), (850.0, "worse"), (1000.0, "equivalent"), (1050.0, "inconclusive")]
+    ("rps", "expected"), [(1200.0, "better"), (850.0, "worse"), (1000.0, "equivalent"), (1050.0, "inconclusive")]
 )
-def test_the_verdict_follows_from_interval_and_margin(rps: float, verdict: str):
+def test_the_verdict_follows_from_interval_and_margin(rps: float, expected: str):
     """Beyond the margin, inside it, or across its edge."""
-    found = throughput(factories.simulated_run(rps={"p1b": rps}, seed=2, noise=0.01))
-    assert found.verdict == verdict
-    assert found.low is not None
-    assert found.high is not None
-    assert found.low < rps / 1000 < found.high
-    assert found.blocks == found.blocks_measured == 5
-    assert (found.settle is not None) == (verdict == "inconclusive")
+    verdict = throughput(factories.simulated_run(rps={"p1b": rps}, seed=2, noise=0.01))
+    assert verdict.verdict == expected
+    assert verdict.low is not None
+    assert verdict.high is not None
+    assert verdict.low < rps / 1000 < verdict.high
+    assert verdict.blocks == verdict.blocks_measured == 5
+    assert (verdict.settle is not None) == (expected == "inconclusive")
 
 
 def test_throughput_is_the_mean_over_rounds_of_the_log_ratio():
@@ -56,13 +56,13 @@ def test_throughput_is_the_mean_over_rounds_of_the_log_ratio():
         for block in range(5)
     ]
     expected = estimate([float(value) for value in blocks])
-    found = throughput(run)
-    assert found.ratio == pytest.approx(math.exp(expected.mean))
-    assert (found.low, found.high) == pytest.approx(tuple(math.exp(end) for end in expected.interval()))
+    verdict = throughput(run)
+    assert verdict.ratio == pytest.approx(math.exp(expected.mean))
+    assert (verdict.low, verdict.high) == pytest.approx(tuple(math.exp(end) for end in expected.interval()))
 
 
 def test_rounds_count_only_where_both_arms_have_a_slice():
-    """A round of which one arm lacks its slice says nothing of the ratio."""
+    """A round in which one of the arms has no slice is left out of the ratio."""
     run = factories.simulated_run(rps={"p1b": 1100.0}, noise=0.001)
     spoilt = []
     for trial in run.trials:
@@ -77,8 +77,8 @@ def test_rounds_count_only_where_both_arms_have_a_slice():
 
 def kept_rps(trial: Trial) -> float:
     """Throughput over the slices that count."""
-    kept = [one for one in trial.slices if one.round not in trial.dropped_rounds]
-    return sum(one.throughput_rps * one.length_s for one in kept) / sum(one.length_s for one in kept)
+    kept = [slice_ for slice_ in trial.slices if slice_.round not in trial.dropped_rounds]
+    return sum(slice_.throughput_rps * slice_.length_s for slice_ in kept) / sum(slice_.length_s for slice_ in kept)
 
 
 def test_exchanging_the_arms_mirrors_the_verdict():
@@ -91,39 +91,113 @@ def test_exchanging_the_arms_mirrors_the_verdict():
     assert mirrored.verdict == "better"
 
 
-@pytest.mark.parametrize("blocks", [1, 2, 4])
-def test_fewer_than_five_blocks_carry_no_verdict(blocks: int):
-    """The ratio is shown, with an interval from two blocks on, but the verdict waits for five."""
-    found = throughput(factories.simulated_run(factories.plan(blocks=blocks), rps={"p1b": 3000.0}))
-    assert found.ratio == pytest.approx(3.0, rel=0.1)
-    assert found.verdict == "inconclusive"
-    assert (found.low is None) == (blocks == 1)
-    assert found.settle is not None
-    assert f"{5 - blocks} more block" in found.settle
+@pytest.mark.parametrize("blocks", [1, 2])
+def test_fewer_than_three_blocks_carry_no_verdict(blocks: int):
+    """The ratio is shown, with an interval from two blocks on, but the verdict waits for three."""
+    verdict = throughput(factories.simulated_run(factories.plan(blocks=blocks), rps={"p1b": 3000.0}))
+    assert verdict.ratio == pytest.approx(3.0, rel=0.1)
+    assert verdict.verdict == "inconclusive"
+    assert (verdict.low is None) == (blocks == 1)
+    assert verdict.settle is not None
+    assert f"about {3 - blocks} more block" in verdict.settle
+
+
+def test_three_blocks_of_an_interval_beyond_the_margin_are_better():
+    """Student's t on two degrees of freedom is honest: 2.30 (2.25 to 2.36) needs no further block."""
+    ratios = [2.305 * math.exp(shift) for shift in (-0.01, 0.0, 0.008)]
+    run = factories.simulated_run(factories.plan(blocks=3))
+    verdict = throughput(with_ratios(run, ratios))
+    assert units.ratio(verdict.ratio, verdict.low, verdict.high) == "2.30 (2.25 to 2.36)"
+    assert (verdict.verdict, verdict.blocks, verdict.degrees) == ("better", 3, 2)
+    assert verdict.settle is None
+
+
+def with_ratios(run: Run, ratios: list[float]) -> Run:
+    """The run in whose blocks FastAPI serves exactly so many times what Flask does, in every round."""
+    flask = {trial.block: trial for trial in run.trials if trial.arm == "p1a"}
+    fastapi = []
+    for block, ratio in enumerate(ratios):
+        rows = [replace(row, throughput_rps=row.throughput_rps * ratio) for row in flask[block].slices]
+        fastapi.append(factories.trial(run.info.plan.groups[0].arms[1], block=block, slices=consistent(rows)))
+    return replace(run, trials=(*flask.values(), *fastapi))
+
+
+def consistent(rows: list[SliceRow]) -> tuple[SliceRow, ...]:
+    """The slices with the figures that follow from their throughput (Little's law, halves)."""
+    return tuple(factories.slice_row(round=row.round, throughput_rps=row.throughput_rps) for row in rows)
+
+
+def test_three_blocks_that_scatter_stay_inconclusive():
+    """The width of the interval is what few blocks cost; how many more settle it is forecast from their scatter."""
+    plan = factories.plan(blocks=3)
+    verdict = throughput(factories.simulated_run(plan, rps={"p1b": 1150.0}, noise=0.06, seed=4))
+    assert (verdict.verdict, verdict.blocks) == ("inconclusive", 3)
+    assert verdict.settle is not None
+    more = int(verdict.settle.split()[1])
+    assert 1 <= more < 60
 
 
 def without(run: Run, blocks: set[int], **changes: Any) -> Run:
     """The run with the Flask trials of `blocks` changed."""
     trials = [
-        replace(one, valid=False, **changes) if one.arm == "p1a" and one.block in blocks else one for one in run.trials
+        replace(trial, valid=False, **changes) if trial.arm == "p1a" and trial.block in blocks else trial
+        for trial in run.trials
     ]
     return replace(run, trials=tuple(trials))
 
 
 def test_a_block_counts_when_both_arms_are_valid():
-    """An invalid trial takes its block out, and its reason is told."""
+    """An invalid trial takes its block out, and the verdict has its reason."""
     run = factories.simulated_run(factories.plan(blocks=7))
-    found = throughput(without(run, {2, 4}, reasons=("steal: another time",)))
-    assert (found.blocks, found.blocks_measured) == (5, 7)
-    assert found.reasons == ("p1a: steal: another time",)
+    verdict = throughput(without(run, {2, 4}, reasons=("steal: another time",)))
+    assert (verdict.blocks, verdict.blocks_measured) == (5, 7)
+    assert verdict.reasons == ("p1a: steal: another time",)
+
+
+BUSY = "other processes used {} % of the CPUs, at most 10 % allowed: stop them"
+
+
+def test_an_inconclusive_verdict_says_that_only_some_blocks_were_valid():
+    """How many, why most of the others were not, and what would settle it; figures aside, reasons are alike."""
+    plan = factories.plan(blocks=5)
+    run = factories.simulated_run(plan, rps={"p1b": 1060.0}, seed=2)
+    run = without(run, {1}, reasons=("no steady state: warm up longer",))
+    for block, share in ((2, 15), (4, 23.5)):
+        run = without(run, {block}, reasons=(BUSY.format(share),))
+    verdict = throughput(run)
+    assert (verdict.verdict, verdict.blocks, verdict.blocks_measured) == ("inconclusive", 2, 5)
+    assert verdict.settle is not None
+    assert verdict.settle.startswith(
+        "only 2 of 5 blocks were valid: other processes used 15 % of the CPUs, at most 10 % allowed; about "
+    )
+    assert "more valid block" in verdict.settle
+
+
+def test_a_decided_verdict_of_some_blocks_says_so_in_a_caveat():
+    """Better all the same, but on fewer blocks than were asked for; what was made up for is not worth a word."""
+    run = factories.simulated_run(factories.plan(blocks=5), rps={"p1b": 2000.0})
+    verdict = throughput(without(run, {1, 3}, error="gunicorn: died\nTraceback", throughput_rps=None))
+    assert (verdict.verdict, verdict.blocks, verdict.settle) == ("better", 3, None)
+    assert verdict.caveats == ("only 3 of 5 blocks were valid: gunicorn: died",)
+    six = factories.simulated_run(factories.plan(blocks=6), rps={"p1b": 2000.0})
+    made_up = replace(six, info=replace(six.info, plan=factories.plan(blocks=5)))
+    assert throughput(without(made_up, {1}, reasons=(BUSY.format(15),))).caveats == ()
+
+
+def test_blocks_that_were_not_measured_yet_are_not_called_invalid():
+    """While a run goes on, the blocks to come are no fault of those that are there."""
+    run = factories.simulated_run(factories.plan(blocks=5))
+    verdict = throughput(replace(run, trials=tuple(trial for trial in run.trials if trial.block == 0)))
+    assert verdict.settle is not None
+    assert "valid" not in verdict.settle
 
 
 def test_a_pair_without_a_valid_block_says_why():
     """No ratio, but a row: invalid with its reasons, or an error."""
     run = factories.simulated_run()
     every = set(range(5))
-    found = throughput(without(run, every, reasons=("steal: another time",)))
-    assert (found.verdict, found.ratio, found.reasons) == ("invalid", None, ("p1a: steal: another time",))
+    invalid = throughput(without(run, every, reasons=("steal: another time",)))
+    assert (invalid.verdict, invalid.ratio, invalid.reasons) == ("invalid", None, ("p1a: steal: another time",))
     failed = throughput(without(run, every, error="gunicorn: died", throughput_rps=None))
     assert (failed.verdict, failed.ratio, failed.reasons) == ("error", None, ("p1a: gunicorn: died",))
     nothing = throughput(replace(run, trials=()))
@@ -135,20 +209,20 @@ def test_cpu_and_memory_are_better_when_less():
     run = factories.simulated_run()
     dear = [
         replace(
-            one,
+            trial,
             memory_bytes=80_000_000,
-            slices=tuple(replace(row, cpu_s=row.cpu_s * 1.5) for row in one.slices),
+            slices=tuple(replace(row, cpu_s=row.cpu_s * 1.5) for row in trial.slices),
         )
-        if one.arm == "p1b"
-        else one
-        for one in run.trials
+        if trial.arm == "p1b"
+        else trial
+        for trial in run.trials
     ]
-    found = {one.metric: one for one in within(replace(run, trials=tuple(dear))).pairs}
-    assert found["cpu_s_per_request"].verdict == "worse"
-    assert found["cpu_s_per_request"].ratio == pytest.approx(1.5, rel=0.05)
-    assert found["memory_bytes"].verdict == "worse"
-    assert found["memory_bytes"].ratio == pytest.approx(1.6)
-    assert not any(one.primary for name, one in found.items() if name != "throughput_rps")
+    verdicts = {verdict.metric: verdict for verdict in within(replace(run, trials=tuple(dear))).pairs}
+    assert verdicts["cpu_s_per_request"].verdict == "worse"
+    assert verdicts["cpu_s_per_request"].ratio == pytest.approx(1.5, rel=0.05)
+    assert verdicts["memory_bytes"].verdict == "worse"
+    assert verdicts["memory_bytes"].ratio == pytest.approx(1.6)
+    assert not any(verdict.primary for name, verdict in verdicts.items() if name != "throughput_rps")
 
 
 def open_run(arrivals: int, plan: Plan | None = None) -> Run:
@@ -169,28 +243,28 @@ def open_run(arrivals: int, plan: Plan | None = None) -> Run:
 
 def test_latency_is_compared_in_the_open_phase():
     """Percentiles of block histograms at the same offered rate, lower is better, exploratory."""
-    found = {one.metric: one for one in within(open_run(2000)).pairs if one.phase == "open"}
-    assert set(found) == {f"latency_{name}_us" for name in ("p50", "p90", "p95", "p99", "p99_9")}
-    assert found["latency_p50_us"].verdict == "better"
-    assert found["latency_p50_us"].ratio == pytest.approx(0.8, rel=0.02)
-    assert found["latency_p99_us"].blocks == 5
-    assert not any(one.primary for one in found.values())
+    verdicts = {verdict.metric: verdict for verdict in within(open_run(2000)).pairs if verdict.phase == "open"}
+    assert set(verdicts) == {f"latency_{name}_us" for name in ("p50", "p90", "p95", "p99", "p99_9")}
+    assert verdicts["latency_p50_us"].verdict == "better"
+    assert verdicts["latency_p50_us"].ratio == pytest.approx(0.8, rel=0.02)
+    assert verdicts["latency_p99_us"].blocks == 5
+    assert not any(verdict.primary for verdict in verdicts.values())
 
 
 def test_a_percentile_needs_ten_requests_beyond_it_in_every_block():
     """Where a block has too few there is no interval; over all blocks merged the ratio may still be shown."""
-    found = {one.metric: one for one in within(open_run(400)).pairs if one.phase == "open"}
-    assert found["latency_p95_us"].verdict == "better"
-    p99 = found["latency_p99_us"]
+    verdicts = {verdict.metric: verdict for verdict in within(open_run(400)).pairs if verdict.phase == "open"}
+    assert verdicts["latency_p95_us"].verdict == "better"
+    p99 = verdicts["latency_p99_us"]
     assert (p99.verdict, p99.low, p99.blocks) == ("not resolved", None, 0)
     assert p99.ratio == pytest.approx(0.8, rel=0.1)
     assert "1,000 answers of each arm in each block" in p99.reasons[0]
-    assert found["latency_p99_9_us"].ratio is None
+    assert verdicts["latency_p99_9_us"].ratio is None
 
 
 def test_latency_at_saturation_is_labelled_so():
     """Closed, latency compares queues: its name says at whose saturation."""
-    names = {one.metric for one in within(factories.simulated_run()).pairs}
+    names = {pair.metric for pair in within(factories.simulated_run()).pairs}
     assert {"saturated_latency_p50_us", "saturated_latency_p99_us"} < names
     assert not any(name.startswith("latency_") for name in names)
 
@@ -199,10 +273,10 @@ def test_an_open_only_pair_has_its_cost_from_there():
     """A rate that was asked for leaves no closed phase: no throughput, but CPU and latency."""
     group = factories.in_phases(factories.group(), "open")
     run = open_run(2000, factories.plan(group))
-    opened = replace(run, trials=tuple(one for one in run.trials if one.phase == "open"))
-    found = {one.metric: one.phase for one in within(opened).pairs}
-    assert "throughput_rps" not in found
-    assert found["cpu_s_per_request"] == "open"
+    opened = replace(run, trials=tuple(trial for trial in run.trials if trial.phase == "open"))
+    phases = {verdict.metric: verdict.phase for verdict in within(opened).pairs}
+    assert "throughput_rps" not in phases
+    assert phases["cpu_s_per_request"] == "open"
 
 
 def null_run(ratio: float) -> Run:
@@ -214,60 +288,63 @@ def null_run(ratio: float) -> Run:
 
 def test_an_a_a_pair_is_the_runs_noise():
     """Its interval is shown as a check, and raises no caveat while it includes 1."""
-    found = within(null_run(1.0))
-    assert found.noise[0].metric == "throughput_rps"
-    assert found.noise[0].low < 1 < found.noise[0].high
-    assert not found.noise[0].excludes_one
-    assert found.caveats == ()
-    assert not any(one.caveats for one in found.pairs)
+    comparison = within(null_run(1.0))
+    assert comparison.noise[0].metric == "throughput_rps"
+    assert comparison.noise[0].low < 1 < comparison.noise[0].high
+    assert not comparison.noise[0].excludes_one
+    assert comparison.caveats == ()
+    assert not any(verdict.caveats for verdict in comparison.pairs)
 
 
 def test_an_a_a_pair_that_differs_from_itself_is_a_caveat_on_every_verdict():
     """When the instrument shows a difference where there is none, each verdict carries that."""
-    found = within(null_run(1.1))
-    assert found.noise[0].excludes_one
-    assert [one.kind for one in found.caveats if "throughput_rps" in one.text] == ["noise"]
-    carried = [one for one in found.pairs if one.metric == "throughput_rps"]
-    assert len(carried) == 2
-    assert all("an A/A pair differs" in one.caveats[0] for one in carried)
+    comparison = within(null_run(1.1))
+    assert comparison.noise[0].excludes_one
+    assert [caveat.kind for caveat in comparison.caveats if "throughput_rps" in caveat.text] == ["noise"]
+    verdicts = [verdict for verdict in comparison.pairs if verdict.metric == "throughput_rps"]
+    assert len(verdicts) == 2
+    assert all("an A/A pair differs" in verdict.caveats[0] for verdict in verdicts)
 
 
 def test_limits_and_what_each_side_is_stand_beside_the_verdict():
-    """Each arm's usual limit and how much of its ceiling it reached, and what is its own."""
+    """Each arm's usual limit, how much of its ceiling it reached, and the levels that are its own."""
     run = factories.simulated_run()
     marked = [
-        replace(one, limit="server-cpu" if one.block else "connections", ceiling_rps=2 * (one.throughput_rps or 0))
-        for one in run.trials
+        replace(
+            trial, limit="server-cpu" if trial.block else "connections", ceiling_rps=2 * (trial.throughput_rps or 0)
+        )
+        for trial in run.trials
     ]
-    found = throughput(replace(run, trials=tuple(marked)))
-    assert (found.a_limit, found.b_limit) == ("server-cpu", "server-cpu")
-    assert found.a_ceiling == pytest.approx(0.5)
-    assert found.a == "flask on gunicorn-gthread (8 threads)"
-    assert found.b == "fastapi on uvicorn"
-    assert found.factors["workers"] == 1
-    assert found.factors["a"]["threads"] == 8
+    verdict = throughput(replace(run, trials=tuple(marked)))
+    assert (verdict.a_limit, verdict.b_limit) == ("server-cpu", "server-cpu")
+    assert verdict.a_ceiling == pytest.approx(0.5)
+    assert verdict.a == "flask on gunicorn-gthread (8 threads)"
+    assert verdict.b == "fastapi on uvicorn"
+    assert verdict.factors["workers"] == 1
+    assert verdict.factors["a"]["threads"] == 8
 
 
 def test_diagnoses_of_the_arms_are_among_the_caveats():
-    """What an arm's median trial shows is told once, with the arm's name."""
+    """What an arm's median trial shows is one caveat, with the arm's name."""
     run = factories.simulated_run()
-    closing = [replace(one, connections_per_request=1.0) if one.arm == "p1a" else one for one in run.trials]
-    found = within(replace(run, trials=tuple(closing))).caveats
-    assert [(one.kind, one.arm) for one in found] == [("no-keep-alive", "p1a")]
+    closing = [replace(trial, connections_per_request=1.0) if trial.arm == "p1a" else trial for trial in run.trials]
+    caveats = within(replace(run, trials=tuple(closing))).caveats
+    assert [(caveat.kind, caveat.arm) for caveat in caveats] == [("no-keep-alive", "p1a")]
 
 
 def test_an_arm_that_is_never_valid_is_diagnosed_all_the_same():
     """What is wrong with it may be why it is not valid."""
     run = factories.simulated_run()
     trials = tuple(
-        replace(one, valid=False, reasons=("unsteady",), connections_per_request=1.0) if one.arm == "p1a" else one
-        for one in run.trials
+        replace(trial, valid=False, reasons=("unsteady",), connections_per_request=1.0) if trial.arm == "p1a" else trial
+        for trial in run.trials
     )
-    assert [(one.kind, one.arm) for one in within(replace(run, trials=trials)).caveats] == [("no-keep-alive", "p1a")]
+    caveats = within(replace(run, trials=trials)).caveats
+    assert [(caveat.kind, caveat.arm) for caveat in caveats] == [("no-keep-alive", "p1a")]
 
 
 def test_the_json_has_the_documented_keys():
-    """The keys that DESIGN promises are there, and all of it is JSON."""
+    """The keys that docs/FORMAT.md promises are there, and all of it is JSON."""
     answer = json.loads(json.dumps(as_json(within(null_run(1.0))), allow_nan=False))
     assert {"pairs", "noise", "effects"} <= set(answer)
     keys = {"scenario", "factors", "a", "b", "metric", "primary", "ratio", "low", "high", "blocks", "verdict"}
@@ -316,12 +393,12 @@ def test_corrupted_records_are_refused_by_name(tmp_path: Path, change: dict[str,
     assert named in str(error.value)
 
 
-def test_a_torn_line_is_told_and_left_out(tmp_path: Path):
+def test_a_torn_line_is_left_out_with_a_caveat(tmp_path: Path):
     """A run that was killed while it wrote is compared without its last line, and says so."""
     folder = stored(tmp_path / "run", factories.simulated_run(factories.plan(blocks=6)))
     path = folder / "trials.jsonl"
     path.write_bytes(path.read_bytes()[:-200])
-    found = within(record.read(folder))
-    assert [one.kind for one in found.caveats] == ["torn"]
-    assert "--resume" in found.caveats[0].remedy
-    assert found.pairs[0].blocks == 5
+    comparison = within(record.read(folder))
+    assert [caveat.kind for caveat in comparison.caveats] == ["torn"]
+    assert "--resume" in comparison.caveats[0].remedy
+    assert comparison.pairs[0].blocks == 5

@@ -53,7 +53,7 @@ def test_slots_follow_from_the_server_and_the_handler(
 
 @dataclass(frozen=True)
 class Case:
-    """A trial as it was seen live, and what bound it."""
+    """A trial like one of a real run, and what bound it."""
 
     arm: Arm
     trial: Trial
@@ -97,8 +97,8 @@ CASES = _cases()
 def test_the_limit_is_named_with_its_ceiling(name: str):
     """The busiest resource bound it; the ceiling is the lowest that any of them allows."""
     case = CASES[name]
-    found, ceiling = limit(case.trial, case.arm, SLOW, PLACEMENT)
-    assert found == case.limit
+    bound, ceiling = limit(case.trial, case.arm, SLOW, PLACEMENT)
+    assert bound == case.limit
     # The generator's 0.1 ms a request come off the CPU that it shares with the upstream.
     assert ceiling == pytest.approx(case.ceiling, rel=0.03)
 
@@ -122,9 +122,9 @@ def test_stolen_cpu_is_not_there_to_use():
 def test_who_shares_the_only_cpu_has_the_rest():
     """On one CPU the server is bound by it when it and the generator use it up."""
     arm = factories.arm()
-    one = {"server": (0,), "generator": (0,), "services": (0,)}
+    one_cpu = {"server": (0,), "generator": (0,), "services": (0,)}
     shared = trial(arm, 4000.0, cpu=0.55, generator_cpu_s_per_request=0.0001)
-    assert limit(shared, arm, SLOW, one)[0] == "server-cpu"
+    assert limit(shared, arm, SLOW, one_cpu)[0] == "server-cpu"
     assert limit(shared, arm, SLOW, PLACEMENT)[0] is None
 
 
@@ -132,8 +132,8 @@ def test_cached_answers_do_not_wait():
     """Behind a cache that always hits neither slots nor connections are held by the upstream."""
     arm = factories.flask_arm(scenario=EXTERNAL, cache="redis")
     cached = trial(arm, 3000.0, cpu=0.95, cache_hit_ratio=1.0)
-    found, ceiling = limit(cached, arm, SLOW, PLACEMENT)
-    assert found == "server-cpu"
+    bound, ceiling = limit(cached, arm, SLOW, PLACEMENT)
+    assert bound == "server-cpu"
     assert ceiling == pytest.approx(3000 / 0.95)
 
 
@@ -144,20 +144,20 @@ def test_a_failure_has_no_limit():
     assert diagnoses(factories.failed_trial(arm), arm, (), SLOW, PLACEMENT) == ()
 
 
-def kinds(one: Trial, arm: Arm, *siblings: Trial) -> list[str]:
+def kinds(judged: Trial, arm: Arm, *siblings: Trial) -> list[str]:
     """The names of what is diagnosed on a 20 ms upstream."""
-    return [caveat.kind for caveat in diagnoses(one, arm, siblings, QUICK, PLACEMENT)]
+    return [caveat.kind for caveat in diagnoses(judged, arm, siblings, QUICK, PLACEMENT)]
 
 
 def test_a_blocking_call_is_diagnosed_with_its_evidence():
-    """An event loop that answers one after the other while connections wait blocks somewhere."""
+    """An event loop that answers requests one after the other while connections wait blocks somewhere."""
     arm = factories.arm(target=BLOCKING, scenario=EXTERNAL)
-    (found,) = diagnoses(trial(arm, 47.0, cpu=0.06), arm, (), QUICK, PLACEMENT)
-    assert found.kind == "blocking-call"
-    assert found.arm == arm.id
-    assert "1.00 requests in hand at once with 32 connections waiting" in found.text
-    assert "50.0/s" in found.text
-    assert "await" in found.remedy
+    (caveat,) = diagnoses(trial(arm, 47.0, cpu=0.06), arm, (), QUICK, PLACEMENT)
+    assert caveat.kind == "blocking-call"
+    assert caveat.arm == arm.id
+    assert "1.00 requests in hand at once with 32 connections waiting" in caveat.text
+    assert "50.0/s" in caveat.text
+    assert "await" in caveat.remedy
 
 
 def test_a_declared_async_handler_that_blocks_is_diagnosed_too():
@@ -167,7 +167,7 @@ def test_a_declared_async_handler_that_blocks_is_diagnosed_too():
 
 
 @pytest.mark.parametrize(
-    ("changes", "rps", "seen"),
+    ("changes", "rps", "figures"),
     [
         ({}, 800.0, {"cpu": 0.7}),
         ({"connections": 1}, 47.0, {"cpu": 0.06}),
@@ -177,32 +177,32 @@ def test_a_declared_async_handler_that_blocks_is_diagnosed_too():
     ],
 )
 def test_no_blocking_call_is_diagnosed_where_something_else_explains_it(
-    changes: dict[str, Any], rps: float, seen: dict[str, float]
+    changes: dict[str, Any], rps: float, figures: dict[str, float]
 ):
     """Many in hand, one connection, a used-up CPU or upstream, or a server that is meant to do one at a time."""
     arm = factories.arm(**{"scenario": EXTERNAL} | changes)
-    assert "blocking-call" not in kinds(trial(arm, rps, **seen), arm)
+    assert "blocking-call" not in kinds(trial(arm, rps, **figures), arm)
 
 
 def test_anyios_thread_limit_is_diagnosed():
     """Forty threads busy and more connections waiting is AnyIO's default."""
     arm = factories.arm(target=THREADPOOL, scenario=EXTERNAL, connections=64)
-    found = diagnoses(trial(arm, 760.0, cpu=0.6), arm, (), SLOW, PLACEMENT)
-    assert [one.kind for one in found] == ["anyio-threads"]
-    assert "total_tokens" in found[0].remedy
+    caveats = diagnoses(trial(arm, 760.0, cpu=0.6), arm, (), SLOW, PLACEMENT)
+    assert [caveat.kind for caveat in caveats] == ["anyio-threads"]
+    assert "total_tokens" in caveats[0].remedy
     fewer = factories.arm(target=THREADPOOL, scenario=EXTERNAL, connections=32)
     assert "anyio-threads" not in kinds(trial(fewer, 600.0, cpu=0.6), fewer)
 
 
 def test_httpxs_pool_is_diagnosed_against_another_client():
-    """The client httpx that uses up the CPU at several times a sibling's cost is told, and the sibling is named."""
+    """A pooled httpx that uses up the CPU at several times a sibling's cost is diagnosed, and the sibling is named."""
     arm = factories.arm(scenario=EXTERNAL, client="httpx")
     mine = trial(arm, 200.0, cpu=0.97)
     rival_arm = factories.arm(scenario=EXTERNAL, client="httpx2")
     rival = trial(rival_arm, 1000.0, cpu=0.97)
-    (found,) = diagnoses(mine, arm, (rival,), QUICK, PLACEMENT)
-    assert found.kind == "client-pool"
-    assert "httpx2 (fastapi)" in found.text
+    (caveat,) = diagnoses(mine, arm, (rival,), QUICK, PLACEMENT)
+    assert caveat.kind == "client-pool"
+    assert "httpx2 (fastapi)" in caveat.text
     assert kinds(mine, arm) == []
     assert kinds(rival, rival_arm, mine) == []
     threads = factories.flask_arm(scenario=EXTERNAL, threads=32)
@@ -228,13 +228,13 @@ def test_uneven_workers_are_diagnosed():
 
 
 def test_a_missing_keep_alive_is_diagnosed():
-    """A connection a request is said beside the number."""
+    """A server that closes its connections is diagnosed, since its ratio partly measures TCP."""
     arm = factories.flask_arm(server=SYNC)
     assert kinds(trial(arm, 2000.0, cpu=0.95, connections_per_request=1.0), arm) == ["no-keep-alive"]
 
 
 def test_a_cache_that_costs_more_than_it_saves_is_diagnosed():
-    """Slower with Redis than without is told; faster is not."""
+    """Slower with Redis than without is diagnosed; faster is not."""
     arm = factories.arm(scenario=EXTERNAL, cache="redis")
     bare = trial(factories.arm(scenario=EXTERNAL), 1000.0, cpu=0.95)
     assert kinds(trial(arm, 800.0, cpu=0.95, cache_hit_ratio=0.99), arm, bare) == ["costly-cache"]
@@ -247,6 +247,13 @@ def test_starving_connections_are_diagnosed():
     for starved, expected in ((40, ["starving"]), (0, []), (None, [])):
         rows = (factories.slice_row(cpu_s=0.48), factories.slice_row(round=1, cpu_s=0.48, starved=starved))
         assert kinds(factories.trial(arm, slices=rows), arm) == expected
+
+
+def test_a_round_that_was_left_out_is_no_evidence():
+    """What a disturbance did to the connections of one round says nothing of the server."""
+    arm = factories.flask_arm(server=GEVENT)
+    rows = (factories.slice_row(cpu_s=0.48), factories.slice_row(round=1, cpu_s=0.48, starved=40))
+    assert kinds(factories.trial(arm, slices=rows, dropped_rounds=(1,)), arm) == []
 
 
 def test_an_answer_that_waits_for_an_acknowledgement_is_diagnosed():

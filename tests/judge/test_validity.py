@@ -55,7 +55,7 @@ BROKEN: dict[str, Trial] = {
     ),
     "7 arrivals were dropped": open_trial(dropped=7),
     "5 of 1500 requests failed (2 reset, 3 timeout)": factories.trial(errors=5, error_kinds={"timeout": 3, "reset": 2}),
-    "1 wrong answers under load": factories.trial(errors=1, error_kinds={"body": 1}),
+    "1 wrong answer under load": factories.trial(errors=1, error_kinds={"body": 1}),
     "took 8 % of the CPU time (steal)": factories.trial(**slices(steal_fraction=0.08)),
     "other processes used 15 %": factories.trial(**slices(outside_fraction=0.15)),
     "no steady state": factories.trial(**slices(throughput_rps=5000.0, half_rps=(3500.0, 6500.0))),
@@ -64,11 +64,11 @@ BROKEN: dict[str, Trial] = {
 
 
 @pytest.mark.parametrize("reason", BROKEN)
-def test_a_trial_that_breaks_a_rule_is_told_which_and_what_to_do(reason: str):
+def test_a_trial_that_breaks_a_rule_has_a_reason_with_a_remedy(reason: str):
     """Each rule gives its own reason, with the remedy behind a colon."""
-    found = [text for text in judge(BROKEN[reason], THRESHOLDS) if reason in text]
-    assert len(found) == 1
-    assert ":" in found[0] or ";" in found[0]
+    reasons = [text for text in judge(BROKEN[reason], THRESHOLDS) if reason in text]
+    assert len(reasons) == 1
+    assert ":" in reasons[0] or ";" in reasons[0]
 
 
 FINE: dict[str, Trial] = {
@@ -109,7 +109,7 @@ def test_a_suite_may_move_a_threshold():
 
 
 def test_what_only_the_harness_saw_is_a_reason_too():
-    """A worker that restarted is in no record; who saw it says so."""
+    """A worker that restarted is in no record: whoever saw it says so."""
     assert judge(factories.trial(), THRESHOLDS, seen=("a worker restarted",)) == ("a worker restarted",)
 
 
@@ -132,9 +132,9 @@ def test_the_upstream_is_called_as_often_as_the_answers_say(cache: str, calls: i
     arm = factories.arm(scenario=factories.EXTERNAL, cache=cache)
     counts = {"upstream_hits": hits, "upstream_good": 1000, "upstream_attempts": 1010, "upstream_reconnects": 5}
     trial = factories.trial(arm, **counts, cache_hit_ratio=None if cache == "none" else 1 - hits / 1000)
-    found = judge(trial, THRESHOLDS, upstream_calls=calls)
-    assert len(found) == (reason is not None)
-    assert reason is None or reason in found[0]
+    reasons = judge(trial, THRESHOLDS, upstream_calls=calls)
+    assert len(reasons) == (reason is not None)
+    assert reason is None or reason in reasons[0]
 
 
 def halves_trial(random: np.random.Generator, count: int, spread: float, trend: float = 0.0) -> Trial:
@@ -225,10 +225,10 @@ CORRUPT: dict[str, Trial] = {
 
 @pytest.mark.parametrize("name", CORRUPT)
 def test_what_cannot_be_true_is_named(name: str):
-    """A corrupted record is told apart by what is impossible in it."""
-    found = impossible(CORRUPT[name], THRESHOLDS)
-    assert len(found) == 1
-    assert name in found[0]
+    """A corrupted record is recognized by what is impossible in it."""
+    contradictions = impossible(CORRUPT[name], THRESHOLDS)
+    assert len(contradictions) == 1
+    assert name in contradictions[0]
 
 
 @pytest.mark.parametrize("trial", [*FINE.values(), factories.failed_trial()])

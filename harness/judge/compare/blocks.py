@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -11,21 +13,24 @@ from harness.judge.validity import impossible
 from harness.record import Run, Trial
 from harness.suite import Pair, Phase
 
+FIGURES = re.compile(r"\d[\d.,]*")
+"""What differs between two reasons of the same rule."""
+
 
 class Trials:
     """Trials by arm, phase and block; of two with the same name (measured again on resume) the last counts."""
 
     def __init__(self, trials: Iterable[Trial]) -> None:
-        self._found: dict[tuple[str, Phase], dict[int, Trial]] = {}
+        self._by_arm_and_phase: dict[tuple[str, Phase], dict[int, Trial]] = {}
         for trial in trials:
-            self._found.setdefault((trial.arm, trial.phase), {})[trial.block] = trial
+            self._by_arm_and_phase.setdefault((trial.arm, trial.phase), {})[trial.block] = trial
 
     def of(self, arm: str, phase: Phase) -> dict[int, Trial]:
-        """By block."""
-        return self._found.get((arm, phase), {})
+        """The trials of an arm in a phase, by block."""
+        return self._by_arm_and_phase.get((arm, phase), {})
 
     def both(self, pair: Pair, phase: Phase) -> Iterator[tuple[int, Trial, Trial]]:
-        """The blocks in which both arms of a pair have a row, whatever it says."""
+        """The blocks in which both arms of a pair have a row, valid or not: block, trial of a, trial of b."""
         a, b = self.of(pair.a, phase), self.of(pair.b, phase)
         for block in sorted(a.keys() & b.keys()):
             yield block, a[block], b[block]
@@ -40,38 +45,52 @@ class Sample:
     usable: tuple[tuple[Trial, Trial], ...]
     """The trials of the blocks in which both are valid."""
     measured: int
+    """Blocks in which both arms have a row, valid or not."""
     failed: bool
     """Whether a trial of the pair failed, rather than being invalid."""
     reasons: tuple[str, ...]
-    """Why blocks are missing from `usable`."""
+    """Why blocks are missing from `usable`, each with its arm in front."""
+    main_reason: str | None = None
+    """Why most of them are missing, without arm and remedy; None when none is missing."""
+
+    def shortfall(self, planned: int) -> str | None:
+        """That some blocks were not valid, and mainly why; None when as many as were `planned` are.
+
+        Blocks that are still to be measured are no shortfall.
+        """
+        valid = len(self.usable)
+        if valid >= min(self.measured, planned):
+            return None
+        return f"only {valid} of {self.measured} blocks {'was' if valid == 1 else 'were'} valid: {self.main_reason}"
 
 
 def sample(trials: Trials, pair: Pair, metric: Metric) -> Sample:
     """Collect `metric` of `pair` over the blocks in which both its arms are valid."""
     rows = list(trials.both(pair, metric.phase))
     usable = {block: (a, b) for block, a, b in rows if counts(a) and counts(b)}
-    seen = {block: metric.log_ratio(a, b) for block, (a, b) in usable.items()}
-    values = {block: value for block, value in seen.items() if value is not None}
-    unfit = [one for _, a, b in rows for one in (a, b) if not counts(one)]
+    by_block = {block: metric.log_ratio(a, b) for block, (a, b) in usable.items()}
+    values = {block: value for block, value in by_block.items() if value is not None}
+    unfit = [trial for _, a, b in rows for trial in (a, b) if not counts(trial)]
     return Sample(
-        values=values if len(values) == len(seen) else {},
+        values=values if len(values) == len(usable) else {},
         usable=tuple(usable.values()),
         measured=len(rows),
-        failed=any(one.error is not None for one in unfit),
-        reasons=tuple(dict.fromkeys(f"{one.arm}: {reason}" for one in unfit for reason in _why(one))),
+        failed=any(trial.error is not None for trial in unfit),
+        reasons=tuple(dict.fromkeys(f"{trial.arm}: {reason}" for trial in unfit for reason in _reasons(trial))),
+        main_reason=_main_reason(unfit),
     )
 
 
 def refuse(run: Run) -> None:
     """Raise `RecordError` naming every trial of `run` that cannot be true."""
     calls = {arm.id: arm.scenario.upstream_calls for group in run.info.plan.groups for arm in group.arms}
-    found = [
+    contradictions = [
         f"{run.path}: trial {trial.trial}: {what}"
         for trial in run.trials
         for what in impossible(trial, run.info.plan.thresholds, upstream_calls=calls.get(trial.arm, 1))
     ]
-    if found:
-        raise RecordError("\n".join(found))
+    if contradictions:
+        raise RecordError("\n".join(contradictions))
 
 
 def counts(trial: Trial) -> bool:
@@ -79,5 +98,19 @@ def counts(trial: Trial) -> bool:
     return trial.valid and trial.error is None
 
 
-def _why(trial: Trial) -> tuple[str, ...]:
+def _reasons(trial: Trial) -> tuple[str, ...]:
     return (trial.error,) if trial.error is not None else trial.reasons
+
+
+def _main_reason(unfit: Iterable[Trial]) -> str | None:
+    """The commonest of their reasons; reasons that differ only in their figures are counted together."""
+    texts = [text for trial in unfit for text in _without_remedies(trial)]
+    kinds = Counter(FIGURES.sub("#", text) for text in texts)
+    return max(texts, key=lambda text: kinds[FIGURES.sub("#", text)], default=None)
+
+
+def _without_remedies(trial: Trial) -> tuple[str, ...]:
+    """What a reason says before its colon; of an error the first line."""
+    if trial.error is not None:
+        return (trial.error.partition("\n")[0],)
+    return tuple(reason.partition(": ")[0] for reason in trial.reasons)

@@ -1,4 +1,4 @@
-"""Under what two runs were measured, and what differs."""
+"""Under what conditions two runs were measured, and what differs between them."""
 
 from __future__ import annotations
 
@@ -9,21 +9,25 @@ from harness.judge.verdicts import Caveat
 from harness.record import Run
 
 VOLATILE = ("load_average",)
-"""What differs between any two runs and means nothing."""
+"""Parts of the environment that differ between any two runs and mean nothing."""
 SETTINGS = ("slice_s", "open_slice_s", "arrivals", "upstream")
-"""Of the plan, what changes the load itself."""
+"""Fields of the plan that change the load itself."""
 BETTER_WAY = (
-    "measure the baseline again as an arm beside the candidate (run --baseline NAME): it shares the machine's moods"
+    "measure the baseline again as an arm beside the candidate (run --baseline NAME), at the same time on the same "
+    "machine"
 )
 
 
 def environment_changes(before: Run, after: Run) -> dict[str, tuple[str, str]]:
-    """What differs between the conditions of two runs, by name: machine, versions, placement, plan."""
-    one, other = _conditions(before), _conditions(after)
+    """What differs between the conditions of two runs: name -> (before, after).
+
+    A name begins with the kind of condition: machine, versions, placement or plan.
+    """
+    earlier, later = _conditions(before), _conditions(after)
     return {
-        name: (str(one.get(name, "none")), str(other.get(name, "none")))
-        for name in sorted(one.keys() | other.keys())
-        if one.get(name) != other.get(name)
+        name: (str(earlier.get(name, "none")), str(later.get(name, "none")))
+        for name in sorted(earlier.keys() | later.keys())
+        if earlier.get(name) != later.get(name)
     }
 
 
@@ -39,7 +43,7 @@ def _conditions(run: Run) -> dict[str, Any]:
 
 
 def caveats(changes: dict[str, tuple[str, str]]) -> Iterator[Caveat]:
-    """A warning for each, by name."""
+    """A warning for each change, of the kind that its name begins with."""
     for name, (earlier, later) in changes.items():
         kind = name.partition(":")[0]
         yield Caveat(kind=kind, text=f"{name} differs: {earlier} before, {later} after", remedy=BETTER_WAY)

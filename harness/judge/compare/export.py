@@ -10,23 +10,24 @@ from harness.judge.verdicts import Comparison
 
 
 def as_json(comparison: Comparison) -> dict[str, Any]:
-    """`pairs`, `noise` (of the primary metric; null without an A/A pair), `effects`, and what goes with them."""
-    primary = [one for one in comparison.noise if one.metric == "throughput_rps"] or list(comparison.noise)
+    """The comparison's fields as JSON values; `noise` is that of the primary metric, null without an A/A pair."""
+    noise = [asdict(each) for each in comparison.noise]
+    primary = [each for each in noise if each["metric"] == "throughput_rps"] or noise
     answer = {
         "runs": list(comparison.runs),
-        "pairs": [asdict(one) for one in comparison.pairs],
-        "noise": asdict(primary[0]) if primary else None,
-        "noise_all": [asdict(one) for one in comparison.noise],
-        "effects": [asdict(one) for one in comparison.effects],
-        "caveats": [asdict(one) for one in comparison.caveats],
+        "pairs": [asdict(verdict) for verdict in comparison.pairs],
+        "noise": primary[0] if primary else None,
+        "noise_all": noise,
+        "effects": [asdict(effect) for effect in comparison.effects],
+        "caveats": [asdict(caveat) for caveat in comparison.caveats],
         "environment_changes": {name: list(pair) for name, pair in comparison.environment_changes.items()},
-        "arms": [asdict(one) for one in comparison.arms],
+        "arms": [asdict(change) for change in comparison.arms],
     }
     return {key: _plain(value) for key, value in answer.items()}
 
 
 def _plain(value: Any) -> Any:
-    """Tuples as lists, and no number that JSON lacks."""
+    """Tuples become lists; infinity and NaN, which JSON does not have, become null."""
     if isinstance(value, dict):
         return {key: _plain(each) for key, each in value.items()}
     if isinstance(value, (list, tuple)):

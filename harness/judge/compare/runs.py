@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ from harness.suite import Arm, Group, Pair
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A pair where a run has it."""
+    """Where a run has a pair: its group and the trials."""
 
     run: Run
     trials: Trials
@@ -30,12 +30,16 @@ class Place:
     @property
     def arms(self) -> tuple[Arm, Arm]:
         """The two arms, a and b."""
-        found = {arm.id: arm for arm in self.group.arms}
-        return found[self.pair.a], found[self.pair.b]
+        by_id = {arm.id: arm for arm in self.group.arms}
+        return by_id[self.pair.a], by_id[self.pair.b]
 
     def metric(self, name: str) -> Metric | None:
         """The metric of that name, if the group's phases show it."""
-        return next((one for one in metrics(self.group) if one.name == name), None)
+        return next((metric for metric in metrics(self.group) if metric.name == name), None)
+
+    def sample(self, metric: Metric) -> Sample:
+        """What the pair's blocks show of `metric`."""
+        return sample(self.trials, self.pair, metric)
 
 
 def between(before: Run, after: Run) -> Comparison:
@@ -52,38 +56,45 @@ def between(before: Run, after: Run) -> Comparison:
         raise UsageError(message)
     changes = environment_changes(before, after)
     pairs = tuple(verdict for key in shared for verdict in _verdicts(old[key], new[key]))
+    arms = _arms(old, new, shared)
     return Comparison(
         runs=(before.path, after.path),
         pairs=pairs,
-        caveats=(*caveats(changes), *_alone(old, new), *_baseline_moved(pairs, arms := _arms(old, new, shared))),
+        caveats=(*caveats(changes), *_unmatched(old, new), *_baseline_moved(pairs, arms)),
         environment_changes=changes,
         arms=arms,
     )
 
 
 def _places(run: Run) -> dict[tuple[Any, ...], Place]:
-    """The pairs of a run by what they compare; of pairs that are alike each has its number."""
+    """The pairs of a run by what they compare: cells, loads, and their number among pairs that are alike."""
     trials = Trials(run.trials)
-    found: dict[tuple[Any, ...], Place] = {}
+    places: dict[tuple[Any, ...], Place] = {}
     for group in run.info.plan.groups:
         for pair in group.pairs:
             place = Place(run, trials, group, pair)
             sides = tuple((arm.cell, arm.connections, arm.rate_rps) for arm in place.arms)
-            same = sum(1 for key in found if key[:2] == (sides, pair.null))
-            found[sides, pair.null, same] = place
-    return found
+            alike = sum(1 for key in places if key[:2] == (sides, pair.null))
+            places[sides, pair.null, alike] = place
+    return places
 
 
 def _verdicts(old: Place, new: Place) -> Iterator[PairVerdict]:
     for metric in metrics(new.group):
         earlier = old.metric(metric.name)
         if earlier is not None and earlier.phase == metric.phase:
-            yield _verdict(new, metric, sample(old.trials, old.pair, metric), sample(new.trials, new.pair, metric))
+            yield _verdict(old, new, metric)
 
 
-def _verdict(new: Place, metric: Metric, old_seen: Sample, new_seen: Sample) -> PairVerdict:
+def _verdict(old: Place, new: Place, metric: Metric) -> PairVerdict:
     a, b = new.arms
-    left, right = ([pair[side] for pair in new_seen.usable] for side in (0, 1))
+    before, after = old.sample(metric), new.sample(metric)
+    left, right = ([trials[side] for trials in after.usable] for side in (0, 1))
+    shortfalls = [
+        f"in the run {when} {text}"
+        for when, place, sample in (("before", old, before), ("after", new, after))
+        if (text := sample.shortfall(place.run.info.plan.blocks))
+    ]
     return PairVerdict(
         pair=new.pair.id,
         scenario=new.group.scenario,
@@ -93,56 +104,60 @@ def _verdict(new: Place, metric: Metric, old_seen: Sample, new_seen: Sample) -> 
         metric=metric.name,
         primary=metric.primary,
         higher_is_better=metric.higher_is_better,
-        blocks_measured=min(old_seen.measured, new_seen.measured),
-        a_limit=common(one.limit for one in left),
-        b_limit=common(one.limit for one in right),
+        blocks_measured=min(before.measured, after.measured),
+        a_limit=common(trial.limit for trial in left),
+        b_limit=common(trial.limit for trial in right),
         phase=metric.phase,
         null=new.pair.null,
-        **_change(metric, old_seen, new_seen, new.run.info.plan.margin),
+        **_change(metric, before, after, new.run.info.plan.margin, shortfalls),
     )
 
 
-def _change(metric: Metric, old: Sample, new: Sample, margin: float) -> dict[str, Any]:
-    blocks = min(len(old.values), len(new.values))
-    reasons = tuple(f"{when}: {why}" for when, seen in (("before", old), ("after", new)) for why in seen.reasons)
+def _change(metric: Metric, before: Sample, after: Sample, margin: float, shortfalls: Sequence[str]) -> dict[str, Any]:
+    """Ratio, interval and verdict, or why there are none."""
+    blocks = min(len(before.values), len(after.values))
+    reasons = tuple(f"{when}: {why}" for when, each in (("before", before), ("after", after)) for why in each.reasons)
     if blocks < 2:  # noqa: PLR2004 - one block has no spread
-        return {"verdict": _missing(old, new), "reasons": reasons or ("fewer than two blocks show it",)}
-    estimated = welch(list(new.values.values()), list(old.values.values()))
+        return {"verdict": _missing(before, after), "reasons": reasons or ("fewer than two blocks show it",)}
+    estimated = welch(list(after.values.values()), list(before.values.values()))
     low, high = estimated.interval()
-    said: Verdict = "inconclusive"
+    decision: Verdict = "inconclusive"
     if blocks >= MIN_BLOCKS:
-        said = judge(estimated, margin, higher_is_better=metric.higher_is_better)
+        decision = judge(estimated, margin, higher_is_better=metric.higher_is_better)
+    open_ = decision == "inconclusive"
     return {
         "ratio": math.exp(estimated.mean),
         "low": math.exp(low),
         "high": math.exp(high),
         "blocks": blocks,
-        "verdict": said,
+        "verdict": decision,
         "reasons": reasons,
-        "settle": f"more blocks in both runs, or {BETTER_WAY}" if said == "inconclusive" else None,
+        "settle": "; ".join((*shortfalls, f"more blocks in both runs, or {BETTER_WAY}")) if open_ else None,
+        "caveats": () if open_ else tuple(shortfalls),
         "standard_error": estimated.standard_error,
         "degrees": estimated.degrees,
     }
 
 
-def _missing(old: Sample, new: Sample) -> Verdict:
-    if any(seen.usable for seen in (old, new)) and all(seen.usable for seen in (old, new)):
+def _missing(before: Sample, after: Sample) -> Verdict:
+    """The verdict where there is no ratio."""
+    if before.usable and after.usable:
         return "not resolved"
-    return "error" if old.failed or new.failed else "invalid"
+    return "error" if before.failed or after.failed else "invalid"
 
 
 def _arms(
     old: dict[tuple[Any, ...], Place], new: dict[tuple[Any, ...], Place], shared: Iterable[tuple[Any, ...]]
 ) -> tuple[ArmChange, ...]:
-    """Absolute throughputs of the shared pairs' arms."""
-    found: list[ArmChange] = []
+    """The absolute throughputs of the shared pairs' arms, before and after."""
+    changes: list[ArmChange] = []
     for key in shared:
         earlier, later = old[key], new[key]
         for index, side in enumerate(("a", "b")):
             before, after = _rps(earlier, index), _rps(later, index)
             if before and after:
                 arm = later.arms[index]
-                found.append(
+                changes.append(
                     ArmChange(
                         pair=later.pair.id,
                         side="a" if side == "a" else "b",
@@ -153,16 +168,16 @@ def _arms(
                         ratio=after / before,
                     )
                 )
-    return tuple(found)
+    return tuple(changes)
 
 
 def _rps(place: Place, side: int) -> float | None:
     trials = place.trials.of(place.arms[side].id, "closed").values()
-    values = [one.throughput_rps for one in trials if one.valid and one.throughput_rps]
+    values = [trial.throughput_rps for trial in trials if trial.valid and trial.throughput_rps]
     return geometric_mean(values) if values else None
 
 
-def _alone(old: dict[tuple[Any, ...], Place], new: dict[tuple[Any, ...], Place]) -> Iterator[Caveat]:
+def _unmatched(old: dict[tuple[Any, ...], Place], new: dict[tuple[Any, ...], Place]) -> Iterator[Caveat]:
     for where, mine, others in (("before", old, new), ("after", new, old)):
         for key, place in mine.items():
             if key not in others:
@@ -175,20 +190,21 @@ def _alone(old: dict[tuple[Any, ...], Place], new: dict[tuple[Any, ...], Place])
 
 
 def _baseline_moved(pairs: Iterable[PairVerdict], arms: Iterable[ArmChange]) -> Iterator[Caveat]:
-    """A ratio that rose because its baseline fell is no improvement."""
-    baselines = {one.pair: one for one in arms if one.side == "a"}
-    candidates = {one.pair: one for one in arms if one.side == "b"}
-    for one in pairs:
-        base, candidate = baselines.get(one.pair), candidates.get(one.pair)
-        if one.primary and base and candidate and one.verdict in ("better", "worse") and one.ratio:
-            moved, stood = abs(math.log(base.ratio)), abs(math.log(candidate.ratio))
-            if moved > stood:
-                yield Caveat(
-                    kind="baseline-moved",
-                    pair=one.pair,
-                    text=(
-                        f"{one.scenario}: the ratio changed more because {base.arm} went from {base.before_rps:.0f} to "
-                        f"{base.after_rps:.0f}/s than because {candidate.arm} changed"
-                    ),
-                    remedy=BETTER_WAY,
-                )
+    """A caveat for each pair whose ratio changed more through its baseline than through its candidate."""
+    baselines = {change.pair: change for change in arms if change.side == "a"}
+    candidates = {change.pair: change for change in arms if change.side == "b"}
+    for verdict in pairs:
+        baseline, candidate = baselines.get(verdict.pair), candidates.get(verdict.pair)
+        decided = verdict.primary and verdict.verdict in ("better", "worse")
+        if not decided or baseline is None or candidate is None:
+            continue
+        if abs(math.log(baseline.ratio)) > abs(math.log(candidate.ratio)):
+            yield Caveat(
+                kind="baseline-moved",
+                pair=verdict.pair,
+                text=(
+                    f"{verdict.scenario}: the ratio changed more because {baseline.arm} went from "
+                    f"{baseline.before_rps:.0f} to {baseline.after_rps:.0f}/s than because {candidate.arm} changed"
+                ),
+                remedy=BETTER_WAY,
+            )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from harness import units
@@ -22,10 +22,10 @@ def within(run: Run) -> Comparison:
     trials = Trials(run.trials)
     pairs = tuple(pair_verdicts(run, trials))
     noise = tuple(_noise(pairs))
-    doubts = {one.metric: _doubt(one) for one in noise if one.excludes_one}
+    doubts = {each.metric: _doubt(each) for each in noise if each.excludes_one}
     return Comparison(
         runs=(run.path,),
-        pairs=tuple(replace(one, caveats=(doubts[one.metric],)) if one.metric in doubts else one for one in pairs),
+        pairs=tuple(_doubted(pair, doubts) for pair in pairs),
         noise=noise,
         effects=effects(run),
         caveats=(*_noise_caveats(noise), *_torn(run), *_diagnoses(run, trials)),
@@ -42,31 +42,37 @@ def pair_verdicts(run: Run, trials: Trials) -> Iterator[PairVerdict]:
 
 
 def _noise(pairs: Iterable[PairVerdict]) -> Iterator[Noise]:
-    for one in pairs:
-        # Two copies' memory differs by a page or two for certain, which says nothing of the instrument.
-        comparable = one.null and one.metric != "memory_bytes"
-        if comparable and one.ratio is not None and one.low is not None and one.high is not None:
+    for pair in pairs:
+        # The memory of two copies always differs by a page or two, which says nothing of the instrument.
+        comparable = pair.null and pair.metric != "memory_bytes"
+        if comparable and pair.ratio is not None and pair.low is not None and pair.high is not None:
             yield Noise(
-                metric=one.metric,
-                low=one.low,
-                high=one.high,
-                ratio=one.ratio,
-                excludes_one=not one.low <= 1 <= one.high,
+                metric=pair.metric,
+                low=pair.low,
+                high=pair.high,
+                ratio=pair.ratio,
+                excludes_one=not pair.low <= 1 <= pair.high,
             )
 
 
 def _noise_caveats(noise: Iterable[Noise]) -> Iterator[Caveat]:
-    for one in noise:
-        if one.excludes_one:
+    for each in noise:
+        if each.excludes_one:
             yield Caveat(
                 kind="noise",
-                text=_doubt(one),
+                text=_doubt(each),
                 remedy="take every verdict on it with caution; measure again with more blocks on a quieter machine",
             )
 
 
 def _doubt(noise: Noise) -> str:
     return f"an A/A pair differs in {noise.metric}: {units.ratio(noise.ratio, noise.low, noise.high)}"
+
+
+def _doubted(pair: PairVerdict, doubts: Mapping[str, str]) -> PairVerdict:
+    """The verdict with the doubt about its metric, if there is one."""
+    doubt = doubts.get(pair.metric)
+    return pair if doubt is None else replace(pair, caveats=(*pair.caveats, doubt))
 
 
 def _torn(run: Run) -> Iterator[Caveat]:
@@ -79,22 +85,25 @@ def _torn(run: Run) -> Iterator[Caveat]:
 
 
 def _diagnoses(run: Run, trials: Trials) -> Iterator[Caveat]:
-    """Of each arm by its median trial of either phase, with those of the other arms as siblings.
-
-    Where no trial is valid, by the median of those that answered: what is wrong with the arm may be why.
-    """
+    """The diagnoses of each arm in each phase, by its typical trial; those of the other arms are its siblings."""
     arms = {arm.id: arm for group in run.info.plan.groups for arm in group.arms}
     for phase in PHASES:
         typical = {name: trial for name in arms if (trial := _typical(trials.of(name, phase).values()))}
         for name, trial in typical.items():
-            siblings = [other for key, other in typical.items() if key != name]
-            for found in diagnoses(trial, arms[name], siblings, run.info.plan, run.info.placement):
-                # A tuning's answer says itself, and once, when the load is the limit of its candidates.
-                if not (run.info.kind == "tune" and found.kind == "few-connections"):
-                    yield found
+            siblings = [sibling for arm, sibling in typical.items() if arm != name]
+            for caveat in diagnoses(trial, arms[name], siblings, run.info.plan, run.info.placement):
+                # Where the load bounds the candidates of a tuning, its answer says so, once for all of them.
+                if not (run.info.kind == "tune" and caveat.kind == "few-connections"):
+                    yield caveat
 
 
 def _typical(trials: Iterable[Trial]) -> Trial | None:
-    answered = [one for one in trials if one.throughput_rps and one.error is None]
-    fit = [one for one in answered if one.valid] or answered
-    return sorted(fit, key=lambda one: one.throughput_rps or 0.0)[len(fit) // 2] if fit else None
+    """The valid trial of median throughput.
+
+    Where no trial is valid, that of those that answered: what is wrong with the arm may be why they are not valid.
+    """
+    answered = [trial for trial in trials if trial.throughput_rps and trial.error is None]
+    candidates = sorted(
+        [trial for trial in answered if trial.valid] or answered, key=lambda trial: trial.throughput_rps or 0.0
+    )
+    return candidates[len(candidates) // 2] if candidates else None

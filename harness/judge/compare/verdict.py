@@ -17,16 +17,17 @@ from harness.spec.histogram import Histogram
 from harness.spec.percentiles import resolved, samples_needed
 from harness.suite import Arm, Group, Pair, Plan, block_seconds
 
-MIN_BLOCKS = 5
-"""Fewer do not carry a verdict."""
-MOST_BLOCKS = 200
-"""A forecast beyond this is no help: the ratio lies too close to the margin."""
+MIN_BLOCKS = 3
+"""Fewer do not carry a verdict. Student's t on two degrees of freedom holds its 95 %; it pays for that in width."""
+MOST_FORECAST = 200
+"""Blocks beyond which a forecast is no help: the ratio lies too close to the margin."""
 
 
 def judge(estimated: Estimate, margin: float, *, higher_is_better: bool) -> Verdict:
-    """Better or worse when the interval lies wholly beyond the margin, equivalent when wholly inside.
+    """Better or worse when the interval lies wholly beyond the margin, equivalent when wholly inside it.
 
-    The margin is one of ratios, 1 / (1 + margin) to 1 + margin, so that exchanging a and b mirrors the verdict.
+    Otherwise it is inconclusive.
+    The margin reaches from the ratio 1 / (1 + margin) to 1 + margin, so that exchanging a and b mirrors the verdict.
     """
     low, high = estimated.interval()
     edge = math.log1p(margin)
@@ -35,11 +36,11 @@ def judge(estimated: Estimate, margin: float, *, higher_is_better: bool) -> Verd
     return "equivalent" if low > -edge and high < edge else "inconclusive"
 
 
-def verdict(group: Group, pair: Pair, metric: Metric, found: Sample, plan: Plan) -> PairVerdict:
-    """The verdict on `metric` of `pair`; where there is no ratio it says why."""
+def verdict(group: Group, pair: Pair, metric: Metric, sample: Sample, plan: Plan) -> PairVerdict:
+    """The verdict on `metric` of `pair`; where there is no ratio, why."""
     arms = {arm.id: arm for arm in group.arms}
     a, b = arms[pair.a], arms[pair.b]
-    left, right = [one for one, _ in found.usable], [one for _, one in found.usable]
+    left, right = ([trials[side] for trials in sample.usable] for side in (0, 1))
     return PairVerdict(
         pair=pair.id,
         scenario=group.scenario,
@@ -51,49 +52,51 @@ def verdict(group: Group, pair: Pair, metric: Metric, found: Sample, plan: Plan)
         higher_is_better=metric.higher_is_better,
         a_value=_value(left, metric),
         b_value=_value(right, metric),
-        blocks_measured=found.measured,
-        a_limit=common(one.limit for one in left),
-        b_limit=common(one.limit for one in right),
+        blocks_measured=sample.measured,
+        a_limit=common(trial.limit for trial in left),
+        b_limit=common(trial.limit for trial in right),
         a_ceiling=_over_ceiling(left),
         b_ceiling=_over_ceiling(right),
         phase=metric.phase,
         null=pair.null,
-        **_ratio(metric, found, plan.margin, block_seconds(plan, group)),
+        **_ratio(metric, sample, plan, block_seconds(plan, group)),
     )
 
 
-def _ratio(metric: Metric, found: Sample, margin: float, block_s: float) -> dict[str, Any]:
-    if not found.usable:
-        return {"verdict": "error" if found.failed else "invalid", "reasons": found.reasons or ("not measured",)}
-    if not found.values:
-        return _unresolved(metric, found)
-    values = list(found.values.values())
+def _ratio(metric: Metric, sample: Sample, plan: Plan, block_s: float) -> dict[str, Any]:
+    if not sample.usable:
+        return {"verdict": "error" if sample.failed else "invalid", "reasons": sample.reasons or ("not measured",)}
+    if not sample.values:
+        return _unresolved(metric, sample)
+    values = list(sample.values.values())
     estimated = estimate(values)
     low, high = estimated.interval()
-    enough = len(values) >= MIN_BLOCKS
-    said = judge(estimated, margin, higher_is_better=metric.higher_is_better) if enough else "inconclusive"
+    decision: Verdict = "inconclusive"
+    if len(values) >= MIN_BLOCKS:
+        decision = judge(estimated, plan.margin, higher_is_better=metric.higher_is_better)
+    open_, shortfall = decision == "inconclusive", sample.shortfall(plan.blocks)
     return {
         "ratio": math.exp(estimated.mean),
         "low": math.exp(low) if math.isfinite(low) else None,
         "high": math.exp(high) if math.isfinite(high) else None,
         "blocks": len(values),
-        "verdict": said,
-        "reasons": found.reasons,
-        "settle": settle(values, margin, block_s) if said == "inconclusive" else None,
+        "verdict": decision,
+        "reasons": sample.reasons,
+        "settle": settle(values, plan.margin, block_s, shortfall) if open_ else None,
+        "caveats": (shortfall,) if shortfall and not open_ else (),
         "standard_error": estimated.standard_error if len(values) > 1 else None,
         "degrees": estimated.degrees,
     }
 
 
-def _unresolved(metric: Metric, found: Sample) -> dict[str, Any]:
-    """Too few samples for a percentile in some block: the ratio over all blocks merged, without an interval."""
+def _unresolved(metric: Metric, sample: Sample) -> dict[str, Any]:
+    """Where a block does not show the metric. Of a percentile the ratio over all blocks merged, without an interval."""
     if metric.percentile is None:
         return {"verdict": "not resolved", "reasons": ("a block has no figure for it",), "blocks": 0}
     need = samples_needed(metric.percentile)
     remedy = "a longer slice (open_slice_s) or a higher rate" if metric.phase == "open" else "a longer slice (slice_s)"
-    texts = [(a.histogram, b.histogram) for a, b in found.usable]
-    whole = [text for pair in texts for text in pair if text]
-    if len(whole) < 2 * len(texts):
+    texts = [(a.histogram, b.histogram) for a, b in sample.usable]
+    if not all(text for pair in texts for text in pair):
         return {"verdict": "not resolved", "reasons": ("a block has no histogram on record",), "blocks": 0}
     sides = (Histogram.merged(histogram(pair[side] or "") for pair in texts) for side in (0, 1))
     before, after = (resolved(side, metric.percentile) for side in sides)
@@ -106,23 +109,25 @@ def _unresolved(metric: Metric, found: Sample) -> dict[str, Any]:
 
 
 def blocks_to_settle(values: Sequence[float], margin: float) -> int | None:
-    """How many blocks in all give a verdict if mean and spread stay as they are; None: too many to be worth it."""
+    """How many valid blocks in all give a verdict if mean and spread stay as they are; None: over `MOST_FORECAST`."""
     if len(values) < 2:  # noqa: PLR2004 - one value has no spread
         return MIN_BLOCKS
-    found = estimate(values)
-    spread = found.standard_error * math.sqrt(len(values))
-    room = abs(abs(found.mean) - math.log1p(margin))
-    return sample_size(spread, room, at_least=MIN_BLOCKS, at_most=MOST_BLOCKS)
+    estimated = estimate(values)
+    spread = estimated.standard_error * math.sqrt(len(values))
+    room = abs(abs(estimated.mean) - math.log1p(margin))
+    return sample_size(spread, room, at_least=MIN_BLOCKS, at_most=MOST_FORECAST)
 
 
-def settle(values: Sequence[float], margin: float, block_s: float) -> str:
-    """What would settle an inconclusive verdict, in words."""
+def settle(values: Sequence[float], margin: float, block_s: float, shortfall: str | None = None) -> str:
+    """What would settle an inconclusive verdict, in words; before it the `shortfall` of valid blocks, if any."""
     blocks = blocks_to_settle(values, margin)
     if blocks is None:
-        return f"a quieter machine or another margin (at this spread over {MOST_BLOCKS} blocks)"
-    more = max(blocks - len(values), 1)
-    text = f"about {more} more block{'s' if more > 1 else ''}"
-    return f"{text} ({units.clock(more * block_s)})" if block_s > 0 else text
+        remedy = f"a quieter machine or another margin (at this spread over {MOST_FORECAST} blocks)"
+    else:
+        more = max(blocks - len(values), 1)
+        remedy = f"about {units.plural(more, 'more valid block' if shortfall else 'more block')}"
+        remedy += f" ({units.clock(more * block_s)})" if block_s > 0 else ""
+    return f"{shortfall}; {remedy}" if shortfall else remedy
 
 
 def factors(a: Arm, b: Arm, metric: Metric, plan: Plan, trials: Iterable[Trial]) -> dict[str, Any]:
@@ -145,17 +150,21 @@ def factors(a: Arm, b: Arm, metric: Metric, plan: Plan, trials: Iterable[Trial])
 
 
 def common(names: Iterable[str | None]) -> str | None:
-    """The most frequent name, if there is any."""
+    """The most frequent of the names; None where there is none."""
     counted = Counter(name for name in names if name is not None)
     return counted.most_common(1)[0][0] if counted else None
 
 
 def _value(trials: Sequence[Trial], metric: Metric) -> float | None:
-    values = [metric.value(one) for one in trials]
+    """The metric of one side over its trials (geometric mean); None where a trial does not show it."""
+    values = [metric.value(trial) for trial in trials]
     positive = [value for value in values if value]
     return geometric_mean(positive) if positive and len(positive) == len(values) else None
 
 
 def _over_ceiling(trials: Sequence[Trial]) -> float | None:
-    shares = [one.throughput_rps / one.ceiling_rps for one in trials if one.throughput_rps and one.ceiling_rps]
+    """How much of their analytic ceiling the trials reached (geometric mean)."""
+    shares = [
+        trial.throughput_rps / trial.ceiling_rps for trial in trials if trial.throughput_rps and trial.ceiling_rps
+    ]
     return geometric_mean(shares) if shares else None

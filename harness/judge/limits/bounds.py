@@ -1,8 +1,8 @@
 """What bound a trial, and the analytic ceiling above it.
 
 By the utilization law (P. J. Denning and J. P. Buzen, "The operational analysis of queueing network models", Computing
-Surveys 10 (1978), 225-261) a resource is busy for throughput x the time that a request holds it, over how much of it
-there is. The busiest one is the limit, if it is busy enough to be one.
+Surveys 10 (1978), 225-261) the utilization of a resource is throughput x the time that a request holds it / how much of
+the resource there is. The resource with the highest utilization is the limit, if that is at least `BUSY`.
 """
 
 from __future__ import annotations
@@ -20,70 +20,75 @@ Limit = Literal["server-cpu", "worker-slots", "upstream", "connections", "genera
 Placement = Mapping[str, tuple[int, ...]]
 
 BUSY = 0.80
-"""Utilization from which a resource is called the limit: real servers reach 0.9 to 1.0 of what bounds them, an idle
-fifth would have shown in throughput."""
+"""Utilization from which a resource is called the limit: servers use 0.9 to 1.0 of what bounds them, and a resource of
+which more than a fifth is idle bounds nothing."""
 ROUND_TRIP_S = 0.0002
-"""What loopback and two wake-ups add to a request when nothing queues."""
+"""Seconds that loopback and two wake-ups of processes add to a request when nothing queues."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bound:
-    """What a resource allows, and how much of it is used."""
+    """How much of a resource is used, and what throughput all of it would allow."""
 
     name: Limit
     utilization: float
     ceiling_rps: float
-    """Infinite where it is no bound."""
+    """Infinite where the resource bounds nothing."""
 
 
 def limit(trial: Trial, arm: Arm, plan: Plan, placement: Placement) -> tuple[Limit | None, float | None]:
-    """What bound `trial` (None: nothing did, as under an open load below capacity) and its analytic ceiling."""
+    """What bound `trial`, and its analytic ceiling in good answers a second.
+
+    The limit is None where nothing bound it, as under an open load below capacity; the ceiling is None where no
+    resource sets one.
+    """
     if not trial.throughput_rps or not kept(trial):
         return None, None
-    found = bounds(trial, arm, plan.upstream, placement)
-    ceiling = min(bound.ceiling_rps for bound in found)
-    return _name(trial, found, plan.thresholds), ceiling if math.isfinite(ceiling) else None
+    resources = bounds(trial, arm, plan.upstream, placement)
+    ceiling_rps = min(bound.ceiling_rps for bound in resources)
+    return _name(trial, resources, plan.thresholds), ceiling_rps if math.isfinite(ceiling_rps) else None
 
 
-def _name(trial: Trial, found: Iterable[Bound], thresholds: Thresholds) -> Limit | None:
+def _name(trial: Trial, resources: Iterable[Bound], thresholds: Thresholds) -> Limit | None:
     if any(generator_cpu(trial, thresholds)):
         return "generator"
-    busiest = max(found, key=lambda bound: bound.utilization)
+    busiest = max(resources, key=lambda bound: bound.utilization)
     if busiest.utilization >= BUSY:
         return busiest.name
-    # Last, because an upstream that hogs the generator's CPU makes it wait too.
+    # Asked last: an upstream that uses up the CPU that it shares with the generator makes the generator wait too.
     return "generator" if any(generator_waiting(trial, thresholds)) else None
 
 
 def bounds(trial: Trial, arm: Arm, upstream: Upstream, placement: Placement) -> tuple[Bound, ...]:
-    """Every resource of a trial that has good answers; of equally busy ones the first is meant."""
+    """The resources that a trial with good answers used; where two are equally busy, the limit is the first of them."""
     rps = trial.throughput_rps or 0.0
     used = used_cores(trial)
     cpu_s = used["server"] / rps
     waits_s = upstream_wait_s(trial, arm, upstream)
-    free = cores(arm, placement) * (1 - mean(kept(trial), lambda one: one.steal_fraction))
-    found = [_worn("server-cpu", used, "server", free, rps, placement)]
+    cpus = cores(arm, placement) * (1 - mean(kept(trial), lambda slice_: slice_.steal_fraction))
+    resources = [_cpu_bound("server-cpu", used, "server", cpus, rps, placement)]
     if waits_s:
-        found.append(_held("worker-slots", slots(arm), rps, waits_s, cpu_s))
-    found.append(_held("connections", arm.connections, rps, waits_s, cpu_s + ROUND_TRIP_S))
+        resources.append(_places_bound("worker-slots", slots(arm), rps, waits_s, cpu_s))
+    resources.append(_places_bound("connections", arm.connections, rps, waits_s, cpu_s + ROUND_TRIP_S))
     if waits_s and used["services"]:
-        # One process, so one core, whatever CPUs it may run on.
-        found.append(_worn("upstream", used, "services", 1.0, rps, placement))
-    return tuple(found)
+        # The upstream is one process, so it uses one CPU, however many it may run on.
+        resources.append(_cpu_bound("upstream", used, "services", 1.0, rps, placement))
+    return tuple(resources)
 
 
 def cores(arm: Arm, placement: Placement) -> int:
-    """CPUs that the arm's workers can use: a worker runs Python on one at a time (the GIL)."""
+    """CPUs that the arm's workers can use: a worker runs Python on one of them at a time (the GIL)."""
     return max(1, min(len(placement["server"]), arm.cell.workers))
 
 
 def used_cores(trial: Trial) -> dict[str, float]:
-    """CPUs' worth of time that each role used over the slices that count; of the services, the upstream."""
-    length = sum(one.length_s for one in kept(trial))
+    """How many CPUs' time each role used over the slices that count; `services` is the upstream alone."""
+    slices = kept(trial)
+    length_s = sum(slice_.length_s for slice_ in slices)
     return {
-        "server": sum(one.cpu_s for one in kept(trial)) / length,
+        "server": sum(slice_.cpu_s for slice_ in slices) / length_s,
         "generator": (trial.generator_cpu_s_per_request or 0.0) * (trial.throughput_rps or 0.0),
-        "services": trial.services_cpu_s.get("upstream", 0.0) / length,
+        "services": trial.services_cpu_s.get("upstream", 0.0) / length_s,
     }
 
 
@@ -94,17 +99,19 @@ def upstream_wait_s(trial: Trial, arm: Arm, upstream: Upstream) -> float:
 
 
 def mean_delay_s(upstream: Upstream) -> float:
-    """What a call takes when nothing queues: the delay, which is the mean whatever its law, and what is burnt."""
+    """Seconds that a call takes when nothing queues: the delay, of any law with that mean, and the CPU time."""
     return (upstream.delay_ms + upstream.busy_ms) / 1e3
 
 
-def _held(name: Limit, count: float, rps: float, waits_s: float, works_s: float) -> Bound:
-    """A resource of which a request holds one, while it waits and while it is worked on."""
+def _places_bound(name: Limit, count: float, rps: float, waits_s: float, works_s: float) -> Bound:
+    """Slots or connections: a request holds one of `count`, while it waits and while it is worked on."""
     return Bound(name=name, utilization=rps * (waits_s + works_s) / count, ceiling_rps=_over(count, waits_s))
 
 
-def _worn(name: Limit, used: Mapping[str, float], role: str, cpus: float, rps: float, placement: Placement) -> Bound:
-    """A role's CPU time, of which the roles that share its CPUs leave it the rest."""
+def _cpu_bound(
+    name: Limit, used: Mapping[str, float], role: str, cpus: float, rps: float, placement: Placement
+) -> Bound:
+    """A role's CPU time: it has what the roles that share its CPUs leave of them."""
     shared = sum(used[other] for other in used if other != role and set(placement[other]) & set(placement[role]))
     free = max(cpus - shared, used[role], 1e-9)
     return Bound(name=name, utilization=used[role] / free, ceiling_rps=_over(free, used[role] / rps))

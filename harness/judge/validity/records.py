@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import combinations
 
-from harness.judge.validity.rules import hits, littles_law
+from harness.judge.validity.rules import hits
 from harness.judge.validity.slices import kept, mean
+from harness.judge.validity.steadiness import littles_law
 from harness.record import Latency, Trial
 from harness.suite import Thresholds
 
 ROUNDING = 0.01
-"""What a histogram's buckets and a record's rounding may do to a figure."""
+"""Share by which a histogram's buckets and a record's rounding may change a figure."""
 
 
 def impossible(trial: Trial, thresholds: Thresholds, *, upstream_calls: int = 1) -> tuple[str, ...]:
@@ -19,28 +20,36 @@ def impossible(trial: Trial, thresholds: Thresholds, *, upstream_calls: int = 1)
 
     What the model itself forbids (a negative CPU time, a share over 1) never gets here: `harness.record` refuses it.
     """
-    found = [*_contradictions(trial), *_falling_percentiles(trial)]
+    contradictions = [*_validity(trial), *_counts(trial), *_throughput(trial), *_falling_percentiles(trial)]
     if trial.valid and trial.error is None:
-        found += littles_law(trial, thresholds)
-        found += hits(trial, thresholds, upstream_calls)
-    return tuple(found)
+        contradictions += littles_law(trial, thresholds)
+        contradictions += hits(trial, thresholds, upstream_calls)
+    return tuple(contradictions)
 
 
-def _contradictions(trial: Trial) -> Iterator[str]:
-    if trial.valid and trial.error is not None:
+def _validity(trial: Trial) -> Iterator[str]:
+    if not trial.valid:
+        return
+    if trial.error is not None:
         yield "it is called valid and has an error"
-    if trial.valid and trial.error is None and (trial.throughput_rps is None or not kept(trial)):
+    elif trial.throughput_rps is None or not kept(trial):
         yield "it is called valid and has no throughput"
-    if trial.valid and trial.reasons:
+    if trial.reasons:
         yield "it is called valid and has reasons why not"
+
+
+def _counts(trial: Trial) -> Iterator[str]:
     if trial.errors > trial.requests:
         yield f"more errors ({trial.errors}) than requests ({trial.requests})"
-    for one in trial.slices:
-        if one.scheduled is not None and one.done is not None and one.done > one.scheduled:
-            yield f"more done ({one.done}) than scheduled ({one.scheduled}) in round {one.round}"
+    for slice_ in trial.slices:
+        if slice_.scheduled is not None and slice_.done is not None and slice_.done > slice_.scheduled:
+            yield f"more done ({slice_.done}) than scheduled ({slice_.scheduled}) in round {slice_.round}"
     if sum(trial.worker_shares.values()) > 1 + ROUNDING:
         yield "the workers' shares sum to more than 1"
-    slices_rps = mean(kept(trial), lambda one: one.throughput_rps)
+
+
+def _throughput(trial: Trial) -> Iterator[str]:
+    slices_rps = mean(kept(trial), lambda slice_: slice_.throughput_rps)
     if trial.throughput_rps is not None and abs(trial.throughput_rps - slices_rps) > ROUNDING * slices_rps:
         yield f"throughput {trial.throughput_rps:.1f}/s, but its slices show {slices_rps:.1f}/s"
 

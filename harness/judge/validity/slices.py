@@ -9,40 +9,44 @@ from harness.record import SliceRow, Trial
 from harness.suite import Thresholds
 
 TINY = 1e-9
+"""Instead of a threshold of 0, to divide by."""
 
 
 def kept(trial: Trial) -> tuple[SliceRow, ...]:
     """The slices that count: those of rounds that nothing disturbed."""
-    return tuple(one for one in trial.slices if one.round not in trial.dropped_rounds)
+    return tuple(slice_ for slice_ in trial.slices if slice_.round not in trial.dropped_rounds)
 
 
 def mean(slices: Sequence[SliceRow], value: Callable[[SliceRow], float]) -> float:
-    """Weighted by how long each slice lasted."""
-    length = sum(one.length_s for one in slices)
-    return sum(value(one) * one.length_s for one in slices) / length if length else 0.0
+    """The mean of `value` over the slices, weighted by how long each lasted; 0 without slices."""
+    length_s = sum(slice_.length_s for slice_ in slices)
+    return sum(value(slice_) * slice_.length_s for slice_ in slices) / length_s if length_s else 0.0
 
 
 def disturbed(slices: Iterable[SliceRow], thresholds: Thresholds) -> bool:
-    """Whether something outside disturbed the slices of a round so far that it is dropped for every arm."""
+    """Whether something outside disturbed a slice of a round more than is allowed."""
     return any(
-        one.steal_fraction > thresholds.steal or one.outside_fraction > thresholds.outside_load for one in slices
+        slice_.steal_fraction > thresholds.steal or slice_.outside_fraction > thresholds.outside_load
+        for slice_ in slices
     )
 
 
 def left_out(rounds: Mapping[int, Sequence[SliceRow]], thresholds: Thresholds) -> tuple[int, ...]:
-    """Which of a phase's rounds to leave out for every arm: the most disturbed ones, as many as the budget allows.
+    """Which of a phase's `rounds`, given by number, to leave out for every arm.
 
-    Those beyond it stay and must pass for what they are: each trial is judged by what all its slices show together.
+    These are the most disturbed ones, and at most the share `thresholds.disturbed_rounds` of all. Disturbed rounds
+    beyond that stay: each trial is then judged by what all its slices show together.
     """
 
     def excess(number: int) -> float:
+        """Times what is allowed, of steal or of outside load, in the worst slice of the round."""
         return max(
             max(
-                one.steal_fraction / max(thresholds.steal, TINY),
-                one.outside_fraction / max(thresholds.outside_load, TINY),
+                slice_.steal_fraction / max(thresholds.steal, TINY),
+                slice_.outside_fraction / max(thresholds.outside_load, TINY),
             )
-            for one in rounds[number]
+            for slice_ in rounds[number]
         )
 
-    found = sorted((number for number in rounds if disturbed(rounds[number], thresholds)), key=excess, reverse=True)
-    return tuple(sorted(found[: math.floor(thresholds.disturbed_rounds * len(rounds))]))
+    worst_first = sorted((n for n in rounds if disturbed(rounds[n], thresholds)), key=excess, reverse=True)
+    return tuple(sorted(worst_first[: math.floor(thresholds.disturbed_rounds * len(rounds))]))

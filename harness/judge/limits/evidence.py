@@ -1,4 +1,4 @@
-"""A trial as a diagnosis sees it."""
+"""What a diagnosis judges by."""
 
 from __future__ import annotations
 
@@ -11,15 +11,17 @@ from harness.suite import Arm, Cell, Level
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
-    """A trial, what is known of its arm, and trials of other arms of the run to hold it against."""
+class Evidence:
+    """A trial, what is known of its arm, and trials of other arms of the run to compare it with."""
 
     trial: Trial
     arm: Arm
     siblings: tuple[Trial, ...]
+    """Trials of other arms in the same phase."""
     wait_s: float
-    """What an answer waits for the upstream."""
+    """What an answer waits for the upstream when that is idle, in seconds; 0 where it calls none."""
     bounds: Mapping[str, Bound]
+    """The resources of the trial by their limit's name; `server-cpu` and `connections` always, others where used."""
 
     @property
     def cell(self) -> Cell:
@@ -33,8 +35,18 @@ class Seen:
 
     @property
     def cpu_s(self) -> float:
-        """CPU seconds a request."""
+        """CPU seconds of the server a request."""
         return used_cores(self.trial)["server"] / self.rps
+
+    @property
+    def server_cpu(self) -> float:
+        """Share that is used of the CPU that the server can use."""
+        return self.bounds["server-cpu"].utilization
+
+    @property
+    def cpu_used_up(self) -> bool:
+        """Whether the server's CPU is so busy that it may be the limit."""
+        return self.server_cpu >= BUSY
 
     @property
     def in_hand(self) -> float:
@@ -42,12 +54,12 @@ class Seen:
         return self.rps * (self.wait_s + self.cpu_s) / self.cell.workers
 
     @property
-    def starved(self) -> bool:
-        """Whether the upstream is waited for while neither its CPU nor the server's is used up."""
-        worn = [bound.utilization for name, bound in self.bounds.items() if name in ("server-cpu", "upstream")]
-        return self.wait_s > 0 and max(worn) < BUSY
+    def waits_idle(self) -> bool:
+        """Whether answers wait for the upstream while neither its CPU nor the server's is used up."""
+        upstream = self.bounds.get("upstream")
+        return self.wait_s > 0 and not self.cpu_used_up and (upstream is None or upstream.utilization < BUSY)
 
-    def loaded_like(self, other: Trial) -> bool:
+    def same_load(self, other: Trial) -> bool:
         """Whether `other` was under the same load."""
         mine, theirs = self.trial.load, other.load
         return (mine.kind, mine.connections, mine.rate_rps) == (theirs.kind, theirs.connections, theirs.rate_rps)
@@ -55,6 +67,6 @@ class Seen:
     def differing(self, **changes: Level) -> Iterator[Trial]:
         """Siblings whose cell is this one with `changes`, under the same load."""
         wanted = self.cell.at(**changes)
-        for one in self.siblings:
-            if one.cell == wanted and self.loaded_like(one) and one.throughput_rps:
-                yield one
+        for sibling in self.siblings:
+            if sibling.cell == wanted and self.same_load(sibling) and sibling.throughput_rps:
+                yield sibling
