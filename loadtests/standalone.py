@@ -23,11 +23,11 @@ from loadtests.engine import arrivals
 from loadtests.engine.closed import Closed
 from loadtests.engine.exchange import Exchange
 from loadtests.engine.load import SPACING_NS, Load
+from loadtests.engine.locust_stats import StatsLine
 from loadtests.engine.open import Open
 from loadtests.engine.reactor import Reactor
 from loadtests.engine.recorder import Recorder, Window
 from loadtests.engine.selfcheck import PERIOD_NS, SelfCheck
-from loadtests.engine.shown import Line
 from loadtests.engine.timer import monotonic_ns
 
 Kind = Literal["closed", "open"]
@@ -171,7 +171,7 @@ def _load(kind: Kind, options: argparse.Namespace, environment: Environment, rea
         read_timeout_s=options.read_timeout,
     )
     now = monotonic_ns()
-    recorder = Recorder(Window(now), Line(environment.stats, request.method, request.path))
+    recorder = Recorder(Window(now), StatsLine(environment.stats, request.method, request.path))
     if kind == "closed":
         return Closed(exchange, reactor, recorder, options.connections)
     rank = getattr(environment.runner, "worker_index", 0)  # each process of a distributed test has its own arrivals

@@ -86,7 +86,7 @@ def test_our_rounding_is_locusts() -> None:
 from collections import Counter
 from locust.stats import bucket_response_time
 from harness.spec.histogram import Histogram
-from loadtests.engine.shown import _rounded
+from loadtests.engine.locust_stats import _rounded
 histogram = Histogram()
 histogram.record([n * n + n // 7 for n in range(20_000)])
 theirs = Counter()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import itertools
+import os
 import socket
 import struct
 from collections.abc import Iterator
@@ -329,6 +331,23 @@ def test_a_connection_that_is_never_accepted_ends_at_its_deadline() -> None:
             filler.close()
 
 
+def test_a_connection_that_cannot_be_made_fails_its_own_request_only(
+    wire: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its error is told a moment later: a request that has ended by then, and the one after it, are none of its."""
+
+    def socket_(*_: object) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("loadtests.engine.wire._socket.socket", socket_)
+        wire.connection.begin()
+        assert wire.outcomes == []
+    wire.connection.give_up()
+    wire.send(wire.begin(), sized())
+    assert wire.outcomes == ["timeout", None]
+
+
 def test_a_megabyte_comes_whole_and_its_digest_is_checked() -> None:
     """Large bodies in many pieces, again and again, one of them with a wrong byte in the middle."""
     body = bytes(range(256)) * 4096
@@ -398,10 +417,21 @@ def test_a_request_is_prepared_once_with_what_http_asks_for() -> None:
     assert b"Host: [::1]:81\r\n" in prepare(Request(), "::1", 81)
 
 
-@pytest.mark.parametrize("request_", [Request(path="/\r\nX: 1"), Request(headers=(("A", "b\nc"),))])
+@pytest.mark.parametrize(
+    "request_", [Request(path="/\r\nX: 1"), Request(headers=(("A", "b\nc"),)), Request(path="/\0")]
+)
 def test_a_line_break_in_a_head_is_refused(request_: Request) -> None:
     """What would be a second header, or a second request, is never sent."""
     with pytest.raises(ValueError, match="line break"):
+        prepare(request_, "localhost", 80)
+
+
+@pytest.mark.parametrize(
+    ("request_", "character"), [(Request(path="/\u20ac"), "€"), (Request(headers=(("A", "\u03a9"),)), "Ω")]
+)
+def test_a_character_that_no_head_can_hold_is_refused_by_name(request_: Request, character: str) -> None:
+    """HTTP's heads are Latin-1; the message says what to do."""
+    with pytest.raises(ValueError, match=rf"'{character}' in the head of GET .*%XX"):
         prepare(request_, "localhost", 80)
 
 
