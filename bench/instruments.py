@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import calibrate, spec
-from harness.errors import LaunchError
+from harness.errors import LaunchError, LoadError
 from harness.machine.placement import usable_cpus
 from harness.machine.process import Process, clean_environment, running
 from harness.subject.answers import wait_until
@@ -126,7 +126,7 @@ def run(
 
 
 def run_stopped(where: Placed, phase: spec.Spec, after: str) -> spec.Result:
-    """What our engine leaves when it gets SIGTERM at the second event called `after`."""
+    """What our engine leaves when it gets SIGTERM at the second event called `after`; raises `LoadError` if nothing."""
     spec_file, result_file = where.folder / "spec.json", where.folder / "result.json"
     spec_file.write_text(spec.dump(phase))
     argv = [sys.executable, "-P", "-m", "loadtests", str(spec_file), str(result_file)]
@@ -140,8 +140,12 @@ def run_stopped(where: Placed, phase: spec.Spec, after: str) -> spec.Result:
             times += spec.load(spec.Event, line).event == after
             if times == 2:  # noqa: PLR2004 - the second
                 process.popen.terminate()
-        process.popen.wait(PATIENCE_S)
-    return spec.load(spec.Result, result_file.read_bytes())
+        with contextlib.suppress(subprocess.TimeoutExpired):  # it is ended with the block, and has left no result then
+            process.popen.wait(PATIENCE_S)
+    try:
+        return spec.load(spec.Result, result_file.read_bytes())
+    except (OSError, ValueError) as error:
+        raise LoadError(f"the engine left no result: {error}") from error
 
 
 def wrk(where: Placed, port: int, connections: int, seconds: int) -> float:
