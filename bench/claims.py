@@ -1,4 +1,4 @@
-"""What `trust` and `tuning` share: gatebench called as a user calls it, and claims held against what it says."""
+"""What `trust` and `tuning` share: gatebench called as a user calls it, and claims held against its answers."""
 
 from __future__ import annotations
 
@@ -13,46 +13,61 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 
 Answer = dict[str, Any]
+"""What a verb prints with `--json`, or a part of it."""
+
+
+class CallError(Exception):
+    """A call of gatebench ended otherwise than it may, or its answer is not what a claim needs."""
 
 
 @dataclass
 class Claims:
-    """What was claimed and whether it held."""
+    """Claims that are printed as they are checked, and the number of those that did not hold."""
 
     failed: int = 0
 
     def check(self, claim: str, seen: str, *, held: bool) -> None:
-        """Print one."""
+        """Print a claim with the figures that were `seen`, and PASS or FAIL."""
         self.failed += not held
         print(f"{'PASS' if held else 'FAIL'}  {claim}: {seen}", flush=True)
 
 
 Part = Callable[[Claims], None]
+"""Some claims that are put to the test together."""
 
 
 def gatebench(*argv: str, may: tuple[int, ...] = (0, 1)) -> tuple[int, str]:
-    """Exit code (one of those it `may` have) and output of one call, from the checkout."""
+    """Exit code and output of one call from the checkout; raises `CallError` when it `may` not have this exit code."""
     command = [sys.executable, "-m", "harness", *argv]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode not in may:
-        raise SystemExit(f"gatebench {' '.join(argv)} ended with {done.returncode}: {done.stderr[-2000:]}")
+        raise CallError(f"gatebench {' '.join(argv)} ended with {done.returncode}: {done.stderr[-2000:]}")
     return done.returncode, done.stdout
 
 
 def run(suite: str, *options: str, may: tuple[int, ...] = (0,)) -> Answer:
-    """Measure `suite` and return what `--json` says."""
-    answer: Answer = json.loads(gatebench("run", suite, "--json", *options, may=may)[1])
+    """Measure `suite` and return the answer; raises `CallError` when there is none."""
+    code, output = gatebench("run", suite, "--json", *options, may=may)
+    if not output:
+        raise CallError(f"gatebench run {suite} ended with {code} and without an answer")
+    answer: Answer = json.loads(output)
     return answer
 
 
 def main(parts: Mapping[str, Part], usage: str | None) -> int:
-    """Put the parts that the command line asks for to the test; the exit code."""
-    asked = list(parts) if sys.argv[1:] == ["all"] else sys.argv[1:]
-    if not asked or not set(asked) <= set(parts):
+    """Put the parts that the command line names to the test, and return the exit code.
+
+    A part whose call fails counts as a claim that does not hold; the parts after it are still tested.
+    """
+    names = list(parts) if sys.argv[1:] == ["all"] else sys.argv[1:]
+    if not names or not set(names) <= set(parts):
         print(usage)
         return 2
     claims = Claims()
-    for part in asked:
-        print(f"== {part}", flush=True)
-        parts[part](claims)
+    for name in names:
+        print(f"== {name}", flush=True)
+        try:
+            parts[name](claims)
+        except CallError as error:
+            claims.check(f"{name} comes to its end", str(error), held=False)
     return 1 if claims.failed else 0

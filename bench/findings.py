@@ -1,7 +1,7 @@
-"""The figures of docs/FINDINGS.md, which stand between marks that say where in a committed run each comes from.
+"""The figures of docs/FINDINGS.md: each stands between marks that name its place in a committed run.
 
-A mark is `<!--full p14 throughput_rps-->…<!--/-->`: the suite, the row's id (a pattern that fits one row), its metric,
-as they are in results/reference-SUITE/summary.csv.
+A mark is `<!--full p14 throughput_rps-->…<!--/-->`: a suite, the id of a row (or a pattern that fits one row), and a
+metric, as they stand in results/reference-SUITE/summary.csv.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ _WRITTEN: dict[str, Callable[[float], str]] = {
 
 @cache
 def rows(suite: str) -> tuple[Row, ...]:
-    """The tidy summary of a reference run."""
+    """The rows of a reference run's summary.csv."""
     with (ROOT / "results" / f"reference-{suite}" / "summary.csv").open(encoding="utf-8", newline="") as file:
         return tuple(csv.DictReader(file))
 
 
 def figure(suite: str, pattern: str, metric: str) -> str:
-    """That row's value as text, a ratio with its interval; of the closed phase where both have it.
+    """The value of the row as text, a ratio with its interval; of both phases, the closed one's.
 
-    Raises `ValueError` unless one row fits.
+    Raises `ValueError` unless exactly one row fits and has a value.
     """
     fit = [row for row in rows(suite) if row["metric"] == metric and fnmatchcase(row["id"], pattern)]
     if len(fit) > 1:
@@ -51,7 +51,7 @@ def figure(suite: str, pattern: str, metric: str) -> str:
 
 
 def splice(text: str) -> str:
-    """The page with each figure as its run has it."""
+    """The page with each figure as it stands in its run."""
 
     def fresh(mark: re.Match[str]) -> str:
         opening, _, _ = mark[0].partition("-->")

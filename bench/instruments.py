@@ -1,4 +1,4 @@
-"""What the load engine is held against, and how each is run: nginx, wrk, stock Locust, and servers of known truth."""
+"""What the load engine is held against, and how it is run: nginx, wrk, Locust's own client, servers of a known law."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ import contextlib
 import json
 import os
 import re
-import select
 import shutil
 import subprocess
 import sys
 import tempfile
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from harness import spec
+from harness import calibrate, spec
+from harness.errors import LaunchError, LoadError
 from harness.machine.placement import usable_cpus
 from harness.machine.process import Process, clean_environment, running
 from harness.spec.loads import Closed, Load, Open
 from harness.subject.answers import wait_until
 from harness.subject.services import free_port, listening
-from harness.trial import generator as load
+from harness.trial import generator
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE_S = 10.0
-MISSING = {"nginx": "apt-get install nginx-light", "wrk": "apt-get install wrk"}
+INSTALL = {"nginx": "apt-get install nginx-light", "wrk": "apt-get install wrk"}
 NGINX_CONF = """
 daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/error.log;
 events {{ worker_connections 4096; }}
@@ -42,7 +42,7 @@ http {{
 
 @dataclass(frozen=True)
 class Placed:
-    """Where things run: one CPU for the server, another for whatever drives it, and a folder for their logs."""
+    """Where processes run: one CPU for the server, one for what drives it, and a folder for their logs."""
 
     server: tuple[int, ...]
     generator: tuple[int, ...]
@@ -51,7 +51,7 @@ class Placed:
 
 @contextlib.contextmanager
 def placed() -> Iterator[Placed]:
-    """The first and the last CPU that this process may use; itself it leaves the generator's alone."""
+    """The first and the last CPU that this process may use; meanwhile the process itself stays on the first."""
     cpus = usable_cpus()
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, cpus[:1])
@@ -63,13 +63,13 @@ def placed() -> Iterator[Placed]:
 
 
 def missing() -> list[str]:
-    """What is not installed, each with how to install it."""
-    return [f"{name} is missing: {how}" for name, how in MISSING.items() if shutil.which(name) is None]
+    """A sentence for each program that is not installed, with how to install it."""
+    return [f"{program} is missing: {how}" for program, how in INSTALL.items() if shutil.which(program) is None]
 
 
 @contextlib.contextmanager
 def nginx(where: Placed) -> Iterator[int]:
-    """A private nginx that answers `return 200`; gives its port."""
+    """A private nginx that does nothing but `return 200`; gives its port."""
     port = free_port()
     conf = where.folder / "nginx.conf"
     conf.write_text(NGINX_CONF.format(folder=where.folder, port=port))
@@ -81,29 +81,22 @@ def nginx(where: Placed) -> Iterator[int]:
 
 @dataclass(frozen=True)
 class NullServer:
-    """`loadtests.null_server`."""
+    """A `loadtests.null_server` that runs."""
 
     port: int
 
     def seen(self) -> dict[str, Any]:
-        """What it saw: requests, seconds, workers."""
+        """What it has seen: requests, seconds from request to answer, requests by worker."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/-/seen", timeout=PATIENCE_S) as answer:
-            told: dict[str, Any] = json.load(answer)
-            return told
+            sums: dict[str, Any] = json.load(answer)
+            return sums
 
 
 @contextlib.contextmanager
 def null_server(where: Placed, law: str, *, workers: int = 1) -> Iterator[NullServer]:
-    """A server of that law."""
-    argv = [sys.executable, "-P", "-m", "loadtests.null_server", "--law", law, "--workers", str(workers)]
-    log = where.folder / "null_server.log"
-    with running(
-        argv, name="null server", log=log, cwd=ROOT, env=_environment(), cpus=where.server, stdout=subprocess.PIPE
-    ) as process:
-        assert process.popen.stdout is not None  # noqa: S101 - it was opened with PIPE
-        if not select.select([process.popen.stdout], [], [], PATIENCE_S)[0]:
-            raise SystemExit(f"the null server does not start; its last lines:\n{process.tail()}")
-        yield NullServer(int(process.popen.stdout.readline()))
+    """A null server of that law."""
+    with calibrate.null_server(where.server, where.folder / "null_server.log", law=law, workers=workers) as port:
+        yield NullServer(port)
 
 
 def arm(port: int, *, connections: int = 32, load: Load | None = None, **more: Any) -> spec.Arm:
@@ -113,30 +106,30 @@ def arm(port: int, *, connections: int = 32, load: Load | None = None, **more: A
 
 
 def closed(*arms: spec.Arm, slices: int = 1, slice_s: float = 0.5, warmup_s: float = 0.5) -> spec.Spec:
-    """Closed load on each, in so many rounds."""
-    named = tuple(replace(one, name=f"arm {number}") for number, one in enumerate(arms))
+    """Closed load on each arm, in so many rounds."""
+    named = tuple(replace(arm, name=f"arm {number}") for number, arm in enumerate(arms))
     rounds = (tuple(range(len(arms))),) * slices
     return spec.Spec(arms=named, rounds=rounds, slice_s=slice_s, warmup_s=warmup_s)
 
 
 def opened(port: int, rate: float, *, slices: int = 1, slice_s: float = 2.0, connections: int = 64) -> spec.Spec:
-    """Poisson arrivals."""
+    """Open load of Poisson arrivals at `rate` a second."""
     driven = arm(port, load=Open(connections=connections, rate_rps=rate), response_s=0.001)
     return spec.Spec(arms=(driven,), rounds=((0,),) * slices, slice_s=slice_s, warmup_s=0.0)
 
 
 def run(
-    where: Placed, told: spec.Spec, on_event: Callable[[spec.Event, Process], None] = lambda *_: None
+    where: Placed, phase: spec.Spec, on_event: Callable[[spec.Event, Process], None] = lambda *_: None
 ) -> spec.Result:
-    """Our engine."""
-    return load.run(told, cpus=where.generator, log=where.folder / "engine.log", on_event=on_event)
+    """What our engine measures; raises `LoadError` when it ends early."""
+    return generator.run(phase, cpus=where.generator, log=where.folder / "engine.log", on_event=on_event)
 
 
-def run_stopped(where: Placed, told: spec.Spec, after: str) -> spec.Result:
-    """Our engine, sent SIGTERM when that event comes for the second time."""
-    asked, answered = where.folder / "spec.json", where.folder / "result.json"
-    asked.write_text(spec.dump(told))
-    argv = [sys.executable, "-P", "-m", "loadtests", str(asked), str(answered)]
+def run_stopped(where: Placed, phase: spec.Spec, after: str) -> spec.Result:
+    """What our engine leaves when it gets SIGTERM at the second event called `after`; raises `LoadError` if nothing."""
+    spec_file, result_file = where.folder / "spec.json", where.folder / "result.json"
+    spec_file.write_text(spec.dump(phase))
+    argv = [sys.executable, "-P", "-m", "loadtests", str(spec_file), str(result_file)]
     log = where.folder / "engine.log"
     with running(
         argv, name="engine", log=log, cwd=ROOT, env=_environment(), cpus=where.generator, stdout=subprocess.PIPE
@@ -145,32 +138,30 @@ def run_stopped(where: Placed, told: spec.Spec, after: str) -> spec.Result:
         times = 0
         for line in process.popen.stdout:
             times += spec.load(spec.Event, line).event == after
-            if times == 2:  # noqa: PLR2004
+            if times == 2:  # noqa: PLR2004 - the second
                 process.popen.terminate()
-        process.popen.wait()
-    return spec.load(spec.Result, answered.read_bytes())
+        with contextlib.suppress(subprocess.TimeoutExpired):  # it is ended with the block, and has left no result then
+            process.popen.wait(PATIENCE_S)
+    try:
+        return spec.load(spec.Result, result_file.read_bytes())
+    except (OSError, ValueError) as error:
+        raise LoadError(f"the engine left no result: {error}") from error
 
 
 def wrk(where: Placed, port: int, connections: int, seconds: int) -> float:
-    """Requests a second by wrk, on the generator's CPU."""
+    """Requests a second by wrk, on the generator's CPU; raises `LaunchError` when it fails."""
     argv = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", f"http://127.0.0.1:{port}/"]
-    out = subprocess.run(_on(where, argv), capture_output=True, text=True, check=True, timeout=60).stdout
-    found = re.search(r"Requests/sec:\s*([\d.]+)", out)
-    if found is None:
-        raise SystemExit(f"wrk says something else than expected:\n{out}")
-    return float(found[1])
+    output = _output(where, argv)
+    rate = re.search(r"Requests/sec:\s*([\d.]+)", output)
+    if rate is None:
+        raise LaunchError(f"wrk printed no rate:\n{output}")
+    return float(rate[1])
 
 
-def probe(where: Placed, *argv: str) -> dict[str, Any]:
-    """What `loadtests.rivals` prints."""
-    command = _on(where, [sys.executable, "-P", "-m", "loadtests.rivals", *argv])
-    done = subprocess.run(
-        command, cwd=ROOT, env=_environment(), capture_output=True, text=True, timeout=60, check=False
-    )
-    if done.returncode:
-        raise SystemExit(f"{' '.join(argv)} failed:\n{done.stderr[-2000:]}")
-    told: dict[str, Any] = json.loads(done.stdout)
-    return told
+def rival(where: Placed, *argv: str) -> dict[str, Any]:
+    """The object that `loadtests.rivals` prints; raises `LaunchError` when it fails."""
+    figures: dict[str, Any] = json.loads(_output(where, [sys.executable, "-P", "-m", "loadtests.rivals", *argv]))
+    return figures
 
 
 def resident_bytes(pid: int) -> int:
@@ -178,8 +169,18 @@ def resident_bytes(pid: int) -> int:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def _on(where: Placed, argv: list[str]) -> list[str]:
-    return ["taskset", "-c", ",".join(map(str, where.generator)), *argv]
+def _output(where: Placed, argv: Sequence[str]) -> str:
+    """What a program prints that runs on the generator's CPU."""
+    command = ["taskset", "-c", ",".join(map(str, where.generator)), *argv]
+    try:
+        done = subprocess.run(
+            command, cwd=ROOT, env=_environment(), capture_output=True, text=True, timeout=60, check=True
+        )
+    except subprocess.CalledProcessError as error:
+        raise LaunchError(f"{' '.join(argv)} ended with {error.returncode}:\n{error.stderr[-2000:]}") from error
+    except subprocess.TimeoutExpired as error:
+        raise LaunchError(f"{' '.join(argv)} is not done after {error.timeout:.0f} s") from error
+    return done.stdout
 
 
 def _environment() -> dict[str, str]:

@@ -1,9 +1,9 @@
-"""Make a run one that README and docs quote: `python bench/reference.py RUN`; without RUN they are quoted anew.
+"""Make a run one that README and docs quote: `python bench/reference.py RUN`. Without RUN they are quoted anew.
 
-The records are copied to results/reference-SUITE/, with paths relative to the checkout, and everything else there is
-drawn from them; the table and some charts of results/reference-quick/ and the answer of results/reference-tune/ go
-between the marks in README, the figures of any suite between those in docs/FINDINGS.md. The repository holds the charts
-of `full`, and of the others those that its documents show: `gatebench report` draws them all.
+The records of RUN are copied to results/reference-SUITE/, with paths relative to the checkout, and the report there is
+drawn from them. Between marks in README.md go the table and some charts of results/reference-quick/ and the answer of
+results/reference-tune/; between marks in docs/FINDINGS.md go figures of any suite. The repository keeps all charts of
+the suite `full`, and of another suite those that its documents show; `gatebench report` draws them all.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from harness.report.charts import charts
 from harness.report.markdown import summary
 from harness.report.study import Study
 from harness.report.tuned import tuned
-from harness.tune import answer
+from harness.tune import answer as answers
 from harness.tune.explain import shell
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -33,8 +33,8 @@ SHOWN = {
 }
 """Charts that README and docs show, by suite."""
 WHOLE = "full"
-"""The suite whose charts are all kept."""
-RECORDS = (record.INFO, record.TRIALS, answer.FILE)
+"""The suite of which all charts are kept."""
+RECORDS = (record.INFO, record.TRIALS, answers.FILE)
 
 
 def adopt(run: Path) -> Path:
@@ -56,7 +56,7 @@ def adopt(run: Path) -> Path:
 
 
 def prune(folder: Path, shown: Collection[str]) -> None:
-    """Leave the charts that are `shown`; the folder goes when it holds none."""
+    """Remove the charts that are not `shown`, and the folder when none is left."""
     for picture in folder.iterdir():
         if picture.stem.removesuffix("-dark") not in shown:
             picture.unlink()
@@ -68,19 +68,19 @@ def quotation(folder: Path = QUOTED) -> str:
     """Table and charts of the reference run, as README shows them."""
     study = _study(folder)
     info = study.run.info
-    _, _, says = summary(study).partition("\n\n")
+    _, _, table = summary(study).partition("\n\n")
     source = f"`gatebench run {info.plan.suite}` on {info.started:.10}, as it came out ([its folder]({folder})):"
-    return "\n\n".join([source, says.strip(), *_pictures(folder, study)])
+    return "\n\n".join([source, table.strip(), *_pictures(folder, study)])
 
 
 def advice(folder: Path = TUNED) -> str:
     """What the reference tuning recommends, as README shows it."""
     study = _study(folder)
-    found = study.tuned
-    if found is None:
+    answer = study.tuned
+    if answer is None:
         raise ValueError(f"{folder} is no tuning")
     source = f"The first of these, as it came out on {study.run.info.started:.10} ([its folder]({folder})):"
-    return "\n\n".join([source, f"> {found.explanation}", f"`{shell(found.command)}`", *_pictures(folder, study)])
+    return "\n\n".join([source, f"> {answer.explanation}", f"`{shell(answer.command)}`", *_pictures(folder, study)])
 
 
 def _study(folder: Path) -> Study:
@@ -99,7 +99,7 @@ def _pictures(folder: Path, study: Study) -> Iterator[str]:
 
 
 def splice(text: str) -> str:
-    """README with the quotations between their marks."""
+    """The text of README with the quotations between their marks."""
     return _put(_put(text, "reference", quotation), "tune", advice)
 
 
@@ -109,7 +109,7 @@ def _put(text: str, mark: str, quoted: Callable[[], str]) -> str:
 
 
 def main() -> None:
-    """Adopt the run that is named, then quote."""
+    """Adopt the run that the command line names, if any; then quote."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", nargs="?", type=Path, metavar="RUN", help="folder of a finished run")
     run = parser.parse_args().run

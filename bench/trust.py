@@ -1,13 +1,13 @@
-"""Can the verdicts be trusted? Known truths, put through the whole pipeline.
+"""Can the verdicts be trusted? Pairs whose truth is known, measured as any pair is.
 
-    .venv/bin/python bench/trust.py null          20 A/A comparisons: is anything called better or worse?
+    .venv/bin/python bench/trust.py null          20 comparisons of equal cells: is any called better or worse?
     .venv/bin/python bench/trust.py sensitivity   a target that is 10 % and 25 % slower: is it called worse?
-    .venv/bin/python bench/trust.py limits        cells whose bound is known: is it named?
+    .venv/bin/python bench/trust.py limits        cells whose limit is known: is it named?
     .venv/bin/python bench/trust.py runs          compare between runs: 20 % slower exits 1, the same code exits 0
     .venv/bin/python bench/trust.py all
 
-Prints a line a claim with what was seen, PASS or FAIL, and ends with 1 when one fails. Needs the machine to itself:
-null 14 minutes, sensitivity up to 55, limits 4, runs 10.
+Prints a line a claim with its figures, PASS or FAIL, and ends with 1 when one fails. Needs the machine to itself: null
+takes 14 minutes, sensitivity up to 55, limits 4, runs 10.
 """
 
 from __future__ import annotations
@@ -20,20 +20,29 @@ import time
 from itertools import pairwise
 from pathlib import Path
 
-from bench.claims import ROOT, Answer, Claims, Part, gatebench, main, run
+from bench.claims import ROOT, Answer, CallError, Claims, Part, gatebench, main, run
 from harness import record
 
 APPS = ROOT / "bench" / "apps"
 FASTAPI = 'target = "fastapi", server = "uvicorn"'
 TRIES = 20
 NEEDED = 17
+"""Tries that must succeed: where each does so in 95 % of cases, 17 of 20 do in 98 %."""
 WIDTH = 0.05
 REACHED = 0.90
 
 
-def throughput(answer: Answer, pair: str = "p1") -> Answer:
-    """The primary verdict on a pair."""
-    return next(one for one in answer["pairs"] if one["pair"] == pair and one["primary"])
+def primary(answer: Answer) -> Answer:
+    """The verdict on the throughput of the first pair."""
+    return next(verdict for verdict in answer["pairs"] if verdict["pair"] == "p1" and verdict["primary"])
+
+
+def with_ratio(answer: Answer) -> Answer:
+    """The same where later steps need its ratio; raises `CallError` when it has none."""
+    verdict = primary(answer)
+    if verdict["ratio"] is None:
+        raise CallError(f"{answer['run']}: no ratio came out: {'; '.join(verdict['reasons'])}")
+    return verdict
 
 
 def slower_suite(folder: Path, turns: int, *, head: str = "") -> str:
@@ -63,56 +72,60 @@ b = {{ target = "slower", server = "uvicorn" }}
 
 
 def null(claims: Claims) -> None:
-    """Comparisons of a cell with itself."""
+    """Check comparisons of a cell with itself."""
     began = time.monotonic()
     answer = run("null")
     took = time.monotonic() - began
-    verdicts = [one for one in answer["pairs"] if one["primary"] and one["ratio"] is not None]
-    called = [one["pair"] for one in verdicts if one["verdict"] in {"better", "worse"}]
-    halves = [math.sqrt(one["high"] / one["low"]) - 1 for one in verdicts]
-    outside = sum(not one["low"] <= 1 <= one["high"] for one in verdicts)
+    verdicts = [verdict for verdict in answer["pairs"] if verdict["primary"] and verdict["ratio"] is not None]
+    if not verdicts:
+        raise CallError(f"{answer['run']}: no comparison has a ratio")
+    called = [verdict["pair"] for verdict in verdicts if verdict["verdict"] in {"better", "worse"}]
+    halves = [math.sqrt(verdict["high"] / verdict["low"]) - 1 for verdict in verdicts]
+    outside = sum(not verdict["low"] <= 1 <= verdict["high"] for verdict in verdicts)
     claims.check("every comparison has an interval", f"{len(verdicts)} of {TRIES}", held=len(verdicts) == TRIES)
-    seen = f"{', '.join(called) or 'none'} of {len(verdicts)}; {outside} intervals exclude 1"
-    claims.check("none is called better or worse", seen, held=not called)
+    figures = f"{', '.join(called) or 'none'} of {len(verdicts)}; {outside} intervals exclude 1"
+    claims.check("none is called better or worse", figures, held=not called)
     half = statistics.median(halves)
     claims.check(f"median half-width at most {WIDTH:.0%}", f"{half:.2%}", held=half <= WIDTH)
     print(f"      one comparison took {took / TRIES:.0f} s, start-up included (aim: 40 s); {answer['run']}")
 
 
 def sensitivity(claims: Claims) -> None:
-    """Comparisons with a known difference."""
+    """Check comparisons with a known difference."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for aim, needed in ((0.90, NEEDED), (0.75, TRIES)):
             turns = calibrated(folder, aim)
-            truth = throughput(run(slower_suite(folder, turns, head="blocks = 20\nrounds = 10")))
+            truth = with_ratio(run(slower_suite(folder, turns, head="blocks = 20\nrounds = 10")))
             print(f"      {turns} turns bring {interval(truth)} by 200 rounds", flush=True)
             verdicts = []
             for number in range(TRIES):
                 suite = slower_suite(folder, turns)
                 options = ("--width", "3%", "--budget", "60s", "--seed", str(number))
-                one = throughput(run(suite, *options, may=(0, 3)))
-                verdicts.append(one)
-                print(f"      {number + 1:2}: {interval(one)} {one['verdict']}, {one['blocks']} blocks", flush=True)
-            worse = sum(one["verdict"] == "worse" for one in verdicts)
-            covered = sum(one["low"] <= truth["ratio"] <= one["high"] for one in verdicts if one["ratio"] is not None)
+                verdict = primary(run(suite, *options, may=(0, 3)))
+                verdicts.append(verdict)
+                outcome = f"{interval(verdict)} {verdict['verdict']}, {verdict['blocks']} blocks"
+                print(f"      {number + 1:2}: {outcome}", flush=True)
+            worse = sum(verdict["verdict"] == "worse" for verdict in verdicts)
+            measured = [verdict for verdict in verdicts if verdict["ratio"] is not None]
+            covered = sum(verdict["low"] <= truth["ratio"] <= verdict["high"] for verdict in measured)
             claims.check(f"{aim} is called worse", f"{worse} of {TRIES}, {needed} needed", held=worse >= needed)
-            seen = f"{covered} of {TRIES}, {NEEDED} needed"
-            claims.check(f"the intervals cover the truth of {aim}", seen, held=covered >= NEEDED)
+            figures = f"{covered} of {TRIES}, {NEEDED} needed"
+            claims.check(f"the intervals cover the truth of {aim}", figures, held=covered >= NEEDED)
 
 
 def interval(verdict: Answer) -> str:
-    """Ratio and interval."""
+    """Ratio and interval as text, or why there are none."""
     if verdict["ratio"] is None:
         return "; ".join(verdict["reasons"])
     return f"{verdict['ratio']:.3f} ({verdict['low']:.3f} to {verdict['high']:.3f})"
 
 
 def calibrated(folder: Path, aim: float) -> int:
-    """Turns that bring the ratio to about `aim`: the time a request grows linearly with them."""
+    """Turns that bring the ratio to about `aim`; the time of a request grows linearly with them."""
     turns = 2000
     for _ in range(3):
-        ratio = throughput(run(slower_suite(folder, turns, head="blocks = 3\nrounds = 4")))["ratio"]
+        ratio = with_ratio(run(slower_suite(folder, turns, head="blocks = 3\nrounds = 4")))["ratio"]
         turns = max(1, round(turns * (1 / aim - 1) / max(1 / ratio - 1, 1e-3)))
     return turns
 
@@ -129,7 +142,7 @@ TRAP = 'scenario = "external-data"\nconnections = 8\nb = { target = "fastapi-blo
 
 
 def limits(claims: Claims) -> None:
-    """Cells whose bound is known beforehand."""
+    """Check cells whose limit is known beforehand."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         slots, _ = closed(folder, "slots", SLOTS, delay_ms=50)
@@ -144,17 +157,17 @@ def limits(claims: Claims) -> None:
         busy = closed(folder, "busy", AIOHTTP, delay_ms=5, busy_ms=8)[0]["p1b"]
         claims.check("an upstream that is out of CPU: upstream", bound(busy), held=busy.limit == "upstream")
         _, caveats = closed(folder, "trap", TRAP)
-        named = [one["text"] for one in caveats if one["arm"] == "p1b" and "block" in one["kind"]]
-        claims.check("the trap: a blocking call in async def", named[0] if named else "not named", held=bool(named))
+        named = [caveat["text"] for caveat in caveats if caveat["arm"] == "p1b" and "block" in caveat["kind"]]
+        claims.check("a blocking call in async def is named", named[0] if named else "not named", held=bool(named))
         fast = list(faster_than_the_generator(folder).values())
-        held = all(one.limit == "generator" and not one.valid for one in fast)
+        held = all(trial.limit == "generator" and not trial.valid for trial in fast)
         claims.check("a target faster than the generator: generator, invalid", bound(fast[0]), held=held)
 
 
 def closed(
     folder: Path, name: str, pair: str, *, delay_ms: float = 20, busy_ms: float = 0
 ) -> tuple[dict[str, record.Trial], list[Answer]]:
-    """The last block's closed trials of one pair, by arm, and what the run says beside them."""
+    """The closed trials of a pair in the last block, by arm, and the caveats of the run."""
     path = folder / f"{name}.toml"
     upstream = f"[upstream]\ndelay_ms = {delay_ms}\nbusy_ms = {busy_ms}\n"
     path.write_text(f'phases = ["closed"]\nblocks = 2\n{upstream}[[pair]]\n{pair}\n')
@@ -163,7 +176,7 @@ def closed(
 
 
 def faster_than_the_generator(folder: Path) -> dict[str, record.Trial]:
-    """Trials of a server that only writes fixed bytes."""
+    """Trials of a server that does nothing but write fixed bytes, by arm."""
     path = folder / "fast.toml"
     path.write_text(f"""
 phases = ["closed"]
@@ -196,29 +209,29 @@ b = {{ target = "bytes", server = "bytes" }}
 
 
 def bound(trial: record.Trial) -> str:
-    """What bound it, its ceiling, what it reached."""
+    """The limit of a trial, its ceiling and its throughput as text."""
     generator = f", generator at {trial.generator.cpu_percent:.0f} %" if trial.generator else ""
     reached = f"ceiling {trial.ceiling_rps or 0:.1f}/s, {trial.throughput_rps or 0:.1f}/s"
     return f"{trial.limit}, {reached}, {'valid' if trial.valid else 'invalid'}{generator}"
 
 
 def near(value: float | None, aim: float) -> bool:
-    """Within a tenth."""
+    """Whether a value is within a tenth of `aim`."""
     return value is not None and abs(value / aim - 1) <= 1 - REACHED
 
 
 def runs(claims: Claims) -> None:
-    """Two runs of the same suite, where one target's code changed or did not."""
+    """Check the gate between runs of one suite, with a target whose code has changed or not."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         turns = calibrated(folder, 0.80)
         same = [run(slower_suite(folder, 0))["run"] for _ in range(11)]
         gate = ("--fail-on-regression", "5%")
-        codes = [gatebench("compare", one, two, *gate)[0] for one, two in pairwise(same)]
+        codes = [gatebench("compare", before, after, *gate)[0] for before, after in pairwise(same)]
         claims.check("the same code exits 0", f"{codes.count(0)} of {len(codes)}", held=codes == [0] * 10)
         changed = run(slower_suite(folder, turns))["run"]
-        code, out = gatebench("compare", same[0], changed, *gate)
-        named = "slower" in out
+        code, output = gatebench("compare", same[0], changed, *gate)
+        named = "slower" in output
         claims.check("20 % slower exits 1 and is named", f"exit {code}, named: {named}", held=code == 1 and named)
 
 

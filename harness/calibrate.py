@@ -1,7 +1,7 @@
-"""The instrument itself: its ceiling, its floor, its clock, its histogram, and a comparison of equals.
+"""The instrument itself: its ceiling, its floor, its clock, its histogram, and a comparison of two equal cells.
 
-Everything runs on the CPUs that a measurement would have: the generator on its own, a server that does nothing but
-answer (`loadtests.null_server`) on the server's.
+Everything runs on the CPUs that a measurement would have: the generator on its own, and on the server's the null server
+(`loadtests.null_server`), which does nothing but answer.
 """
 
 from __future__ import annotations
@@ -9,87 +9,66 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import select
 import shutil
 import subprocess
 import sys
-from collections.abc import Generator, Iterator
-from dataclasses import dataclass, field
+import tempfile
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from harness import spec
-from harness.errors import LaunchError, RecordError
+from harness import record, spec
+from harness import suite as planning
+from harness.errors import LaunchError, LoadError, NothingValidError
+from harness.judge.compare import within
 from harness.machine import environment
 from harness.machine.placement import Placement
 from harness.machine.process import clean_environment, running
-from harness.record import utc_now
+from harness.measure import Progress, measure
+from harness.record.begin import new_info
+from harness.record.calibration import Calibration, Timing
 from harness.spec.histogram import Histogram
 from harness.spec.loads import Closed
-from harness.strict import STRICT, adapter
+from harness.subject.receipts import receipts
 from harness.subject.services import HOST
 from harness.suite import BENCHMARKS, Thresholds
-from harness.trial import generator as load
+from harness.trial import generator
 
-FILE = "calibration.json"
 CONNECTIONS = 32
 SECONDS = 2
 TIMER_RPS = 10_000
 FLOOR_REQUESTS = 5000
 SAMPLES = 200_000
 QUANTILES = (50.0, 90.0, 99.0, 99.9)
+PATIENCE_S = 60.0
+"""For a program that measures for a few seconds; beyond it the program hangs."""
+START_S = 10.0
+"""For the null server to say where it listens."""
+
+Fields = dict[str, Any]
+"""Some fields of `Calibration`, by name."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timing:
-    """Percentiles of how late, or how long, in microseconds."""
+def calibrate(placement: Placement, say: Callable[[str], None]) -> Calibration:
+    """Measure everything but the equal pair; `say` is called with the name of each piece when it is measured.
 
-    __pydantic_config__ = STRICT
-
-    p50_us: float
-    p99_us: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Calibration:
-    """What the instrument can do on this machine; None for what could not be found here."""
-
-    __pydantic_config__ = STRICT
-
-    measured: str
-    cpu: str
-    usable_cpus: tuple[int, ...]
-    gatebench: str
-    seen_rps: float
-    """Closed load of our engine on a server that only answers, and that may be the slower of the two."""
-    seen_cpu_percent: float
-    """What that took of the generator's core."""
-    ceiling_rps: float
-    """What a whole core of the generator would do at that price a request."""
-    trusted_rps: float
-    """Up to so much a figure is the target's own: beyond, the generator uses more CPU than a valid trial allows."""
-    fasthttp_rps: float | None
-    wrk_rps: float | None
-    wrk: str
-    """Where it is, or how to get it."""
-    floor: Timing
-    """One connection of our engine."""
-    floor_blocking: Timing
-    """A blocking socket doing the same."""
-    timer: Timing
-    """How late our wake-ups come at 10,000 Poisson arrivals a second."""
-    timer_gevent: Timing
-    """The same by gevent.sleep."""
-    histogram_error: float
-    """The largest relative error of a percentile of known samples."""
-    null: dict[str, Any] | None = field(default=None)
-    """The A/A pair: ratio, low, high, blocks."""
+    Raises `LaunchError` or `LoadError` when a program that is needed fails or hangs.
+    """
+    fields: Fields = {}
+    with tempfile.TemporaryDirectory(prefix="gatebench-") as folder:
+        for name, piece in pieces(placement, Path(folder)):
+            fields |= piece
+            say(name)
+    return whole(fields)
 
 
-def calibrate(placement: Placement, logs: Path) -> Generator[tuple[str, dict[str, Any]], None, None]:
-    """Measure piece by piece; yields what was looked at and the fields of `Calibration` that it gave."""
-    with _null_server(placement, logs) as port:
+def pieces(placement: Placement, logs: Path) -> Generator[tuple[str, Fields], None, None]:
+    """Measure piece by piece: the name of each, and the fields that it gave."""
+    with null_server(placement.server, logs / "null-server.log") as port:
         url = f"http://{HOST}:{port}"
         yield "ceiling", _ceiling(placement, logs, port)
         yield "stock FastHttpUser", _fasthttp(placement, logs, url)
@@ -99,45 +78,35 @@ def calibrate(placement: Placement, logs: Path) -> Generator[tuple[str, dict[str
     yield "histogram", {"histogram_error": histogram_error()}
 
 
-def whole(pieces: dict[str, Any]) -> Calibration:
-    """The pieces, with where and when."""
+def whole(fields: Fields) -> Calibration:
+    """The fields of all pieces, with where and when they were measured."""
     here = environment.describe()
     return Calibration(
-        measured=utc_now(),
+        measured=record.utc_now(),
         cpu=here["cpu"],
         usable_cpus=tuple(here["usable_cpus"]),
         gatebench=environment.version(),
-        **pieces,
+        **fields,
     )
 
 
-def store(found: Calibration, results: Path) -> Path:
-    """Keep it beside the runs, which quote it."""
-    results.mkdir(parents=True, exist_ok=True)
-    path = results / FILE
-    path.write_bytes(adapter(Calibration).dump_json(found, indent=1) + b"\n")
-    return path
+def equal_pair(placement: Placement, results: Path, calibration: Calibration, seed: int, say: Progress) -> Fields:
+    """Ratio, interval and blocks of the first pair of the suite null: a cell against itself, measured as any pair is.
 
-
-def stored(results: Path) -> Calibration | None:
-    """The calibration beside the runs, if it was made on this machine; raises `RecordError` when it is broken."""
-    path = results / FILE
-    if not path.is_file():
-        return None
-    try:
-        found = adapter(Calibration).validate_json(path.read_bytes())
-    except ValueError as error:
-        raise RecordError(
-            f"{path}: not a calibration that this version reads; `gatebench calibrate` makes it anew"
-        ) from error
-    here = environment.describe()
-    same = (found.cpu, list(found.usable_cpus)) == (here["cpu"], here["usable_cpus"])
-    return found if same else None
-
-
-def as_json(found: Calibration) -> dict[str, Any]:
-    """As it stands in the file."""
-    return dict(adapter(Calibration).dump_python(found, mode="json"))
+    The run is kept under `results`. Raises `NothingValidError` when it has no verdict.
+    """
+    definitions, suite = planning.load_suite("null")
+    plan = planning.build(definitions, suite, planning.Options(seed=seed))
+    plan = replace(plan, groups=plan.groups[:1])
+    folder = record.new_folder(results, "calibration")
+    stock = receipts(arm for group in plan.groups for arm in group.arms)
+    info = replace(new_info(folder, plan, placement, calibration), versions=stock.versions)
+    with record.writing(folder, info) as writer:
+        measure(plan, placement, writer, stock.missing, say)
+    verdict = next((verdict for verdict in within(record.read(folder)).pairs if verdict.primary), None)
+    if verdict is None or verdict.ratio is None:
+        raise NothingValidError(f"the comparison of equals has no verdict; the reasons stand in {folder}")
+    return {"ratio": verdict.ratio, "low": verdict.low, "high": verdict.high, "blocks": verdict.blocks}
 
 
 def histogram_error() -> float:
@@ -154,11 +123,33 @@ def histogram_error() -> float:
     return worst
 
 
-def _ceiling(placement: Placement, logs: Path, port: int) -> dict[str, Any]:
+@contextlib.contextmanager
+def null_server(cpus: Sequence[int], log: Path, *, law: str = "null", workers: int = 1) -> Iterator[int]:
+    """A `loadtests.null_server` of that law on those CPUs, stopped at the end; gives its port.
+
+    Raises `LaunchError` when it does not start.
+    """
+    argv = [sys.executable, "-P", "-m", "loadtests.null_server", "--law", law, "--workers", str(workers)]
+    with running(argv, name="null server", log=log, env=_environment(), cpus=cpus, stdout=subprocess.PIPE) as process:
+        pipe = process.popen.stdout
+        assert pipe is not None  # noqa: S101 - it was opened with PIPE
+        if not select.select([pipe], [], [], START_S)[0]:
+            raise LaunchError(f"the null server is silent for {START_S:.0f} s; its last lines:\n{process.tail()}")
+        port = pipe.readline()
+        if not port:
+            process.popen.wait(START_S)
+            raise process.died()
+        yield int(port)
+
+
+def _ceiling(placement: Placement, logs: Path, port: int) -> Fields:
     slices = _closed(placement, logs, port, CONNECTIONS, rounds=3)
-    best = max(slices, key=lambda piece: piece.throughput_rps)
+    best = max(slices, key=lambda slice_: slice_.throughput_rps)
+    if not best.throughput_rps:
+        raise LoadError(f"the null server answered nothing: {best.error_kinds}")
     allowed = Thresholds().generator_cpu_percent
-    whole_core_rps = best.throughput_rps / min(1.0, best.generator.cpu_percent / 100)  # of a full core: the same
+    # a generator that used all of its core was seen at its ceiling
+    whole_core_rps = best.throughput_rps / min(1.0, best.generator.cpu_percent / 100)
     return {
         "seen_rps": best.throughput_rps,
         "seen_cpu_percent": best.generator.cpu_percent,
@@ -167,78 +158,67 @@ def _ceiling(placement: Placement, logs: Path, port: int) -> dict[str, Any]:
     }
 
 
-def _fasthttp(placement: Placement, logs: Path, url: str) -> dict[str, Any]:
-    told = _probe(placement, logs, "fasthttp", url, str(CONNECTIONS), str(SECONDS))
-    return {"fasthttp_rps": told["rps"]}
+def _fasthttp(placement: Placement, logs: Path, url: str) -> Fields:
+    return {"fasthttp_rps": _rival(placement, logs, "fasthttp", url, str(CONNECTIONS), str(SECONDS))["rps"]}
 
 
-def _wrk(placement: Placement, logs: Path, url: str) -> dict[str, Any]:
+def _wrk(placement: Placement, logs: Path, url: str) -> Fields:
     path = shutil.which("wrk")
     if path is None:
         return {"wrk_rps": None, "wrk": "missing: apt-get install wrk"}
-    out = _output(placement, logs, "wrk", [path, "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s", url])
-    found = re.search(r"Requests/sec:\s*([\d.]+)", out)
-    return {"wrk_rps": float(found[1]) if found else None, "wrk": path}
+    try:
+        output = _output(placement, logs, "wrk", [path, "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s", url])
+    except LaunchError as error:  # a stranger's program: its failure costs its own figure and no other
+        return {"wrk_rps": None, "wrk": str(error)}
+    rate = re.search(r"Requests/sec:\s*([\d.]+)", output)
+    return {"wrk_rps": float(rate[1]) if rate else None, "wrk": path if rate else f"{path} printed no rate"}
 
 
-def _floor(placement: Placement, logs: Path, port: int, url: str) -> dict[str, Any]:
+def _floor(placement: Placement, logs: Path, port: int, url: str) -> Fields:
     slices = _closed(placement, logs, port, 1, rounds=1)
     histogram = Histogram.decode(slices[0].latency or "")
-    blocking = _probe(placement, logs, "blocking", url, str(FLOOR_REQUESTS))
+    blocking = _rival(placement, logs, "blocking", url, str(FLOOR_REQUESTS))
     return {
         "floor": Timing(p50_us=histogram.percentile(50), p99_us=histogram.percentile(99)),
         "floor_blocking": Timing(p50_us=blocking["p50_us"], p99_us=blocking["p99_us"]),
     }
 
 
-def _clock(placement: Placement, logs: Path) -> dict[str, Any]:
-    told = _probe(placement, logs, "timer", str(TIMER_RPS), str(SECONDS))
-    return {"timer": Timing(**told["timerfd"]), "timer_gevent": Timing(**told["gevent"])}
+def _clock(placement: Placement, logs: Path) -> Fields:
+    lateness = _rival(placement, logs, "timer", str(TIMER_RPS), str(SECONDS))
+    return {"timer": Timing(**lateness["timerfd"]), "timer_gevent": Timing(**lateness["gevent"])}
 
 
 def _closed(placement: Placement, logs: Path, port: int, connections: int, *, rounds: int) -> tuple[spec.Slice, ...]:
     arm = spec.Arm(name="null", port=port, load=Closed(connections=connections), request=spec.Request())
-    told = spec.Spec(arms=(arm,), rounds=((0,),) * rounds, slice_s=1.0)
-    result = load.run(told, cpus=placement.generator, log=logs / "generator.log", on_event=lambda *_: None)
-    return result.slices
+    phase = spec.Spec(arms=(arm,), rounds=((0,),) * rounds, slice_s=1.0)
+    return generator.run(phase, cpus=placement.generator, log=logs / "generator.log", on_event=lambda *_: None).slices
 
 
-@contextlib.contextmanager
-def _null_server(placement: Placement, logs: Path) -> Iterator[int]:
-    argv = [sys.executable, "-P", "-m", "loadtests.null_server"]
-    with running(
-        argv,
-        name="null server",
-        log=logs / "null-server.log",
-        env=_path(),
-        cpus=placement.server,
-        stdout=subprocess.PIPE,
-    ) as process:
-        assert process.popen.stdout is not None  # noqa: S101 - it was opened with PIPE
-        line = process.popen.stdout.readline()
-        if not line:
-            process.popen.wait()
-            raise process.died()
-        yield int(line)
-
-
-def _probe(placement: Placement, logs: Path, *argv: str) -> dict[str, Any]:
+def _rival(placement: Placement, logs: Path, *argv: str) -> Fields:
+    """The object that `loadtests.rivals` prints."""
     text = _output(placement, logs, argv[0], [sys.executable, "-P", "-m", "loadtests.rivals", *argv])
-    told: dict[str, Any] = json.loads(text)
-    return told
+    try:
+        figures: Fields = json.loads(text)
+    except ValueError as error:
+        raise LaunchError(f"{argv[0]} printed no JSON: {text[:200]!r}") from error
+    return figures
 
 
 def _output(placement: Placement, logs: Path, name: str, argv: list[str]) -> str:
-    """What a short program prints, run where the generator runs."""
+    """What a short program prints, run where the generator runs; raises `LaunchError` when it fails or hangs."""
     with running(
-        argv, name=name, log=logs / f"{name}.log", env=_path(), cpus=placement.generator, stdout=subprocess.PIPE
+        argv, name=name, log=logs / f"{name}.log", env=_environment(), cpus=placement.generator, stdout=subprocess.PIPE
     ) as process:
-        assert process.popen.stdout is not None  # noqa: S101 - it was opened with PIPE
-        text = process.popen.stdout.read().decode()
-        if process.popen.wait():
-            raise LaunchError(str(process.died()))
-        return text
+        try:
+            output, _ = process.popen.communicate(timeout=PATIENCE_S)
+        except subprocess.TimeoutExpired as error:
+            raise LaunchError(f"{name} is not done after {PATIENCE_S:.0f} s") from error
+        if process.popen.returncode:
+            raise process.died()
+        return output.decode()
 
 
-def _path() -> dict[str, str]:
+def _environment() -> dict[str, str]:
+    """With the folder that holds `loadtests` on the path, which -P leaves out."""
     return clean_environment({"PYTHONPATH": str(BENCHMARKS.parent)})

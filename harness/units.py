@@ -1,6 +1,7 @@
-"""Numbers as people read them: the one place where a value becomes text.
+"""Numbers as people read them: the only place where a value becomes text.
 
-Three significant digits, because no interval here is narrower than that; a thin space between number and unit.
+A number has three significant digits, because no interval here is narrow enough for a fourth. A narrow space that does
+not break stands between number and unit.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import math
 import re
 
 MISSING = "\u2013"
-"""What stands where there is no number: never a zero."""
+"""Stands in the place of a number that is not known; a zero would be a number."""
 
 THIN = "\u202f"
 TIMES = "\u00d7"
@@ -21,43 +22,43 @@ KIB, MIB, GIB = 1024.0, 1024.0**2, 1024.0**3
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """`value` to `digits` significant digits with thousands separators, never in scientific notation."""
+    """`value` with `digits` significant digits and thousands separators, never in scientific notation."""
     if value is None or not math.isfinite(value):
         return MISSING
     if value == 0:
         return "0"
     decimals = digits - 1 - math.floor(math.log10(abs(value)))
     rounded = round(value, decimals)
-    if rounded != 0:  # 9.996 rounds up to one digit more
+    if rounded != 0:  # 9.996 becomes 10.00, which has a digit too many
         decimals = digits - 1 - math.floor(math.log10(abs(rounded)))
     return f"{rounded:,.{max(decimals, 0)}f}"
 
 
-def _with(value: float | None, unit: str) -> str:
+def _with_unit(value: float | None, unit: str) -> str:
     text = number(value)
     return text if text == MISSING else f"{text}{THIN}{unit}"
 
 
 def rps(value: float | None) -> str:
-    """Requests a second."""
+    """A rate in requests a second."""
     text = number(value)
     return text if text == MISSING else f"{text}/s"
 
 
 def duration_us(value: float | None) -> str:
-    """A latency in microseconds, in the unit that it reads best in."""
+    """A latency, given in microseconds, in the unit that it reads best in."""
     if value is None or abs(value) < KILO:
-        return _with(value, "µs")
-    return _with(value / KILO, "ms") if abs(value) < MEGA else _with(value / MEGA, "s")
+        return _with_unit(value, "µs")
+    return _with_unit(value / KILO, "ms") if abs(value) < MEGA else _with_unit(value / MEGA, "s")
 
 
 def seconds(value: float | None) -> str:
-    """A duration in seconds, down to microseconds."""
+    """A duration, given in seconds, in the unit that it reads best in, down to microseconds."""
     return duration_us(None if value is None else value * MEGA)
 
 
 def clock(value: float) -> str:
-    """A length of time that a person waits: 45 s, 8 min 40 s, 1 h 05 min."""
+    """A time that a person waits, given in seconds: 45 s, 8 min 40 s, 1 h 05 min."""
     whole = round(value)
     if whole < MINUTE:
         return f"{whole}{THIN}s"
@@ -67,22 +68,22 @@ def clock(value: float) -> str:
 
 
 def tick(text: str) -> str:
-    """A number that is round anyway, without the zeros that say how exact it is: 20.0 ms as 20 ms."""
+    """The text of a round number, as at a chart's axis, without zeros after the point: 20 ms for 20.0 ms."""
     return ROUND.sub(lambda match: match[1].rstrip("."), text)
 
 
 def bytes_(value: float | None) -> str:
-    """An amount of memory or data, in powers of 1024."""
+    """An amount of memory or data, given in bytes, in units of powers of 1024."""
     if value is None or abs(value) < KIB:
-        return _with(value, "B")
+        return _with_unit(value, "B")
     for unit, size in (("KiB", KIB), ("MiB", MIB)):
         if abs(value) < size * 1024:
-            return _with(value / size, unit)
-    return _with(value / GIB, "GiB")
+            return _with_unit(value / size, unit)
+    return _with_unit(value / GIB, "GiB")
 
 
 def percent(fraction: float | None) -> str:
-    """A fraction as a percentage, to a tenth below ten."""
+    """A fraction as a percentage: whole, or with one decimal below 10 %."""
     if fraction is None or not math.isfinite(fraction):
         return MISSING
     value = fraction * 100
@@ -91,7 +92,7 @@ def percent(fraction: float | None) -> str:
 
 
 def ratio(value: float | None, low: float | None = None, high: float | None = None) -> str:
-    """A ratio, with its interval when there is one: `2.13 (1.98 to 2.30)`."""
+    """A ratio, with its interval if both ends are given: `2.13 (1.98 to 2.30)`."""
     if value is None or not math.isfinite(value):
         return MISSING
     decimals = _ratio_decimals(value)
@@ -102,7 +103,7 @@ def ratio(value: float | None, low: float | None = None, high: float | None = No
 
 
 def _ratio_decimals(value: float) -> int:
-    """Hundredths around one; further off so many that the interval's ends stay apart."""
+    """Decimals of a ratio: two around 1, fewer above 10, more for small ones, so that an interval's ends differ."""
     steps = ((10, 1), (0.3, 2), (0.03, 3))
     return next((decimals for least, decimals in steps if abs(value) >= least), 4)
 

@@ -21,8 +21,8 @@ from locust.env import Environment
 from pydantic import ValidationError
 
 from harness.spec import FORMAT, Arm, Event, Result, Spec, dump, load
+from loadtests.engine.locust_stats import StatsLine
 from loadtests.engine.rounds import Rounds, Stopped
-from loadtests.engine.shown import Line
 from loadtests.engine.timer import monotonic_ns
 from loadtests.engine.user import user_running
 
@@ -69,8 +69,8 @@ def run(told: Spec, events: Events) -> Result:
     return Result(slices=tuple(rounds.slices), totals=rounds.totals, error=error)
 
 
-def _line(environment: Environment, arm: Arm) -> Line:
-    return Line(environment.stats, arm.request.method, f"{arm.name} {arm.request.path}")
+def _line(environment: Environment, arm: Arm) -> StatsLine:
+    return StatsLine(environment.stats, arm.request.method, f"{arm.name} {arm.request.path}")
 
 
 def _watch_parent(parent: int, rounds: Rounds) -> None:

@@ -1,14 +1,14 @@
-"""A server that does next to nothing, and whose truth is known: what a load generator is held against.
+"""A server that does nothing but answer, by a law that is known: the truth that a load generator is held against.
 
 `python -P -m loadtests.null_server [--law LAW] [--workers N] [--port PORT]` prints the port it listens on, and serves
-until SIGTERM. It reads whole requests without a body, answers each by its law, and tells at /-/seen what it saw:
-`{"requests", "seconds", "workers": [requests, ...]}`, where seconds is the time from request to answer, summed.
+until SIGTERM. It reads requests without a body, answers each by its law, and at /-/seen says what it has seen so far:
+`{"requests", "seconds", "workers": [requests, ...]}`; seconds is the sum of the times from request to answer.
 
     null            at once
     fixed:50        after 50 ms
     peaks:5,200,50  after 5 ms, every 50th after 200 ms
-    stall:4000,1000 at once; 4 s after the first request, nothing is answered for 1 s
-    errors:10       every 10th is a 500
+    stall:4000,1000 at once; from 4 s after the first request on, nothing is answered for 1 s
+    errors:10       at once; every 10th answer is a 500
     hangup          the connection is closed instead
     closing         at once, with Connection: close
 """
@@ -23,6 +23,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from heapq import heappop, heappush
 from itertools import count
 from mmap import mmap
@@ -37,23 +38,24 @@ _END = b"\r\n\r\n"
 _SEEN = b"GET /-/seen "
 
 Law = Callable[[int, int], tuple[int, bytes]]
-"""From a request's number, from 1, and moment to the moment and bytes of its answer; no bytes: hang up."""
+"""Takes a request's number, counted from 1, and the moment it came, in nanoseconds of CLOCK_MONOTONIC; gives the moment
+and the bytes of its answer. No bytes: hang up."""
 
 
-def law_of(text: str) -> Law:  # noqa: PLR0911 - one a law
-    """The law that is written so; `ValueError` if there is none."""
+def law_of(text: str) -> Law:  # noqa: PLR0911 - one return a law
+    """The law called `text`, with its numbers; raises `ValueError` when there is none."""
     name, _, rest = text.partition(":")
-    given = [int(part) for part in rest.split(",") if part]
-    match name, given:
+    numbers = [int(part) for part in rest.split(",") if part]
+    match name, numbers:
         case "null", []:
             return lambda _, now: (now, _GOOD)
         case "fixed", [ms]:
             return lambda _, now: (now + ms * MS, _GOOD)
-        case "peaks", [ms, slow_ms, nth]:
+        case "peaks", [ms, slow_ms, nth] if nth > 0:
             return lambda number, now: (now + (ms if number % nth else slow_ms) * MS, _GOOD)
         case "stall", [after_ms, for_ms]:
             return _stall(after_ms * MS, for_ms * MS)
-        case "errors", [nth]:
+        case "errors", [nth] if nth > 0:
             return lambda number, now: (now, _GOOD if number % nth else _BAD)
         case "hangup", []:
             return lambda _, now: (now, b"")
@@ -75,32 +77,32 @@ def _stall(after_ns: int, for_ns: int) -> Law:
     return law
 
 
-class Seen:
-    """What all workers saw: requests and nanoseconds of each, in memory that they share."""
+class Tally:
+    """Requests and nanoseconds of each worker, in memory that the workers share."""
 
     def __init__(self, workers: int) -> None:
         self._numbers = memoryview(mmap(-1, 16 * workers)).cast("Q")
 
-    def add(self, worker: int, requests: int, spent_ns: int) -> None:
-        """Count."""
-        self._numbers[2 * worker] += requests
+    def add(self, worker: int, spent_ns: int) -> None:
+        """A worker has answered a request, so long after it came."""
+        self._numbers[2 * worker] += 1
         self._numbers[2 * worker + 1] += spent_ns
 
     def answer(self) -> bytes:
-        """As an HTTP answer."""
-        requests, spent = self._numbers[::2].tolist(), self._numbers[1::2].tolist()
-        told = {"requests": sum(requests), "seconds": sum(spent) / 1e9, "workers": requests}
-        body = json.dumps(told).encode()
+        """The HTTP answer that says what all workers have seen."""
+        requests, spent_ns = self._numbers[::2].tolist(), self._numbers[1::2].tolist()
+        sums = {"requests": sum(requests), "seconds": sum(spent_ns) / 1e9, "workers": requests}
+        body = json.dumps(sums).encode()
         return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
 
 
 class Server:
-    """One worker."""
+    """One worker of the null server, with connections of its own."""
 
-    def __init__(self, listener: socket.socket, law: Law, seen: Seen, worker: int) -> None:
+    def __init__(self, listener: socket.socket, law: Law, tally: Tally, worker: int) -> None:
         self._listener = listener
         self._law = law
-        self._seen = seen
+        self._tally = tally
         self._worker = worker
         self._epoll = select.epoll()
         self._timer = Timer()
@@ -113,7 +115,7 @@ class Server:
         self._epoll.register(self._timer.fd, select.EPOLLIN)
 
     def run(self) -> None:
-        """Until the process ends."""
+        """Serve until the process ends."""
         listening, sockets = self._listener.fileno(), self._sockets
         while True:
             for fd, _ in self._epoll.poll():
@@ -149,7 +151,8 @@ class Server:
         now = monotonic_ns()
         for request in requests:
             if request.startswith(_SEEN):
-                client.send(self._seen.answer())
+                with suppress(OSError):  # the client is gone
+                    client.send(self._tally.answer())
                 continue
             at, answer = self._law(next(self._numbers), now)
             if at <= now:
@@ -165,13 +168,12 @@ class Server:
         self._timer.arm(due[0][0] if due else 0)
 
     def _answer(self, client: socket.socket, answer: bytes, asked_ns: int) -> None:
-        self._seen.add(self._worker, 1, monotonic_ns() - asked_ns)
-        if client.fileno() < 0:
-            return
-        try:
-            client.send(answer)
-        except OSError:
-            answer = b""
+        self._tally.add(self._worker, monotonic_ns() - asked_ns)
+        if answer:
+            try:
+                client.send(answer)
+            except OSError:  # the client is gone
+                answer = b""
         if not answer or answer is _LAST:
             self._close(client)
 
@@ -181,12 +183,11 @@ class Server:
         client.close()
 
 
-def serve(law: str, *, workers: int = 1, port: int = 0) -> None:
-    """Listen, say where, and serve with so many processes until SIGTERM."""
+def serve(law: Law, *, workers: int = 1, port: int = 0) -> None:
+    """Listen, print the port, and serve with so many processes until SIGTERM."""
     listener = socket.create_server(("127.0.0.1", port), backlog=4096)
     listener.setblocking(False)  # noqa: FBT003 - its only form
-    seen = Seen(workers)
-    made = law_of(law)
+    tally = Tally(workers)
     print(listener.getsockname()[1], flush=True)  # noqa: T201 - whoever started it waits for this
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     children = []
@@ -194,9 +195,9 @@ def serve(law: str, *, workers: int = 1, port: int = 0) -> None:
         if pid := os.fork():
             children.append(pid)
         else:
-            Server(listener, made, seen, worker).run()
+            Server(listener, law, tally, worker).run()
     try:
-        Server(listener, made, seen, 0).run()
+        Server(listener, law, tally, 0).run()
     finally:
         for pid in children:
             os.kill(pid, signal.SIGTERM)
@@ -208,8 +209,12 @@ def main() -> None:
     parser.add_argument("--law", default="null")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--port", type=int, default=0)
-    given = parser.parse_args()
-    serve(given.law, workers=given.workers, port=given.port)
+    options = parser.parse_args()
+    try:
+        law = law_of(options.law)
+    except ValueError as error:
+        parser.error(str(error))
+    serve(law, workers=options.workers, port=options.port)
 
 
 if __name__ == "__main__":

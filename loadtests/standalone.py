@@ -24,11 +24,11 @@ from harness.spec.loads import Open, Phase
 from loadtests.engine.closed import ClosedDriver
 from loadtests.engine.driver import SPACING_NS, Driver
 from loadtests.engine.exchange import Exchange
+from loadtests.engine.locust_stats import StatsLine
 from loadtests.engine.open import OpenDriver
 from loadtests.engine.reactor import Reactor
 from loadtests.engine.recorder import Recorder, Window
 from loadtests.engine.selfcheck import PERIOD_NS, SelfCheck
-from loadtests.engine.shown import Line
 from loadtests.engine.starts import scattered, shifted
 from loadtests.engine.timer import monotonic_ns
 
@@ -172,7 +172,7 @@ def _driver(kind: Phase, options: argparse.Namespace, environment: Environment, 
         read_timeout_s=options.read_timeout,
     )
     now = monotonic_ns()
-    recorder = Recorder(Window(now), Line(environment.stats, request.method, request.path))
+    recorder = Recorder(Window(now), StatsLine(environment.stats, request.method, request.path))
     if kind == "closed":
         return ClosedDriver(exchange, reactor, recorder, options.connections)
     load = Open(

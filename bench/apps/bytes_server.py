@@ -1,4 +1,9 @@
-"""A server that reads a request and writes fixed bytes, as fast as a loop in Python can: HOST PORT [APP]."""
+"""A server that reads a request and writes fixed bytes, as fast as a loop in Python can.
+
+    python bytes_server.py HOST PORT [APP]
+
+APP is what any server of a suite is given; this one has no use for it.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +16,14 @@ ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n
 
 
 def main(host: str, port: int) -> None:
-    """Serve until killed; a request is taken to come in one piece, as the load engine sends it."""
+    """Serve until killed. Each request must come in one piece, which is how the load engine sends it."""
     with socket.create_server((host, port), backlog=1024) as listener, select.epoll() as poll:
         listener.setblocking(False)  # noqa: FBT003 - its only parameter
         poll.register(listener, select.EPOLLIN)
         clients: dict[int, socket.socket] = {}
         while True:
-            for number, _ in poll.poll():
-                client = clients.get(number)
+            for descriptor, _ in poll.poll():
+                client = clients.get(descriptor)
                 if client is None:
                     accepted, _ = listener.accept()
                     accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -28,7 +33,7 @@ def main(host: str, port: int) -> None:
                     client.send(ANSWER)
                 else:
                     poll.unregister(client)
-                    clients.pop(number).close()
+                    clients.pop(descriptor).close()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""FastAPI's twin with an extra CPU cost a request, in turns of an empty loop: a known difference to find."""
+"""The FastAPI target with an extra CPU cost a request: EXTRA_TURNS turns of an empty loop, a known difference."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Message = MutableMapping[str, Any]
 async def app(
     scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]
 ) -> None:
-    """Burn the extra, then do as the twin does."""
+    """Spend the extra CPU time, then answer as the target does."""
     if scope["type"] == "http":
         for _ in TURNS:
             pass

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
+
+from harness.errors import RecordError
+from harness.record.calibration import Calibration, stored
 
 
 def answers() -> Console:
@@ -28,6 +32,15 @@ def print_json(value: Any) -> None:
 def fail(message: str) -> None:
     """One message; a list of problems one a line."""
     remarks().print(Text("error: ", style="bold red") + Text(message), soft_wrap=True)
+
+
+def quoted(results: Path) -> Calibration | None:
+    """The calibration that a run under `results` quotes; one that cannot be read costs a warning, not the run."""
+    try:
+        return stored(results)
+    except RecordError as error:
+        remarks().print(f"caveat: no calibration is quoted: {error}", soft_wrap=True)
+        return None
 
 
 def _console(*, stderr: bool) -> Console:

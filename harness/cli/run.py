@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -11,8 +10,6 @@ import typer
 
 from harness import record, units
 from harness import suite as planning
-from harness.calibrate import as_json as calibration_json
-from harness.calibrate import stored
 from harness.cli.options import (
     RESULTS,
     AsJson,
@@ -26,10 +23,10 @@ from harness.cli.options import (
     placed,
     seconds,
 )
-from harness.cli.output import answers, print_json, remarks
+from harness.cli.output import answers, print_json, quoted, remarks
 from harness.errors import NothingValidError, UsageError
-from harness.machine import environment
 from harness.machine.placement import Placement
+from harness.record.begin import new_info
 from harness.suite import load_suite
 
 
@@ -138,26 +135,7 @@ def _new(
     folder = _own_folder(out) if out is not None else record.new_folder(RESULTS, laid.suite)
     about = f"about {units.clock(planning.seconds(laid))}, seed {laid.seed}"
     remarks().print(f"{laid.suite}: {about}, into {folder}", soft_wrap=True)
-    return folder, new_info(folder, laid, placement, baseline), ()
-
-
-def new_info(
-    folder: Path, laid: planning.Plan, placement: Placement, baseline: str | None = None, kind: str = "suite"
-) -> record.RunInfo:
-    """What run.json says of a run that starts now; the versions are still to come."""
-    quoted = stored(folder.parent)
-    return record.RunInfo(
-        run=folder.name,
-        started=record.utc_now(),
-        gatebench=environment.version(),
-        command=("gatebench", *sys.argv[1:]),
-        plan=laid,
-        versions={},
-        environment=environment.describe() | ({"calibration": calibration_json(quoted)} if quoted else {}),
-        placement=placement.as_dict(),
-        baseline=baseline,
-        kind=kind,
-    )
+    return folder, new_info(folder, laid, placement, quoted(folder.parent), baseline=baseline), ()
 
 
 def _own_folder(out: Path) -> Path:

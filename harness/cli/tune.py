@@ -13,10 +13,10 @@ import typer
 from harness import record, units
 from harness import suite as planning
 from harness.cli.options import RESULTS, AsJson, Results, Seed, ServerCpus, fresh_seed, placed, seconds
-from harness.cli.output import answers, print_json, remarks
-from harness.cli.run import new_info
+from harness.cli.output import answers, print_json, quoted, remarks
 from harness.errors import GateError, NothingValidError, UsageError
 from harness.machine.placement import Placement
+from harness.record.begin import new_info
 from harness.suite import Arm, Closed, Definitions, Plan, Suite, load_definitions, load_suite
 from harness.suite.choice import arm_of, fitting, known
 
@@ -152,7 +152,7 @@ def _new(subject: Subject, asked: Asked, limit: int | None, placement: Placement
         f"tune: {subject.plan.about}, at most {units.clock(asked.budget_s)}, seed {subject.plan.seed}, into {folder}",
         soft_wrap=True,
     )
-    info = new_info(folder, subject.plan, placement, kind="tune")
+    info = new_info(folder, subject.plan, placement, quoted(results), kind="tune")
     return Sitting(folder=folder, arm=subject.arm, info=info, asked=asked, limit=limit, found=Found())
 
 

@@ -1,9 +1,11 @@
-"""Latencies as counts: log-linear buckets of integer microseconds, constant in memory, mergeable.
+"""Latencies as counts in buckets of microseconds: constant in memory, and two histograms add up to one.
 
-The buckets are those of an HdrHistogram with three significant digits: every value below 2,048 us has its own, above
-that 1,024 for each power of two, so a bucket is never wider than 1/1,024 (0.1 %) of its values. Exported in
-HdrHistogram's V2 format (zigzag LEB128 with runs of zeros, zlib, base64), which HDR tools of every language read.
-Format and rank rule: HdrHistogram, `AbstractHistogram.encodeIntoCompressedByteBuffer` and `getValueAtPercentile`.
+The buckets are those of an HdrHistogram with three significant digits. Every value below 2,048 us has a bucket of its
+own; above, each power of two has 1,024 buckets. So a bucket is never wider than 1/1,024 (0.1 %) of its values.
+
+The text form is HdrHistogram's V2 (zigzag LEB128 with runs of zeros, zlib, base64), which HDR tools of every language
+read. Source of the form and of the rank of a percentile: HdrHistogram, `encodeIntoCompressedByteBuffer` and
+`getValueAtPercentile` of `AbstractHistogram`.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 HIGHEST_US = 3_600_000_000
-"""One hour; what lasts longer is counted as this."""
+"""One hour; longer latencies count as one hour."""
 
 _SIGNIFICANT_DIGITS = 3
 _HALF_BITS = 10
@@ -31,6 +33,7 @@ _COMPRESSED_HEADER = struct.Struct(">II")
 _PAYLOAD_HEADER = struct.Struct(">IIIIQQd")
 _WORD_BITS = 7
 _LONGEST_WORD = 9
+# the most that a histogram comes to: decompressing stops there, whatever the text holds
 _MAX_PAYLOAD = _PAYLOAD_HEADER.size + _SIZE * _LONGEST_WORD
 
 
@@ -43,9 +46,9 @@ class Histogram:
         self.counts: NDArray[np.int64] = np.zeros(_SIZE, dtype=np.int64)
 
     def record(self, values_us: ArrayLike) -> None:
-        """Count integer values; negative ones as 0, those over an hour as an hour."""
+        """Count integer values; one below 0 counts as 0, one over an hour as an hour."""
         values = np.clip(np.asarray(values_us, dtype=np.int64), 0, HIGHEST_US)
-        # frexp's exponent is the bit length: exact, since float64 holds every integer below 2**53
+        # the exponent that frexp gives is the bit length, exactly, since float64 holds every integer below 2**53
         shift = np.maximum(np.frexp(values.astype(np.float64))[1] - _EXACT_BITS, 0)
         self.counts += np.bincount((shift << _HALF_BITS) + (values >> shift), minlength=_SIZE)
 
@@ -67,13 +70,13 @@ class Histogram:
         return int(self.counts.sum())
 
     def buckets(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """The middles of the buckets that are not empty, in microseconds and rising, and their counts."""
+        """The middle of each bucket that is not empty, in microseconds and rising, and the count of each."""
         indices = self.counts.nonzero()[0]
         low, high = _edges(indices)
         return (low + high) / 2, self.counts[indices]
 
     def above(self, limit: int) -> int:
-        """Values over `limit` microseconds, to the histogram's resolution."""
+        """How many values are over `limit` microseconds, to the width of a bucket."""
         middles, counts = self.buckets()
         return int(counts[middles > limit].sum())
 
@@ -85,14 +88,15 @@ class Histogram:
 
     @property
     def max(self) -> float:
-        """The highest value in microseconds, to the resolution; 0 without any."""
+        """The highest value in microseconds, to the width of a bucket; 0 without any."""
         indices = self.counts.nonzero()[0]
         return float(_edges(indices[-1:])[1][0]) if indices.size else 0.0
 
     def percentile(self, q: float) -> float:
-        """The value in microseconds that `q` percent (0 to 100) do not exceed, to the resolution; 0 without any.
+        """The value in microseconds that `q` percent of the values do not exceed; 0 without any.
 
-        The rank is HdrHistogram's: q / 100 x count, rounded half up, 1 at least.
+        It is right to the width of a bucket. The rank is HdrHistogram's: q / 100 x count, rounded half up, 1 at least.
+        Raises `ValueError` unless q is 0 to 100.
         """
         if not 0 <= q <= 100:  # noqa: PLR2004 - what a percentile is
             raise ValueError(f"a percentile is between 0 and 100, not {q}")
@@ -104,7 +108,7 @@ class Histogram:
         return float(high[0] if q else low[0])
 
     def encode(self) -> str:
-        """HdrHistogram V2, compressed, in base64."""
+        """The histogram as HdrHistogram V2: compressed, in base64."""
         body = b"".join(_words(self.counts))
         header = _PAYLOAD_HEADER.pack(_PAYLOAD_COOKIE, len(body), 0, _SIGNIFICANT_DIGITS, 1, HIGHEST_US, 1.0)
         packed = zlib.compress(header + body)
@@ -112,7 +116,7 @@ class Histogram:
 
     @classmethod
     def decode(cls, text: str | bytes) -> Self:
-        """Read what `encode` or another HDR tool (three digits, from 1 us up) wrote; `ValueError` on anything else."""
+        """The histogram that `encode`, or an HDR tool with three digits from 1 us up, wrote; else `ValueError`."""
         try:
             packed = base64.b64decode(text, validate=True)
             cookie, length = _COMPRESSED_HEADER.unpack_from(packed)
@@ -142,14 +146,14 @@ class Histogram:
 
 
 def _edges(indices: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Lowest and highest value of each bucket."""
+    """The lowest and the highest value of each bucket, in microseconds."""
     shift = np.maximum((indices >> _HALF_BITS) - 1, 0)
     low = (indices - (shift << _HALF_BITS)) << shift
     return low, low + (1 << shift) - 1
 
 
 def _words(counts: NDArray[np.int64]) -> Iterator[bytes]:
-    """Each count in zigzag LEB128, a run of n zeros as -n, up to the last count that is not 0."""
+    """Each count up to the last that is not 0, in zigzag LEB128; a run of n zeros is the number -n."""
     after = 0
     for index in counts.nonzero()[0].tolist():
         if index > after:
@@ -159,7 +163,7 @@ def _words(counts: NDArray[np.int64]) -> Iterator[bytes]:
 
 
 def _word(zigzag: int) -> bytes:
-    """LEB128 as V2 has it: seven bits a byte, low ones first, the ninth byte whole."""
+    """LEB128 as V2 has it: seven bits a byte, the lowest first, and a ninth byte of eight bits."""
     word = bytearray()
     while zigzag >> _WORD_BITS and len(word) < _LONGEST_WORD - 1:
         word.append(zigzag & 0x7F | 0x80)
@@ -169,7 +173,7 @@ def _word(zigzag: int) -> bytes:
 
 
 def _numbers(body: bytes) -> Iterator[int]:
-    """The numbers that `_word` wrote."""
+    """The numbers whose words `body` holds; raises `ValueError` when the last word is cut off."""
     zigzag = position = 0
     for byte in body:
         if position == _LONGEST_WORD - 1 or byte < 0x80:  # noqa: PLR2004 - the bit that says more follows

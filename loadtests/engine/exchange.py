@@ -1,4 +1,4 @@
-"""What the connections of one arm share: where to, what is sent, what must come back."""
+"""What the connections of one arm share: the address, the request, the expected answer."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ from loadtests.engine.answer import Answer, Expected
 
 _SMALL = 8192
 _LARGE = 262_144
+"""Bytes that a connection asks the kernel for at once, for short answers and for long ones."""
 _RESOLVE_S = 1.0
+"""For a connection attempt that finds out which address of a host has a listener."""
+_NEVER_IN_A_HEAD = ("\r", "\n", "\0")
 
 
 class Exchange:
-    """One arm's request and its answer."""
+    """One arm's request and the answer that it must get."""
 
     def __init__(
         self, request: Request, host: str, port: int, *, connect_timeout_s: float, read_timeout_s: float
@@ -28,19 +31,21 @@ class Exchange:
         self.connect_timeout_ns = round(connect_timeout_s * 1e9)
         self.read_timeout_ns = round(read_timeout_s * 1e9)
         self.template: bytes | None = None
-        """The bytes of the last good answer that was fully checked."""
+        """The bytes of the last good answer whose every check was made: an answer that is equal needs no parser."""
         self.chunk = _SMALL
+        """Bytes to ask the kernel for at once."""
         self.body_length = 0
+        """Bytes in the body of the last good answer."""
         self._digest_every = request.digest_every
         self._parsed = 0
 
     def digest_next(self) -> bool:
-        """Whether the next answer is one whose body's sum is checked."""
+        """Count an answer that is parsed; True when its body is to be checked by its digest."""
         self._parsed += 1
         return self._parsed % self._digest_every == 1 or self._digest_every == 1
 
     def learn(self, raw: bytes, answer: Answer, *, digested: bool) -> None:
-        """A good answer: it is the template from now on, if all of it was checked."""
+        """Note a good answer; it is the template from now on, if its digest was checked or none is expected."""
         self.body_length = answer.length
         if answer.keep_alive and (digested or self.expected.sha256 is None):
             self.template = raw
@@ -48,29 +53,40 @@ class Exchange:
 
 
 def resolve(host: str, port: int) -> tuple[int, tuple[Any, ...]]:
-    """Family and address of a host; of several, the first at which somebody listens: localhost is two."""
-    found = [
+    """Family and address of a host: of several, the first with a listener, for localhost is both ::1 and 127.0.0.1.
+
+    Raises `OSError` when the name has no address.
+    """
+    addresses = [
         (int(family), address) for family, _, _, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     ]
-    for family, address in found if len(found) > 1 else []:
-        with socket.socket(family, socket.SOCK_STREAM) as tried, suppress(OSError):
-            tried.settimeout(_RESOLVE_S)
-            tried.connect(address)
+    for family, address in addresses if len(addresses) > 1 else []:
+        with socket.socket(family, socket.SOCK_STREAM) as attempt, suppress(OSError):
+            attempt.settimeout(_RESOLVE_S)
+            attempt.connect(address)
             return family, address
-    return found[0]
+    return addresses[0]
 
 
 def prepare(request: Request, host: str, port: int) -> bytes:
-    """The request as bytes; its own headers come before the ones that are added."""
+    """The request as bytes, with the headers that HTTP asks for; those of the request itself take their place.
+
+    Raises `ValueError` when method, path or a header cannot stand in the head of a request.
+    """
     name = f"[{host}]" if ":" in host else host
     headers = {"host": ("Host", f"{name}:{port}"), "accept-encoding": ("Accept-Encoding", "identity")}
     body = request.body.encode()
     if body or request.method in {"POST", "PUT", "PATCH"}:
         headers["content-length"] = ("Content-Length", str(len(body)))
+    own = {key.lower() for key, _ in request.headers}
     lines = [f"{request.method} {request.path} HTTP/1.1"]
-    given = {key.lower() for key, _ in request.headers}
-    lines += [f"{key}: {value}" for low, (key, value) in headers.items() if low not in given]
+    lines += [f"{key}: {value}" for lower, (key, value) in headers.items() if lower not in own]
     lines += [f"{key}: {value}" for key, value in request.headers]
-    if any("\r" in line or "\n" in line for line in lines):
-        raise ValueError(f"a line break in the head of {request.method} {request.path!r}")
-    return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
+    if any(character in line for line in lines for character in _NEVER_IN_A_HEAD):
+        raise ValueError(f"a line break or NUL in the head of {request.method} {request.path!r}")
+    try:
+        head = "\r\n".join([*lines, "", ""]).encode("latin-1")
+    except UnicodeEncodeError as error:
+        character = error.object[error.start]
+        raise ValueError(f"{character!r} in the head of {request.method} {request.path!r}: write it in %XX") from error
+    return head + body

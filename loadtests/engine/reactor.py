@@ -1,8 +1,8 @@
-"""One epoll and one timer for all connections, in one greenlet that lets gevent run every other millisecond.
+"""One epoll and one timer for all connections, in one greenlet that lets the others run every two milliseconds.
 
-A greenlet and a libev watcher for each connection cost a third more a request, and an epoll inside libev's two more
-system calls a wake-up. So this waits by itself, never for long, and all others (Locust's, its web page's) get their
-turn in between.
+A greenlet and a libev watcher for each connection made a request a third dearer, and an epoll inside libev's own took
+two more system calls a wake-up. So this greenlet waits by itself, never for long, and the greenlets of Locust and its
+web page have their turn in between.
 """
 
 from __future__ import annotations
@@ -17,19 +17,20 @@ from gevent import monkey
 
 from loadtests.engine.timer import Timer, monotonic_ns
 
-# Locust has gevent patch the select module at import, which takes epoll out, as it blocks. Here it never does.
+# Locust lets gevent patch the select module, and gevent takes epoll out because it may block. Here it never does long.
 epoll = monkey.get_original("select", "epoll") if monkey.is_module_patched("select") else select.epoll
 
 IN, OUT, RDHUP = 0x001, 0x004, 0x2000
-"""EPOLLIN, EPOLLOUT, EPOLLRDHUP, as `select` has them."""
+"""EPOLLIN, EPOLLOUT and EPOLLRDHUP, as the select module has them before it is patched."""
 _BATCH = 32
+"""Events served before the clock is looked at again."""
 _OTHERS_EVERY_NS = 2_000_000
 _WAIT_S = 0.002
 _NEVER = 1 << 63
 
 
 class Reactor:
-    """Tells handlers what happens on their file descriptors, and calls back at set moments."""
+    """Calls handlers with what happens on their file descriptors, and calls back at set moments."""
 
     def __init__(self) -> None:
         self._epoll = epoll()
@@ -42,27 +43,27 @@ class Reactor:
         self.watch(self._timer.fd, lambda _: None, IN)
 
     def watch(self, fd: int, handler: Callable[[int], None], events: int) -> None:
-        """Call `handler` with what happens on `fd`, of `events`, errors and hang-ups; until `forget`."""
+        """Call `handler` with the mask of what happens on `fd`: of `events`, errors and hang-ups, until `forget`."""
         self._handlers[fd] = handler
         self._epoll.register(fd, events)
 
     def change(self, fd: int, events: int) -> None:
-        """Watch for these instead."""
+        """Watch `fd` for these events instead."""
         self._epoll.modify(fd, events)
 
     def forget(self, fd: int) -> None:
-        """Call no more for `fd`, which is closed next: that takes it out of the epoll."""
+        """Call no more for `fd`; the caller closes it next, which takes it out of the epoll."""
         del self._handlers[fd]
 
     def at(self, at_ns: int, call: Callable[[], None]) -> None:
-        """Call once at `at_ns`, in order of time; even if that is past, never from within this method."""
+        """Call once at `at_ns` (CLOCK_MONOTONIC), in order of time; if it is past, soon, but never from within here."""
         heappush(self._calls, (at_ns, next(self._order), call))
         if at_ns < self._due:
             self._due = at_ns
             self._timer.arm(at_ns)
 
     def every(self, period_ns: int, call: Callable[[], None], *, over: Callable[[], bool]) -> None:
-        """Call each `period_ns` until `over()`; what is missed is left out."""
+        """Call every `period_ns` until `over()`; a call that is late moves those after it, and none is made up for."""
 
         def again() -> None:
             if not over():
@@ -72,11 +73,11 @@ class Reactor:
         self.at(monotonic_ns() + period_ns, again)
 
     def stop(self) -> None:
-        """Let `run` return after what is being served."""
+        """Let `run` return when the events at hand are served."""
         self._running = False
 
     def run(self) -> None:
-        """Serve until `stop`, in the calling greenlet; what a handler raises ends it."""
+        """Serve until `stop`, in the calling greenlet; an exception of a handler ends it and is passed on."""
         poll, handlers = self._epoll.poll, self._handlers
         self._running = True
         others_ns = 0

@@ -1,7 +1,7 @@
-"""The stamps of one slice, and what its counted window showed.
+"""The time stamps of one slice, and the counts that its window comes to.
 
-While load runs a stamp costs an append to an array; `fold` turns them into counts, a few thousand at a time. So memory
-stays constant, and no answer waits for statistics longer than for a fraction of a millisecond.
+While load runs, a stamp costs an append to an array; `fold` turns stamps into counts, a few thousand at a time. So
+memory stays constant, and statistics hold up an answer for no more than a fraction of a millisecond.
 """
 
 from __future__ import annotations
@@ -17,46 +17,48 @@ from numpy.typing import NDArray
 from harness.spec.histogram import Histogram
 
 FOLD_AT = 4096
+"""Stamps that are worth a fold."""
 _SECOND_NS = 1_000_000_000
 FOR_EVER_NS = 1 << 62
 Stamps = NDArray[np.int64]
+"""Nanoseconds: moments of CLOCK_MONOTONIC, or times between them."""
 
 
-class Shown(Protocol):
-    """Where load is shown while it runs (`shown.Line`, of Locust's table)."""
+class Display(Protocol):
+    """Where load is shown while it runs (`locust_stats.StatsLine`, a line of Locust's table)."""
 
     def good(self, response_ns: Stamps) -> None:
-        """Good answers, with their response times."""
+        """Take the response times of good answers."""
 
     def fail(self, kind: str) -> None:
-        """A failed request."""
+        """Take a failed request, by the kind of its error."""
 
     def drop(self) -> None:
-        """A request that is never sent."""
+        """Take a request that is never sent."""
 
     def flush(self, body_length: int) -> None:
-        """Show what came since the last time."""
+        """Show what was taken since the last time; `body_length`: bytes in the body of a good answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What is counted: from `start_ns`, included, to `end_ns`, excluded."""
+    """The counted part of a slice: from `start_ns`, which is in it, to `end_ns`, which is not."""
 
     start_ns: int
     end_ns: int = FOR_EVER_NS
 
     @property
     def length_s(self) -> float:
-        """Seconds."""
+        """Its length in seconds."""
         return (self.end_ns - self.start_ns) / _SECOND_NS
 
     def halves(self) -> tuple[Window, Window]:
-        """The first and the second half."""
+        """Its first and its second half."""
         middle_ns = (self.start_ns + self.end_ns) // 2
         return Window(self.start_ns, middle_ns), Window(middle_ns, self.end_ns)
 
     def holds(self, moments: Stamps) -> NDArray[np.bool_]:
-        """Which of them lie inside."""
+        """For each moment, whether it lies inside."""
         inside: NDArray[np.bool_] = (moments >= self.start_ns) & (moments < self.end_ns)
         return inside
 
@@ -67,43 +69,43 @@ class Window:
 
 
 @dataclass(slots=True)
-class Totals:
-    """All that was sent, the uncounted edges included."""
+class Counts:
+    """Counts of requests and connections, of one slice or of several."""
 
     good: int = 0
     errors: int = 0
     latency_ns: int = 0
-    """Sum over the good answers."""
+    """Sum of the response times of the good answers."""
     connects: int = 0
     reconnects: int = 0
     error_kinds: Counter[str] = field(default_factory=Counter)
 
-    def add(self, other: Totals) -> None:
-        """Count these too."""
-        for item in fields(self):
-            setattr(self, item.name, getattr(self, item.name) + getattr(other, item.name))
+    def add(self, more: Counts) -> None:
+        """Add the counts of `more` to these."""
+        for count in fields(self):
+            setattr(self, count.name, getattr(self, count.name) + getattr(more, count.name))
 
 
 class Recorder:
-    """Takes stamps in nanoseconds: `intended` (open only: when it should have been sent), `sent`, `done`."""
+    """Takes three stamps of each good answer: `intended` (open load only: when it was to be sent), `sent`, `done`."""
 
-    def __init__(self, window: Window, shown: Shown | None = None, *, stall_ns: int = FOR_EVER_NS) -> None:
+    def __init__(self, window: Window, display: Display | None = None, *, stall_ns: int = FOR_EVER_NS) -> None:
         self.window = window
         self.stall_ns = stall_ns
-        """Without a good answer for so long, the server stands still."""
-        self._shown = shown
+        """A time without a good answer that is at least so long is a stall of the server."""
+        self._display = display
         self._intended, self._sent, self._done, self._due, self._late = (array("q") for _ in range(5))
-        # bound once: a good answer costs its load model three calls, and nothing else
+        # bound once, so that a good answer costs its load two or three calls and nothing else
         self.intended, self.sent, self.done = self._intended.append, self._sent.append, self._done.append
         self.latency = Histogram()
         """Response time of the window's good answers: done - intended."""
         self.service = Histogram()
-        """The same without the wait for a connection: done - sent."""
+        """The same without the wait for a connection: done - sent. Open load only."""
         self.lateness = Histogram()
-        """Dispatched - intended, of every arrival of the window."""
-        self.totals = Totals()
+        """Dispatched - intended, of every arrival of the window. Open load only."""
+        self.totals = Counts()
+        """Of the whole slice, the parts before and after its window included; all others are of the window alone."""
         self.error_kinds: Counter[str] = Counter()
-        """Of the window."""
         self.connects = 0
         self.reconnects = 0
         self.scheduled = 0
@@ -111,9 +113,9 @@ class Recorder:
         self.good = 0
         """Good answers to the window's requests."""
         self.fractions = np.zeros(2)
-        """Good answers in either half of the window, each by the fraction of its time in flight there."""
+        """Good answers in each half of the window, every answer by the fraction of its time in flight there."""
         self.stalls = 0
-        """Times that nothing was answered for `stall_ns` inside the window."""
+        """Times without an answer for `stall_ns` or longer that lie inside the window."""
         self._stalled_ns = 0
         self._answered_ns: int | None = None
         self._latency_ns = 0
@@ -121,7 +123,7 @@ class Recorder:
 
     @property
     def answers(self) -> int:
-        """Good answers so far."""
+        """Good answers so far, over the whole slice."""
         return self.totals.good + len(self._done)
 
     @property
@@ -131,25 +133,25 @@ class Recorder:
 
     @property
     def stalled_s(self) -> float:
-        """Seconds of the window in which the server stood still."""
+        """Seconds of the window that were stalls."""
         return self._stalled_ns / _SECOND_NS
 
     @property
     def mean_latency_ns(self) -> float | None:
-        """Mean response time of the window's good answers."""
+        """Mean response time of the window's good answers; None without any."""
         return self._latency_ns / self.good if self.good else None
 
     def inside(self, at_ns: int) -> bool:
-        """Whether this moment is in the window."""
+        """Whether the moment lies in the window."""
         return self.window.start_ns <= at_ns < self.window.end_ns
 
     def lost(self, limit_us: int | None) -> int:
-        """Of the window's requests so far: failed, never sent, or answered later than the limit."""
+        """The window's requests so far that failed, were never sent, or took longer than the limit (None: no limit)."""
         late = 0 if limit_us is None else self.latency.above(limit_us)
         return self.error_kinds.total() + self.dropped + late
 
     def cut(self, end_ns: int) -> None:
-        """End the window early, now; which half an answer was in is then no longer known."""
+        """End the window early, at this moment; both halves then get the mean of the fractions counted so far."""
         self.fold()
         self.window = Window(self.window.start_ns, end_ns)
         self.fractions[:] = self.fractions.mean()
@@ -163,7 +165,7 @@ class Recorder:
             self.reconnects += again
 
     def due(self, intended_ns: int, dispatched_ns: int) -> None:
-        """An arrival was handed over, queued or dropped."""
+        """An arrival was dispatched: to a connection, into the queue, or nowhere."""
         self._due.append(intended_ns)
         self._late.append(dispatched_ns - intended_ns)
 
@@ -171,8 +173,8 @@ class Recorder:
         """An arrival is never sent."""
         if self.inside(intended_ns):
             self.dropped += 1
-        if self._shown is not None:
-            self._shown.drop()
+        if self._display is not None:
+            self._display.drop()
 
     def fail(self, kind: str, intended_ns: int, sent_ns: int, done_ns: int) -> None:
         """A request failed: counted by kind, in no percentile."""
@@ -182,16 +184,16 @@ class Recorder:
             self.error_kinds[kind] += 1
         overlap_ns = min(done_ns, self.window.end_ns) - max(sent_ns, self.window.start_ns)
         self._in_flight_ns += max(overlap_ns, 0)
-        if self._shown is not None:
-            self._shown.fail(kind)
+        if self._display is not None:
+            self._display.fail(kind)
 
     def show(self, body_length: int) -> None:
-        """Let Locust's statistics have what is folded."""
-        if self._shown is not None:
-            self._shown.flush(body_length)
+        """Show what is folded."""
+        if self._display is not None:
+            self._display.flush(body_length)
 
     def fold(self, *, at_least: int = 1) -> None:
-        """Turn stamps into counts, if there are so many."""
+        """Turn stamps into counts, when there are at least so many."""
         if len(self._late) >= at_least:
             due, late = _taken(self._due), _taken(self._late)
             late = late[self.window.holds(due)]
@@ -205,8 +207,8 @@ class Recorder:
         response = done - intended
         self.totals.good += len(done)
         self.totals.latency_ns += int(response.sum())
-        if self._shown is not None:
-            self._shown.good(response)
+        if self._display is not None:
+            self._display.good(response)
 
         counted = self.window.holds(intended)
         self.good += int(counted.sum())
@@ -222,7 +224,7 @@ class Recorder:
             self.fractions[half] += float((overlap / duration).sum())
 
     def _look_for_stalls(self, done: Stamps) -> None:
-        """Between answers, which are stamped in the order in which they come."""
+        """Count the long times between answers, whose stamps stand in the order in which they came."""
         before = done[0] if self._answered_ns is None else self._answered_ns
         self._answered_ns = int(done[-1])
         gaps = np.diff(done, prepend=before)
@@ -232,7 +234,7 @@ class Recorder:
 
 
 def _taken(stamps: array[int]) -> Stamps:
-    """The stamps, which the array then no longer holds; it remains the same object."""
+    """The stamps, taken out of the array, which stays the same object: its `append` is bound elsewhere."""
     values = np.array(stamps, dtype=np.int64)
     del stamps[:]
     return values

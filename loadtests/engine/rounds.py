@@ -27,7 +27,7 @@ from loadtests.engine.exchange import Exchange
 from loadtests.engine.open import OpenDriver, arrivals_of_a_slice
 from loadtests.engine.outcome import measured
 from loadtests.engine.reactor import Reactor
-from loadtests.engine.recorder import FOR_EVER_NS, Recorder, Shown, Totals, Window
+from loadtests.engine.recorder import FOR_EVER_NS, Counts, Display, Recorder, Window
 from loadtests.engine.selfcheck import SelfCheck
 from loadtests.engine.starts import scattered
 from loadtests.engine.timer import monotonic_ns
@@ -49,7 +49,7 @@ class Stopped(Exception):  # noqa: N818 - told from outside, not an error of its
 class Rounds:
     """Runs a spec; what is done so far can be had at any time from `slices` and `totals`."""
 
-    def __init__(self, told: Spec, emit: Callable[[Event], None], shown: Callable[[Arm], Shown | None]) -> None:
+    def __init__(self, told: Spec, emit: Callable[[Event], None], shown: Callable[[Arm], Display | None]) -> None:
         self._spec = told
         self._emit = emit
         self._reactor = Reactor()
@@ -66,7 +66,7 @@ class Rounds:
             for arm in told.arms
         ]
         self._responses_s = [arm.response_s for arm in told.arms]
-        self._totals = [Totals() for _ in told.arms]
+        self._totals = [Counts() for _ in told.arms]
         self._driver: Driver | None = None
         self._stopped: str | None = None
         self.slices: list[Slice] = []

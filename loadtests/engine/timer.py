@@ -1,7 +1,7 @@
 """Wake-ups finer than a millisecond: a timerfd on CLOCK_MONOTONIC.
 
-gevent's own timers are rounded up to whole milliseconds by libev; a file descriptor that becomes readable at the very
-nanosecond is not. Python has `os.timerfd_create` from 3.13 on; until then this is libc's, through ctypes.
+libev rounds gevent's timers up to whole milliseconds. A timerfd is a file descriptor that the kernel makes readable at
+a given nanosecond. Python has `os.timerfd_create` only from 3.13 on; this calls libc's through ctypes.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import os
 import time
 
 monotonic_ns = time.monotonic_ns
-"""The clock of everything in here: CLOCK_MONOTONIC, on Linux the same for all processes."""
+"""The clock of the whole engine: CLOCK_MONOTONIC, which on Linux is one clock for all processes of a machine."""
 
 _CLOCK_MONOTONIC = 1
 _ABSOLUTE = 1
@@ -20,7 +20,7 @@ _Setting = ctypes.c_long * 4  # struct itimerspec: interval and value, each seco
 
 
 class Timer:
-    """A file descriptor that turns readable at the moment it is armed for."""
+    """A file descriptor that becomes readable at the moment it is armed for; `OSError` when there is none left."""
 
     def __init__(self) -> None:
         self.fd: int = _libc.timerfd_create(_CLOCK_MONOTONIC, os.O_NONBLOCK | os.O_CLOEXEC)
@@ -31,7 +31,7 @@ class Timer:
         self._settime = _libc.timerfd_settime
 
     def arm(self, at_ns: int) -> None:
-        """Fire once at `at_ns`, at once if that is past; 0: never. Replaces, and takes back, what was armed before."""
+        """Fire once at `at_ns`, in place of the moment armed before; at once if that is past, never if it is 0."""
         if at_ns != self.armed_ns:
             self.armed_ns = at_ns
             self._setting[2], self._setting[3] = divmod(at_ns, 1_000_000_000)

@@ -1,4 +1,4 @@
-"""The engine as Locust's user: one a process, whose only task drives every connection."""
+"""The engine as a Locust user: one user a process, whose only task drives every connection."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from locust.exception import StopUser
 
 
 def user_running(run: Callable[[], None], finished: AsyncResult[None]) -> type[User]:
-    """A user class for `run`, whose end, return or exception, is told through `finished`."""
+    """A user class that calls `run` once; `finished` then gets None, or what `run` raised."""
     started = False
 
     class Engine(User):
@@ -20,12 +20,12 @@ def user_running(run: Callable[[], None], finished: AsyncResult[None]) -> type[U
         @task
         def drive(self) -> None:
             nonlocal started
-            if started:  # Locust may start more users than it was asked for
+            if started:  # Locust may start more users than it was asked for: they idle until it ends them
                 gevent.sleep(float("inf"))
             started = True
             try:
                 run()
-            except BaseException as error:  # Locust would log it and call again; a kill is told too
+            except BaseException as error:  # Locust would log it and call again; the end of a greenlet counts too
                 finished.set_exception(error)
                 if not isinstance(error, Exception):
                     raise

@@ -1,21 +1,24 @@
 """One keep-alive HTTP/1.1 connection: it sends a prepared request, and says whether a good answer came, and when.
 
-The common case is made cheap without being made lax: an answer that is byte for byte the last good one of its arm is
-whole and good, since its bytes were parsed and checked then (nothing may follow them either). Only what differs, such
-as a new second in the Date header, goes through the parser. Bytes that come in pieces are compared piece by piece.
+The common case is cheap and still exact. An answer that equals the last good answer of its arm, the template, byte for
+byte, is whole and good: those bytes were parsed and checked once, and the comparison also shows that no bytes follow
+them. Only an answer that differs, by a new second in its Date header say, goes through the parser. An answer that comes
+in pieces is compared piece by piece.
 
-It never retries: a request that may have reached the application is an error when no answer comes. A connection that
-the server closed while it was idle is replaced at the next send, and counted as a reconnect. That includes the race in
-which the close crosses our request, but only on proof: the end of the stream was there, and then the peer's kernel
-refused our bytes, so no application ever read them (Linux: EPIPE, see `tcp_reset` in net/ipv4/tcp_input.c).
+A request that an application may have read is never sent again: when no answer comes, it is an error. A connection that
+the server has closed while it was idle is replaced when the next request is to be sent, and counted as a reconnect. The
+close may also cross the request on its way. Then the connection is replaced only on proof that no application read the
+request: the stream had ended, and after that the peer's kernel refused our bytes. Linux reports this order as EPIPE
+(`tcp_reset` in net/ipv4/tcp_input.c).
 
 Kinds of errors: `connect` (refused, unreachable or not in time), `timeout` (no whole answer in time), `reset` (the
-connection ended before the answer did), `status`, `body` (length or digest), `protocol` (no HTTP, or more than one).
+connection ended before the answer did), `status`, `body` (its length or digest), `protocol` (no HTTP, or more than one
+answer).
 """
 
 from __future__ import annotations
 
-import _socket  # the C socket beneath gevent's: it is never waited for, so it needs no hub
+import _socket  # the socket in C, beneath the one that gevent patches: the reactor waits for it, not gevent
 import errno
 import socket
 from collections.abc import Callable
@@ -27,18 +30,19 @@ from loadtests.engine.reactor import IN, OUT, RDHUP, Reactor
 from loadtests.engine.timer import monotonic_ns
 
 _LARGEST_TEMPLATE = 4 << 20
+"""Bytes; a larger answer is parsed every time, so that memory stays small."""
 
 Buffer: TypeAlias = bytes | memoryview
 
 
 class Owner(Protocol):
-    """Whoever hands requests to connections."""
+    """The load that hands requests to connections."""
 
     def opening(self, sent_ns: int, *, again: bool) -> None:
-        """A TCP connection is opened for the request begun at `sent_ns`; `again`: instead of one closed while idle."""
+        """A TCP connection is opened for the request begun at `sent_ns`; `again`: in place of one closed while idle."""
 
     def answered(self, connection: Connection, sent_ns: int, kind: str | None, done_ns: int) -> None:
-        """The request that was begun at `sent_ns` is done: `kind` of its error, or None for a good answer."""
+        """The request begun at `sent_ns` is done at `done_ns`: `kind` of its error, or None for a good answer."""
 
 
 class Connection:
@@ -60,25 +64,25 @@ class Connection:
         self._recv: Callable[[int], bytes]
         self._send: Callable[[Buffer], int]
         self._connecting = False
-        self._fin = False  # the server will send no more
-        self._stale = False  # the last connection was closed by the server while idle
-        self._rest: memoryview | None = None  # of the request, what the socket did not take yet
-        self._expect: bytes | None = None  # the template, as long as nothing of the answer is in
-        self._template: bytes | None = None  # the template, as long as all that is in matches it
-        self._matched = 0
-        self._raw: list[bytes] | None = None  # what is in, once it is being parsed
-        self._digested = False
+        self._fin = False  # the server has ended its side of the stream
+        self._stale = False  # the server closed the last connection while it was idle
+        self._rest: memoryview | None = None  # the part of the request that the socket has not taken yet
+        self._expect: bytes | None = None  # the template, until the first bytes of the answer come
+        self._template: bytes | None = None  # the template, while all bytes that have come match it
+        self._matched = 0  # how many bytes these are
+        self._raw: list[bytes] | None = None  # the bytes that have come, once the answer is being parsed
+        self._digested = False  # this answer's body is checked by its digest
         self.ports: list[tuple[int, int]] = []
-        """(local port, answers) of the connections that were kept alive and are closed."""
+        """(local port, answers) of the closed TCP connections that were kept alive."""
         self.served = 0
-        """Answers on the connection that is open."""
+        """Answers on the TCP connection that is open."""
         self.intended = 0
-        """The owner's: when this request should have been sent."""
+        """When this request was to be sent; the owner's note, of no meaning here."""
         self.sent = 0
-        """When the request on the wire was begun, before connecting if that was needed; 0: none is."""
+        """When the request under way was begun, before a connection was opened for it; 0: no request is under way."""
 
     def begin(self) -> None:
-        """Send the request. What becomes of it, the owner is told later: never from within this call."""
+        """Send the request; the owner is told of its end later, never from within this call."""
         self.sent = monotonic_ns()
         self._expect = self._exchange.template
         if self._sock is None:
@@ -87,7 +91,7 @@ class Connection:
             self._write(self._exchange.data)
 
     def ready(self, mask: int) -> None:
-        """What epoll says of the socket."""
+        """Take what epoll says of the socket."""
         if mask != IN:
             self._unusual(mask)
             return
@@ -108,7 +112,7 @@ class Connection:
             self._lost(0)
 
     def expire(self, now: int) -> None:
-        """Give up what has lasted longer than its deadline."""
+        """Give up a request that has passed its deadline."""
         if not self.sent:
             return
         if self._connecting:
@@ -118,7 +122,7 @@ class Connection:
             self._fail("timeout")
 
     def give_up(self) -> None:
-        """Await the answer no longer."""
+        """Await the answer no longer: it counts as timed out."""
         self._fail("timeout")
 
     def close(self) -> None:
@@ -133,7 +137,7 @@ class Connection:
         try:
             self._sock = sock = _socket.socket(self._exchange.family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        except OSError:  # no file descriptor left
+        except OSError:  # no file descriptor is left
             self._later("connect")
             return
         code = sock.connect_ex(self._exchange.address)
@@ -152,7 +156,7 @@ class Connection:
         except BlockingIOError:
             taken = 0
         except OSError:
-            if self._rest is not None:  # there may still be an answer to read, or else the end
+            if self._rest is not None:  # an answer may have come already: read on until the stream ends
                 self._reactor.change(self._fd, IN | RDHUP)
             elif self._replaceable():
                 self._replace()
@@ -167,8 +171,8 @@ class Connection:
             self._reactor.change(self._fd, IN | RDHUP)
 
     def _unusual(self, mask: int) -> None:
-        """Whatever is not just something to read."""
-        assert self._sock is not None  # noqa: S101 - it is watched
+        """Take every event but the usual one, bytes to read and nothing else."""
+        assert self._sock is not None  # noqa: S101 - only an open socket is watched
         if self._connecting:
             if self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
                 self._fail("connect")
@@ -185,13 +189,13 @@ class Connection:
             self.ready(IN)
 
     def _divert(self) -> None:
-        """From here on this answer goes the long way."""
+        """From here on, compare this answer with the template piece by piece."""
         if self._expect is not None:
             self._template, self._expect, self._matched = self._expect, None, 0
 
     def _received(self, data: bytes) -> None:
         done_ns = monotonic_ns()
-        if not self.sent:  # nobody asked
+        if not self.sent:  # no request is under way: these bytes answer none
             self._stale = True
             self._close(kept=self.served > 1)
             return
@@ -230,7 +234,7 @@ class Connection:
         self._done(kind, done_ns, keep=answer.keep_alive)
 
     def _done(self, kind: str | None, done_ns: int, *, keep: bool) -> None:
-        """An answer is in."""
+        """The answer is whole, or is no HTTP: tell the owner."""
         sent, self.sent = self.sent, 0
         self._template = self._raw = None
         self.served += 1
@@ -240,7 +244,7 @@ class Connection:
         self._owner.answered(self, sent, kind, done_ns)
 
     def _fail(self, kind: str) -> None:
-        """No answer will be in."""
+        """No answer will come: tell the owner, if a request is under way."""
         if not self.sent:
             return
         sent, self.sent = self.sent, 0
@@ -249,11 +253,17 @@ class Connection:
         self._owner.answered(self, sent, kind, monotonic_ns())
 
     def _later(self, kind: str) -> None:
-        """As `_fail`, from within `begin`."""
-        self._reactor.at(monotonic_ns(), lambda: self._fail(kind))
+        """As `_fail`, from within `begin`, and only if this request is still under way then."""
+        sent = self.sent
+
+        def fail() -> None:
+            if self.sent == sent:
+                self._fail(kind)
+
+        self._reactor.at(monotonic_ns(), fail)
 
     def _lost(self, error: int) -> None:
-        """The connection has ended, with an error or without."""
+        """The stream has ended: `error` is that of the receiving, 0 for a regular end."""
         if not self.sent:
             self._stale = True
             self._close(kept=self.served > 1)
@@ -265,15 +275,15 @@ class Connection:
             self._fail("reset")
 
     def _replaceable(self, error: int | None = None) -> bool:
-        """Was it closed while idle, so that the request cannot have reached the application? See the module's head.
+        """Whether the connection was closed while idle, so that no application can have read the request.
 
-        `error`: of the receiving, 0 for the end of the stream; None: the very sending failed.
+        `error`: that of the receiving, 0 for a regular end; None: the sending itself failed.
         """
         if not self.served or self._raw is not None or self._rest is not None or (self._template and self._matched):
             return False
         if error is None:
             return True
-        assert self._sock is not None  # noqa: S101 - it has just ended
+        assert self._sock is not None  # noqa: S101 - its stream has just ended
         return errno.EPIPE in {error, self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)}
 
     def _replace(self) -> None:

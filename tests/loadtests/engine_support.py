@@ -1,4 +1,4 @@
-"""A connection of the engine and the server's end of it, driven step by step in one thread."""
+"""What the tests of the engine share: a connection driven step by step, the null server, a run of rounds."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ HEAD_END = b"\r\n\r\n"
 
 
 @dataclass
-class Bench:
-    """A listening socket, and a connection of the engine that is told to send to it."""
+class Wire:
+    """A connection of the engine, and the socket that it connects to: both ends in one thread, moved step by step."""
 
     request: Request = field(default_factory=Request)
     connect_timeout_s: float = 5.0
@@ -53,12 +53,12 @@ class Bench:
         self.connection = Connection(self.exchange, self.reactor, self)
 
     def opening(self, _sent_ns: int, *, again: bool) -> None:
-        """`wire.Owner`."""
+        """Count connections (`wire.Owner`)."""
         self.opened += 1
         self.reconnects += again
 
     def answered(self, _connection: Connection, sent_ns: int, kind: str | None, done_ns: int) -> None:
-        """`wire.Owner`."""
+        """Keep what became of a request (`wire.Owner`)."""
         assert 0 < sent_ns <= done_ns
         self.outcomes.append(kind)
 
@@ -77,10 +77,10 @@ class Bench:
         return bool(self.reactor._calls) and self.reactor._calls[0][0] <= monotonic_ns()
 
     def serve_until(self, done: Callable[[], bool]) -> None:
-        """Serve until something is so; fails after a long while."""
+        """Serve until `done()`; fails after `PATIENCE_S`."""
         deadline = monotonic_ns() + PATIENCE_S * SECOND_NS
         while not done():
-            assert monotonic_ns() < deadline, "it never came"
+            assert monotonic_ns() < deadline, f"not done after {PATIENCE_S} s"
             self.serve()
 
     def begin(self) -> socket.socket:
@@ -89,7 +89,7 @@ class Bench:
         return self.accept()
 
     def accept(self) -> socket.socket:
-        """The server's end of a connection that is, or is being, opened."""
+        """The server's end of a connection that is open or being opened."""
         self.serve()
         peer, _ = self.listener.accept()
         self.peers.append(peer)
@@ -109,13 +109,13 @@ class Bench:
         return data
 
     def send(self, peer: socket.socket, *pieces: bytes) -> None:
-        """Send the pieces so that each is received by itself."""
+        """Send the pieces so that the connection receives each by itself."""
         for piece in pieces:
             peer.sendall(piece)
             self.serve()
 
     def close(self) -> None:
-        """Everything."""
+        """Close both ends and the listening socket."""
         self.connection.close()
         for peer in self.peers:
             peer.close()
@@ -124,13 +124,13 @@ class Bench:
 
 
 @contextmanager
-def bench(**choices: Any) -> Iterator[Bench]:
-    """A bench that is taken down at the end."""
-    made = Bench(**choices)
+def open_wire(**choices: Any) -> Iterator[Wire]:
+    """A connection and its peer, closed at the end."""
+    wire = Wire(**choices)
     try:
-        yield made
+        yield wire
     finally:
-        made.close()
+        wire.close()
 
 
 def nothing_sent(peer: socket.socket) -> bool:
@@ -151,15 +151,15 @@ class NullServer:
     port: int
 
     def seen(self) -> dict[str, Any]:
-        """What it saw."""
+        """What it has seen: requests, seconds from request to answer, requests by worker."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/-/seen", timeout=PATIENCE_S) as answer:
-            told: dict[str, Any] = json.load(answer)
-            return told
+            sums: dict[str, Any] = json.load(answer)
+            return sums
 
 
 @contextmanager
 def null_server(law: str, *, workers: int = 1) -> Iterator[NullServer]:
-    """A server of that law, from its first answer to its end."""
+    """A null server of that law, ended at the end."""
     argv = [sys.executable, "-m", "loadtests.null_server", "--law", law, "--workers", str(workers)]
     with subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -172,7 +172,7 @@ def null_server(law: str, *, workers: int = 1) -> Iterator[NullServer]:
 
 @dataclass
 class Run:
-    """What a run of the rounds told, in this process and without Locust."""
+    """What a run of the rounds gave, in this process and without Locust."""
 
     slices: tuple[Slice, ...]
     totals: tuple[Totals, ...]
@@ -180,7 +180,7 @@ class Run:
 
 
 def run_rounds(spec: Spec) -> Run:
-    """Run `spec` here."""
+    """Run the rounds of `spec` in this process."""
     events: list[Event] = []
     rounds = Rounds(spec, events.append, lambda _: None)
     try:

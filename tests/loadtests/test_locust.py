@@ -37,9 +37,9 @@ def shown(folder: Path) -> dict[str, Any]:
     return dict(line)
 
 
-def printed(said: str) -> tuple[int, int, dict[str, int]]:
+def printed(output: str) -> tuple[int, int, dict[str, int]]:
     """Requests, failures and errors by kind, from the tables that it prints last."""
-    table, _, report = said.rpartition("Error report")
+    table, _, report = output.rpartition("Error report")
     requests, failures = re.findall(r"^GET +/ +(\d+) +(\d+)\(", table, re.MULTILINE)[-1]
     errors = {line[2]: int(line[1]) for line in re.finditer(r"^(\d+) +GET /: (.+?) *$", report, re.MULTILINE)}
     return int(requests), int(failures), errors
@@ -53,7 +53,7 @@ def test_locust_shows_what_the_server_saw(tmp_path: Path, kind: str, more: list[
     with null_server("null") as server:
         files = (*json_to(tmp_path), "--csv", str(tmp_path / "out"))
         process = locust(kind, server.port, "--path", "/x?y=1", "-t", "1s", *files, *more)
-        said, _ = process.communicate(timeout=60)
+        output, _ = process.communicate(timeout=60)
         seen = server.seen()["requests"]
     assert process.returncode == 0
     line = shown(tmp_path)
@@ -63,9 +63,9 @@ def test_locust_shows_what_the_server_saw(tmp_path: Path, kind: str, more: list[
     assert line["total_content_length"] == 5 * seen
     with (tmp_path / "out_stats.csv").open() as file:
         assert [int(row["Request Count"]) for row in csv.DictReader(file)] == [seen, seen]
-    told = re.search(r"(\d+) good answers, 0 errors", said)
-    assert told
-    assert int(told[1]) == seen
+    logged = re.search(r"(\d+) good answers, 0 errors", output)
+    assert logged
+    assert int(logged[1]) == seen
 
 
 def test_locusts_percentiles_are_ours_in_its_milliseconds(tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ def test_our_rounding_is_locusts() -> None:
 from collections import Counter
 from locust.stats import bucket_response_time
 from harness.spec.histogram import Histogram
-from loadtests.engine.shown import _rounded
+from loadtests.engine.locust_stats import _rounded
 histogram = Histogram()
 histogram.record([n * n + n // 7 for n in range(20_000)])
 theirs = Counter()
@@ -114,10 +114,10 @@ def test_errors_are_locusts_errors() -> None:
     """By kind, with Locust's exit status for a run that had some."""
     with null_server("errors:10") as server:
         process = locust("closed", server.port, "--connections", "2", "-t", "1s")
-        said, _ = process.communicate(timeout=60)
+        output, _ = process.communicate(timeout=60)
         seen = server.seen()["requests"]
     assert process.returncode == 1
-    assert printed(said) == (seen, seen // 10, {"status": seen // 10})
+    assert printed(output) == (seen, seen // 10, {"status": seen // 10})
 
 
 def test_dropped_arrivals_are_shown_but_are_no_requests() -> None:
@@ -125,9 +125,9 @@ def test_dropped_arrivals_are_shown_but_are_no_requests() -> None:
     with null_server("fixed:100") as server:
         more = ("--rate", "100", "--connections", "2", "--when-full", "drop", "-t", "2s")
         process = locust("open", server.port, *more)
-        said, _ = process.communicate(timeout=60)
+        output, _ = process.communicate(timeout=60)
         seen = server.seen()["requests"]
-    requests, failures, errors = printed(said)
+    requests, failures, errors = printed(output)
     assert (requests, failures) == (seen, 0)
     ((what, times),) = errors.items()
     assert what.startswith("dropped")
@@ -137,7 +137,7 @@ def test_dropped_arrivals_are_shown_but_are_no_requests() -> None:
 def test_a_host_that_is_not_plain_http_is_refused() -> None:
     """One sentence, no traceback, no load."""
     process = locust("closed", 1, "-t", "2s", "--host", "https://localhost")
-    said, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=60)
     assert process.returncode != 0
-    assert "plain HTTP" in said
-    assert "Traceback" not in said
+    assert "plain HTTP" in output
+    assert "Traceback" not in output

@@ -1,4 +1,4 @@
-"""What the window of a slice shows, from stamps that are given."""
+"""What the window of a slice comes to, from given stamps."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ REQUESTS = st.lists(
 
 
 def recorded(requests: list[tuple[float, float]], window: Window = WINDOW) -> Recorder:
-    """Closed load that sent at and lasted for so many seconds."""
+    """The recorder of a closed load whose requests were sent at and lasted for so many seconds."""
     recorder = Recorder(window)
     for sent, lasted in requests:
         recorder.sent(round(sent * SECOND))
@@ -132,8 +132,8 @@ def test_connections_opened_for_the_window_are_counted_apart() -> None:
     assert (recorder.totals.connects, recorder.totals.reconnects) == (3, 1)
 
 
-def told(samples: list[tuple[int, int, int]], late_us: int = 0, response_us: int = 0) -> tuple[bool, str]:
-    """What the self-check says of samples (now, running, waiting), the last one at the window's end."""
+def judged(samples: list[tuple[int, int, int]], late_us: int = 0, response_us: int = 0) -> tuple[bool, str]:
+    """Whether samples (now, running, waiting; nanoseconds) over a window leave the generator valid, and if not, why."""
     check = SelfCheck(GeneratorLimits())
     try:
         reads = iter(samples)
@@ -155,11 +155,11 @@ def told(samples: list[tuple[int, int, int]], late_us: int = 0, response_us: int
 def test_a_generator_that_is_itself_the_limit_says_so() -> None:
     """Its CPU over 85 % in any 250 ms, or runnable without a CPU for over 5 % of the window."""
     ms = 1_000_000
-    assert told([(0, 0, 0), (250 * ms, 200 * ms, 0), (500 * ms, 400 * ms, 20 * ms)]) == (True, "")
-    valid, why = told([(0, 0, 0), (250 * ms, 100 * ms, 0), (500 * ms, 320 * ms, 0)])
+    assert judged([(0, 0, 0), (250 * ms, 200 * ms, 0), (500 * ms, 400 * ms, 20 * ms)]) == (True, "")
+    valid, why = judged([(0, 0, 0), (250 * ms, 100 * ms, 0), (500 * ms, 320 * ms, 0)])
     assert not valid
     assert "88 % of a core" in why
-    valid, why = told([(0, 0, 0), (500 * ms, 100 * ms, 30 * ms)])
+    valid, why = judged([(0, 0, 0), (500 * ms, 100 * ms, 30 * ms)])
     assert not valid
     assert "waited for a CPU 6%" in why
 
@@ -167,7 +167,7 @@ def test_a_generator_that_is_itself_the_limit_says_so() -> None:
 def test_a_short_last_piece_is_no_piece_of_its_own() -> None:
     """Two milliseconds at full CPU are not an overload; they join the piece before."""
     ms = 1_000_000
-    assert told([(0, 0, 0), (250 * ms, 100 * ms, 0), (500 * ms, 200 * ms, 0), (502 * ms, 202 * ms, 0)])[0]
+    assert judged([(0, 0, 0), (250 * ms, 100 * ms, 0), (500 * ms, 200 * ms, 0), (502 * ms, 202 * ms, 0)])[0]
 
 
 @pytest.mark.parametrize(
@@ -177,9 +177,9 @@ def test_lateness_is_judged_against_a_millisecond_and_the_response(
     late_us: int, response_us: int, *, valid: bool
 ) -> None:
     """Over 1 ms and over a quarter of the response time, both at p99."""
-    said = told([(0, 0, 0), (250_000_000, 0, 0)], late_us, response_us)
-    assert said[0] == valid
-    assert ("arrivals late" in said[1]) != valid
+    verdict = judged([(0, 0, 0), (250_000_000, 0, 0)], late_us, response_us)
+    assert verdict[0] == valid
+    assert ("arrivals late" in verdict[1]) != valid
 
 
 def test_the_real_check_reads_this_very_process() -> None:

@@ -9,60 +9,69 @@ from typing import Any
 
 import pytest
 
-from loadtests.null_server import law_of
 from tests.loadtests.engine_support import ROOT, null_server
 
 pytestmark = pytest.mark.live
 
 
-def probe(*argv: str) -> dict[str, Any]:
-    """What it prints."""
-    done = subprocess.run(
-        [sys.executable, "-m", "loadtests.rivals", *argv],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    told: dict[str, Any] = json.loads(done.stdout)
-    return told
+def call(*argv: str) -> subprocess.CompletedProcess[str]:
+    """The program, run to its end."""
+    command = [sys.executable, "-m", "loadtests.rivals", *argv]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+
+
+def figures(*argv: str) -> dict[str, Any]:
+    """The object that it prints."""
+    done = call(*argv)
+    assert done.returncode == 0, done.stderr
+    printed: dict[str, Any] = json.loads(done.stdout)
+    return printed
 
 
 def test_stock_locust_is_measured_on_the_same_server() -> None:
     """FastHttpUser's requests a second, none of them failed, all of them sent."""
     with null_server("null") as server:
-        told = probe("fasthttp", f"http://127.0.0.1:{server.port}", "4", "0.5")
-        assert told["errors"] == 0
-        assert 0 < told["rps"] * 0.5 < server.seen()["requests"]
+        shown = figures("fasthttp", f"http://127.0.0.1:{server.port}", "4", "0.5")
+        assert shown["errors"] == 0
+        assert 0 < shown["rps"] * 0.5 < server.seen()["requests"]
 
 
 def test_the_floor_is_a_blocking_socket() -> None:
     """Exactly so many requests, one after another."""
     with null_server("null") as server:
-        told = probe("blocking", f"http://127.0.0.1:{server.port}/", "200")
+        shown = figures("blocking", f"http://127.0.0.1:{server.port}/", "200")
         assert server.seen()["requests"] == 200
-    assert 0 < told["p50_us"] <= told["p99_us"]
-    assert told["mean_us"] > 0
+    assert 0 < shown["p50_us"] <= shown["p99_us"]
+    assert shown["mean_us"] > 0
 
 
 def test_our_wake_ups_come_sooner_than_gevents() -> None:
     """Half of gevent's come half a millisecond late or more: it rounds up to whole ones."""
-    told = probe("timer", "500", "0.5")
-    assert told["timerfd"]["p50_us"] < told["gevent"]["p50_us"]
+    shown = figures("timer", "500", "0.5")
+    assert shown["timerfd"]["p50_us"] < shown["gevent"]["p50_us"]
 
 
-@pytest.mark.parametrize("text", ["", "nill", "fixed", "peaks:1,2", "null:1"])
-def test_a_law_that_is_none_is_refused(text: str) -> None:
-    """Rather than obeyed in part."""
-    with pytest.raises(ValueError, match=r"no law|invalid literal"):
-        law_of(text)
+def test_a_server_that_closes_is_no_floor() -> None:
+    """An empty answer would be the fastest of all."""
+    with null_server("hangup") as server:
+        failed = call("blocking", f"http://127.0.0.1:{server.port}/", "10")
+    assert failed.returncode != 0
+    assert "closed the connection" in failed.stderr
 
 
-def test_workers_share_what_they_saw() -> None:
-    """Whichever worker is asked, it tells of all."""
-    with null_server("null", workers=3) as server:
-        probe("blocking", f"http://127.0.0.1:{server.port}/", "50")
-        seen = server.seen()
-    assert seen["requests"] == sum(seen["workers"]) == 50
-    assert len(seen["workers"]) == 3
+def test_a_server_that_hangs_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The floor has a deadline for each answer."""
+    from loadtests import rivals
+
+    monkeypatch.setattr(rivals, "PATIENCE_S", 0.1)
+    with null_server("fixed:3600000") as server, pytest.raises(SystemExit, match="no answer within"):
+        rivals.blocking(f"http://127.0.0.1:{server.port}/", "1")
+
+
+@pytest.mark.parametrize("argv", [[], ["nonsense"]])
+def test_a_rival_that_is_none_is_refused_with_the_names_of_all(argv: list[str]) -> None:
+    """One line, no traceback."""
+    failed = call(*argv)
+    assert failed.returncode != 0
+    assert "fasthttp, blocking or timer" in failed.stderr
+    assert "Traceback" not in failed.stderr

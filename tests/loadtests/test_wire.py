@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import itertools
+import os
 import socket
 import struct
 from collections.abc import Iterator
@@ -15,7 +17,7 @@ from hypothesis import strategies as st
 
 from harness.spec import Request
 from loadtests.engine.exchange import prepare
-from tests.loadtests.engine_support import GOOD, SECOND_NS, Bench, bench, nothing_sent
+from tests.loadtests.engine_support import GOOD, SECOND_NS, Wire, nothing_sent, open_wire
 
 BODY = b'{"answer": 42, "text": "\xc3\xa4\xc3\xb6\xc3\xbc"}'
 
@@ -51,10 +53,10 @@ FORMS = {
 
 
 @pytest.fixture
-def wire() -> Iterator[Bench]:
+def wire() -> Iterator[Wire]:
     """A connection that expects BODY."""
-    with bench(request=Request(length=len(BODY))) as made:
-        yield made
+    with open_wire(request=Request(length=len(BODY))) as wire:
+        yield wire
 
 
 def cut(data: bytes, places: list[int]) -> list[bytes]:
@@ -64,7 +66,7 @@ def cut(data: bytes, places: list[int]) -> list[bytes]:
 
 
 @pytest.mark.parametrize("form", GOOD_FORMS)
-def test_an_answer_may_be_cut_at_every_byte(wire: Bench, form: str) -> None:
+def test_an_answer_may_be_cut_at_every_byte(wire: Wire, form: str) -> None:
     """Cut in two at each boundary, and byte by byte, it is good, and done with its last byte only."""
     answer = GOOD_FORMS[form]
     peer = wire.begin()
@@ -97,7 +99,7 @@ def test_any_sequence_of_answers_in_any_pieces_is_judged_one_by_one(
     answers: list[tuple[tuple[str | None, bytes], list[int]]],
 ) -> None:
     """Good ones, wrong ones, like the one before or unlike it: each outcome is its own, over one connection."""
-    with bench(request=Request(length=len(BODY))) as wire:
+    with open_wire(request=Request(length=len(BODY))) as wire:
         peer = wire.begin()
         with peer:
             for number, ((_, form), places) in enumerate(answers):
@@ -113,7 +115,7 @@ def test_any_sequence_of_answers_in_any_pieces_is_judged_one_by_one(
 @pytest.mark.parametrize("length", [b"", b"Content-Length: 5\r\n"])
 def test_an_answer_without_a_body_ends_with_its_head(status: str, length: bytes) -> None:
     """204 and 304 have no body, whatever their headers say."""
-    with bench(request=Request(status=int(status[:3]), length=0)) as wire:
+    with open_wire(request=Request(status=int(status[:3]), length=0)) as wire:
         peer = wire.begin()
         for number in range(4):
             if number:
@@ -126,7 +128,7 @@ def test_an_answer_without_a_body_ends_with_its_head(status: str, length: bytes)
 
 def test_an_answer_to_head_ends_with_its_head() -> None:
     """A HEAD is answered with the length of the body that is not there."""
-    with bench(request=Request(method="HEAD", length=0)) as wire:
+    with open_wire(request=Request(method="HEAD", length=0)) as wire:
         peer = wire.begin()
         for number in range(3):
             if number:
@@ -142,7 +144,7 @@ def test_an_answer_to_head_ends_with_its_head() -> None:
 @pytest.mark.parametrize("form", [sized(), chunked()])
 def test_bytes_behind_an_answer_are_an_error_of_the_protocol(form: bytes, junk: bytes, *, warm: bool) -> None:
     """An answer that goes on behind its end is none, though the same answer without the rest was good before."""
-    with bench(request=Request(length=len(BODY))) as wire:
+    with open_wire(request=Request(length=len(BODY))) as wire:
         peer = wire.begin()
         if warm:
             wire.send(peer, form)
@@ -156,7 +158,7 @@ def test_bytes_behind_an_answer_are_an_error_of_the_protocol(form: bytes, junk: 
 
 
 @pytest.mark.parametrize("junk", [b"x", GOOD, sized()])
-def test_bytes_that_nobody_asked_for_cost_the_connection_but_no_request(wire: Bench, junk: bytes) -> None:
+def test_bytes_that_nobody_asked_for_cost_the_connection_but_no_request(wire: Wire, junk: bytes) -> None:
     """Idle connections are replaced when the server talks out of turn; the answer that was in stays good."""
     peer = wire.begin()
     wire.send(peer, sized())
@@ -178,7 +180,7 @@ def test_bytes_that_nobody_asked_for_cost_the_connection_but_no_request(wire: Be
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
     ],
 )
-def test_what_is_no_http_is_an_error_of_the_protocol(wire: Bench, noise: bytes) -> None:
+def test_what_is_no_http_is_an_error_of_the_protocol(wire: Wire, noise: bytes) -> None:
     """It fails at once, without waiting for a deadline."""
     wire.send(wire.begin(), noise)
     assert wire.outcomes == ["protocol"]
@@ -188,7 +190,7 @@ def test_what_is_no_http_is_an_error_of_the_protocol(wire: Bench, noise: bytes) 
 @pytest.mark.parametrize("before", [b"", b"HTTP/1.1 103 Early Hints\r\n\r\n"])
 def test_a_body_may_end_with_the_connection(body: bytes, before: bytes) -> None:
     """Neither a length nor chunks: the end of the stream is the end of the answer."""
-    with bench(request=Request(length=len(body))) as wire:
+    with open_wire(request=Request(length=len(body))) as wire:
         peer = wire.begin()
         wire.read_request(peer)
         wire.send(peer, before + b"HTTP/1.1 200 OK\r\n\r\n", body)
@@ -201,7 +203,7 @@ def test_a_body_may_end_with_the_connection(body: bytes, before: bytes) -> None:
 
 
 @pytest.mark.parametrize("head", [b"HTTP/1.1 200 OK\r\nConnection: close\r\n", b"HTTP/1.0 200 OK\r\n"])
-def test_a_server_that_closes_each_connection_gets_a_new_one_at_each_send(wire: Bench, head: bytes) -> None:
+def test_a_server_that_closes_each_connection_gets_a_new_one_at_each_send(wire: Wire, head: bytes) -> None:
     """Said in the head, it is no reconnect; and no connection is opened before there is something to send."""
     for number in range(1, 4):
         peer = wire.begin()
@@ -221,7 +223,7 @@ def test_a_server_that_closes_each_connection_gets_a_new_one_at_each_send(wire: 
 @pytest.mark.parametrize("linger", [False, True])
 def test_a_connection_that_ends_before_the_answer_is_one_error(sent: bytes, *, warm: bool, linger: bool) -> None:
     """Closed or reset, after nothing or nearly all, first request or later: one error, and sent once."""
-    with bench(request=Request(length=len(BODY))) as wire:
+    with open_wire(request=Request(length=len(BODY))) as wire:
         peer = wire.begin()
         wire.read_request(peer)
         if warm:
@@ -237,7 +239,7 @@ def test_a_connection_that_ends_before_the_answer_is_one_error(sent: bytes, *, w
         assert (wire.opened, wire.reconnects) == (1, 0)
 
 
-def test_a_connection_closed_while_idle_is_replaced_and_counted_apart(wire: Bench) -> None:
+def test_a_connection_closed_while_idle_is_replaced_and_counted_apart(wire: Wire) -> None:
     """The end is seen before the next send: a reconnect, no error."""
     peer = wire.begin()
     wire.send(peer, sized())
@@ -248,7 +250,7 @@ def test_a_connection_closed_while_idle_is_replaced_and_counted_apart(wire: Benc
     assert (wire.opened, wire.reconnects) == (2, 1)
 
 
-def test_an_answer_and_the_end_in_one_go_are_a_good_answer(wire: Bench) -> None:
+def test_an_answer_and_the_end_in_one_go_are_a_good_answer(wire: Wire) -> None:
     """A server that closes without having said so: the answer counts, the next send reconnects."""
     for number in range(3):
         peer = wire.begin()
@@ -259,7 +261,7 @@ def test_an_answer_and_the_end_in_one_go_are_a_good_answer(wire: Bench) -> None:
     assert (wire.opened, wire.reconnects) == (3, 2)
 
 
-def test_a_close_that_crosses_the_request_is_a_reconnect_where_it_is_proven(wire: Bench) -> None:
+def test_a_close_that_crosses_the_request_is_a_reconnect_where_it_is_proven(wire: Wire) -> None:
     """Sent into a connection that the server had closed, the request reached nobody: it goes out again, once."""
     peer = wire.begin()
     wire.read_request(peer)
@@ -274,7 +276,7 @@ def test_a_close_that_crosses_the_request_is_a_reconnect_where_it_is_proven(wire
     assert nothing_sent(fresh)
 
 
-def test_a_half_closed_connection_that_still_reads_took_the_request(wire: Bench) -> None:
+def test_a_half_closed_connection_that_still_reads_took_the_request(wire: Wire) -> None:
     """The server says no more but took the request: nobody can know, so it is an error, and not sent again."""
     peer = wire.begin()
     wire.read_request(peer)
@@ -287,7 +289,7 @@ def test_a_half_closed_connection_that_still_reads_took_the_request(wire: Bench)
     assert (wire.opened, wire.reconnects) == (1, 0)
 
 
-def test_slow_headers_end_at_the_deadline(wire: Bench) -> None:
+def test_slow_headers_end_at_the_deadline(wire: Wire) -> None:
     """Each byte in time is not an answer in time."""
     peer = wire.begin()
     sent_ns = wire.connection.sent
@@ -302,7 +304,7 @@ def test_slow_headers_end_at_the_deadline(wire: Bench) -> None:
     assert wire.outcomes == ["timeout", None]
 
 
-def test_a_refused_connection_is_an_error_of_its_own(wire: Bench) -> None:
+def test_a_refused_connection_is_an_error_of_its_own(wire: Wire) -> None:
     """Nobody listens."""
     wire.listener.close()
     wire.connection.begin()
@@ -313,7 +315,7 @@ def test_a_refused_connection_is_an_error_of_its_own(wire: Bench) -> None:
 
 def test_a_connection_that_is_never_accepted_ends_at_its_deadline() -> None:
     """A full backlog drops the handshake: that is the connect deadline, not the read one."""
-    with bench(backlog=0, connect_timeout_s=2) as wire:
+    with open_wire(backlog=0, connect_timeout_s=2) as wire:
         fillers = [socket.socket() for _ in range(8)]
         for filler in fillers:
             filler.settimeout(0)
@@ -329,11 +331,28 @@ def test_a_connection_that_is_never_accepted_ends_at_its_deadline() -> None:
             filler.close()
 
 
+def test_a_connection_that_cannot_be_made_fails_its_own_request_only(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error comes a moment later: not for a request that has ended by then, nor for the next one."""
+
+    def socket_(*_: object) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("loadtests.engine.wire._socket.socket", socket_)
+        wire.connection.begin()
+        assert wire.outcomes == []
+    wire.connection.give_up()
+    wire.send(wire.begin(), sized())
+    assert wire.outcomes == ["timeout", None]
+
+
 def test_a_megabyte_comes_whole_and_its_digest_is_checked() -> None:
     """Large bodies in many pieces, again and again, one of them with a wrong byte in the middle."""
     body = bytes(range(256)) * 4096
     request = Request(length=len(body), sha256=hashlib.sha256(body).hexdigest(), digest_every=1)
-    with bench(request=request) as wire:
+    with open_wire(request=request) as wire:
         peer = wire.begin()
         for number, data in enumerate([body, body, body[:500_000] + b"!" + body[500_001:], body]):
             if number:
@@ -348,7 +367,7 @@ def test_a_megabyte_comes_whole_and_its_digest_is_checked() -> None:
 def test_a_digest_that_is_checked_now_and_then_finds_what_it_samples() -> None:
     """Every third body is summed; an answer like the last one that was checked needs no sum."""
     request = Request(length=5, sha256=hashlib.sha256(b"hello").hexdigest(), digest_every=3)
-    with bench(request=request) as wire:
+    with open_wire(request=request) as wire:
         peer = wire.begin()
         for number in range(9):
             if number:
@@ -359,7 +378,7 @@ def test_a_digest_that_is_checked_now_and_then_finds_what_it_samples() -> None:
 
 def test_a_request_larger_than_the_socket_takes_is_sent_whole() -> None:
     """Four megabytes go out as the server reads them."""
-    with bench(request=Request(method="POST", body="x" * (4 << 20), length=5)) as wire:
+    with open_wire(request=Request(method="POST", body="x" * (4 << 20), length=5)) as wire:
         peer = wire.begin()
         assert wire.read_request(peer) == wire.exchange.data
         wire.send(peer, GOOD)
@@ -373,7 +392,7 @@ def test_a_request_larger_than_the_socket_takes_is_sent_whole() -> None:
 
 def test_an_answer_before_the_request_is_out_ends_the_connection() -> None:
     """A server may refuse a body that it has not read: judged by its status, and the rest of the body is not sent."""
-    with bench(request=Request(method="POST", body="x" * (4 << 20))) as wire:
+    with open_wire(request=Request(method="POST", body="x" * (4 << 20))) as wire:
         peer = wire.begin()
         wire.send(peer, sized(status="413 Content Too Large"))
         assert wire.outcomes == ["status"]
@@ -398,10 +417,21 @@ def test_a_request_is_prepared_once_with_what_http_asks_for() -> None:
     assert b"Host: [::1]:81\r\n" in prepare(Request(), "::1", 81)
 
 
-@pytest.mark.parametrize("request_", [Request(path="/\r\nX: 1"), Request(headers=(("A", "b\nc"),))])
+@pytest.mark.parametrize(
+    "request_", [Request(path="/\r\nX: 1"), Request(headers=(("A", "b\nc"),)), Request(path="/\0")]
+)
 def test_a_line_break_in_a_head_is_refused(request_: Request) -> None:
     """What would be a second header, or a second request, is never sent."""
     with pytest.raises(ValueError, match="line break"):
+        prepare(request_, "localhost", 80)
+
+
+@pytest.mark.parametrize(
+    ("request_", "character"), [(Request(path="/\u20ac"), "€"), (Request(headers=(("A", "\u03a9"),)), "Ω")]
+)
+def test_a_character_that_no_head_can_hold_is_refused_by_name(request_: Request, character: str) -> None:
+    """HTTP's heads are Latin-1; the message says what to do."""
+    with pytest.raises(ValueError, match=rf"'{character}' in the head of GET .*%XX"):
         prepare(request_, "localhost", 80)
 
 
@@ -423,7 +453,7 @@ def test_whatever_the_server_does_each_request_has_one_outcome_and_is_sent_once(
 
     `last words` are what the server does behind its answer, seen by the client before the next request or after it.
     """
-    with bench(request=Request(length=len(BODY))) as wire:
+    with open_wire(request=Request(length=len(BODY))) as wire:
         requests_read = 0
         for number, (action, last_words, seen, places) in enumerate(actions):
             wire.connection.begin()
@@ -449,7 +479,7 @@ def test_whatever_the_server_does_each_request_has_one_outcome_and_is_sent_once(
         assert wire.reconnects < max(wire.opened, 1)
 
 
-def perform(wire: Bench, peer: socket.socket, action: str, places: list[int]) -> None:
+def perform(wire: Wire, peer: socket.socket, action: str, places: list[int]) -> None:
     """What the server does with a request."""
     if action == "answer":
         wire.send(peer, *cut(sized(), places))

@@ -1,6 +1,7 @@
-"""Locust's own statistics, fed in bulk, so that its console, CSV files and web page show what we counted.
+"""Locust's statistics, fed in bulk, so that its console, CSV files and web page show what we counted.
 
-One request at a time, as Locust's own clients do it, costs more than our sending and receiving (FACTS: 2.5 us).
+Locust's own clients feed them one request at a time. That takes 2.5 us a request: more than we take to send one and to
+receive its answer.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from numpy.typing import NDArray
 from harness.spec.histogram import Histogram
 
 
-class Line:
-    """One line of Locust's table."""
+class StatsLine:
+    """One line of Locust's table (`recorder.Display`)."""
 
     def __init__(self, stats: RequestStats, method: str, name: str) -> None:
         self._stats = stats
@@ -30,7 +31,7 @@ class Line:
         self._most_ns = 0
 
     def good(self, response_ns: NDArray[np.int64]) -> None:
-        """Good answers, with their response times."""
+        """Take the response times of good answers; there is at least one."""
         self._responses.record((response_ns + 500) // 1000)
         self._sum_ns += int(response_ns.sum())
         least_ns = int(response_ns.min())
@@ -38,15 +39,18 @@ class Line:
         self._most_ns = max(self._most_ns, int(response_ns.max()))
 
     def fail(self, kind: str) -> None:
-        """A failed request."""
+        """Take a failed request, by the kind of its error."""
         self._kinds[kind] += 1
 
     def drop(self) -> None:
-        """A request was never sent: among Locust's errors, so that it is seen, but no request."""
+        """Take a request that is never sent: Locust lists it among the errors, but counts it as no request."""
         self._dropped += 1
 
     def flush(self, body_length: int) -> None:
-        """Hand over what came since the last time; `body_length`: of a good answer, which Locust's mean size is."""
+        """Hand over what was taken since the last time.
+
+        `body_length`: bytes in the body of a good answer, from which Locust makes its mean size.
+        """
         if self._dropped:
             self._error("dropped: no connection was free, and no room in the queue", self._dropped)
             self._dropped = 0
@@ -57,11 +61,11 @@ class Line:
         entry = StatsEntry(self._stats, self._name, self._method)
         entry.start_time = entry.last_request_timestamp = now
         entry.num_requests = good + failed
-        entry.num_none_requests = entry.num_failures = failed  # None: no response time, hence in no percentile
+        entry.num_none_requests = entry.num_failures = failed  # without a response time, hence in no percentile
         entry.num_reqs_per_sec = {int(now): good + failed}
         entry.num_fail_per_sec = {int(now): failed} if failed else {}
         entry.response_times = _rounded(self._responses)
-        # annotated as whole milliseconds, but Locust's own clients give floats too
+        # Locust annotates whole milliseconds here, but its own clients give floats too
         entry.total_response_time = self._sum_ns / 1e6  # type: ignore[assignment]
         entry.max_response_time = self._most_ns / 1e6  # type: ignore[assignment]
         if self._least_ns is not None:
@@ -84,7 +88,10 @@ class Line:
 
 
 def _rounded(responses: Histogram) -> dict[int, int]:
-    """Counts by milliseconds, rounded as `locust.stats.bucket_response_time` does: whole ones, then two digits."""
+    """Counts by milliseconds, which are rounded as Locust does: to whole ones below 100, to two digits above.
+
+    Source: `locust.stats.bucket_response_time`.
+    """
     middles_us, counts = responses.buckets()
     ms = middles_us / 1000
     step = 10.0 ** np.clip(np.floor(np.log10(np.maximum(ms, 1))) - 1, 0, 3)
