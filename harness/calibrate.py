@@ -28,15 +28,15 @@ from harness.judge.compare import within
 from harness.machine import environment
 from harness.machine.placement import Placement
 from harness.machine.process import clean_environment, running
-from harness.measure import Progress, measure
-from harness.record.begin import new_info
+from harness.measure import measure
 from harness.record.calibration import Calibration, Timing
+from harness.record.sitting import begin
 from harness.spec.histogram import Histogram
 from harness.spec.loads import Closed
-from harness.subject.receipts import receipts
 from harness.subject.services import HOST
 from harness.suite import BENCHMARKS, Thresholds
 from harness.trial import generator
+from harness.trial.progress import Progress
 
 CONNECTIONS = 32
 SECONDS = 2
@@ -99,10 +99,7 @@ def equal_pair(placement: Placement, results: Path, calibration: Calibration, se
     plan = planning.build(definitions, suite, planning.Options(seed=seed))
     plan = replace(plan, groups=plan.groups[:1])
     folder = record.new_folder(results, "calibration")
-    stock = receipts(arm for group in plan.groups for arm in group.arms)
-    info = replace(new_info(folder, plan, placement, calibration), versions=stock.versions)
-    with record.writing(folder, info) as writer:
-        measure(plan, placement, writer, stock.missing, say)
+    measure(begin(folder, plan, placement, calibration), say)
     verdict = next((verdict for verdict in within(record.read(folder)).pairs if verdict.primary), None)
     if verdict is None or verdict.ratio is None:
         raise NothingValidError(f"the comparison of equals has no verdict; the reasons stand in {folder}")

@@ -1,4 +1,4 @@
-"""launch -> verify -> warm up -> load -> record, until compare says enough: the file to read first.
+"""launch -> verify -> warm up -> load -> record, until the judge says enough: the file to read first.
 
 A run goes round its groups block by block: the first blocks of all groups, then the second, and so on. A slow spell of
 the machine is then spread over all of them, and a run that is interrupted has something of everything.
@@ -8,36 +8,37 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 
+from harness import record
 from harness.judge import compare
-from harness.machine.placement import Placement
-from harness.record import Trial, Writer
-from harness.suite import Plan, block_seconds
+from harness.record import Writer
+from harness.record.sitting import Sitting
+from harness.subject.receipts import receipts
+from harness.suite import block_seconds
+from harness.suite.plan import Plan
 from harness.trial.bench import Bench, GroupState, opened, resume
 from harness.trial.block import measure_block
-from harness.trial.progress import Progress, Silent
-
-__all__ = ["Progress", "Silent", "measure"]
+from harness.trial.progress import Progress
 
 
-def measure(
-    plan: Plan,
-    placement: Placement,
-    writer: Writer,
-    missing: dict[str, str],
-    say: Progress,
-    done: Iterable[Trial] = (),
-) -> None:
-    """Measure what `plan` asks for and is not `done` yet; every trial is on disk before the next one starts."""
-    states = [resume(group, done) for group in plan.groups]
+def measure(sitting: Sitting, progress: Progress) -> None:
+    """Measure what the plan asks for and earlier sittings have not; each trial is on disk before the next block."""
+    plan = sitting.info.plan
     arms = [arm for group in plan.groups for arm in group.arms]
-    with opened(plan, arms, placement, writer, say, missing) as bench:
-        say.run_started(plan, _left_s(bench, states))
+    stock = receipts(arms)
+    info = replace(sitting.info, versions=sitting.info.versions | stock.versions)
+    states = [resume(group, sitting.earlier) for group in plan.groups]
+    with (
+        record.writing(sitting.folder, info) as writer,
+        opened(plan, arms, sitting.placement, writer, progress, stock.missing) as bench,
+    ):
+        progress.run_started(plan, _left_s(bench, states))
         while wanting := [state for state in states if not _enough(bench, state)]:
             for state in wanting:
                 if not _enough(bench, state):  # the budget may have gone since the round of groups began
                     _next_block(bench, state, states, writer)
-    writer.finish()
+        writer.finish()
 
 
 def _next_block(bench: Bench, state: GroupState, states: list[GroupState], writer: Writer) -> None:

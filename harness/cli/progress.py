@@ -15,9 +15,9 @@ from rich.text import Text
 
 from harness import units
 from harness.judge.verdicts import PairVerdict
-from harness.measure import Progress
 from harness.record import Trial
 from harness.suite import Arm, Group, Pair, Plan
+from harness.trial.progress import Progress
 
 
 @contextmanager

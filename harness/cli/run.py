@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from harness import record, units
-from harness import suite as planning
 from harness.cli.options import (
     RESULTS,
     AsJson,
@@ -26,8 +24,11 @@ from harness.cli.options import (
 from harness.cli.output import answers, print_json, quoted, remarks
 from harness.errors import NothingValidError, UsageError
 from harness.machine.placement import Placement
-from harness.record.begin import new_info
-from harness.suite import load_suite
+from harness.record.sitting import Sitting, begin, own_folder
+from harness.record.sitting import resume as go_on
+from harness.suite import Options, Plan, load_suite
+from harness.suite import build as build_plan
+from harness.suite import seconds as planned_seconds
 
 
 def run(
@@ -55,56 +56,44 @@ def run(
     `gatebench run full --filter scenario=json`, `gatebench run --resume latest`.
     """
     if resume is not None:
-        folder, info, done = _resumed(resume, suite)
-        placement = Placement(**info.placement)
+        sitting = _resumed(resume, suite)
     elif suite is None:
         raise UsageError("which suite? `gatebench list suites` shows them; --resume RUN goes on with a run")
     else:
         if budget is not None and width is None:
             raise UsageError("--budget goes with --width: without it a run is exactly its blocks")
-        definitions, chosen = load_suite(suite)
-        laid = planning.build(
-            definitions,
-            chosen,
-            planning.Options(
-                seed=fresh_seed(seed),
-                wanted=wanted,
-                baseline=baseline,
-                blocks=blocks,
-                width=fraction(width) if width else None,
-                budget_s=seconds(budget) if budget else None,
-            ),
+        options = Options(
+            seed=fresh_seed(seed),
+            wanted=wanted,
+            baseline=baseline,
+            blocks=blocks,
+            width=fraction(width) if width else None,
+            budget_s=seconds(budget) if budget else None,
         )
-        placement = placed(server_cpus)
-        folder, info, done = _new(laid, placement, out, baseline)
-    _measure(folder, info, placement, done, as_json=as_json)
+        sitting = _begun(build_plan(*load_suite(suite), options), placed(server_cpus), out, baseline)
+    _measured(sitting, as_json=as_json)
 
 
-def _measure(
-    folder: Path, info: record.RunInfo, placement: Placement, done: tuple[record.Trial, ...], *, as_json: bool
-) -> None:
+def _measured(sitting: Sitting, *, as_json: bool) -> None:
     from harness.cli.progress import shown
     from harness.measure import measure
-    from harness.subject.receipts import receipts
 
-    stock = receipts(arm for group in info.plan.groups for arm in group.arms)
-    info = replace(info, versions=info.versions | stock.versions)
     console = remarks()
-    if placement.shared:
+    if sitting.placement.shared:
         console.print("caveat: server and generator share a CPU here; use a machine with two or more", soft_wrap=True)
     interrupted: KeyboardInterrupt | None = None
-    with record.writing(folder, info) as writer:
-        try:
-            with shown(console) as say:
-                measure(info.plan, placement, writer, stock.missing, say, done)
-        except KeyboardInterrupt as stop:
-            interrupted = stop
-            console.print(f"interrupted; what is measured is kept: gatebench run --resume {folder}", soft_wrap=True)
-    valid = _show(folder, as_json=as_json)
+    try:
+        with shown(console) as progress:
+            measure(sitting, progress)
+    except KeyboardInterrupt as stop:
+        interrupted = stop
+        console.print(f"interrupted; what is measured is kept: gatebench run --resume {sitting.folder}", soft_wrap=True)
+    valid = _show(sitting.folder, as_json=as_json)
     if interrupted is not None:
         raise interrupted
     if not valid:
-        raise NothingValidError(f"nothing valid came out; the reasons stand in {folder}/{record.TRIALS} and the report")
+        where = f"{sitting.folder}/{record.TRIALS}"
+        raise NothingValidError(f"nothing valid came out; the reasons stand in {where} and the report")
 
 
 def _show(folder: Path, *, as_json: bool) -> int:
@@ -129,38 +118,17 @@ def _show(folder: Path, *, as_json: bool) -> int:
     return valid
 
 
-def _new(
-    laid: planning.Plan, placement: Placement, out: Path | None, baseline: str | None
-) -> tuple[Path, record.RunInfo, tuple[record.Trial, ...]]:
-    folder = _own_folder(out) if out is not None else record.new_folder(RESULTS, laid.suite)
-    about = f"about {units.clock(planning.seconds(laid))}, seed {laid.seed}"
-    remarks().print(f"{laid.suite}: {about}, into {folder}", soft_wrap=True)
-    return folder, new_info(folder, laid, placement, quoted(folder.parent), baseline=baseline), ()
+def _begun(plan: Plan, placement: Placement, out: Path | None, baseline: str | None) -> Sitting:
+    folder = own_folder(out) if out is not None else record.new_folder(RESULTS, plan.suite)
+    about = f"about {units.clock(planned_seconds(plan))}, seed {plan.seed}"
+    remarks().print(f"{plan.suite}: {about}, into {folder}", soft_wrap=True)
+    return begin(folder, plan, placement, quoted(folder.parent), baseline=baseline)
 
 
-def _own_folder(out: Path) -> Path:
-    try:
-        out.mkdir(parents=True)
-    except FileExistsError as error:
-        raise UsageError(
-            f"--out {out}: exists already; a run is never overwritten (--resume goes on with it)"
-        ) from error
-    except OSError as error:
-        raise UsageError(f"--out {out}: {error}") from error
-    return out
-
-
-def _resumed(name: str, suite: str | None) -> tuple[Path, record.RunInfo, tuple[record.Trial, ...]]:
+def _resumed(name: str, suite: str | None) -> Sitting:
     if suite is not None:
         raise UsageError("--resume takes its suite from the run: leave SUITE out")
-    folder = record.find(name, RESULTS)
-    run = record.read(folder)
-    if run.info.kind != "suite":
-        raise UsageError(f"{folder} is a {run.info.kind} run: gatebench {run.info.kind} --resume goes on with it")
-    if run.info.finished is not None:
-        raise UsageError(f"{folder} came to its end: nothing is left to measure")
-    if run.torn:
+    sitting = go_on(record.find(name, RESULTS))
+    if sitting.torn:
         remarks().print("the last line was torn; that trial's block is measured again")
-    whole = record.whole_blocks(run)
-    record.keep_only(folder, whole)
-    return folder, run.info, whole
+    return sitting

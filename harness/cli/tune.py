@@ -16,7 +16,7 @@ from harness.cli.options import RESULTS, AsJson, Results, Seed, ServerCpus, fres
 from harness.cli.output import answers, print_json, quoted, remarks
 from harness.errors import GateError, NothingValidError, UsageError
 from harness.machine.placement import Placement
-from harness.record.begin import new_info
+from harness.record.sitting import new_info
 from harness.suite import Arm, Closed, Definitions, Plan, Suite, load_definitions, load_suite
 from harness.suite.choice import arm_of, fitting, known
 

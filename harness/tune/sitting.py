@@ -11,11 +11,11 @@ from pathlib import Path
 from harness import record, units
 from harness.errors import NothingValidError, UsageError
 from harness.machine.placement import Placement
-from harness.measure import Silent
 from harness.record import RunInfo, Trial, Writer
 from harness.subject.receipts import receipts
 from harness.suite import Arm
 from harness.trial.bench import opened
+from harness.trial.progress import Silent
 from harness.tune import answer, conclusion, journal
 from harness.tune.answer import Answer
 from harness.tune.journal import Journal
