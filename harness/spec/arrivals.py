@@ -6,9 +6,11 @@ add a law: a class here, and its line in `LAWS`.
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import repeat
 from math import log
 from random import Random
 
@@ -55,6 +57,25 @@ class Poisson(Law):
 
 
 @dataclass(frozen=True, slots=True)
+class Burst(Law):
+    """`size` requests at once, bursts as independent of one another as Poisson arrivals; the mean rate is as asked.
+
+    What a fan-out or a page with many resources does to a server.
+    """
+
+    size: int
+
+    def schedule(self, rate_rps: float, seed: str) -> Iterator[int]:
+        """See `Law`."""
+        for at_ns in Poisson().schedule(rate_rps / self.size, seed):
+            yield from repeat(at_ns, self.size)
+
+    def stall_ns(self, rate_rps: float) -> int:
+        """See `Law`. Between two bursts there is nothing to answer: it goes by the rate of bursts."""
+        return Law.stall_ns(self, rate_rps / self.size)
+
+
+@dataclass(frozen=True, slots=True)
 class _Kind:
     """How a law is made from what is written behind its name."""
 
@@ -62,7 +83,7 @@ class _Kind:
     sized: bool = False
 
 
-LAWS: dict[str, _Kind] = {"poisson": _Kind(Poisson), "constant": _Kind(Constant)}
+LAWS: dict[str, _Kind] = {"poisson": _Kind(Poisson), "constant": _Kind(Constant), "burst": _Kind(Burst, sized=True)}
 
 
 def written() -> str:
@@ -74,7 +95,7 @@ def law(text: str) -> Law:
     """The law that is written so; raises `ValueError` where there is none."""
     name, colon, size = text.partition(":")
     kind = LAWS.get(name)
-    if kind is None or kind.sized != bool(colon) or (kind.sized and not (size.isascii() and size.isdecimal())):
+    if kind is None or kind.sized != bool(colon) or (kind.sized and not re.fullmatch("[1-9][0-9]{0,5}", size)):
         raise ValueError(f"{text!r} is no arrival law: write {written()}")
     return kind.make(int(size)) if kind.sized else kind.make()  # type: ignore[call-arg]  # a sized one takes its size
 

@@ -62,8 +62,19 @@ def test_a_stall_is_longer_than_the_gaps_of_a_law(name: str) -> None:
     assert max(b - a for a, b in pairwise(moments)) < chosen.stall_ns(500.0)
 
 
-@pytest.mark.parametrize("text", ["", "poison", "poisson:3", "constant:", "Poisson"])
+@pytest.mark.parametrize(
+    "text", ["", "poison", "poisson:3", "constant:", "Poisson", "burst", "burst:", "burst:0", "burst:-1", "burst:1e3"]
+)
 def test_what_is_no_law_is_refused_with_those_that_there_are(text: str) -> None:
     """By the words that a user can write."""
-    with pytest.raises(ValueError, match="write poisson or constant"):
+    with pytest.raises(ValueError, match="write poisson or constant or burst:SIZE"):
         law(text)
+
+
+@given(RATES, st.integers(1, 50), st.text(max_size=10))
+def test_a_burst_comes_at_once(rate: float, size: int, seed: str) -> None:
+    """So many at one moment, then none until the next burst, whose moments are those of Poisson arrivals."""
+    moments = list(islice(law(f"burst:{size}").schedule(rate, seed), 5 * size))
+    bursts = moments[::size]
+    assert moments == [at for at in bursts for _ in range(size)]
+    assert bursts == list(islice(Poisson().schedule(rate / size, seed), 5))
