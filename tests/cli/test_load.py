@@ -1,0 +1,96 @@
+"""`gatebench load`: what its options mean, and what it refuses."""
+
+from __future__ import annotations
+
+import pytest
+from typer.testing import CliRunner
+
+from harness.cli import app
+from harness.cli.load import Address, address_of, load_of
+from harness.cli.options import seconds
+from harness.errors import UsageError
+from harness.spec import Arm, Request, Spec
+from harness.spec.loads import Closed, Open
+from tests.loadtests.engine_support import null_server, run_rounds
+
+
+@pytest.mark.parametrize(
+    ("url", "address"),
+    [
+        ("http://127.0.0.1:8000/json?a=1", Address("127.0.0.1", 8000, "/json?a=1")),
+        ("http://[::1]:81", Address("::1", 81, "/")),
+        ("http://localhost/x", Address("localhost", 80, "/x")),
+    ],
+)
+def test_a_url_is_taken_apart(url: str, address: Address) -> None:
+    """Host, port and path with its query."""
+    assert address_of(url) == address
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://[::1", "https://127.0.0.1/", "127.0.0.1:80", "http://h:99999/", "http://h/ü", "http://h/a b", "http:///x"],
+)
+def test_a_url_that_cannot_be_asked_is_refused_by_name(url: str) -> None:
+    """A sentence that begins with it, never a traceback."""
+    with pytest.raises(UsageError) as refused:
+        address_of(url)
+    assert str(refused.value).startswith(url)
+
+
+@pytest.mark.parametrize("rate_rps", [float("nan"), float("inf"), -1.0, 0.0, 5e6])
+def test_a_rate_that_no_generator_can_offer_is_refused(rate_rps: float) -> None:
+    """Before anything is sent."""
+    with pytest.raises(UsageError, match="--rate"):
+        load_of(64, rate_rps, "poisson", "queue")
+
+
+def test_options_become_a_load() -> None:
+    """Closed without a rate, open with one; words that mean nothing are refused with those that do."""
+    assert load_of(8, None, "poisson", "queue") == Closed(connections=8)
+    opened = Open(connections=8, rate_rps=5.0, arrivals="burst:3", when_full="drop")
+    assert load_of(8, 5.0, "burst:3", "drop") == opened
+    with pytest.raises(UsageError, match="--arrivals: 'burst' is no arrival law"):
+        load_of(8, 5.0, "burst", "queue")
+    with pytest.raises(UsageError, match="--when-full wait: one of queue, drop"):
+        load_of(8, 5.0, "poisson", "wait")
+
+
+def test_no_warm_up_is_a_duration_and_no_duration_is_none() -> None:
+    """So that a cold start can be measured."""
+    assert seconds("0", or_none=True) == 0.0
+    for text in ("0", "", "-1s", "1d", "nan", "9" * 400):
+        with pytest.raises(UsageError, match="is no duration"):
+            seconds(text)
+
+
+@pytest.mark.parametrize("header", ["no colon", "a b: c", "x: \x00", "x: é", ": v"])
+def test_a_header_that_http_does_not_allow_is_refused(header: str) -> None:
+    """Exit code 2 and a sentence."""
+    done = CliRunner().invoke(app, ["load", "http://127.0.0.1:1/", "--connections", "1", "--header", header])
+    assert isinstance(done.exception, UsageError)
+    assert "--header" in str(done.exception)
+
+
+@pytest.mark.live
+def test_a_rate_is_warmed_up_at_that_rate() -> None:
+    """The server sees the arrivals of the lead and of the window and one request a connection, no flood before them."""
+    with null_server("null") as server:
+        arm = Arm(name="a", port=server.port, load=Open(connections=4, rate_rps=50.0), request=Request(length=5))
+        phase = Spec(arms=(arm,), rounds=((0,),), slice_s=0.5, warmup_s=0.0, lead_s=1.0)
+        (total,) = run_rounds(phase).totals
+        assert 40 < total.attempts < 160
+        assert server.seen()["requests"] == total.attempts
+
+
+@pytest.mark.live
+def test_a_rate_that_is_too_high_ends_when_it_should() -> None:
+    """Arrivals that are always due leave the end of the slice its turn."""
+    with null_server("null") as server:
+        arm = Arm(name="a", port=server.port, load=Open(connections=4, rate_rps=1e6), request=Request(length=5))
+        phase = Spec(arms=(arm,), rounds=((0,),), slice_s=0.5, warmup_s=0.0, read_timeout_s=1.0)
+        (outcome,) = run_rounds(phase).slices
+    assert outcome.dropped > 0
+    assert outcome.scheduled is not None
+    assert outcome.done is not None
+    assert outcome.done < outcome.scheduled
