@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO
 
 from harness.errors import LaunchError
-from harness.machine import undertaker
+from harness.machine import reaper
 
 STOP_S = 5.0
 """How long a process may take to stop when asked, before it is killed."""
@@ -47,7 +47,7 @@ class Process:
 
     def members(self) -> list[int]:
         """Ids of all the living processes of its session, itself among them."""
-        return undertaker.members({self.pid})
+        return reaper.members({self.pid})
 
     def tail(self, lines: int = 15) -> str:
         """The last lines of its log."""
@@ -85,7 +85,7 @@ def running(
             message = f"{name} cannot be started: {error}"
             raise LaunchError(message) from error
     process = Process(name, popen, log)
-    _mourn(popen.pid)
+    _entrust(popen.pid)
     try:
         yield process
     finally:
@@ -95,7 +95,7 @@ def running(
 def stop(process: Process, timeout_s: float = STOP_S) -> None:
     """Ask the process to stop, then kill whatever is left of its session.
 
-    What the kernel itself holds on to for GONE_S is left to the undertaker.
+    What the kernel itself holds on to for GONE_S is left to the reaper.
     """
     if process.alive():
         process.popen.terminate()
@@ -148,29 +148,29 @@ def _start(
         os.sched_setaffinity(0, before)
 
 
-def _mourn(session: int) -> None:
-    """Tell the undertaker of a session that must not outlive us."""
-    pipe = _undertaker().stdin
+def _entrust(session: int) -> None:
+    """Tell the reaper of a session that must not outlive us."""
+    pipe = _reaper().stdin
     assert pipe is not None  # noqa: S101 - it was opened with PIPE
     pipe.write(f"{session}\n".encode())
     pipe.flush()
 
 
 @cache
-def _undertaker() -> subprocess.Popen[bytes]:
+def _reaper() -> subprocess.Popen[bytes]:
     popen = subprocess.Popen(
-        [sys.executable, "-I", undertaker.__file__],
+        [sys.executable, "-I", reaper.__file__],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
 
-    def bury() -> None:
+    def dismiss() -> None:
         assert popen.stdin is not None  # noqa: S101 - it was opened with PIPE
         with contextlib.suppress(OSError):
             popen.stdin.close()
         popen.wait()
 
-    atexit.register(bury)
+    atexit.register(dismiss)
     return popen

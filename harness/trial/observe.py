@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from harness.machine import usage
 from harness.machine.process import Process
 from harness.spec import Event
-from harness.subject import workers
+from harness.subject import connections
 from harness.subject.launch import Launched
 from harness.subject.services import Services
 
@@ -112,4 +112,4 @@ class Observer:
     def _connection_owners(self, server: Launched) -> Mapping[int, int] | None:
         if not server.arm.server.keep_alive or server.arm.cell.workers == 1:
             return None
-        return workers.connection_owners(server.port, self._pids)
+        return connections.connection_owners(server.port, self._pids)

@@ -14,7 +14,7 @@ import pytest
 
 from harness.errors import LaunchError
 from harness.machine.process import clean_environment, running
-from harness.machine.undertaker import members
+from harness.machine.reaper import members
 
 FAMILY = (
     "import subprocess, sys, time; "
@@ -84,7 +84,7 @@ def test_a_death_is_told_with_the_last_lines(tmp_path: Path) -> None:
 
 
 def test_sigkill_of_the_harness_leaves_no_process_behind(tmp_path: Path) -> None:
-    """The undertaker ends whole sessions when its pipe closes."""
+    """The reaper ends whole sessions when its pipe closes."""
     code = f"""
 import sys, time
 from pathlib import Path

@@ -1,12 +1,9 @@
-"""What is seen of a process from outside."""
+"""Whether a server is ready, and whether it answers rightly."""
 
 from __future__ import annotations
 
-import os
-import socket
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,9 +12,8 @@ from pathlib import Path
 import pytest
 
 from harness.errors import AnswerError, LaunchError
-from harness.machine import usage
 from harness.machine.process import running
-from harness.subject import answers, workers
+from harness.subject import answers
 from harness.suite import Ask, Expect
 
 HOST = "127.0.0.1"
@@ -97,70 +93,3 @@ def test_waiting_has_an_end(tmp_path: Path) -> None:
         with pytest.raises(LaunchError, match="mute: not ready"):
             answers.wait_ready(process, HOST, 1, Ask(path="/"), timeout_s=0.1)
         assert process.alive()
-
-
-def test_cpu_seconds_grow_with_work_and_count_threads() -> None:
-    """Of our own process: work in a living thread is work of the process."""
-    me, enough = [os.getpid()], threading.Event()
-
-    def work() -> None:
-        while not enough.is_set():
-            sum(range(1000))
-
-    before, deadline = usage.usage(me), time.monotonic() + 30
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
-        while (worked := usage.usage(me).total_since(before)) < 0.1 and time.monotonic() < deadline:
-            time.sleep(0.01)
-    finally:
-        enough.set()
-        thread.join()
-    assert worked >= 0.1
-
-
-def test_a_process_that_has_gone_is_left_out_and_never_negative() -> None:
-    """As when a worker is replaced between two readings."""
-    before = usage.Usage({1: 5.0, 2: 1.0})
-    after = usage.Usage({2: 0.5, 3: 0.25})
-    assert after.since(before) == {2: 0.0, 3: 0.25}
-    assert usage.usage([2**22 + 1]).cpu_s == {}
-
-
-def test_memory_threads_and_switches_are_read() -> None:
-    """Of our own process they are all there."""
-    me = [os.getpid()]
-    memory = usage.memory_bytes(me)
-    assert memory is not None
-    assert memory > 2**20
-    assert usage.threads(me) >= 1
-    assert usage.context_switches(me) > 0
-    assert usage.memory_bytes([2**22 + 1]) is None
-
-
-def test_steal_and_outside_load_come_from_the_machines_first_line(tmp_path: Path) -> None:
-    """Jiffies: user nice system idle iowait irq softirq steal."""
-    (tmp_path / "stat").write_text("cpu  100 0 100 800 0 0 0 0 0 0\n")
-    before = usage.machine(tmp_path)
-    (tmp_path / "stat").write_text("cpu  150 0 100 830 0 0 0 20 0 0\n")
-    after = usage.machine(tmp_path)
-    assert after.steal_since(before) == pytest.approx(0.2)
-    ours_s = 40 / os.sysconf("SC_CLK_TCK")
-    assert after.outside_since(before, ours_s) == pytest.approx(0.1)
-
-
-def test_the_owner_of_each_connection_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By the client's port, among the processes that are asked."""
-    monkeypatch.setattr(workers, "TIME_WAIT_LIMIT", 10**9)  # other tests leave many behind
-    with socket.create_server((HOST, 0)) as listener, socket.create_connection(listener.getsockname()) as client:
-        accepted, _ = listener.accept()
-        with accepted:
-            owners = workers.connection_owners(listener.getsockname()[1], [os.getpid()])
-            assert owners == {client.getsockname()[1]: os.getpid()}
-
-
-def test_a_long_table_of_sockets_is_not_read(tmp_path: Path) -> None:
-    """It would take CPU beside a measurement."""
-    (tmp_path / "net").mkdir()
-    (tmp_path / "net/sockstat").write_text("sockets: used 9\nTCP: inuse 5 orphan 0 tw 28000 alloc 7 mem 1\n")
-    assert workers.connection_owners(80, [os.getpid()], tmp_path) is None
