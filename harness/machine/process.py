@@ -81,7 +81,7 @@ def running(
     with log.open("ab") as sink:
         try:
             popen = _start(argv, sink, stdout, cwd, env, cpus)
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: an argument or a variable that no process can be given
             message = f"{name} cannot be started: {error}"
             raise LaunchError(message) from error
     process = Process(name, popen, log)

@@ -5,17 +5,23 @@ from __future__ import annotations
 import hashlib
 import http.client
 import json
+import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from harness.errors import AnswerError, LaunchError
+from harness.machine.logs import one_line
 from harness.machine.process import Process
 from harness.suite import Ask, Expect
 
 READY_S = 30.0
 POLL_S = 0.01
+SHOWN_BYTES = 120
+"""Of a wrong body, in an error."""
+LONGEST_BODY_BYTES = 64 * 2**20
+"""Of an answer that is checked: beyond this a server is taken to send without end."""
 
 T = TypeVar("T")
 
@@ -35,15 +41,69 @@ class Answer:
 
 
 def ask(host: str, port: int, request: Ask, timeout_s: float = 10.0) -> Answer:
-    """Send `request` on a connection of its own; raises `OSError` or `http.client.HTTPException`."""
-    connection = http.client.HTTPConnection(host, port, timeout=timeout_s)
+    """Send `request` on a connection of its own, and read the whole answer within `timeout_s`.
+
+    Raises `AnswerError` when none comes, or it is not HTTP, or its body is longer than LONGEST_BODY_BYTES.
+    """
+    connection = _Connection(host, port, timeout=timeout_s)
+    headers = {"accept-encoding": "identity"} | {name.lower(): value for name, value in request.headers.items()}
     try:
-        headers = {"Accept-Encoding": "identity"} | request.headers
         connection.request(request.method, request.path, request.body.encode() or None, headers)
-        answer = connection.getresponse()
-        return Answer(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read())
+        response = connection.getresponse()
+        return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, _body(response))
+    except TimeoutError as error:
+        raise AnswerError(f"no whole answer after {timeout_s:g} s") from error
+    except (OSError, http.client.HTTPException, ValueError) as error:  # ValueError: what cannot be sent or parsed
+        raise AnswerError(f"no answer: {type(error).__name__}: {one_line(str(error))}") from error
     finally:
         connection.close()
+
+
+def _body(response: http.client.HTTPResponse) -> bytes:
+    """The whole body; `response.length` is None where its end is not known before."""
+    if response.length is None:
+        body = response.read(LONGEST_BODY_BYTES + 1)
+        too_long = len(body) > LONGEST_BODY_BYTES
+    else:
+        too_long = response.length > LONGEST_BODY_BYTES
+        body = b"" if too_long else response.read()
+    if too_long:
+        raise AnswerError(f"a body of more than {LONGEST_BODY_BYTES} bytes")
+    return body
+
+
+class _Socket(socket.socket):
+    """A socket whose time-out is one for everything that it still does, not for each call."""
+
+    deadline = 0.0
+    """On the monotonic clock."""
+
+    def sendall(self, *args: Any) -> None:
+        """Send within the time that is left."""
+        self._wait_no_longer()
+        super().sendall(*args)
+
+    def recv_into(self, *args: Any) -> int:
+        """Receive within the time that is left; `http.client` reads through this method alone."""
+        self._wait_no_longer()
+        return super().recv_into(*args)
+
+    def _wait_no_longer(self) -> None:
+        left_s = self.deadline - time.monotonic()
+        if left_s <= 0:
+            raise TimeoutError
+        self.settimeout(left_s)
+
+
+class _Connection(http.client.HTTPConnection):
+    """An HTTP connection whose `timeout` is for all of it: connecting, sending, and the answer."""
+
+    def connect(self) -> None:
+        """Connect, and let the clock run."""
+        deadline = time.monotonic() + (self.timeout or 0.0)
+        super().connect()
+        self.sock = _Socket(fileno=self.sock.detach())
+        self.sock.deadline = deadline
 
 
 def wait_until(process: Process, what: str, ready: Callable[[], T | None], timeout_s: float = READY_S) -> T:
@@ -52,7 +112,7 @@ def wait_until(process: Process, what: str, ready: Callable[[], T | None], timeo
     while True:
         try:
             value = ready()
-        except (OSError, http.client.HTTPException):
+        except (OSError, AnswerError):
             value = None
         if value is not None:
             return value
@@ -73,8 +133,8 @@ def verify(host: str, port: int, request: Ask, expect: Expect) -> Answer:
     """Ask once and hold the answer against what is expected; raises `AnswerError` that says what differs."""
     try:
         answer = ask(host, port, request)
-    except (OSError, http.client.HTTPException) as error:
-        message = f"{request.method} {request.path}: no answer: {error!r}"
+    except AnswerError as error:
+        message = f"{request.method} {request.path}: {error}"
         raise AnswerError(message) from error
     wrong = list(differences(answer, expect))
     if wrong:
@@ -115,6 +175,5 @@ def _json_differences(body: bytes, expect: Expect) -> list[str]:
     return []
 
 
-def _short(body: bytes, limit: int = 120) -> str:
-    text = body[:limit].decode("utf-8", "replace")
-    return text + ("..." if len(body) > limit else "")
+def _short(body: bytes) -> str:
+    return one_line(body[:SHOWN_BYTES].decode("utf-8", "replace")) + ("..." if len(body) > SHOWN_BYTES else "")

@@ -17,8 +17,8 @@ from pathlib import Path
 from harness.errors import GatebenchError, LaunchError
 from harness.machine.environment import find_redis
 from harness.machine.process import Process, clean_environment, running
-from harness.subject.answers import POLL_S, ask, wait_ready, wait_until
-from harness.suite import BENCHMARKS, Ask, Upstream
+from harness.subject.answers import POLL_S, verify, wait_ready, wait_until
+from harness.suite import BENCHMARKS, Ask, Expect, Upstream
 
 HOST = "127.0.0.1"
 PORTS = range(20_000, 30_001)
@@ -47,10 +47,10 @@ class Services:
         return "" if self.upstream_port is None else f"http://{HOST}:{self.upstream_port}/arm/{arm}/data"
 
     def hits(self) -> dict[str, int]:
-        """Calls that the upstream has had, by arm."""
+        """Calls that the upstream has had, by arm; raises `AnswerError` when it does not answer."""
         if self.upstream_port is None:
             return {}
-        answer = ask(HOST, self.upstream_port, Ask(path="/hits"))
+        answer = verify(HOST, self.upstream_port, Ask(path="/hits"), Expect())
         return {str(arm): int(count) for arm, count in json.loads(answer.body).items()}
 
     def check(self) -> None:

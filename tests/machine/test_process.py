@@ -74,6 +74,16 @@ def test_what_cannot_be_started_is_one_clear_error(tmp_path: Path) -> None:
         pass  # pragma: no cover
 
 
+@pytest.mark.parametrize("env", [{"A": "1\x002"}, {"A=B": "1"}])
+def test_an_environment_that_no_process_can_be_given_is_one_clear_error(tmp_path: Path, env: dict[str, str]) -> None:
+    """Not the end of the run."""
+    with (
+        pytest.raises(LaunchError, match="shop cannot be started"),
+        running([sys.executable, "-c", ""], name="shop", log=tmp_path / "l", env=env),
+    ):
+        pass  # pragma: no cover
+
+
 def test_a_death_is_told_with_the_last_lines(tmp_path: Path) -> None:
     """And its exit code."""
     code = "import sys; print('all is lost', flush=True); sys.exit(7)"
