@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO
 
 from harness.errors import LaunchError
-from harness.machine import reaper
+from harness.machine import logs, reaper
 
 STOP_S = 5.0
 """How long a process may take to stop when asked, before it is killed."""
@@ -35,6 +35,8 @@ class Process:
     name: str
     popen: subprocess.Popen[bytes]
     log: Path
+    log_start: int = 0
+    """Where in the log its own lines begin: several launches may append to one."""
 
     @property
     def pid(self) -> int:
@@ -50,16 +52,20 @@ class Process:
         return reaper.members({self.pid})
 
     def tail(self, lines: int = 15) -> str:
-        """The last lines of its log."""
-        try:
-            text = self.log.read_text(encoding="utf-8", errors="replace")
-        except OSError:
-            return ""
-        return "\n".join(text.splitlines()[-lines:])
+        """The last lines that it wrote to its log."""
+        return "\n".join(logs.tail(self.log, self.log_start).splitlines()[-lines:])
+
+    def with_log(self, what: str) -> str:
+        """`NAME WHAT: the line of its log that matters; log: PATH`, on one line: for errors that stand in records."""
+        line = logs.line_that_matters(logs.tail(self.log, self.log_start))
+        return f"{self.name} {what}{f': {line}' if line else ''}; log: {self.log}"
 
     def died(self) -> LaunchError:
-        """The error that says how it ended, with the last lines of its log."""
-        return LaunchError(f"{self.name} ended with exit code {self.popen.returncode}; its last lines:\n{self.tail()}")
+        """The error that says how it ended, and what it said last."""
+        code = self.popen.returncode
+        if code < 0:
+            return LaunchError(self.with_log(f"ended by signal {-code} ({signal.strsignal(-code)})"))
+        return LaunchError(self.with_log(f"ended with exit code {code}"))
 
 
 @contextlib.contextmanager
@@ -79,12 +85,13 @@ def running(
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as sink:
+        log_start = sink.tell()
         try:
             popen = _start(argv, sink, stdout, cwd, env, cpus)
         except (OSError, ValueError) as error:  # ValueError: an argument or a variable that no process can be given
             message = f"{name} cannot be started: {error}"
             raise LaunchError(message) from error
-    process = Process(name, popen, log)
+    process = Process(name, popen, log, log_start)
     _entrust(popen.pid)
     try:
         yield process

@@ -14,10 +14,12 @@ from typing import Any, TypeVar
 from harness.errors import AnswerError, LaunchError
 from harness.machine.logs import one_line
 from harness.machine.process import Process
+from harness.subject import connections
 from harness.suite import Ask, Expect
 
 READY_S = 30.0
 POLL_S = 0.01
+ASK_S = 10.0
 SHOWN_BYTES = 120
 """Of a wrong body, in an error."""
 LONGEST_BODY_BYTES = 64 * 2**20
@@ -40,7 +42,7 @@ class Answer:
         return hashlib.sha256(self.body).hexdigest()
 
 
-def ask(host: str, port: int, request: Ask, timeout_s: float = 10.0) -> Answer:
+def ask(host: str, port: int, request: Ask, timeout_s: float = ASK_S) -> Answer:
     """Send `request` on a connection of its own, and read the whole answer within `timeout_s`.
 
     Raises `AnswerError` when none comes, or it is not HTTP, or its body is longer than LONGEST_BODY_BYTES.
@@ -107,26 +109,45 @@ class _Connection(http.client.HTTPConnection):
 
 
 def wait_until(process: Process, what: str, ready: Callable[[], T | None], timeout_s: float = READY_S) -> T:
-    """Poll `ready` until it returns something; raises `LaunchError` if the process dies or the time is up."""
+    """Poll `ready` until it returns something; raises `LaunchError` if the process dies or the time is up.
+
+    `ready` may raise `OSError` or `AnswerError`: then it is not so yet. What it returns counts only if the process
+    lives afterwards, for somebody else may have answered.
+    """
     deadline = time.monotonic() + timeout_s
-    while True:
+    problem = ""
+    while process.alive():
         try:
             value = ready()
-        except (OSError, AnswerError):
-            value = None
-        if value is not None:
+        except (OSError, AnswerError) as error:
+            value, problem = None, f" ({one_line(str(error))})"
+        if value is not None and process.alive():
             return value
-        if not process.alive():
-            raise process.died()
         if time.monotonic() > deadline:
-            message = f"{process.name}: not {what} after {timeout_s:.0f} s; its last lines:\n{process.tail()}"
-            raise LaunchError(message)
+            raise LaunchError(process.with_log(f"is not {what} after {timeout_s:g} s{problem}"))
         time.sleep(POLL_S)
+    raise process.died()
 
 
 def wait_ready(process: Process, host: str, port: int, request: Ask, timeout_s: float = READY_S) -> None:
-    """Poll until the server answers HTTP at all, whatever it answers."""
-    wait_until(process, "ready", lambda: ask(host, port, request), timeout_s)
+    """Poll until the server answers HTTP at all, whatever it answers; raises `LaunchError` also if it is not ours."""
+    wait_until(process, "ready", lambda: ask(host, port, request, min(ASK_S, timeout_s)), timeout_s)
+    require_own(process, port)
+
+
+def require_own(process: Process, port: int) -> None:
+    """Raise `LaunchError` when it is not `process`, or one of its session, that listens on `port`.
+
+    To be called once, when something has answered there: a stranger may have taken the port first.
+    """
+    if connections.listens(port, process.members()) is False:
+        if not process.alive():  # it did not get the port
+            raise process.died()
+        raise LaunchError(
+            process.with_log(
+                f"cannot be measured, as another process listens on port {port} ({connections.listener(port)})"
+            )
+        )
 
 
 def verify(host: str, port: int, request: Ask, expect: Expect) -> Answer:

@@ -17,7 +17,7 @@ from pathlib import Path
 from harness.errors import GatebenchError, LaunchError
 from harness.machine.environment import find_redis
 from harness.machine.process import Process, clean_environment, running
-from harness.subject.answers import POLL_S, verify, wait_ready, wait_until
+from harness.subject.answers import POLL_S, require_own, verify, wait_ready, wait_until
 from harness.suite import BENCHMARKS, Ask, Expect, Upstream
 
 HOST = "127.0.0.1"
@@ -167,6 +167,7 @@ def _private_redis(processes: dict[str, Process], cpus: tuple[int, ...], logs: P
     argv = [binary, "--bind", HOST, "--port", str(port), "--save", "", "--appendonly", "no"]
     with running(argv, name="redis", log=logs / "redis.log", cwd=logs, cpus=cpus) as process:
         wait_until(process, "ready", lambda: listening(port))
+        require_own(process, port)
         processes["redis"] = process
         yield url
 

@@ -84,13 +84,28 @@ def test_an_environment_that_no_process_can_be_given_is_one_clear_error(tmp_path
         pass  # pragma: no cover
 
 
-def test_a_death_is_told_with_the_last_lines(tmp_path: Path) -> None:
-    """And its exit code."""
-    code = "import sys; print('all is lost', flush=True); sys.exit(7)"
-    with running([sys.executable, "-c", code], name="short", log=tmp_path / "log") as process:
+def ended(code: str, log: Path) -> str:
+    """The error that tells how a process ended that ran `code`."""
+    with running([sys.executable, "-c", code], name="shop", log=log) as process:
         process.popen.wait(20)
-        assert "exit code 7" in str(process.died())
-        assert "all is lost" in str(process.died())
+        return str(process.died())
+
+
+def test_a_death_is_told_with_its_exit_code_the_line_that_matters_and_the_log(tmp_path: Path) -> None:
+    """In one line, as it stands in a row of the records."""
+    log = tmp_path / "log"
+    code = "import sys; print('all is lost', flush=True); sys.exit(7)"
+    assert ended(code, log) == f"shop ended with exit code 7: all is lost; log: {log}"
+    assert ended("1 / 0", log) == f"shop ended with exit code 1: ZeroDivisionError: division by zero; log: {log}"
+    killed = "import os; os.kill(os.getpid(), 9)"
+    assert ended(killed, log) == f"shop ended by signal 9 (Killed); log: {log}"
+
+
+def test_the_log_of_an_earlier_process_is_not_taken_for_its_own(tmp_path: Path) -> None:
+    """Each block appends to the same log."""
+    ended("print('of another block', flush=True)", tmp_path / "log")
+    assert "of another block" not in ended("raise SystemExit(2)", tmp_path / "log")
+    assert "of another block" in (tmp_path / "log").read_text()
 
 
 def test_sigkill_of_the_harness_leaves_no_process_behind(tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -17,35 +16,7 @@ from harness.errors import AnswerError, LaunchError
 from harness.machine.process import running
 from harness.subject import answers
 from harness.suite import Ask, Expect
-
-HOST = "127.0.0.1"
-
-
-class Hello(BaseHTTPRequestHandler):
-    """Answers every GET with a greeting."""
-
-    def do_GET(self) -> None:
-        """Greet."""
-        body = b'{"hello": "world"}'
-        self.send_response(200 if self.path == "/hello" else 404)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
-@contextmanager
-def greeter(handler: type[Hello] = Hello) -> Iterator[int]:
-    """A server on a free port, which it yields."""
-    with ThreadingHTTPServer((HOST, 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield server.server_port
-        server.shutdown()
-        thread.join()
+from tests.subject.subject_support import HOST, Hello, greeter
 
 
 def test_a_right_answer_is_returned_with_its_bytes() -> None:
@@ -167,7 +138,7 @@ def test_headers_of_the_request_take_the_place_of_ours() -> None:
     received: list[list[tuple[str, str]]] = []
 
     class Listening(Hello):
-        def do_GET(self) -> None:
+        def do_GET(self) -> None:  # noqa: N802 - http.server calls it so
             received.append(self.headers.items())
             super().do_GET()
 
@@ -184,18 +155,37 @@ def test_nobody_there_is_a_wrong_answer_too() -> None:
         answers.verify(HOST, 1, Ask(path="/"), Expect())
 
 
-def test_waiting_for_a_process_that_dies_tells_its_last_lines(tmp_path: Path) -> None:
+def test_waiting_for_a_process_that_dies_tells_why(tmp_path: Path) -> None:
     """At once, not at the deadline."""
     code = "print('no such module', flush=True); raise SystemExit(3)"
     with running([sys.executable, "-c", code], name="broken", log=tmp_path / "log") as process:
-        with pytest.raises(LaunchError, match="no such module"):
+        with pytest.raises(LaunchError, match="broken ended with exit code 3: no such module; log: "):
             answers.wait_ready(process, HOST, 1, Ask(path="/"))
         assert not process.alive()
 
 
 def test_waiting_has_an_end(tmp_path: Path) -> None:
-    """Which names the process."""
-    with running([sys.executable, "-c", "import time; time.sleep(60)"], name="mute", log=tmp_path / "log") as process:
-        with pytest.raises(LaunchError, match="mute: not ready"):
+    """Which names the process, what was tried last, what it said, and where its log is."""
+    code = "import time; print('wait for me', flush=True); time.sleep(60)"
+    log = tmp_path / "log"
+    with running([sys.executable, "-c", code], name="mute", log=log) as process:
+        answers.wait_until(process, "heard", lambda: process.tail() or None)
+        with pytest.raises(LaunchError) as caught:
             answers.wait_ready(process, HOST, 1, Ask(path="/"), timeout_s=0.1)
         assert process.alive()
+    assert str(caught.value) == (
+        "mute is not ready after 0.1 s (no answer: ConnectionRefusedError: [Errno 111] Connection refused): "
+        f"wait for me; log: {log}"
+    )
+
+
+def test_what_answers_when_the_process_is_dead_is_not_believed(tmp_path: Path) -> None:
+    """A stranger on its port may be quicker than its death."""
+    with running([sys.executable, "-c", "raise SystemExit(3)"], name="late", log=tmp_path / "log") as process:
+
+        def ready() -> bool:
+            process.popen.wait()
+            return True
+
+        with pytest.raises(LaunchError, match="late ended with exit code 3"):
+            answers.wait_until(process, "ready", ready)
