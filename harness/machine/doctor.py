@@ -16,6 +16,7 @@ from harness import units
 from harness.machine import usage
 from harness.machine.environment import find_redis
 from harness.machine.placement import cgroup_quota, place, usable_cpus
+from harness.machine.process import descriptor_limit
 
 Grade = Literal["ok", "warning", "unfit"]
 DESCRIPTORS = 1024
@@ -57,10 +58,11 @@ def _cpus() -> Finding:
 
 
 def _descriptors() -> Finding:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < DESCRIPTORS:
-        return Finding("file descriptors", "unfit", f"{soft}", f"ulimit -n {min(hard, 65536)}")
-    return Finding("file descriptors", "ok", f"{soft}")
+    """As many as the processes that we start are given: the soft limit of the shell does not matter."""
+    limit = descriptor_limit(*resource.getrlimit(resource.RLIMIT_NOFILE))
+    if limit < DESCRIPTORS:
+        return Finding("file descriptors", "unfit", f"{limit}", "raise the hard limit, as root: ulimit -n 65536")
+    return Finding("file descriptors", "ok", f"{limit}")
 
 
 def _ports() -> Finding:

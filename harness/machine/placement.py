@@ -57,17 +57,14 @@ def place(cpus: tuple[int, ...], server_cpus: int | None = None) -> Placement:
     """Share out `cpus`.
 
     One CPU: all on it. Two: server on one, the rest on the other. More: one for the generator, one for the services
-    where there are four, the rest (or the first `server_cpus` of them) for the server.
+    where there are four, the rest (or the first `server_cpus` of them) for the server. Raises `UsageError` when there
+    are not so many for the server.
     """
-    if len(cpus) == 1:
-        return Placement(cpus, cpus, cpus)
     spare = 1 if len(cpus) < 4 else 2  # noqa: PLR2004 - the rule is the docstring's
-    server = cpus[: len(cpus) - spare]
+    server = cpus[: max(1, len(cpus) - spare)]
     if server_cpus is not None:
         if not 1 <= server_cpus <= len(server):
-            message = (
-                f"--server-cpus {server_cpus}: of the {len(cpus)} usable CPUs the server can have 1 to {len(server)}"
-            )
-            raise UsageError(message)
+            most = "1" if len(server) == 1 else f"1 to {len(server)}"
+            raise UsageError(f"--server-cpus {server_cpus}: of the {len(cpus)} usable CPUs the server can have {most}")
         server = server[:server_cpus]
-    return Placement(server, cpus[-spare : -spare + 1] or cpus[-1:], cpus[-1:])
+    return Placement(server, generator=cpus[-spare:][:1], services=cpus[-1:])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -26,6 +27,11 @@ STOP_S = 5.0
 """How long a process may take to stop when asked, before it is killed."""
 GONE_S = 10.0
 """How long the kernel may take to take down what was killed."""
+
+SETTINGS_OF_SERVERS = ("GATEBENCH_", "PYTHON", "GUNICORN_", "UVICORN_", "GRANIAN_", "UWSGI_")
+"""Variables that begin so configure what is measured, and are in no record."""
+DESCRIPTORS = 65_536
+"""Open files that we let a process have. More are of no use, and uWSGI keeps a table with an entry for each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +128,14 @@ def stop(process: Process, timeout_s: float = STOP_S) -> None:
 
 def clean_environment(extra: Mapping[str, str]) -> dict[str, str]:
     """Our environment without what would change a measured process by accident, and with `extra`."""
-    kept = {
-        key: value for key, value in os.environ.items() if not key.startswith(("GATEBENCH_", "PYTHON", "GUNICORN_"))
-    }
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(SETTINGS_OF_SERVERS)}
     kept.pop("WEB_CONCURRENCY", None)  # gunicorn and uvicorn take their worker count from it
     return kept | {"PYTHONUNBUFFERED": "1"} | dict(extra)
+
+
+def descriptor_limit(soft: int, hard: int) -> int:
+    """How many files what we start may open: what the hard limit allows, up to DESCRIPTORS, and never less than now."""
+    return max(soft, min(hard, DESCRIPTORS))
 
 
 def _start(
@@ -137,11 +146,7 @@ def _start(
     env: Mapping[str, str] | None,
     cpus: Sequence[int],
 ) -> subprocess.Popen[bytes]:
-    # A child inherits the affinity of the thread that forks it: no window in which it runs elsewhere.
-    before = os.sched_getaffinity(0)
-    if cpus:
-        os.sched_setaffinity(0, cpus)
-    try:
+    with _for_the_child(cpus):
         return subprocess.Popen(
             list(argv),
             cwd=cwd,
@@ -151,8 +156,26 @@ def _start(
             stderr=sink,
             start_new_session=True,
         )
+
+
+@contextlib.contextmanager
+def _for_the_child(cpus: Sequence[int]) -> Iterator[None]:
+    """Have the CPUs and the limits that a child is to inherit, and our own again afterwards.
+
+    What is inherited holds from its first instruction. A `preexec_fn` would do the same in the child, but Python code
+    between fork and exec can hang in a lock that another thread of ours held.
+    """
+    affinity, files = os.sched_getaffinity(0), resource.getrlimit(resource.RLIMIT_NOFILE)
+    # Servers do not raise the soft limit of open files themselves, and a shell's is 1024: under as many connections a
+    # server would refuse some, and the figures would show the shell's limit.
+    resource.setrlimit(resource.RLIMIT_NOFILE, (descriptor_limit(*files), files[1]))
+    if cpus:
+        os.sched_setaffinity(0, cpus)
+    try:
+        yield
     finally:
-        os.sched_setaffinity(0, before)
+        os.sched_setaffinity(0, affinity)
+        resource.setrlimit(resource.RLIMIT_NOFILE, files)
 
 
 def _entrust(session: int) -> None:

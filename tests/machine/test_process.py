@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import LaunchError
-from harness.machine.process import clean_environment, running
+from harness.machine.process import clean_environment, descriptor_limit, running
 from harness.machine.reaper import members
 
 FAMILY = (
@@ -132,8 +133,46 @@ with running([sys.executable, "-c", {FAMILY!r}], name="family", log=Path({str(tm
 
 def test_the_environment_of_a_target_is_clean(monkeypatch: pytest.MonkeyPatch) -> None:
     """What would change a measured process by accident does not reach it."""
-    for name in ("PYTHONPATH", "WEB_CONCURRENCY", "GUNICORN_CMD_ARGS", "GATEBENCH_CACHE"):
+    settings = {
+        "PYTHONPATH",
+        "WEB_CONCURRENCY",
+        "GUNICORN_CMD_ARGS",
+        "UVICORN_WORKERS",
+        "GRANIAN_LOG_LEVEL",
+        "UWSGI_PROCESSES",
+        "GATEBENCH_CACHE",
+    }
+    for name in settings:
         monkeypatch.setenv(name, "1")
-    told = clean_environment({"GATEBENCH_POOLING": "pool"})
-    assert told["GATEBENCH_POOLING"] == "pool"
-    assert not {"PYTHONPATH", "WEB_CONCURRENCY", "GUNICORN_CMD_ARGS", "GATEBENCH_CACHE"} & set(told)
+    monkeypatch.setenv("SHOP_DATABASE", "kept")
+    environment = clean_environment({"GATEBENCH_POOLING": "pool"})
+    assert environment["GATEBENCH_POOLING"] == "pool"
+    assert environment["SHOP_DATABASE"] == "kept"
+    assert not settings & set(environment)
+
+
+@pytest.mark.parametrize(
+    ("soft", "hard", "given"),
+    [
+        (256, 300, 300),  # as far as we may
+        (256, 1_000_000, 65_536),  # uWSGI keeps a table of as many entries as it may have descriptors
+        (100_000, 1_000_000, 100_000),  # whoever set more than that meant it
+    ],
+)
+def test_as_many_descriptors_as_are_of_use(soft: int, hard: int, given: int) -> None:
+    """Of the limit that a process could set itself."""
+    assert descriptor_limit(soft, hard) == given
+
+
+def test_what_is_started_may_open_more_files_than_we_may(tmp_path: Path) -> None:
+    """A shell's soft limit is 1024; many connections need more, and servers do not raise their own."""
+    code = "import resource; print(resource.getrlimit(resource.RLIMIT_NOFILE)[0], flush=True)"
+    mine = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, mine[1]))
+    try:
+        with running([sys.executable, "-c", code], name="many", log=tmp_path / "log") as process:
+            process.popen.wait(20)
+            assert int(process.tail()) == descriptor_limit(256, mine[1]) > 256
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (256, mine[1])
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, mine)
