@@ -11,7 +11,7 @@ from harness.record import GeneratorCheck, Latency, Load, SliceRow, Trial
 from harness.spec.histogram import Histogram
 from harness.spec.percentiles import QUANTILES, resolved
 from harness.suite import Arm, Phase
-from harness.trial.observe import Seen
+from harness.trial.observe import Observation
 
 NANO = 1e-9
 IDLE_SHARE = 0.005
@@ -25,7 +25,7 @@ class Observed:
     """One slice: what was measured and what was seen."""
 
     measured: spec.Slice
-    seen: Seen
+    seen: Observation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,7 +181,7 @@ def _hit_ratio(arm: Arm, hits: Hits | None) -> float | None:
     return max(0.0, 1 - hits.calls / hits.totals.good)
 
 
-def _pressure(seen: Sequence[Seen], length_s: float) -> float | None:
+def _pressure(seen: Sequence[Observation], length_s: float) -> float | None:
     known = [one.pressure_s for one in seen if one.pressure_s is not None]
     return sum(known) / length_s if known and length_s > 0 else None
 

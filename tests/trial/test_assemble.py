@@ -12,7 +12,7 @@ from harness import spec
 from harness.record import Load, Trial
 from harness.spec.histogram import Histogram
 from harness.trial.assemble import Hits, Observed, Parts, assemble, latency, worker_shares
-from harness.trial.observe import Seen
+from harness.trial.observe import Observation
 from tests import factories
 
 
@@ -48,7 +48,7 @@ def piece(**changes: object) -> spec.Slice:
     return replace(given, **changes)  # type: ignore[arg-type]
 
 
-SEEN = Seen(
+SEEN = Observation(
     cpu_s={10: 0.001, 11: 0.2, 12: 0.2},
     services_cpu_s={"upstream": 0.05},
     generator_cpu_s=0.1,
