@@ -1,7 +1,7 @@
-"""Start, session, log tail, stop: the only place that starts processes.
+"""Start a process, watch it, stop it: the only place that starts processes that run for longer than a question.
 
-Every process runs in a session of its own, so that the terminal's Ctrl-C reaches only the harness, and so that all its
-descendants can be found and ended. Output goes to a file: a pipe that nobody drains stalls gunicorn.
+Every process runs in a session of its own. So the terminal's Ctrl-C reaches only the harness, and all descendants of a
+process can be found and ended. Output goes to a file: a pipe that nobody drains stalls gunicorn.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from harness.machine import logs, reaper
 STOP_S = 5.0
 """How long a process may take to stop when asked, before it is killed."""
 GONE_S = 10.0
-"""How long the kernel may take to take down what was killed."""
+"""How long the kernel may take to end what was killed."""
 
 SETTINGS_OF_SERVERS = ("GATEBENCH_", "PYTHON", "GUNICORN_", "UVICORN_", "GRANIAN_", "UWSGI_")
 """Variables that begin so configure what is measured, and are in no record."""
@@ -46,7 +46,7 @@ class Process:
 
     @property
     def pid(self) -> int:
-        """Its id, which is its session's too."""
+        """Its id, which is the id of its session too."""
         return self.popen.pid
 
     def alive(self) -> bool:
@@ -54,7 +54,7 @@ class Process:
         return self.popen.poll() is None
 
     def members(self) -> list[int]:
-        """Ids of all the living processes of its session, itself among them."""
+        """Ids of the living processes of its session: its own and those of its descendants."""
         return reaper.members({self.pid})
 
     def tail(self, lines: int = 15) -> str:
@@ -67,7 +67,7 @@ class Process:
         return f"{self.name} {what}{f': {line}' if line else ''}; log: {self.log}"
 
     def died(self) -> LaunchError:
-        """The error that says how it ended, and what it said last."""
+        """The error that says how it ended, once it has."""
         code = self.popen.returncode
         if code < 0:
             return LaunchError(self.with_log(f"ended by signal {-code} ({signal.strsignal(-code)})"))
@@ -108,18 +108,18 @@ def running(
 def stop(process: Process, timeout_s: float = STOP_S) -> None:
     """Ask the process to stop, then kill whatever is left of its session.
 
-    What the kernel itself holds on to for GONE_S is left to the reaper.
+    Whatever the kernel has not ended after GONE_S is left to the reaper.
     """
     if process.alive():
         process.popen.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.popen.wait(timeout_s)
     deadline = time.monotonic() + GONE_S
-    while (left := process.members()) and time.monotonic() < deadline:
-        for pid in left:
+    while (survivors := process.members()) and time.monotonic() < deadline:
+        for pid in survivors:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        time.sleep(0.002)  # a killed process is gone only when the kernel has taken it down
+        time.sleep(0.002)  # a killed process is there until the kernel has ended it
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.popen.wait(GONE_S)
     if process.popen.stdout is not None:

@@ -18,19 +18,21 @@ from harness.subject import connections
 from harness.suite import Ask, Expect
 
 READY_S = 30.0
+"""How long a server may take until it answers."""
 POLL_S = 0.01
 ASK_S = 10.0
+"""How long one answer may take, from the connection to its last byte."""
 SHOWN_BYTES = 120
-"""Of a wrong body, in an error."""
+"""How much of a wrong body an error shows."""
 LONGEST_BODY_BYTES = 64 * 2**20
-"""Of an answer that is checked: beyond this a server is taken to send without end."""
+"""A server whose body is longer is taken to send without end."""
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back. Header names are in lower case."""
+    """An HTTP answer. Names of headers are in lower case."""
 
     status: int
     headers: dict[str, str]
@@ -48,11 +50,12 @@ def ask(host: str, port: int, request: Ask, timeout_s: float = ASK_S) -> Answer:
     Raises `AnswerError` when none comes, or it is not HTTP, or its body is longer than LONGEST_BODY_BYTES.
     """
     connection = _Connection(host, port, timeout=timeout_s)
-    headers = {"accept-encoding": "identity"} | {name.lower(): value for name, value in request.headers.items()}
+    ours = {} if "accept-encoding" in map(str.lower, request.headers) else {"Accept-Encoding": "identity"}
     try:
-        connection.request(request.method, request.path, request.body.encode() or None, headers)
+        connection.request(request.method, request.path, request.body.encode() or None, ours | request.headers)
         response = connection.getresponse()
-        return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, _body(response))
+        headers = {name.lower(): value for name, value in response.getheaders()}
+        return Answer(response.status, headers, _body(response))
     except TimeoutError as error:
         raise AnswerError(f"no whole answer after {timeout_s:g} s") from error
     except (OSError, http.client.HTTPException, ValueError) as error:  # ValueError: what cannot be sent or parsed
@@ -165,20 +168,20 @@ def verify(host: str, port: int, request: Ask, expect: Expect) -> Answer:
 
 
 def differences(answer: Answer, expect: Expect) -> list[str]:
-    """In what `answer` is not what is expected; empty when it is."""
-    found = []
+    """In what `answer` differs from what is expected; empty where it does not."""
+    wrong = []
     if answer.status != expect.status:
-        found.append(f"status {answer.status}, expected {expect.status}, body {_short(answer.body)}")
+        wrong.append(f"status {answer.status}, expected {expect.status}, body {_short(answer.body)}")
     for name, value in expect.headers.items():
-        got = answer.headers.get(name.lower())
-        if got != value:
-            found.append(f"header {name}: {got!r}, expected {value!r}")
-    found += [f"header {name} is missing" for name in expect.headers_present if name.lower() not in answer.headers]
+        received = answer.headers.get(name.lower())
+        if received != value:
+            wrong.append(f"header {name}: {received!r}, expected {value!r}")
+    wrong += [f"header {name} is missing" for name in expect.headers_present if name.lower() not in answer.headers]
     if expect.contains is not None and expect.contains.encode() not in answer.body:
-        found.append(f"body lacks {expect.contains!r}: {_short(answer.body)}")
+        wrong.append(f"body lacks {expect.contains!r}: {_short(answer.body)}")
     if expect.json is not None or expect.sha256_json is not None:
-        found += _json_differences(answer.body, expect)
-    return found
+        wrong += _json_differences(answer.body, expect)
+    return wrong
 
 
 def _json_differences(body: bytes, expect: Expect) -> list[str]:
