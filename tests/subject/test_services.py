@@ -19,9 +19,9 @@ def test_a_port_is_given_once_although_nobody_listens_there_yet() -> None:
 
 
 def test_a_port_that_is_taken_is_not_given(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever listens there was first; where all are taken it is said."""
+    """Where all are taken, that is an error."""
     with socket.create_server((HOST, 0)) as taken, socket.create_server((HOST, 0)) as free:
-        ports = [one.getsockname()[1] for one in (taken, free)]
+        ports = [listener.getsockname()[1] for listener in (taken, free)]
         free.close()
         monkeypatch.setattr(services, "_unused", iter(ports))
         assert free_port() == ports[1]
