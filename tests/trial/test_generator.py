@@ -15,13 +15,14 @@ from harness.errors import LoadError
 from harness.machine.process import Process, running
 from harness.trial import generator
 
-SAID = "import sys, time; print('Traceback (most recent call last):\\n  x\\nOSError: no file', file=sys.stderr, flush=True)"
+SAID = "import sys, time; print(sys.argv[1], file=sys.stderr, flush=True)"
+TRACEBACK = "Traceback (most recent call last):\n  File\nOSError: no file"
 
 
 @contextmanager
 def generating(code: str, log: Path) -> Iterator[Process]:
     """A load generator that runs `code`."""
-    argv = [sys.executable, "-c", code]
+    argv = [sys.executable, "-c", code, TRACEBACK]
     with running(argv, name="load generator", log=log, stdout=subprocess.PIPE) as process:
         yield process
 
