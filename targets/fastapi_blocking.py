@@ -1,6 +1,6 @@
 """The target `fastapi-blocking`, the trap: `async def` handlers that call a blocking client and a blocking cache.
 
-While one request waits for the upstream the event loop waits with it, and every other request of that worker too.
+While one request waits for the upstream, the event loop waits, and with it every other request of that worker.
 """
 
 from collections.abc import AsyncIterator
@@ -16,7 +16,7 @@ from targets.source import Source, State, open_source
 
 
 class BlockingSource:
-    """Can be awaited like `AsyncSource`, and never once lets go of the loop."""
+    """Can be awaited like `AsyncSource`, but blocks the event loop all the while."""
 
     def __init__(self, source: Source) -> None:
         self._source = source

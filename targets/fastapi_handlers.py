@@ -1,4 +1,4 @@
-"""The handlers of `fastapi` and `fastapi-blocking`: `async def`, as far as they go."""
+"""The handlers of `fastapi` and `fastapi-blocking`, all of them `async def`."""
 
 from typing import Annotated, Any
 
@@ -16,14 +16,14 @@ Credentials = Annotated[HTTPAuthorizationCredentials, Depends(HTTPBearer())]
 
 def source(request: Request) -> AsyncSource:
     """The upstream and the cache in front of it."""
-    found: AsyncSource = request.app.state.source
-    return found
+    worker_source: AsyncSource = request.app.state.source
+    return worker_source
 
 
 async def get_settings(request: Request) -> Settings:
     """What this app was made with."""
-    found: Settings = request.app.state.settings
-    return found
+    settings: Settings = request.app.state.settings
+    return settings
 
 
 AppSettings = Annotated[Settings, Depends(get_settings)]
@@ -70,7 +70,7 @@ async def get_user(session: Annotated[Session, Depends(get_session)]) -> User:
 
 
 async def get_active_user(user: Annotated[User, Depends(get_user)]) -> User:
-    """Refuse who was shut out."""
+    """Refuse a user who is not active."""
     return people.require_active(user)
 
 
@@ -102,7 +102,7 @@ async def read_cached_data(request: Request, response: Response) -> dict[str, An
 
 @router.get(routes.CPU)
 async def read_cpu() -> dict[str, int]:
-    """Compute, and keep the event loop from everyone else meanwhile."""
+    """Compute; the event loop serves nobody else meanwhile."""
     return answers.primes()
 
 

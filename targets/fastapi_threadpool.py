@@ -1,6 +1,6 @@
 """The target `fastapi-threadpool`: plain `def` handlers and dependencies, which FastAPI runs in AnyIO's 40 threads.
 
-Each plain `def` is a hop to a thread and back: the handler, each dependency, and the check of a declared answer.
+Each plain `def` is a way to a thread and back: the handler, each dependency, and the check of a declared answer.
 """
 
 from collections.abc import AsyncIterator
@@ -22,14 +22,14 @@ Credentials = Annotated[HTTPAuthorizationCredentials, Depends(HTTPBearer())]
 
 def source(request: Request) -> Source:
     """The upstream and the cache in front of it."""
-    found: Source = request.app.state.source
-    return found
+    worker_source: Source = request.app.state.source
+    return worker_source
 
 
 def get_settings(request: Request) -> Settings:
     """What this app was made with."""
-    found: Settings = request.app.state.settings
-    return found
+    settings: Settings = request.app.state.settings
+    return settings
 
 
 AppSettings = Annotated[Settings, Depends(get_settings)]
@@ -76,7 +76,7 @@ def get_user(session: Annotated[Session, Depends(get_session)]) -> User:
 
 
 def get_active_user(user: Annotated[User, Depends(get_user)]) -> User:
-    """Refuse who was shut out."""
+    """Refuse a user who is not active."""
     return people.require_active(user)
 
 

@@ -27,14 +27,14 @@ bp = Blueprint("targets", __name__)
 
 def current_settings() -> Settings:
     """What this app was made with."""
-    found: Settings = current_app.config["GATEBENCH"]
-    return found
+    settings: Settings = current_app.config["GATEBENCH"]
+    return settings
 
 
 def current_source() -> Source:
     """The upstream and the cache in front of it."""
-    found: Source = current_app.extensions["gatebench"]
-    return found
+    source: Source = current_app.extensions["gatebench"]
+    return source
 
 
 @bp.get(routes.JSON)
@@ -52,7 +52,7 @@ def read_payload() -> dict[str, Any]:
 @bp.get(routes.ITEM_FLASK)
 def read_item(item_id: str) -> dict[str, Any]:
     """Extract and validate path and query parameters."""
-    arguments = dict(request.args.items(multi=True))  # of a repeated one the last counts, as with FastAPI
+    arguments = dict(request.args.items(multi=True))  # the last of several with one name counts, as with FastAPI
     query = ItemQuery.model_validate({**arguments, "item_id": item_id})
     return answers.found(query.item_id, query.q, query.limit)
 
@@ -66,7 +66,7 @@ def create_item() -> tuple[dict[str, Any], int]:
 
 @bp.post(routes.FORM)
 def submit_form() -> dict[str, Any]:
-    """Validate a form body; an empty field counts as one that was not sent."""
+    """Validate a form body; an empty field counts as not sent, as with FastAPI."""
     fields = {name: value for name, value in request.form.items(multi=True) if value}
     return answers.registered(Signup.model_validate(fields))
 
@@ -76,20 +76,20 @@ def current_session() -> Session:
     if "session" not in g:
         token = people.bearer(request.headers.get("Authorization"))
         g.session = people.find_session(current_settings().realm, token)
-    found: Session = g.session
-    return found
+    session: Session = g.session
+    return session
 
 
 def current_user() -> User:
     """Find the user of the session, once a request."""
     if "user" not in g:
         g.user = people.find_user(current_session())
-    found: User = g.user
-    return found
+    user: User = g.user
+    return user
 
 
 def active_user_required(view: "Callable[[], Answer]") -> "Callable[[], Answer]":
-    """Refuse who was shut out, before the view runs."""
+    """Refuse a user who is not active, before the view runs."""
 
     @wraps(view)
     def checked() -> Answer:
@@ -169,7 +169,7 @@ def create_app(settings: Settings) -> Flask:
     client = settings.choose_client("requests", "httpx", "httpx2")
     life = ExitStack()
     app.extensions["gatebench"] = life.enter_context(open_source(client, settings))
-    app.extensions["gatebench-life"] = life  # what is dropped here is closed, and httpx does not open again
+    app.extensions["gatebench-life"] = life  # without a reference the client would be closed, for good
     app.register_blueprint(bp)
     app.register_error_handler(RefusedError, refused)
     app.register_error_handler(ValidationError, invalid)

@@ -1,4 +1,4 @@
-"""Flask's middleware stack: functions before and after the request, and its own TRUSTED_HOSTS.
+"""Flask's middleware stack: functions before and after the request, and Flask's own TRUSTED_HOSTS.
 
 Its order is the order of FastAPI's: timing outermost, then CORS, then trusted hosts, then the app. CORS is written out
 because flask-cors answers a preflight that it refuses with 200, where FastAPI's CORSMiddleware says 400.
@@ -31,7 +31,7 @@ def stop_clock(response: Response) -> Response:
 
 
 def answer_preflight() -> Response | None:
-    """CORS, on the way in: say whether that origin may send that request."""
+    """CORS, on the way in: answer a preflight, whether that origin may send that request; None: it is no preflight."""
     if request.method != "OPTIONS" or "Origin" not in request.headers or PREFLIGHT not in request.headers:
         return None
     asked_headers = request.headers.get("Access-Control-Request-Headers", "").lower().split(",")
@@ -60,7 +60,7 @@ def allow_origin(response: Response) -> Response:
 
 
 def foreign_host(_error: SecurityError) -> Response:
-    """Trusted hosts: what Flask found while routing."""
+    """Trusted hosts: Flask raises this while it routes a request for another host."""
     return Response(routes.INVALID_HOST, 400, content_type="text/plain; charset=utf-8")
 
 
@@ -71,5 +71,5 @@ def install(app: Flask, settings: Settings) -> None:
     app.register_error_handler(SecurityError, foreign_host)
     app.before_request(start_clock)
     app.before_request(answer_preflight)
-    app.after_request(stop_clock)  # the last of them to run: Flask goes through them backwards
+    app.after_request(stop_clock)  # runs last: Flask calls these functions in reverse order
     app.after_request(allow_origin)

@@ -1,4 +1,4 @@
-"""Factors, read once from the environment, typed."""
+"""The factors of a target: read once, at start-up, from the environment."""
 
 import gc
 import sys
@@ -13,7 +13,7 @@ App = TypeVar("App")
 ClientName = Literal["requests", "httpx", "httpx2", "aiohttp"]
 
 GIVE_UP = 3
-"""Exit code of a target that cannot start: gunicorn takes it for "do not try again" (Arbiter.WORKER_BOOT_ERROR)."""
+"""Exit code of a target that cannot start. Gunicorn then does not try again (its Arbiter.WORKER_BOOT_ERROR)."""
 
 
 class ImpossibleError(ValueError):
@@ -21,7 +21,7 @@ class ImpossibleError(ValueError):
 
 
 class Settings(BaseSettings):
-    """What the harness varies: `GATEBENCH_POOLING`, `GATEBENCH_CLIENT`, and so on."""
+    """The factors, from `GATEBENCH_POOLING`, `GATEBENCH_CLIENT`, and so on."""
 
     model_config = SettingsConfigDict(env_prefix="GATEBENCH_", env_ignore_empty=True, frozen=True, extra="ignore")
 
@@ -33,11 +33,11 @@ class Settings(BaseSettings):
     cache: Literal["none", "memory", "redis"] = "none"
     cache_ttl_s: PositiveInt = 300
     cache_prefix: str = "gatebench:"
-    """Its own for each arm, so that arms never share keys."""
+    """Different for each arm, so that arms never share keys."""
     redis_url: str | None = None
     middleware: Literal["none", "pure", "base"] = "none"
     gc: Literal["none", "freeze"] = "none"
-    """`freeze`: what is loaded by the time that the app is made is never looked through for garbage again."""
+    """`freeze`: the collector never looks again at what is loaded when the app is made (`gc.freeze`)."""
     trusted_hosts: tuple[str, ...] = ("127.0.0.1", "localhost")
     upstream_url: str | None = None
     upstream_timeout_s: PositiveFloat = 10.0
@@ -47,7 +47,7 @@ class Settings(BaseSettings):
     token: str = "open-sesame"  # noqa: S105 - it guards a greeting in a benchmark
 
     @model_validator(mode="after")
-    def _redis_has_a_place(self) -> Self:
+    def _redis_has_a_url(self) -> Self:
         if self.cache == "redis" and self.redis_url is None:
             raise ImpossibleError("GATEBENCH_CACHE=redis needs GATEBENCH_REDIS_URL")
         return self

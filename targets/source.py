@@ -19,7 +19,7 @@ Answer = dict[str, Any]
 
 @dataclass
 class Counts:
-    """What the cache of this worker process has done; `failures` are the times it could not be reached."""
+    """How often the cache of this worker process was used in which way; `failures`: it could not be reached."""
 
     hits: int = 0
     misses: int = 0
@@ -46,12 +46,12 @@ class Counter:
                     self.counts.bypasses += 1
 
     def failed(self) -> None:
-        """Count one time that the cache could not be reached."""
+        """Count that the cache could not be reached."""
         with self.lock:
             self.counts.failures += 1
 
     def stats(self) -> dict[str, Any]:
-        """Answer `GET /stats`, for tests and people: with several workers each tells of itself."""
+        """Answer `GET /stats`, for tests and people; of several workers, each reports itself only."""
         return {"pid": os.getpid(), "cache": asdict(self.counts)}
 
 
@@ -60,7 +60,7 @@ def _answer(document: dict[str, Any]) -> Answer:
 
 
 class Source:
-    """Blocks its thread."""
+    """Where the answers come from, for handlers that block their thread."""
 
     def __init__(self, client: Client[Any], cache: Cache | None, key: str) -> None:
         self._client = client
@@ -73,7 +73,7 @@ class Source:
         return _answer(self._client.get())
 
     def cached(self) -> tuple[Answer, State]:
-        """Answer `GET /cached-data`: without the cache where that is down."""
+        """Answer `GET /cached-data`, also when the cache is down; and say what the cache did."""
         answer, state = self._look_up()
         self.counter.ended(state)
         return answer, state
@@ -82,12 +82,12 @@ class Source:
         if self._cache is None:
             return self.fresh(), "bypass"
         try:
-            found = self._cache.get(self._key)
+            stored = self._cache.get(self._key)
         except CacheDownError:
             self.counter.failed()
             return self.fresh(), "bypass"
-        if found is not None:
-            return json.loads(found), "hit"
+        if stored is not None:
+            return json.loads(stored), "hit"
         answer = self.fresh()
         try:
             self._cache.set(self._key, json.dumps(answer).encode())
@@ -98,7 +98,7 @@ class Source:
 
 
 class AsyncSource:
-    """Awaits; the same in all else."""
+    """The same as `Source`, for handlers that await."""
 
     def __init__(self, client: AsyncClient[Any], cache: AsyncCache | None, key: str) -> None:
         self._client = client
@@ -111,7 +111,7 @@ class AsyncSource:
         return _answer(await self._client.get())
 
     async def cached(self) -> tuple[Answer, State]:
-        """Answer `GET /cached-data`: without the cache where that is down."""
+        """Answer `GET /cached-data`, also when the cache is down; and say what the cache did."""
         answer, state = await self._look_up()
         self.counter.ended(state)
         return answer, state
@@ -120,12 +120,12 @@ class AsyncSource:
         if self._cache is None:
             return await self.fresh(), "bypass"
         try:
-            found = await self._cache.get(self._key)
+            stored = await self._cache.get(self._key)
         except CacheDownError:
             self.counter.failed()
             return await self.fresh(), "bypass"
-        if found is not None:
-            return json.loads(found), "hit"
+        if stored is not None:
+            return json.loads(stored), "hit"
         answer = await self.fresh()
         try:
             await self._cache.set(self._key, json.dumps(answer).encode())

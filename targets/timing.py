@@ -9,7 +9,7 @@ _LOG = logging.getLogger("gatebench.requests")
 
 @cache
 def configure() -> None:
-    """Log to standard error, once a process: under the harness that is a file, never a terminal."""
+    """Set up the log, once a process, to standard error: the harness writes that to a file, never to a terminal."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(process)d %(message)s"))
     _LOG.addHandler(handler)

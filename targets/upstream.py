@@ -1,7 +1,7 @@
 """The slow API that the targets call: raw ASGI, so that it is far faster than what calls it.
 
-`GET /arm/NAME/data` answers a small document after a delay and counts a hit for NAME; `GET /hits` tells the counts;
-`GET /health` answers at once; all else is 404.
+`GET /arm/NAME/data` answers a small document after a delay and counts a hit for NAME; `GET /hits` answers the counts by
+name; `GET /health` answers at once; everything else is 404.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ DOCUMENT = {
 """Together with the twins' `{"source": "upstream", "data": ...}` the expected answer of two scenarios."""
 
 PREFIX, SUFFIX = "/arm/", "/data"
-"""Around the name of the arm that is asking."""
+"""What stands before and after the name of the calling arm in the path."""
 
 
 class UpstreamSettings(BaseSettings):

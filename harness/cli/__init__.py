@@ -47,8 +47,7 @@ for name, verb in VERBS.items():
 
 def main() -> NoReturn:
     """Run the command line; every error that a user can cause is one message, never a traceback."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
+    handle_signals()
     try:
         app(standalone_mode=True)
     except GatebenchError as error:
@@ -60,6 +59,13 @@ def main() -> NoReturn:
         sys.stderr.close()
         sys.exit(0)
     sys.exit(0)
+
+
+def handle_signals() -> None:
+    """Let a request to end, and a logout, end the command as Ctrl-C does; what nohup has us ignore stays ignored."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _interrupt)
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:

@@ -9,9 +9,9 @@ from rich.table import Table
 from harness.cli.options import AsJson
 from harness.cli.output import answers, print_json
 from harness.errors import GateError
-from harness.machine.doctor import examine
+from harness.machine.doctor import Finding, examine
 
-STYLES = {"ok": "green", "warning": "yellow", "unfit": "bold red"}
+STYLES = {"ok": None, "warning": "yellow", "unfit": "bold red"}
 
 
 def doctor(*, as_json: AsJson = False) -> None:
@@ -20,15 +20,17 @@ def doctor(*, as_json: AsJson = False) -> None:
     Exit code 1 when it is not. Examples: `gatebench doctor`, `gatebench doctor --json`.
     """
     findings = list(examine())
-    unfit = [one for one in findings if one.grade == "unfit"]
+    unfit = [finding for finding in findings if finding.grade == "unfit"]
     if as_json:
-        print_json({"fit": not unfit, "findings": [asdict(one) for one in findings]})
+        print_json({"fit": not unfit, "findings": [asdict(finding) for finding in findings]})
     else:
-        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
-        for one in findings:
-            table.add_row(
-                one.what, one.grade, one.seen, one.remedy, style=None if one.grade == "ok" else STYLES[one.grade]
-            )
-        answers().print(table)
+        answers().print(_table(findings))
     if unfit:
-        raise GateError("unfit: " + "; ".join(f"{one.what}: {one.remedy}" for one in unfit))
+        raise GateError("unfit: " + "; ".join(f"{finding.what}: {finding.remedy}" for finding in unfit))
+
+
+def _table(findings: list[Finding]) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
+    for finding in findings:
+        table.add_row(finding.what, finding.grade, finding.seen, finding.remedy, style=STYLES[finding.grade])
+    return table

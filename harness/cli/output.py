@@ -1,4 +1,4 @@
-"""Where output goes: answers to standard output, everything else to standard error; no colour but on a terminal."""
+"""Where output goes: answers to standard output, everything else to standard error; colour only on a terminal."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from harness.record.calibration import Calibration, stored
 
 
 def answers() -> Console:
-    """For what was asked for. Not a terminal: wide enough that no table is cut."""
+    """The console for what was asked for; where it is no terminal, it is so wide that no table is cut."""
     return _console(stderr=False)
 
 
 def remarks() -> Console:
-    """For progress, warnings and errors."""
+    """The console for progress, warnings and errors."""
     return _console(stderr=True)
 
 
 def print_json(value: Any) -> None:
-    """`value` as JSON, the only thing on standard output."""
+    """Print `value` as JSON: with `--json` it is the only thing on standard output."""
     sys.stdout.write(json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
 def fail(message: str) -> None:
-    """One message; a list of problems one a line."""
+    """Print an error; of several problems each has a line."""
     remarks().print(Text("error: ", style="bold red") + Text(message), soft_wrap=True)
 
 

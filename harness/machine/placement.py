@@ -1,7 +1,8 @@
 """Which CPUs the server, the generator and the supporting services get.
 
-From what this process may use, affinity and cgroup quota, not from how many there are: a container that is given two
-CPUs of sixty-four has two. Disjoint where there are enough; on two, the server has one and the rest share the other.
+Only those count that this process may use by its affinity and its cgroup's quota: a container that is given two CPUs of
+sixty-four has two. The sets are disjoint where there are enough CPUs; on two, the server has one and the rest share the
+other.
 """
 
 from __future__ import annotations
@@ -24,23 +25,23 @@ class Placement:
 
     @property
     def shared(self) -> bool:
-        """Whether the server shares a CPU with what measures it: such figures are not to be trusted far."""
+        """Whether the server shares a CPU with generator or services: then the figures cannot be trusted far."""
         return bool(set(self.server) & (set(self.generator) | set(self.services)))
 
     def as_dict(self) -> dict[str, tuple[int, ...]]:
-        """As the record keeps it."""
+        """As the records keep it."""
         return {"server": self.server, "generator": self.generator, "services": self.services}
 
 
 def usable_cpus(root: Path = Path("/")) -> tuple[int, ...]:
-    """CPUs that this process may use: its affinity, cut to the cgroup's quota rounded down (one at least)."""
+    """CPUs that this process may use: its affinity, cut to the cgroup's quota rounded down, at least one."""
     cpus = tuple(sorted(os.sched_getaffinity(0)))
     quota = cgroup_quota(root)
     return cpus if quota is None else cpus[: max(1, math.floor(quota + 1e-9))]
 
 
 def cgroup_quota(root: Path = Path("/")) -> float | None:
-    """CPUs that the cgroup allows (v2 `cpu.max`, v1 `cpu.cfs_quota_us`); None: no limit."""
+    """CPUs that the cgroup allows (v2 `cpu.max`, v1 `cpu.cfs_quota_us`); None where there is no limit."""
     v2 = root / "sys/fs/cgroup/cpu.max"
     if v2.is_file():
         quota, _, period = v2.read_text().partition(" ")
@@ -57,17 +58,14 @@ def place(cpus: tuple[int, ...], server_cpus: int | None = None) -> Placement:
     """Share out `cpus`.
 
     One CPU: all on it. Two: server on one, the rest on the other. More: one for the generator, one for the services
-    where there are four, the rest (or the first `server_cpus` of them) for the server.
+    where there are four, the rest (or the first `server_cpus` of them) for the server. Raises `UsageError` when there
+    are not so many for the server.
     """
-    if len(cpus) == 1:
-        return Placement(cpus, cpus, cpus)
     spare = 1 if len(cpus) < 4 else 2  # noqa: PLR2004 - the rule is the docstring's
-    server = cpus[: len(cpus) - spare]
+    server = cpus[: max(1, len(cpus) - spare)]
     if server_cpus is not None:
         if not 1 <= server_cpus <= len(server):
-            message = (
-                f"--server-cpus {server_cpus}: of the {len(cpus)} usable CPUs the server can have 1 to {len(server)}"
-            )
-            raise UsageError(message)
+            most = "1" if len(server) == 1 else f"1 to {len(server)}"
+            raise UsageError(f"--server-cpus {server_cpus}: of the {len(cpus)} usable CPUs the server can have {most}")
         server = server[:server_cpus]
-    return Placement(server, cpus[-spare : -spare + 1] or cpus[-1:], cpus[-1:])
+    return Placement(server, generator=cpus[-spare:][:1], services=cpus[-1:])

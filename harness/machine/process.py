@@ -1,7 +1,7 @@
-"""Start, session, log tail, stop: the only place that starts processes.
+"""Start a process, watch it, stop it: the only place that starts processes that run for longer than a question.
 
-Every process runs in a session of its own, so that the terminal's Ctrl-C reaches only the harness, and so that all its
-descendants can be found and ended. Output goes to a file: a pipe that nobody drains stalls gunicorn.
+Every process runs in a session of its own. So the terminal's Ctrl-C reaches only the harness, and all descendants of a
+process can be found and ended. Output goes to a file: a pipe that nobody drains stalls gunicorn.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -20,12 +21,17 @@ from pathlib import Path
 from typing import IO
 
 from harness.errors import LaunchError
-from harness.machine import undertaker
+from harness.machine import logs, reaper
 
 STOP_S = 5.0
 """How long a process may take to stop when asked, before it is killed."""
 GONE_S = 10.0
-"""How long the kernel may take to take down what was killed."""
+"""How long the kernel may take to end what was killed."""
+
+SETTINGS_OF_SERVERS = ("GATEBENCH_", "PYTHON", "GUNICORN_", "UVICORN_", "GRANIAN_", "UWSGI_")
+"""Variables that begin so configure what is measured, and are in no record."""
+DESCRIPTORS = 65_536
+"""Open files that we let a process have. More are of no use, and uWSGI keeps a table with an entry for each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +41,12 @@ class Process:
     name: str
     popen: subprocess.Popen[bytes]
     log: Path
+    log_start: int = 0
+    """Where in the log its own lines begin: several launches may append to one."""
 
     @property
     def pid(self) -> int:
-        """Its id, which is its session's too."""
+        """Its id, which is the id of its session too."""
         return self.popen.pid
 
     def alive(self) -> bool:
@@ -46,20 +54,24 @@ class Process:
         return self.popen.poll() is None
 
     def members(self) -> list[int]:
-        """Ids of all the living processes of its session, itself among them."""
-        return undertaker.members({self.pid})
+        """Ids of the living processes of its session: its own and those of its descendants."""
+        return reaper.members({self.pid})
 
     def tail(self, lines: int = 15) -> str:
-        """The last lines of its log."""
-        try:
-            text = self.log.read_text(encoding="utf-8", errors="replace")
-        except OSError:
-            return ""
-        return "\n".join(text.splitlines()[-lines:])
+        """The last lines that it wrote to its log."""
+        return "\n".join(logs.tail(self.log, self.log_start).splitlines()[-lines:])
+
+    def with_log(self, what: str) -> str:
+        """`NAME WHAT: the line of its log that matters; log: PATH`, on one line: for errors that stand in records."""
+        line = logs.line_that_matters(logs.tail(self.log, self.log_start))
+        return f"{self.name} {what}{f': {line}' if line else ''}; log: {self.log}"
 
     def died(self) -> LaunchError:
-        """The error that says how it ended, with the last lines of its log."""
-        return LaunchError(f"{self.name} ended with exit code {self.popen.returncode}; its last lines:\n{self.tail()}")
+        """The error that says how it ended, once it has."""
+        code = self.popen.returncode
+        if code < 0:
+            return LaunchError(self.with_log(f"ended by signal {-code} ({signal.strsignal(-code)})"))
+        return LaunchError(self.with_log(f"ended with exit code {code}"))
 
 
 @contextlib.contextmanager
@@ -79,13 +91,14 @@ def running(
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as sink:
+        log_start = sink.tell()
         try:
             popen = _start(argv, sink, stdout, cwd, env, cpus)
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: an argument or a variable that no process can be given
             message = f"{name} cannot be started: {error}"
             raise LaunchError(message) from error
-    process = Process(name, popen, log)
-    _mourn(popen.pid)
+    process = Process(name, popen, log, log_start)
+    _entrust(popen.pid)
     try:
         yield process
     finally:
@@ -95,18 +108,18 @@ def running(
 def stop(process: Process, timeout_s: float = STOP_S) -> None:
     """Ask the process to stop, then kill whatever is left of its session.
 
-    What the kernel itself holds on to for GONE_S is left to the undertaker.
+    Whatever the kernel has not ended after GONE_S is left to the reaper.
     """
     if process.alive():
         process.popen.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.popen.wait(timeout_s)
     deadline = time.monotonic() + GONE_S
-    while (left := process.members()) and time.monotonic() < deadline:
-        for pid in left:
+    while (survivors := process.members()) and time.monotonic() < deadline:
+        for pid in survivors:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        time.sleep(0.002)  # a killed process is gone only when the kernel has taken it down
+        time.sleep(0.002)  # a killed process is there until the kernel has ended it
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.popen.wait(GONE_S)
     if process.popen.stdout is not None:
@@ -115,11 +128,14 @@ def stop(process: Process, timeout_s: float = STOP_S) -> None:
 
 def clean_environment(extra: Mapping[str, str]) -> dict[str, str]:
     """Our environment without what would change a measured process by accident, and with `extra`."""
-    kept = {
-        key: value for key, value in os.environ.items() if not key.startswith(("GATEBENCH_", "PYTHON", "GUNICORN_"))
-    }
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(SETTINGS_OF_SERVERS)}
     kept.pop("WEB_CONCURRENCY", None)  # gunicorn and uvicorn take their worker count from it
     return kept | {"PYTHONUNBUFFERED": "1"} | dict(extra)
+
+
+def descriptor_limit(soft: int, hard: int) -> int:
+    """How many files what we start may open: what the hard limit allows, up to DESCRIPTORS, and never less than now."""
+    return max(soft, min(hard, DESCRIPTORS))
 
 
 def _start(
@@ -130,11 +146,7 @@ def _start(
     env: Mapping[str, str] | None,
     cpus: Sequence[int],
 ) -> subprocess.Popen[bytes]:
-    # A child inherits the affinity of the thread that forks it: no window in which it runs elsewhere.
-    before = os.sched_getaffinity(0)
-    if cpus:
-        os.sched_setaffinity(0, cpus)
-    try:
+    with _for_the_child(cpus):
         return subprocess.Popen(
             list(argv),
             cwd=cwd,
@@ -144,33 +156,51 @@ def _start(
             stderr=sink,
             start_new_session=True,
         )
+
+
+@contextlib.contextmanager
+def _for_the_child(cpus: Sequence[int]) -> Iterator[None]:
+    """Have the CPUs and the limits that a child is to inherit, and our own again afterwards.
+
+    What is inherited holds from its first instruction. A `preexec_fn` would do the same in the child, but Python code
+    between fork and exec can hang in a lock that another thread of ours held.
+    """
+    affinity, files = os.sched_getaffinity(0), resource.getrlimit(resource.RLIMIT_NOFILE)
+    # Servers do not raise the soft limit of open files themselves, and a shell's is 1024: under as many connections a
+    # server would refuse some, and the figures would show the shell's limit.
+    resource.setrlimit(resource.RLIMIT_NOFILE, (descriptor_limit(*files), files[1]))
+    if cpus:
+        os.sched_setaffinity(0, cpus)
+    try:
+        yield
     finally:
-        os.sched_setaffinity(0, before)
+        os.sched_setaffinity(0, affinity)
+        resource.setrlimit(resource.RLIMIT_NOFILE, files)
 
 
-def _mourn(session: int) -> None:
-    """Tell the undertaker of a session that must not outlive us."""
-    pipe = _undertaker().stdin
+def _entrust(session: int) -> None:
+    """Tell the reaper of a session that must not outlive us."""
+    pipe = _reaper().stdin
     assert pipe is not None  # noqa: S101 - it was opened with PIPE
     pipe.write(f"{session}\n".encode())
     pipe.flush()
 
 
 @cache
-def _undertaker() -> subprocess.Popen[bytes]:
+def _reaper() -> subprocess.Popen[bytes]:
     popen = subprocess.Popen(
-        [sys.executable, "-I", undertaker.__file__],
+        [sys.executable, "-I", reaper.__file__],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
 
-    def bury() -> None:
+    def dismiss() -> None:
         assert popen.stdin is not None  # noqa: S101 - it was opened with PIPE
         with contextlib.suppress(OSError):
             popen.stdin.close()
         popen.wait()
 
-    atexit.register(bury)
+    atexit.register(dismiss)
     return popen

@@ -19,39 +19,39 @@ class Usage:
     cpu_s: dict[int, float]
 
     def since(self, before: Usage) -> dict[int, float]:
-        """CPU seconds that each process used since `before`; one that has gone is left out, never negative."""
+        """CPU seconds that each process used since `before`, never negative; a process that has ended is left out."""
         return {pid: max(0.0, now - before.cpu_s.get(pid, 0.0)) for pid, now in self.cpu_s.items()}
 
     def total_since(self, before: Usage) -> float:
-        """CPU seconds that all of them used since `before`."""
+        """CPU seconds that all processes together used since `before`."""
         return sum(self.since(before).values())
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """Jiffies of all CPUs: all there were, those used, those stolen."""
+    """Clock ticks of all CPUs together since the start: all of them, those that were used, those that were stolen."""
 
     total: float
     busy: float
     steal: float
 
     def steal_since(self, before: Machine) -> float:
-        """Share of the time that the hypervisor gave to others."""
+        """Share of all CPU time since `before` that the hypervisor gave to other machines."""
         return _share(self.steal - before.steal, self.total - before.total)
 
     def outside_since(self, before: Machine, ours_s: float) -> float:
-        """Share of the time used by processes that are none of ours, which used `ours_s` seconds."""
+        """Share of all CPU time since `before` that went to others than our processes, which used `ours_s` seconds."""
         ours = ours_s * os.sysconf("SC_CLK_TCK")
         return _share(self.busy - before.busy - ours, self.total - before.total)
 
 
 def usage(pids: Iterable[int]) -> Usage:
-    """CPU seconds of `pids`: field 1 of schedstat (nanoseconds on a CPU), summed over their threads."""
+    """CPU seconds of `pids` so far: field 1 of schedstat (nanoseconds on a CPU), summed over their threads."""
     return Usage({pid: seconds for pid in pids if (seconds := _cpu_s(pid)) is not None})
 
 
 def machine(proc: Path = PROC) -> Machine:
-    """The first line of /proc/stat: user nice system idle iowait irq softirq steal."""
+    """The machine now, by the first line of /proc/stat: user nice system idle iowait irq softirq steal."""
     with (proc / "stat").open() as file:
         fields = [float(value) for value in file.readline().split()[1:9]]
     idle, steal = fields[3] + fields[4], fields[7]
@@ -59,16 +59,13 @@ def machine(proc: Path = PROC) -> Machine:
 
 
 def memory_bytes(pids: Iterable[int]) -> int | None:
-    """PSS of `pids` together: shared pages count once over those who share them; None where it cannot be read."""
-    total = 0
-    seen = False
+    """PSS of `pids` together: a page that several share counts once among them; None where it cannot be read."""
+    sizes = []
     for pid in pids:
         with contextlib.suppress(OSError):
-            for line in (PROC / str(pid) / "smaps_rollup").read_text().splitlines():
-                if line.startswith("Pss:"):
-                    total += int(line.split()[1]) * 1024
-                    seen = True
-    return total if seen else None
+            lines = (PROC / str(pid) / "smaps_rollup").read_text().splitlines()
+            sizes += [int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:")]
+    return sum(sizes) if sizes else None
 
 
 def threads(pids: Iterable[int]) -> int:
@@ -81,7 +78,7 @@ def threads(pids: Iterable[int]) -> int:
 
 
 def context_switches(pids: Iterable[int]) -> int:
-    """Voluntary and forced switches of all threads of `pids` together, so far."""
+    """Voluntary and forced context switches of all threads of `pids` together, so far."""
     count = 0
     for pid in pids:
         with contextlib.suppress(OSError):
@@ -92,7 +89,7 @@ def context_switches(pids: Iterable[int]) -> int:
 
 
 def pressure_s(proc: Path = PROC) -> float | None:
-    """Seconds in which some task waited for a CPU, so far; None where the kernel does not tell."""
+    """Seconds in which some task waited for a CPU, so far; None where the kernel does not say."""
     try:
         line = (proc / "pressure/cpu").read_text().splitlines()[0]
         return int(line.rpartition("total=")[2]) * 1e-6

@@ -5,24 +5,34 @@ from __future__ import annotations
 import hashlib
 import http.client
 import json
+import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from harness.errors import AnswerError, LaunchError
+from harness.machine.logs import one_line
 from harness.machine.process import Process
+from harness.subject import connections
 from harness.suite import Ask, Expect
 
 READY_S = 30.0
+"""How long a server may take until it answers."""
 POLL_S = 0.01
+ASK_S = 10.0
+"""How long one answer may take, from the connection to its last byte."""
+SHOWN_BYTES = 120
+"""How much of a wrong body an error shows."""
+LONGEST_BODY_BYTES = 64 * 2**20
+"""A server whose body is longer is taken to send without end."""
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back. Header names are in lower case."""
+    """An HTTP answer. Names of headers are in lower case."""
 
     status: int
     headers: dict[str, str]
@@ -34,47 +44,121 @@ class Answer:
         return hashlib.sha256(self.body).hexdigest()
 
 
-def ask(host: str, port: int, request: Ask, timeout_s: float = 10.0) -> Answer:
-    """Send `request` on a connection of its own; raises `OSError` or `http.client.HTTPException`."""
-    connection = http.client.HTTPConnection(host, port, timeout=timeout_s)
+def ask(host: str, port: int, request: Ask, timeout_s: float = ASK_S) -> Answer:
+    """Send `request` on a connection of its own, and read the whole answer within `timeout_s`.
+
+    Raises `AnswerError` when none comes, or it is not HTTP, or its body is longer than LONGEST_BODY_BYTES.
+    """
+    connection = _Connection(host, port, timeout=timeout_s)
+    ours = {} if "accept-encoding" in map(str.lower, request.headers) else {"Accept-Encoding": "identity"}
     try:
-        headers = {"Accept-Encoding": "identity"} | request.headers
-        connection.request(request.method, request.path, request.body.encode() or None, headers)
-        answer = connection.getresponse()
-        return Answer(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read())
+        connection.request(request.method, request.path, request.body.encode() or None, ours | request.headers)
+        response = connection.getresponse()
+        headers = {name.lower(): value for name, value in response.getheaders()}
+        return Answer(response.status, headers, _body(response))
+    except TimeoutError as error:
+        raise AnswerError(f"no whole answer after {timeout_s:g} s") from error
+    except (OSError, http.client.HTTPException, ValueError) as error:  # ValueError: what cannot be sent or parsed
+        raise AnswerError(f"no answer: {type(error).__name__}: {one_line(str(error))}") from error
     finally:
         connection.close()
 
 
+def _body(response: http.client.HTTPResponse) -> bytes:
+    """The whole body; `response.length` is None where its end is not known before."""
+    if response.length is None:
+        body = response.read(LONGEST_BODY_BYTES + 1)
+        too_long = len(body) > LONGEST_BODY_BYTES
+    else:
+        too_long = response.length > LONGEST_BODY_BYTES
+        body = b"" if too_long else response.read()
+    if too_long:
+        raise AnswerError(f"a body of more than {LONGEST_BODY_BYTES} bytes")
+    return body
+
+
+class _Socket(socket.socket):
+    """A socket whose time-out is one for everything that it still does, not for each call."""
+
+    deadline = 0.0
+    """On the monotonic clock."""
+
+    def sendall(self, *args: Any) -> None:
+        """Send within the time that is left."""
+        self._wait_no_longer()
+        super().sendall(*args)
+
+    def recv_into(self, *args: Any) -> int:
+        """Receive within the time that is left; `http.client` reads through this method alone."""
+        self._wait_no_longer()
+        return super().recv_into(*args)
+
+    def _wait_no_longer(self) -> None:
+        left_s = self.deadline - time.monotonic()
+        if left_s <= 0:
+            raise TimeoutError
+        self.settimeout(left_s)
+
+
+class _Connection(http.client.HTTPConnection):
+    """An HTTP connection whose `timeout` is for all of it: connecting, sending, and the answer."""
+
+    def connect(self) -> None:
+        """Connect, and let the clock run."""
+        deadline = time.monotonic() + (self.timeout or 0.0)
+        super().connect()
+        self.sock = _Socket(fileno=self.sock.detach())
+        self.sock.deadline = deadline
+
+
 def wait_until(process: Process, what: str, ready: Callable[[], T | None], timeout_s: float = READY_S) -> T:
-    """Poll `ready` until it returns something; raises `LaunchError` if the process dies or the time is up."""
+    """Poll `ready` until it returns something; raises `LaunchError` if the process dies or the time is up.
+
+    `ready` may raise `OSError` or `AnswerError`: then it is not so yet. What it returns counts only if the process
+    lives afterwards, for somebody else may have answered.
+    """
     deadline = time.monotonic() + timeout_s
-    while True:
+    problem = ""
+    while process.alive():
         try:
             value = ready()
-        except (OSError, http.client.HTTPException):
-            value = None
-        if value is not None:
+        except (OSError, AnswerError) as error:
+            value, problem = None, f" ({one_line(str(error))})"
+        if value is not None and process.alive():
             return value
-        if not process.alive():
-            raise process.died()
         if time.monotonic() > deadline:
-            message = f"{process.name}: not {what} after {timeout_s:.0f} s; its last lines:\n{process.tail()}"
-            raise LaunchError(message)
+            raise LaunchError(process.with_log(f"is not {what} after {timeout_s:g} s{problem}"))
         time.sleep(POLL_S)
+    raise process.died()
 
 
 def wait_ready(process: Process, host: str, port: int, request: Ask, timeout_s: float = READY_S) -> None:
-    """Poll until the server answers HTTP at all, whatever it answers."""
-    wait_until(process, "ready", lambda: ask(host, port, request), timeout_s)
+    """Poll until the server answers HTTP at all, whatever it answers; raises `LaunchError` also if it is not ours."""
+    wait_until(process, "ready", lambda: ask(host, port, request, min(ASK_S, timeout_s)), timeout_s)
+    require_own(process, port)
+
+
+def require_own(process: Process, port: int) -> None:
+    """Raise `LaunchError` when it is not `process`, or one of its session, that listens on `port`.
+
+    To be called once, when something has answered there: a stranger may have taken the port first.
+    """
+    if connections.listens(port, process.members()) is False:
+        if not process.alive():  # it did not get the port
+            raise process.died()
+        raise LaunchError(
+            process.with_log(
+                f"cannot be measured, as another process listens on port {port} ({connections.listener(port)})"
+            )
+        )
 
 
 def verify(host: str, port: int, request: Ask, expect: Expect) -> Answer:
     """Ask once and hold the answer against what is expected; raises `AnswerError` that says what differs."""
     try:
         answer = ask(host, port, request)
-    except (OSError, http.client.HTTPException) as error:
-        message = f"{request.method} {request.path}: no answer: {error!r}"
+    except AnswerError as error:
+        message = f"{request.method} {request.path}: {error}"
         raise AnswerError(message) from error
     wrong = list(differences(answer, expect))
     if wrong:
@@ -84,20 +168,20 @@ def verify(host: str, port: int, request: Ask, expect: Expect) -> Answer:
 
 
 def differences(answer: Answer, expect: Expect) -> list[str]:
-    """In what `answer` is not what is expected; empty when it is."""
-    found = []
+    """In what `answer` differs from what is expected; empty where it does not."""
+    wrong = []
     if answer.status != expect.status:
-        found.append(f"status {answer.status}, expected {expect.status}, body {_short(answer.body)}")
+        wrong.append(f"status {answer.status}, expected {expect.status}, body {_short(answer.body)}")
     for name, value in expect.headers.items():
-        got = answer.headers.get(name.lower())
-        if got != value:
-            found.append(f"header {name}: {got!r}, expected {value!r}")
-    found += [f"header {name} is missing" for name in expect.headers_present if name.lower() not in answer.headers]
+        received = answer.headers.get(name.lower())
+        if received != value:
+            wrong.append(f"header {name}: {received!r}, expected {value!r}")
+    wrong += [f"header {name} is missing" for name in expect.headers_present if name.lower() not in answer.headers]
     if expect.contains is not None and expect.contains.encode() not in answer.body:
-        found.append(f"body lacks {expect.contains!r}: {_short(answer.body)}")
+        wrong.append(f"body lacks {expect.contains!r}: {_short(answer.body)}")
     if expect.json is not None or expect.sha256_json is not None:
-        found += _json_differences(answer.body, expect)
-    return found
+        wrong += _json_differences(answer.body, expect)
+    return wrong
 
 
 def _json_differences(body: bytes, expect: Expect) -> list[str]:
@@ -115,6 +199,5 @@ def _json_differences(body: bytes, expect: Expect) -> list[str]:
     return []
 
 
-def _short(body: bytes, limit: int = 120) -> str:
-    text = body[:limit].decode("utf-8", "replace")
-    return text + ("..." if len(body) > limit else "")
+def _short(body: bytes) -> str:
+    return one_line(body[:SHOWN_BYTES].decode("utf-8", "replace")) + ("..." if len(body) > SHOWN_BYTES else "")

@@ -1,4 +1,4 @@
-"""`with launch(arm, ...) as server:` a target on its server, ready to be asked, and gone afterwards."""
+"""`with launch(arm, ...) as server:` starts a target on its server, and stops it at the end of the block."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from harness.subject.answers import POLL_S, READY_S, Answer, verify, wait_ready
 from harness.subject.services import HOST, Services, free_port
 from harness.suite import Arm, Factor, needs
 
-QUIET_S = 0.15
-"""The servers of a block are settled when, for so long, they have used less than a twentieth of a CPU."""
+QUIET_S, QUIET_CPUS = 0.15, 0.05
+"""The servers of a block are settled when together they have used less than QUIET_CPUS for QUIET_S."""
 SETTLE_S, SETTLE_EACH_S = 10.0, 0.5
 """How long that may take, and how much longer for each process."""
 
 
 @dataclass(frozen=True, slots=True)
 class Launched:
-    """An arm that runs."""
+    """An arm that was launched, while its process runs."""
 
     arm: Arm
     process: Process
@@ -32,7 +32,7 @@ class Launched:
     host: str = HOST
 
     def wait_ready(self, timeout_s: float = READY_S) -> None:
-        """Poll until it answers; raises `LaunchError` with the last lines of its log."""
+        """Poll until it answers; raises `LaunchError` that says why it does not, and where its log is."""
         wait_ready(self.process, self.host, self.port, self.arm.scenario.request, timeout_s)
 
     def verify(self) -> Answer:
@@ -51,9 +51,10 @@ def launch(
     address: tuple[str, int] | None = None,
     key: str = "",
 ) -> Iterator[Launched]:
-    """Start `arm` on `cpus`; it may not be ready yet. `key` keeps apart the cache entries of several launches.
+    """Start `arm` on `cpus`; it may not be ready yet. `key` keeps the cache entries of several launches apart.
 
-    `factors` say how target and server are told of the levels of the cell. Raises `LaunchError`.
+    `factors` say how target and server are told of the levels of the cell. Raises `LaunchError` when it cannot be
+    started, or a service that it needs is not there.
     """
     varied = tuple(factors)
     if "redis" in needs([arm], varied) and services.redis_url is None:
@@ -106,9 +107,10 @@ def settings(arm: Arm, factors: Iterable[Factor], services: Services, key: str =
 
 
 def wait_settled(servers: Sequence[Launched]) -> None:
-    """Wait until the servers are quiet: with several workers, the first answer comes before the last is imported.
+    """Wait until the servers use next to no CPU: the first worker may answer while the last still imports the target.
 
-    Not for ever, as a server may never be quiet; many workers that share a CPU get the time that their imports take.
+    Returns in any case after SETTLE_S and SETTLE_EACH_S for each process: a server may never be quiet, and many workers
+    that share a CPU take long for their imports.
     """
     pids = [pid for server in servers for pid in server.process.members()]
     deadline = time.monotonic() + SETTLE_S + SETTLE_EACH_S * len(pids)
@@ -120,6 +122,6 @@ def wait_settled(servers: Sequence[Launched]) -> None:
             continue
         pids = [pid for server in servers for pid in server.process.members()]
         after = usage(pids)
-        if after.total_since(before) < 0.05 * (now - since):
+        if after.total_since(before) < QUIET_CPUS * (now - since):
             return
         before, since = after, now

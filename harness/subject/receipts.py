@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from harness.errors import LaunchError
@@ -13,33 +13,44 @@ from harness.suite import Arm
 
 @dataclass(frozen=True, slots=True)
 class Receipts:
-    """Every version that matters, and the arms that cannot be launched for want of one."""
+    """The versions of everything that is measured with, and the arms that cannot be launched for want of a package."""
 
     versions: dict[str, str]
+    """By package; those of an interpreter that is not our own as `INTERPRETER: PACKAGE`."""
     missing: dict[str, str]
+    """By arm: what its interpreter lacks, and how to install it."""
 
 
-def receipts(of: Iterable[Arm]) -> Receipts:
+def receipts(arms: Iterable[Arm]) -> Receipts:
     """Ask each interpreter once for the packages that its arms stand on. No version, no measurement."""
-    arms = list(of)
-    wanted: dict[str, set[str]] = {}
+    by_python: dict[str, list[Arm]] = {}
     for arm in arms:
-        wanted.setdefault(arm.target.python, set()).update(arm.target.packages, arm.server.packages)
+        by_python.setdefault(arm.target.python, []).append(arm)
     versions = {"gatebench": environment.version()} | environment.own_versions()
     missing: dict[str, str] = {}
-    for python, packages in wanted.items():
-        its = [arm for arm in arms if arm.target.python == python]
+    for python, its_arms in by_python.items():
+        packages = {package for arm in its_arms for package in _needs(arm)}
         try:
-            name, found = environment.receipt(python, packages)
+            name, installed = environment.receipt(python, packages)
         except LaunchError as error:
-            missing |= {arm.id: str(error) for arm in its}
+            missing |= {arm.id: str(error) for arm in its_arms}
             continue
-        own = python == sys.executable
-        label = "" if own else f"{python}: "
+        label = "" if python == sys.executable else f"{python}: "
         versions[f"{label}python"] = name
-        versions |= {f"{label}{package}": version for package, version in found.items() if version is not None}
-        for arm in its:
-            lacks = sorted(p for p in {*arm.target.packages, *arm.server.packages} if found[p] is None)
-            if lacks:
-                missing[arm.id] = f"{python} lacks {', '.join(lacks)}: {python} -m pip install {' '.join(lacks)}"
+        versions |= {f"{label}{package}": version for package, version in installed.items() if version is not None}
+        missing |= _missing(python, its_arms, installed)
     return Receipts(versions, missing)
+
+
+def _missing(python: str, arms: Iterable[Arm], installed: Mapping[str, str | None]) -> dict[str, str]:
+    missing = {}
+    for arm in arms:
+        lacks = sorted(package for package in _needs(arm) if installed[package] is None)
+        if lacks:
+            missing[arm.id] = f"{python} lacks {', '.join(lacks)}: {python} -m pip install {' '.join(lacks)}"
+    return missing
+
+
+def _needs(arm: Arm) -> set[str]:
+    """Distributions that must be installed for `arm`."""
+    return {*arm.target.packages, *arm.server.packages}

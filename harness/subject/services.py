@@ -1,4 +1,4 @@
-"""The upstream and Redis, started for the run on free ports and stopped with it."""
+"""The services beside the targets, the upstream and Redis: started for a run on free ports, stopped at its end."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from pathlib import Path
 from harness.errors import GatebenchError, LaunchError
 from harness.machine.environment import find_redis
 from harness.machine.process import Process, clean_environment, running
-from harness.subject.answers import POLL_S, ask, wait_ready, wait_until
-from harness.suite import BENCHMARKS, Ask, Upstream
+from harness.subject.answers import POLL_S, require_own, verify, wait_ready, wait_until
+from harness.suite import BENCHMARKS, Ask, Expect, Upstream
 
 HOST = "127.0.0.1"
 PORTS = range(20_000, 30_001)
@@ -33,7 +33,7 @@ NO_REDIS = (
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What stands beside the targets for the length of a run."""
+    """The services of a run, while they run."""
 
     upstream_port: int | None = None
     redis_url: str | None = None
@@ -41,16 +41,17 @@ class Services:
     redis_error: str = NO_REDIS
     """Why there is no Redis, with the remedy; only read when `redis_url` is None."""
     processes: dict[str, Process] = field(default_factory=dict)
+    """Those that we started, by service."""
 
     def upstream_url(self, arm: str) -> str:
         """Where the arm called `arm` finds the slow API; empty when there is none."""
         return "" if self.upstream_port is None else f"http://{HOST}:{self.upstream_port}/arm/{arm}/data"
 
     def hits(self) -> dict[str, int]:
-        """Calls that the upstream has had, by arm."""
+        """Calls that the upstream has had, by arm; raises `AnswerError` when it does not answer."""
         if self.upstream_port is None:
             return {}
-        answer = ask(HOST, self.upstream_port, Ask(path="/hits"))
+        answer = verify(HOST, self.upstream_port, Ask(path="/hits"), Expect())
         return {str(arm): int(count) for arm, count in json.loads(answer.body).items()}
 
     def check(self) -> None:
@@ -90,10 +91,10 @@ _unused = _in_random_order()
 
 
 def free_port() -> int:
-    """A port that nobody listens on, below the range that clients are given theirs from.
+    """A port that nobody listens on, below the range that the kernel gives clients theirs from.
 
-    Each is given once before any is given again: a server that was given one may not listen yet when the next is
-    launched, and whoever then answers there would be measured for both.
+    No port is given twice before each was given once: a server may not listen on its port yet when the next server is
+    launched, and on one port with it the two could not be told apart. Raises `LaunchError` when no port is free.
     """
     for port in islice(_unused, len(PORTS)):
         if is_free(HOST, port):
@@ -102,7 +103,7 @@ def free_port() -> int:
 
 
 def is_free(host: str, port: int) -> bool:
-    """Whether a server could listen there now."""
+    """Whether a server could listen on that port now."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -116,7 +117,7 @@ def redis_version(url: str) -> str:
     """`redis 7.0.15` or `valkey 8.0`, as the server at `url` says; raises `LaunchError` when it does not answer."""
     import redis  # noqa: PLC0415 - 60 ms, needed only where a cell has Redis
 
-    deadline = time.monotonic() + REDIS_READY_S  # one that is started beside us, as by compose, may come up later
+    deadline = time.monotonic() + REDIS_READY_S  # a Redis that compose starts beside us may come up after us
     while True:
         try:
             with redis.Redis.from_url(url, socket_timeout=5, socket_connect_timeout=5) as client:
@@ -167,11 +168,12 @@ def _private_redis(processes: dict[str, Process], cpus: tuple[int, ...], logs: P
     argv = [binary, "--bind", HOST, "--port", str(port), "--save", "", "--appendonly", "no"]
     with running(argv, name="redis", log=logs / "redis.log", cwd=logs, cpus=cpus) as process:
         wait_until(process, "ready", lambda: listening(port))
+        require_own(process, port)
         processes["redis"] = process
         yield url
 
 
 def listening(port: int) -> bool:
-    """Whether somebody takes connections there; raises `OSError` otherwise."""
+    """True when somebody takes connections on that port; raises `OSError` when nobody does."""
     with socket.create_connection((HOST, port), timeout=1):
         return True

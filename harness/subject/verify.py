@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from harness.errors import AnswerError, LaunchError
 from harness.subject import services
@@ -29,7 +31,9 @@ from harness.suite import (
 )
 
 AT_ONCE = 4
-"""Launches side by side."""
+"""Servers that are launched side by side."""
+
+ArmAndScenarios: TypeAlias = tuple[Arm, tuple[Scenario, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,7 @@ class Checked:
     problem: str | None
 
 
-def every_arm(known: Definitions) -> Iterator[tuple[Arm, tuple[Scenario, ...]]]:
+def every_arm(known: Definitions) -> Iterator[ArmAndScenarios]:
     """Each target on each server of its interface, with the scenarios that one launch can answer as they are measured.
 
     Levels beyond the defaults that a scenario varies for a side are tried on one server of each target: it is the
@@ -91,40 +95,56 @@ def _arm(known: Definitions, name: str, made: Cell) -> Arm:
 
 
 def verify(
-    arms: Iterable[tuple[Arm, tuple[Scenario, ...]]],
-    factors: Iterable[Factor],
-    missing: dict[str, str],
-    upstream: Upstream,
+    arms: Iterable[ArmAndScenarios], factors: Iterable[Factor], missing: Mapping[str, str], upstream: Upstream
 ) -> Iterator[Checked]:
-    """Launch `arms` a few at a time and ask each its scenarios; yields as the answers come."""
-    varied = tuple(factors)
-    with tempfile.TemporaryDirectory(prefix="gatebench-") as folder:
-        logs = Path(folder)
+    """Launch `arms` a few at a time and ask each its scenarios; yields as the answers come.
+
+    `missing` says by arm why it cannot be launched. The logs are kept where something was wrong: a problem names its.
+    """
+    logs = Path(tempfile.mkdtemp(prefix="gatebench-verify-"))
+    wrong = False
+    try:
         with services.started(upstream=upstream, redis=True, cpus=(), logs=logs) as beside:
-            pending = list(arms)
-            while pending:
-                batch, pending = pending[:AT_ONCE], pending[AT_ONCE:]
-                yield from _batch(batch, varied, missing, beside, logs)
+            stage = _Stage(tuple(factors), beside, logs)
+            for checked in _check_all(list(arms), missing, stage):
+                wrong = wrong or checked.problem is not None
+                yield checked
+    finally:
+        if not wrong:
+            shutil.rmtree(logs, ignore_errors=True)
 
 
-def _batch(
-    batch: list[tuple[Arm, tuple[Scenario, ...]]],
-    factors: tuple[Factor, ...],
-    missing: dict[str, str],
-    beside: services.Services,
-    logs: Path,
-) -> Iterator[Checked]:
+@dataclass(frozen=True, slots=True)
+class _Stage:
+    """What all launches have in common."""
+
+    factors: tuple[Factor, ...]
+    services: services.Services
+    logs: Path
+
+
+def _check_all(arms: list[ArmAndScenarios], missing: Mapping[str, str], stage: _Stage) -> Iterator[Checked]:
+    launchable = []
+    for arm, scenarios in arms:
+        if arm.id in missing:
+            yield from _all_wrong(arm, scenarios, missing[arm.id])
+        else:
+            launchable.append((arm, scenarios))
+    for start in range(0, len(launchable), AT_ONCE):
+        yield from _check_side_by_side(launchable[start : start + AT_ONCE], stage)
+
+
+def _check_side_by_side(arms: list[ArmAndScenarios], stage: _Stage) -> Iterator[Checked]:
     with contextlib.ExitStack() as stack:
         launched: list[tuple[Launched, tuple[Scenario, ...]]] = []
-        for arm, scenarios in batch:
-            if arm.id in missing:
-                yield from (Checked(arm, scenario, missing[arm.id]) for scenario in scenarios)
-                continue
+        for arm, scenarios in arms:
+            log = stage.logs / f"{len(list(stage.logs.iterdir()))}.log"  # a name of the user's own may be no file name
             try:
-                log = logs / f"{len(list(logs.iterdir()))}.log"
-                launched.append((stack.enter_context(launch(arm, factors, beside, cpus=(), log=log)), scenarios))
+                server = stack.enter_context(launch(arm, stage.factors, stage.services, cpus=(), log=log))
             except LaunchError as error:
-                yield from (Checked(arm, scenario, str(error)) for scenario in scenarios)
+                yield from _all_wrong(arm, scenarios, str(error))
+            else:
+                launched.append((server, scenarios))
         for server, scenarios in launched:
             yield from _check(server, scenarios)
 
@@ -133,12 +153,16 @@ def _check(server: Launched, scenarios: tuple[Scenario, ...]) -> Iterator[Checke
     try:
         server.wait_ready()
     except LaunchError as error:
-        yield from (Checked(server.arm, scenario, str(error)) for scenario in scenarios)
+        yield from _all_wrong(server.arm, scenarios, str(error))
         return
     for scenario in scenarios:
+        problem = None
         try:
             ask_and_check(server.host, server.port, scenario.request, scenario.expect)
         except AnswerError as error:
-            yield Checked(server.arm, scenario, str(error))
-        else:
-            yield Checked(server.arm, scenario, None)
+            problem = f"{error}; log: {server.process.log}"
+        yield Checked(server.arm, scenario, problem)
+
+
+def _all_wrong(arm: Arm, scenarios: tuple[Scenario, ...], problem: str) -> Iterator[Checked]:
+    return (Checked(arm, scenario, problem) for scenario in scenarios)

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from harness.suite.factors import NONE, Factor
 from harness.suite.model import PLACEHOLDERS, Definitions, Levels, PairDefinition, Side, Suite
-from harness.suite.subjects import Level, Server, Target
+from harness.suite.subjects import Level, Scenario, Server, Target
+from harness.suite.wire import env_problems, request_problems
 
 
 def check_server(server: Server, factors: Mapping[str, Factor]) -> Iterator[str]:
@@ -18,13 +19,15 @@ def check_server(server: Server, factors: Mapping[str, Factor]) -> Iterator[str]
         for name in re.findall(r"\{[^}]*\}", element):
             if name not in known:
                 yield f"argv[{index}]: unknown placeholder {name}; known are {', '.join(sorted(known))}"
+    yield from env_problems(server.env)
     text = " ".join(server.argv)
     needed = ["{port}", "{app}", *(["{threads}"] if server.slots == "threads" else [])]
     yield from (f"argv: must contain {name}" for name in needed if name not in text)
 
 
 def check_target(target: Target, factors: Mapping[str, Factor]) -> Iterator[str]:
-    """The levels that it states are levels of factors."""
+    """The levels that it states are levels of factors, and its environment is one that a process can be given."""
+    yield from env_problems(target.env)
     for name, levels in target.levels.items():
         if name not in factors:
             yield f"levels.{name}: {_unknown('factor', name, factors)}"
@@ -34,6 +37,14 @@ def check_target(target: Target, factors: Mapping[str, Factor]) -> Iterator[str]
                 for level in levels
                 if not _is_level(level, factors[name])
             )
+
+
+def check_scenario(scenario: Scenario, known: Definitions) -> Iterator[str]:
+    """Its request is one that HTTP allows, and it varies factors that there are."""
+    yield from request_problems(scenario.request)
+    yield from (
+        f"factors: {_unknown('factor', name, known.factors)}" for name in scenario.factors if name not in known.factors
+    )
 
 
 def check_factor(factor: Factor, known: Definitions) -> Iterator[str]:

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from harness.errors import DefinitionError, UsageError
 from harness.strict import adapter
 from harness.suite import factors
-from harness.suite.check import check_factor, check_server, check_suite, check_target
+from harness.suite.check import check_factor, check_scenario, check_server, check_suite, check_target
 from harness.suite.factors import Factor
 from harness.suite.model import RESERVED, Definitions, Suite
 from harness.suite.subjects import Scenario, Server, Target
@@ -119,6 +119,8 @@ class _Reader:
             self.check_later(path, where, lambda target, known: check_target(target, known.factors), built)
         if isinstance(built, Server):
             self.check_later(path, where, lambda server, known: check_server(server, known.factors), built)
+        if isinstance(built, Scenario):
+            self.check_later(path, where, check_scenario, built)
         if isinstance(built, Factor):
             self.problems += [f"{path}: {where}{problem}" for problem in factors.problems(built, RESERVED)]
             self.check_later(path, where, check_factor, built)

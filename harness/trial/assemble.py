@@ -11,7 +11,7 @@ from harness.record import GeneratorCheck, Latency, SliceRow, Trial
 from harness.spec.histogram import Histogram
 from harness.spec.percentiles import QUANTILES, resolved
 from harness.suite import Arm, Load, Phase
-from harness.trial.observe import Seen
+from harness.trial.observe import Observation
 
 NANO = 1e-9
 IDLE_SHARE = 0.005
@@ -25,7 +25,7 @@ class Observed:
     """One slice: what was measured and what was seen."""
 
     measured: spec.Slice
-    seen: Seen
+    seen: Observation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,7 +196,7 @@ def _offered(slices: Sequence[spec.Slice], length_s: float) -> float | None:
     return _ratio(sum(scheduled), length_s) if scheduled else None
 
 
-def _pressure(seen: Sequence[Seen], length_s: float) -> float | None:
+def _pressure(seen: Sequence[Observation], length_s: float) -> float | None:
     known = [one.pressure_s for one in seen if one.pressure_s is not None]
     return sum(known) / length_s if known and length_s > 0 else None
 

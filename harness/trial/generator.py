@@ -19,6 +19,7 @@ from pydantic import ValidationError
 
 from harness import spec
 from harness.errors import LoadError
+from harness.machine.logs import one_line
 from harness.machine.process import Process, clean_environment, running
 from harness.suite import BENCHMARKS
 
@@ -70,8 +71,7 @@ def _events(process: Process, silence_s: float) -> Iterator[spec.Event]:
         while True:
             if not selector.select(1.0):
                 if time.monotonic() - heard > silence_s:
-                    message = f"the load generator is silent for {silence_s:.0f} s; its last lines:\n{process.tail()}"
-                    raise LoadError(message)
+                    raise LoadError(process.with_log(f"is silent for {silence_s:g} s"))
                 continue
             heard = time.monotonic()
             chunk = os.read(pipe.fileno(), 65536)
@@ -86,8 +86,7 @@ def _result(path: Path, process: Process) -> spec.Result:
     try:
         result = spec.load(spec.Result, path.read_bytes())
     except (OSError, ValidationError) as error:
-        message = f"the load generator left no result ({error}); its last lines:\n{process.tail()}"
-        raise LoadError(message) from error
+        raise LoadError(process.with_log(f"left no result ({one_line(str(error))})")) from error
     if result.error is not None:
         message = f"the load generator ended early: {result.error}"
         raise LoadError(message)

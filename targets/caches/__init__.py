@@ -2,8 +2,8 @@
 
 Caches keep bytes and the caller serializes, so that every twin pays for the same work whatever the cache: one
 `json.dumps` to store, one `json.loads` to find, and with Redis one round trip to find, two to miss and store.
-Flask-Caching and fastapi-cache2 cannot be held to that: the one pickles, the other writes JSON with an encoder of its
-own and asks for the value's remaining life besides.
+Flask-Caching and fastapi-cache2 would do unequal work: Flask-Caching pickles; fastapi-cache2 writes JSON with an
+encoder of its own, and also asks Redis for the remaining life of the value.
 """
 
 from collections.abc import AsyncIterator, Iterator
@@ -37,21 +37,21 @@ class AsyncCache(Protocol):
 
 @contextmanager
 def open_cache(settings: Settings) -> Iterator[Cache | None]:
-    """Open the cache that `settings` name; None: there is none."""
+    """Open the cache that `settings` name; gives None where they name none."""
     match settings.cache:
         case "none":
             yield None
         case "memory":
             yield MemoryCache(settings.cache_ttl_s)
         case "redis":
-            # imported when used: memory is one of the things that are measured
+            # Imported only when used, because the memory of the worker is measured too.
             with import_module("targets.caches.with_redis").open_cache(settings) as cache:
                 yield cache
 
 
 @asynccontextmanager
 async def open_async_cache(settings: Settings) -> AsyncIterator[AsyncCache | None]:
-    """Open the cache that `settings` name, in the event loop that will use it; None: there is none."""
+    """Open the cache that `settings` name, in the event loop that will use it; gives None where they name none."""
     match settings.cache:
         case "none":
             yield None

@@ -4,7 +4,7 @@ import time
 
 
 class MemoryCache:
-    """Keys with the moment at which each expires."""
+    """A dictionary whose entries expire."""
 
     def __init__(self, ttl_s: float) -> None:
         self._ttl_s = ttl_s
@@ -21,7 +21,7 @@ class MemoryCache:
 
 
 class AsyncMemoryCache:
-    """The same, to be awaited; it never waits."""
+    """The same as `MemoryCache`, to be awaited; it never waits."""
 
     def __init__(self, ttl_s: float) -> None:
         self._cache = MemoryCache(ttl_s)

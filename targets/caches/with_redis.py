@@ -1,8 +1,9 @@
 """Redis, through the plain client, used the same way in both twins.
 
-Its pool waits for a free connection, as the HTTP pools do: redis's default pool raises past 100 connections, and a
-loop with 256 requests in flight would run into that. One retry, for a connection that went stale while idle; the
-default (several, with pauses) would make an answer wait for seconds when Redis is down.
+Its pool waits for a free connection, as the HTTP pools do: the default pool of redis-py raises when its 100 connections
+are in use, and an event loop with 256 requests in flight needs more. A command is tried once more, because the server
+may have closed an idle connection. The default, several retries with pauses, would make an answer wait for seconds when
+Redis is down.
 """
 
 from collections.abc import AsyncIterator, Iterator
@@ -32,7 +33,7 @@ def _options(settings: Settings) -> dict[str, Any]:
 
 
 class RedisCache:
-    """`redis.Redis`."""
+    """A cache on `redis.Redis`."""
 
     def __init__(self, client: redis.Redis, ttl_s: int) -> None:
         self._client = client
@@ -54,7 +55,7 @@ class RedisCache:
 
 
 class AsyncRedisCache:
-    """`redis.asyncio.Redis`, the same in all else."""
+    """The same as `RedisCache`, on `redis.asyncio.Redis`."""
 
     def __init__(self, client: redis.asyncio.Redis, ttl_s: int) -> None:
         self._client = client

@@ -16,7 +16,7 @@ from targets.settings import ClientName, Settings
 
 Session = TypeVar("Session")
 
-# Only what is used gets imported: memory is one of the things that are measured.
+# Imported only when used, because the memory of the worker is measured too.
 _MODULES = {
     "requests": "targets.clients.with_requests",
     "httpx": "targets.clients.with_httpx",
@@ -26,7 +26,7 @@ _MODULES = {
 
 
 class Client(Generic[Session]):
-    """Calls the upstream and blocks its thread meanwhile; without a pool in a session of its own."""
+    """Calls the upstream and blocks its thread meanwhile; without a pool each call has a session of its own."""
 
     def __init__(self, library: Library[Session], url: str | None, pool: Session | None) -> None:
         self._library = library
@@ -47,7 +47,7 @@ class Client(Generic[Session]):
 
 
 class AsyncClient(Generic[Session]):
-    """Calls the upstream and leaves the event loop to others meanwhile; the same in all else."""
+    """The same as `Client`, but it awaits: meanwhile the event loop serves other requests."""
 
     def __init__(self, library: AsyncLibrary[Session], url: str | None, pool: Session | None) -> None:
         self._library = library

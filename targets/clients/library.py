@@ -5,7 +5,7 @@ from typing import Any, Protocol, TypeVar
 
 Session = TypeVar("Session")
 KEEP_ALIVE_S = 300.0
-"""Idle connections outlast a block of measurements."""
+"""How long a pool keeps an idle connection: longer than a block of measurements."""
 
 
 class Library(Protocol[Session]):
@@ -22,7 +22,7 @@ class Library(Protocol[Session]):
 
 
 class AsyncLibrary(Protocol[Session]):
-    """An asynchronous library, the same in all else."""
+    """An asynchronous library; else the same."""
 
     failures: tuple[type[Exception], ...]
 

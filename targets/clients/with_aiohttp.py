@@ -1,4 +1,7 @@
-"""aiohttp: its own connector, and one silent retry of a GET on a connection that was dropped (aiohttp #10790)."""
+"""aiohttp. It has a connector of its own, and repeats a GET once, silently, when its connection was dropped.
+
+That retry is aiohttp's issue 10790 on GitHub.
+"""
 
 from typing import Any
 
@@ -18,7 +21,7 @@ class Aiohttp:
         self._timeout_s = settings.upstream_timeout_s
 
     def open(self) -> aiohttp.ClientSession:
-        """Make a ClientSession; it does not read proxies of the environment unless told to."""
+        """Make a ClientSession; by default it does not read proxies from the environment."""
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=KEEP_ALIVE_S),
             timeout=aiohttp.ClientTimeout(total=self._timeout_s),

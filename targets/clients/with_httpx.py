@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class _Httpx:
-    """What the blocking and the asynchronous client have in common."""
+    """What the blocking and the asynchronous client share: limits, time-out, and how an answer is read."""
 
     def __init__(self, name: ClientName, settings: Settings) -> None:
         self._module = import_module(name)
@@ -34,7 +34,7 @@ class Httpx(_Httpx):
     """A level of the factor client, blocking."""
 
     def open(self) -> "httpx.Client":
-        """Make a Client; it loads a TLS context, used or not, as it does for everyone who makes one a request."""
+        """Make a Client. It loads a TLS context, used or not: a client for each request pays that each time."""
         client: httpx.Client = self._module.Client(**self._options)
         return client
 
@@ -47,7 +47,7 @@ class AsyncHttpx(_Httpx):
     """A level of the factor client, asynchronous."""
 
     def open(self) -> "httpx.AsyncClient":
-        """Make an AsyncClient; of its TLS context see `Httpx.open`."""
+        """Make an AsyncClient, which loads a TLS context too."""
         client: httpx.AsyncClient = self._module.AsyncClient(**self._options)
         return client
 

@@ -1,4 +1,4 @@
-"""Whom the middleware stack lets in from other origins; FastAPI's CORSMiddleware is configured with the same values."""
+"""What the middleware stack allows to pages of other origins, the same in Flask and in FastAPI."""
 
 ORIGINS = ("https://app.example.com",)
 METHODS = ("GET", "POST")

@@ -27,7 +27,7 @@ def check_secret(token: str, secret: str) -> dict[str, bool]:
 
 
 def find_session(realm: str, token: str) -> Session:
-    """Raise `ForbiddenError` for a token that no session has."""
+    """The session of that token; raises `ForbiddenError` when it has none."""
     user_id = _SESSIONS.get(token)
     if user_id is None:
         raise ForbiddenError(routes.WRONG_TOKEN)
@@ -41,7 +41,7 @@ def find_user(session: Session) -> User:
 
 
 def require_active(user: User) -> User:
-    """Raise `ForbiddenError` for a user who was shut out."""
+    """Raise `ForbiddenError` for a user who is not active."""
     if not user.active:
         raise ForbiddenError(routes.INACTIVE)
     return user

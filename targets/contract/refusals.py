@@ -34,7 +34,7 @@ class UnauthenticatedError(RefusedError):
 
 
 class ForbiddenError(RefusedError):
-    """Credentials that do not open this door."""
+    """Credentials that do not permit this request."""
 
     status = 403
 

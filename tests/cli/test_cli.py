@@ -19,7 +19,7 @@ from harness import record
 from harness.cli import app as commands
 from harness.cli.options import fraction, seconds
 from harness.errors import NothingValidError, UsageError
-from harness.machine.undertaker import members
+from harness.machine.reaper import members
 from harness.subject import services
 
 TINY = """

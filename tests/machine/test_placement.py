@@ -34,6 +34,14 @@ def test_the_servers_share_can_be_set() -> None:
         place(tuple(range(8)), 9)
 
 
+@pytest.mark.parametrize("server_cpus", [0, 2])
+def test_the_servers_share_is_checked_on_one_cpu_too(server_cpus: int) -> None:
+    """There it can have that one."""
+    assert place((3,), 1).server == (3,)
+    with pytest.raises(UsageError, match=f"--server-cpus {server_cpus}"):
+        place((3,), server_cpus)
+
+
 @pytest.mark.parametrize(
     ("files", "quota"),
     [

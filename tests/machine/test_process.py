@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -13,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from harness.errors import LaunchError
-from harness.machine.process import clean_environment, running
-from harness.machine.undertaker import members
+from harness.machine.process import clean_environment, descriptor_limit, running
+from harness.machine.reaper import members
 
 FAMILY = (
     "import subprocess, sys, time; "
@@ -74,17 +75,42 @@ def test_what_cannot_be_started_is_one_clear_error(tmp_path: Path) -> None:
         pass  # pragma: no cover
 
 
-def test_a_death_is_told_with_the_last_lines(tmp_path: Path) -> None:
-    """And its exit code."""
-    code = "import sys; print('all is lost', flush=True); sys.exit(7)"
-    with running([sys.executable, "-c", code], name="short", log=tmp_path / "log") as process:
+@pytest.mark.parametrize("env", [{"A": "1\x002"}, {"A=B": "1"}])
+def test_an_environment_that_no_process_can_be_given_is_one_clear_error(tmp_path: Path, env: dict[str, str]) -> None:
+    """Not the end of the run."""
+    with (
+        pytest.raises(LaunchError, match="shop cannot be started"),
+        running([sys.executable, "-c", ""], name="shop", log=tmp_path / "l", env=env),
+    ):
+        pass  # pragma: no cover
+
+
+def ended(code: str, log: Path) -> str:
+    """The error that tells how a process ended that ran `code`."""
+    with running([sys.executable, "-c", code], name="shop", log=log) as process:
         process.popen.wait(20)
-        assert "exit code 7" in str(process.died())
-        assert "all is lost" in str(process.died())
+        return str(process.died())
+
+
+def test_a_death_is_told_with_its_exit_code_the_line_that_matters_and_the_log(tmp_path: Path) -> None:
+    """In one line, as it stands in a row of the records."""
+    log = tmp_path / "log"
+    code = "import sys; print('all is lost', flush=True); sys.exit(7)"
+    assert ended(code, log) == f"shop ended with exit code 7: all is lost; log: {log}"
+    assert ended("1 / 0", log) == f"shop ended with exit code 1: ZeroDivisionError: division by zero; log: {log}"
+    killed = "import os; os.kill(os.getpid(), 9)"
+    assert ended(killed, log) == f"shop ended by signal 9 (Killed); log: {log}"
+
+
+def test_the_log_of_an_earlier_process_is_not_taken_for_its_own(tmp_path: Path) -> None:
+    """Each block appends to the same log."""
+    ended("print('of another block', flush=True)", tmp_path / "log")
+    assert "of another block" not in ended("raise SystemExit(2)", tmp_path / "log")
+    assert "of another block" in (tmp_path / "log").read_text()
 
 
 def test_sigkill_of_the_harness_leaves_no_process_behind(tmp_path: Path) -> None:
-    """The undertaker ends whole sessions when its pipe closes."""
+    """The reaper ends whole sessions when its pipe closes."""
     code = f"""
 import sys, time
 from pathlib import Path
@@ -107,8 +133,46 @@ with running([sys.executable, "-c", {FAMILY!r}], name="family", log=Path({str(tm
 
 def test_the_environment_of_a_target_is_clean(monkeypatch: pytest.MonkeyPatch) -> None:
     """What would change a measured process by accident does not reach it."""
-    for name in ("PYTHONPATH", "WEB_CONCURRENCY", "GUNICORN_CMD_ARGS", "GATEBENCH_CACHE"):
+    settings = {
+        "PYTHONPATH",
+        "WEB_CONCURRENCY",
+        "GUNICORN_CMD_ARGS",
+        "UVICORN_WORKERS",
+        "GRANIAN_LOG_LEVEL",
+        "UWSGI_PROCESSES",
+        "GATEBENCH_CACHE",
+    }
+    for name in settings:
         monkeypatch.setenv(name, "1")
-    told = clean_environment({"GATEBENCH_POOLING": "pool"})
-    assert told["GATEBENCH_POOLING"] == "pool"
-    assert not {"PYTHONPATH", "WEB_CONCURRENCY", "GUNICORN_CMD_ARGS", "GATEBENCH_CACHE"} & set(told)
+    monkeypatch.setenv("SHOP_DATABASE", "kept")
+    environment = clean_environment({"GATEBENCH_POOLING": "pool"})
+    assert environment["GATEBENCH_POOLING"] == "pool"
+    assert environment["SHOP_DATABASE"] == "kept"
+    assert not settings & set(environment)
+
+
+@pytest.mark.parametrize(
+    ("soft", "hard", "given"),
+    [
+        (256, 300, 300),  # as far as we may
+        (256, 1_000_000, 65_536),  # uWSGI keeps a table of as many entries as it may have descriptors
+        (100_000, 1_000_000, 100_000),  # whoever set more than that meant it
+    ],
+)
+def test_as_many_descriptors_as_are_of_use(soft: int, hard: int, given: int) -> None:
+    """Of the limit that a process could set itself."""
+    assert descriptor_limit(soft, hard) == given
+
+
+def test_what_is_started_may_open_more_files_than_we_may(tmp_path: Path) -> None:
+    """A shell's soft limit is 1024; many connections need more, and servers do not raise their own."""
+    code = "import resource; print(resource.getrlimit(resource.RLIMIT_NOFILE)[0], flush=True)"
+    mine = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, mine[1]))
+    try:
+        with running([sys.executable, "-c", code], name="many", log=tmp_path / "log") as process:
+            process.popen.wait(20)
+            assert int(process.tail()) == descriptor_limit(256, mine[1]) > 256
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (256, mine[1])
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, mine)

@@ -43,7 +43,7 @@ class Case:
 
 
 class Response(Protocol):
-    """What the clients of httpx, httpx2 and Starlette give back."""
+    """An answer, as the clients of httpx, httpx2 and Starlette give it."""
 
     status_code: int
     headers: Any
@@ -51,7 +51,7 @@ class Response(Protocol):
 
 
 class Client(Protocol):
-    """What they have in common."""
+    """A client of httpx, httpx2 or Starlette."""
 
     def request(self, method: str, url: str, *, headers: dict[str, str], content: bytes) -> Any:
         """Send a request."""
@@ -244,13 +244,13 @@ RULES = {
 
 
 def _preflight(name: str, problem: str = "", path: str = "/items", **headers: str) -> Case:
-    asked = PREFLIGHT | {name.replace("_", "-"): value for name, value in headers.items()}
+    request_headers = PREFLIGHT | {name.replace("_", "-"): value for name, value in headers.items()}
     foreign = "origin" in problem
     return Case(
         name=name,
         method="OPTIONS",
         path=path,
-        headers=asked,
+        headers=request_headers,
         status=400 if problem else 200,
         text=f"Disallowed CORS {problem}" if problem else "OK",
         answer_headers=RULES if foreign else RULES | ALLOWED,
@@ -326,24 +326,24 @@ def problems(client: Client, cases: tuple[Case, ...], base: str = "http://localh
 
 
 def _judge(case: Case, response: Response) -> list[str]:
-    found = []
+    wrong = []
     if response.status_code != case.status:
-        found.append(f"status {response.status_code}, not {case.status}")
+        wrong.append(f"status {response.status_code}, not {case.status}")
     kind = "application/json" if case.text is None else "text/plain; charset=utf-8"
     if response.headers.get("content-type") != kind:
-        found.append(f"content type {response.headers.get('content-type')}, not {kind}")
+        wrong.append(f"content type {response.headers.get('content-type')}, not {kind}")
     if case.text is None and _parsed(response.content) != case.answer:
-        found.append(f"answer {response.content[:200]!r}, not {str(case.answer)[:200]}")
+        wrong.append(f"answer {response.content[:200]!r}, not {str(case.answer)[:200]}")
     if case.text is not None and response.content.decode() != case.text:
-        found.append(f"answer {response.content[:200]!r}, not {case.text!r}")
-    found += [
+        wrong.append(f"answer {response.content[:200]!r}, not {case.text!r}")
+    wrong += [
         f"{name}: {response.headers.get(name)!r}, not {value!r}"
         for name, value in case.answer_headers.items()
         if response.headers.get(name) != value
     ]
-    found += [f"{name} is missing" for name in case.present if name not in response.headers]
-    found += [f"{name} should not be there" for name in case.absent if name in response.headers]
-    return found
+    wrong += [f"{name} is missing" for name in case.present if name not in response.headers]
+    wrong += [f"{name} should not be there" for name in case.absent if name in response.headers]
+    return wrong
 
 
 def _parsed(content: bytes) -> Any:

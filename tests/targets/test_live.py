@@ -17,7 +17,7 @@ from tests.targets.targets_support import free_port, process, redis_server, unti
 
 DEFINED = load_definitions()
 TWO_WORKERS = {"flask", "fastapi"}
-"""The targets of most pairs; the others do with one, which saves the time to start another."""
+"""The targets of most pairs. The others run one worker, which saves the time to start a second."""
 PAIRS = [
     pytest.param(server, target, id=f"{target.name}-{server.name}")
     for target in DEFINED.targets.values()
@@ -63,8 +63,8 @@ def _ready(client: httpx.Client) -> bool:
 
 def _stats(client: httpx.Client) -> dict[str, int]:
     """Ask over a connection of its own, so that every worker gets its turn."""
-    found = httpx.get(client.base_url.join("/stats"), trust_env=False).json()
-    return {**found["cache"], "pid": found["pid"]}
+    stats = httpx.get(client.base_url.join("/stats"), trust_env=False).json()
+    return {**stats["cache"], "pid": stats["pid"]}
 
 
 @pytest.mark.live
@@ -96,13 +96,13 @@ def test_the_table(server: Server, target: Target, tmp_path: Path):
 
 
 def _use_every_worker(client: httpx.Client, workers: int) -> None:
-    seen: set[int] = set()
+    pids: set[int] = set()
 
-    def all_seen() -> bool:
-        seen.add(_stats(client)["pid"])
-        return len(seen) == workers
+    def all_answered() -> bool:
+        pids.add(_stats(client)["pid"])
+        return len(pids) == workers
 
-    until(all_seen, f"an answer from each of {workers} workers")
+    until(all_answered, f"an answer from each of {workers} workers")
 
 
 @pytest.mark.live

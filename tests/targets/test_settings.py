@@ -64,7 +64,7 @@ def test_an_impossible_combination(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ):
-    """What cannot be is refused at start-up, in one line, with the exit code that stops gunicorn from trying again."""
+    """Factors that cannot go together end the start, in one line, with the exit code after which gunicorn gives up."""
     with pytest.raises(SystemExit) as ended:
         start_with(monkeypatch, module, environment)
     assert ended.value.code == GIVE_UP
@@ -78,7 +78,7 @@ def test_an_impossible_combination(
 def test_a_possible_combination(
     module: ModuleType, client: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    """What can be starts without a word; an empty variable counts as none."""
+    """Factors that can go together start without a word; an empty variable counts as unset."""
     environment = {"CLIENT": client, "CACHE": "memory", "MIDDLEWARE": "pure", "POOLING": "none", "THREADS": "8"}
     assert callable(start_with(monkeypatch, module, environment))
     assert capsys.readouterr().err == ""

@@ -14,7 +14,7 @@ from harness.record import Trial
 from harness.spec.histogram import Histogram
 from harness.suite import Closed, Thresholds
 from harness.trial.assemble import Hits, Observed, Parts, assemble, latency, worker_shares
-from harness.trial.observe import Seen
+from harness.trial.observe import Observation
 from tests import factories
 
 
@@ -50,7 +50,7 @@ def piece(**changes: object) -> spec.Slice:
     return replace(given, **changes)  # type: ignore[arg-type]
 
 
-SEEN = Seen(
+SEEN = Observation(
     cpu_s={10: 0.001, 11: 0.2, 12: 0.2},
     services_cpu_s={"upstream": 0.05},
     generator_cpu_s=0.1,

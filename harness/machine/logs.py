@@ -1,0 +1,38 @@
+"""What a log says last, as one plain line: for error messages that stand in a row of the records."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+TAIL_BYTES = 64 * 2**10
+"""How much of a log's end is read: a log may have grown without bound."""
+LONGEST = 300
+TRACEBACK = "Traceback (most recent call last):"
+
+
+def tail(log: Path, start: int = 0) -> str:
+    """The end of `log`, but nothing from before byte `start`; empty where it cannot be read."""
+    try:
+        with log.open("rb") as file:
+            end = file.seek(0, 2)
+            file.seek(max(start, end - TAIL_BYTES))
+            return file.read(TAIL_BYTES).decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
+def line_that_matters(text: str) -> str:
+    """The exception of the last traceback in `text`, else its last line that is not empty; empty if there is none."""
+    _, is_traceback, after = text.rpartition(TRACEBACK)
+    if is_traceback:
+        for line in after.splitlines():
+            if line.strip() and not line[0].isspace():
+                return one_line(line)
+    return one_line(next((line for line in reversed(text.splitlines()) if line.strip()), ""))
+
+
+def one_line(text: str, longest: int = LONGEST) -> str:
+    """`text` on one line of at most `longest` characters, without what a terminal would obey."""
+    plain = "".join(character if character.isprintable() else " " for character in text)
+    words = " ".join(plain.split())
+    return words if len(words) <= longest else words[: longest - 3] + "..."

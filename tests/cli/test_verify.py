@@ -1,0 +1,98 @@
+"""`gatebench verify` says which cells answer rightly, to people and to programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.cli import verify as verb
+from harness.errors import GateError
+from harness.subject import receipts as receipt
+from harness.subject.receipts import Receipts
+from harness.subject.verify import ArmAndScenarios, Checked
+from harness.suite import Arm, Upstream
+
+SUITE = """
+[upstream]
+delay_ms = 7.0
+
+[[pair]]
+scenario = "json"
+
+[[pair]]
+scenario = "external-data"
+"""
+
+
+@pytest.fixture(name="problems", autouse=True)
+def _answers(monkeypatch: pytest.MonkeyPatch) -> dict[tuple[str, str], str]:
+    """Have every cell answer rightly but those (target, scenario) that are put in here."""
+    problems: dict[tuple[str, str], str] = {}
+
+    def check(arms: Iterable[ArmAndScenarios], missing: dict[str, str], upstream: Upstream) -> Iterator[Checked]:
+        assert upstream.delay_ms in {7.0, Upstream().delay_ms}
+        for arm, scenarios in arms:
+            for scenario in scenarios:
+                problem = missing.get(arm.id) or problems.get((arm.cell.target, scenario.name))
+                yield Checked(arm, scenario, problem)
+
+    def receipts(arms: Iterable[Arm]) -> Receipts:
+        return Receipts({}, {arm.id: "lacks granian" for arm in arms if arm.cell.server == "granian-asgi"})
+
+    monkeypatch.setattr(verb, "check", check)
+    monkeypatch.setattr(receipt, "receipts", receipts)
+    return problems
+
+
+@pytest.fixture
+def suite(tmp_path: Path) -> str:
+    """A suite of two pairs."""
+    path = tmp_path / "shop.toml"
+    path.write_text(SUITE)
+    return str(path)
+
+
+def test_a_suite_that_answers_rightly_is_a_table(suite: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Right and wrong by target and server."""
+    verb.verify(suite)
+    out, err = capsys.readouterr()
+    assert [line.split() for line in out.splitlines()] == [
+        ["target", "server", "right", "wrong"],
+        ["flask", "gunicorn-gthread", "2", "-"],
+        ["fastapi", "uvicorn", "2", "-"],
+        ["4", "answers", "checked,", "0", "wrong"],
+    ]
+    assert err == ""
+
+
+def test_a_wrong_answer_fails_and_is_told_at_once(
+    suite: str, problems: dict[tuple[str, str], str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On standard error, where the table is on standard output."""
+    problems["fastapi", "json"] = "GET /json: status 500, expected 200"
+    with pytest.raises(GateError, match="1 of 4 answers are wrong") as caught:
+        verb.verify(suite)
+    assert caught.value.exit_code == 1
+    out, err = capsys.readouterr()
+    assert err == "fastapi on uvicorn, json: GET /json: status 500, expected 200\n"
+    assert ["fastapi", "uvicorn", "1", "json"] in [line.split() for line in out.splitlines()]
+
+
+def test_only_what_is_asked_for_is_checked(suite: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """By the same filter as a run."""
+    verb.verify(suite, wanted="scenario=json")
+    assert capsys.readouterr().out.endswith("2 answers checked, 0 wrong\n")
+
+
+def test_without_a_suite_everything_is_checked(capsys: pytest.CaptureFixture[str]) -> None:
+    """A server that is not installed is a wrong answer in each of its scenarios, as JSON too."""
+    with pytest.raises(GateError):
+        verb.verify(as_json=True)
+    told = json.loads(capsys.readouterr().out)
+    assert told["checked"] > len(told["failed"])
+    assert {failed["target"] for failed in told["failed"]} == {"fastapi", "fastapi-threadpool", "fastapi-blocking"}
+    first = {"target": "fastapi", "server": "granian-asgi", "scenario": "cached-data", "problem": "lacks granian"}
+    assert first in told["failed"]

@@ -1,0 +1,62 @@
+"""CPU, memory and switches of processes, steal and load of the machine."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from harness.machine import usage
+
+
+def test_cpu_seconds_grow_with_work_and_count_threads() -> None:
+    """Of our own process: work in a living thread is work of the process."""
+    me, enough = [os.getpid()], threading.Event()
+
+    def work() -> None:
+        while not enough.is_set():
+            sum(range(1000))
+
+    before, deadline = usage.usage(me), time.monotonic() + 30
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        while (worked := usage.usage(me).total_since(before)) < 0.1 and time.monotonic() < deadline:
+            time.sleep(0.01)
+    finally:
+        enough.set()
+        thread.join()
+    assert worked >= 0.1
+
+
+def test_a_process_that_has_gone_is_left_out_and_never_negative() -> None:
+    """As when a worker is replaced between two readings."""
+    before = usage.Usage({1: 5.0, 2: 1.0})
+    after = usage.Usage({2: 0.5, 3: 0.25})
+    assert after.since(before) == {2: 0.0, 3: 0.25}
+    assert usage.usage([2**22 + 1]).cpu_s == {}
+
+
+def test_memory_threads_and_switches_are_read() -> None:
+    """Of our own process they are all there."""
+    me = [os.getpid()]
+    memory = usage.memory_bytes(me)
+    assert memory is not None
+    assert memory > 2**20
+    assert usage.threads(me) >= 1
+    assert usage.context_switches(me) > 0
+    assert usage.memory_bytes([2**22 + 1]) is None
+
+
+def test_steal_and_outside_load_come_from_the_machines_first_line(tmp_path: Path) -> None:
+    """Jiffies: user nice system idle iowait irq softirq steal."""
+    (tmp_path / "stat").write_text("cpu  100 0 100 800 0 0 0 0 0 0\n")
+    before = usage.machine(tmp_path)
+    (tmp_path / "stat").write_text("cpu  150 0 100 830 0 0 0 20 0 0\n")
+    after = usage.machine(tmp_path)
+    assert after.steal_since(before) == pytest.approx(0.2)
+    ours_s = 40 / os.sysconf("SC_CLK_TCK")
+    assert after.outside_since(before, ours_s) == pytest.approx(0.1)

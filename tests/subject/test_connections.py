@@ -1,0 +1,72 @@
+"""Which process holds which connection."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from harness.subject import connections
+from tests.subject.subject_support import HOST
+
+
+def test_the_owner_of_each_connection_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the client's port, among the processes that are asked."""
+    monkeypatch.setattr(connections, "TIME_WAIT_LIMIT", 10**9)  # other tests leave many behind
+    with socket.create_server((HOST, 0)) as listener, socket.create_connection(listener.getsockname()) as client:
+        accepted, _ = listener.accept()
+        with accepted:
+            owners = connections.connection_owners(listener.getsockname()[1], [os.getpid()])
+            assert owners == {client.getsockname()[1]: os.getpid()}
+
+
+def test_a_long_table_of_sockets_is_not_read(tmp_path: Path) -> None:
+    """It would take CPU beside a measurement."""
+    (tmp_path / "net").mkdir()
+    (tmp_path / "net/sockstat").write_text("sockets: used 9\nTCP: inuse 5 orphan 0 tw 28000 alloc 7 mem 1\n")
+    assert connections.connection_owners(80, [os.getpid()], tmp_path) is None
+
+
+def test_who_listens_on_a_port_is_known() -> None:
+    """The process that holds the socket, and nobody else."""
+    with socket.create_server((HOST, 0)) as listener:
+        port = listener.getsockname()[1]
+        assert connections.listens(port, [os.getpid()]) is True
+        assert connections.listens(port, [os.getppid()]) is False
+        assert f"pid {os.getpid()}" in connections.listener(port)
+    assert connections.listens(port, [os.getpid()]) is False
+    assert connections.listener(port) == "unknown"
+
+
+def test_a_port_that_is_shared_with_a_stranger_is_not_ours(tmp_path: Path) -> None:
+    """The kernel would give part of the connections to each (SO_REUSEPORT)."""
+    head = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
+    line = "   0: {} 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 {} 1\n"
+    (tmp_path / "net").mkdir()
+    (tmp_path / "7/fd").mkdir(parents=True)
+    (tmp_path / "7/fd/3").symlink_to("socket:[111]")
+    table = tmp_path / "net/tcp"
+    ours, beside, elsewhere = (
+        line.format("0100007F:1F90", 111),
+        line.format("0100007F:1F90", 222),
+        line.format("0200000A:1F90", 222),
+    )
+    table.write_text(head + ours + beside)
+    assert connections.listens(8080, [7], tmp_path) is False
+    table.write_text(head + ours + elsewhere)
+    assert connections.listens(8080, [7], tmp_path) is True
+    table.write_text(head + elsewhere)
+    assert connections.listens(8080, [7], tmp_path) is False
+
+
+def test_a_process_that_may_not_be_looked_into_leaves_it_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one that runs as another user: no server is refused for that."""
+
+    def refused(_self: Path) -> None:
+        raise PermissionError
+
+    with socket.create_server((HOST, 0)) as listener:
+        monkeypatch.setattr(Path, "iterdir", refused)
+        assert connections.listens(listener.getsockname()[1], [os.getpid()]) is None
