@@ -50,13 +50,7 @@ class Journal:
 
     def resume(self) -> tuple[Asked, Found]:
         """What was asked for and found; a torn last line is cut off. Raises `UsageError`, `RecordError`."""
-        try:
-            text = self.path.read_bytes()
-        except OSError as error:
-            raise UsageError(f"{self.path}: cannot be read, so this tuning cannot be resumed: call it again") from error
-        whole = text[: text.rfind(b"\n") + 1]
-        self.path.write_bytes(whole)
-        lines = [self._parsed(number, line) for number, line in enumerate(whole.splitlines(), 1)]
+        lines = [self._parsed(number, line) for number, line in enumerate(self._whole_lines(), 1)]
         first = lines[0] if lines else Line()
         setup = next((line.setup for line in lines if line.setup), None)
         if first.budget_s is None or first.margin is None or setup is None:
@@ -66,6 +60,22 @@ class Journal:
         found.blocks = [line.block for line in lines if line.block]
         found.trials = [line.trial for line in lines if line.trial]
         return asked, found
+
+    def _whole_lines(self) -> list[bytes]:
+        """The lines that end; a last one that does not was torn by a kill, and is cut off.
+
+        The file is cut shorter where it lies: writing it again could lose all of it to a full disk or a second kill.
+        """
+        try:
+            with self.path.open("rb+") as file:
+                content = file.read()
+                end = content.rfind(b"\n") + 1
+                if end < len(content):
+                    file.truncate(end)
+                    os.fsync(file.fileno())
+        except OSError as error:
+            raise UsageError(f"{self.path}: cannot be read, so this tuning cannot be resumed: call it again") from error
+        return content[:end].splitlines()
 
     def _add(self, line: Line) -> None:
         with self.path.open("ab") as file:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -62,3 +65,27 @@ def test_a_step_that_is_none_is_told_with_its_line(tmp_path: Path) -> None:
     path.write_text('{"budget_s": 300.0, "margin": 0.05}\n{"block": 7}\n')
     with pytest.raises(RecordError, match="line 2 is not what tune writes"):
         Journal(path).resume()
+
+
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """No file may grow: a write fails as it does on a full disk, while cutting a file shorter still works."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_resuming_writes_nothing_of_what_is_whole_again(tmp_path: Path) -> None:
+    """A full disk, or a kill at that moment, costs no step: the torn line is cut off and the rest is not touched."""
+    journal = Journal(tmp_path / "steps.jsonl")
+    journal.begin(FAST)
+    first = session(Fake(stop_at=6), journal=journal)
+    whole = journal.path.read_bytes()
+    journal.path.write_bytes(whole + b'{"torn')
+    with full_disk():
+        _, found = journal.resume()
+    assert journal.path.read_bytes() == whole
+    assert found.blocks == first.blocks
