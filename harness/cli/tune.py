@@ -15,7 +15,7 @@ from harness import suite as planning
 from harness.cli.options import RESULTS, AsJson, Results, Seed, ServerCpus, fresh_seed, placed, seconds
 from harness.cli.output import answers, print_json, remarks
 from harness.cli.run import new_info
-from harness.errors import GateError, NothingValidError, UsageError
+from harness.errors import GatebenchError, GateError, NothingValidError, UsageError
 from harness.machine.placement import Placement
 from harness.suite import Arm, Plan, Suite, load_definitions, load_suite
 
@@ -215,6 +215,8 @@ def _end(folder: Path, found: Found, answer: Answer) -> None:
         )
         remarks().print(f"interrupted: {so_far}; gatebench tune --resume {folder} goes on", soft_wrap=True)
         raise KeyboardInterrupt
+    if found.failure is not None:
+        raise GatebenchError(f"{found.failure}\nwhat was measured is kept: gatebench tune --resume {folder} goes on")
     if answer.capacity_rps is not None and answer.capacity_rps.ending == "nothing holds":
         raise GateError(refusal(found) or f"no load holds {answer.slo}: {answer.explanation}")
     if answer.recommended is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import Literal
 
@@ -105,6 +105,11 @@ class Capacity:
     """How the server stood still, where that is what broke it."""
 
     @property
+    def known(self) -> bool:
+        """Whether the trials say anything; no bound is known where none of them could be used."""
+        return self.low is not None or self.high is not None or self.ending == "nothing holds"
+
+    @property
     def holds(self) -> str:
         """The verb that its lower end has earned."""
         return "holds" if self.settled else "probably holds"
@@ -127,6 +132,8 @@ class Answer:
     budget_s: float
     elapsed_s: float = 0.0
     interrupted: bool = False
+    failure: str | None = None
+    """Of a launch or a load, that broke the tuning off."""
     slo: str | None = None
     capacity_rps: Capacity | None = None
     searched: tuple[RatePoint, ...] = ()
@@ -162,8 +169,10 @@ def load(text: str | bytes, name: str = FILE) -> Answer:
 
 
 def capacity(search: Search, trials: Sequence[RateTrial], ending: Ending, connections: int | None = None) -> Capacity:
-    """The search's answer."""
+    """The search's answer; without a bound where no trial could be used, for then only the first guess is left."""
     bracket = conclude(search, trials)
+    if all(trial.outcome == "invalid" for trial in trials):
+        bracket = replace(bracket, low=None, high=None)
     return Capacity(
         low=bracket.low.rate_rps if bracket.low else None,
         high=bracket.high.rate_rps if bracket.high else None,

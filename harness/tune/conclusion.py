@@ -36,6 +36,7 @@ def answer(asked: Asked, arm: Arm, found: Found) -> Answer:
         budget_s=asked.budget_s,
         elapsed_s=found.elapsed_s,
         interrupted=found.interrupted,
+        failure=found.failure,
         slo=asked.slo.text if asked.slo else None,
         capacity_rps=_capacity(found),
         searched=points(found.trials, conclude(found.search, found.trials)) if found.search and found.trials else (),
@@ -82,7 +83,9 @@ def _capacity(found: Found) -> Capacity | None:
         return _none(found.refused)
     if found.search is None or not found.trials:
         return None
-    return capacity(found.search, found.trials, found.ending or "interrupted", found.connections)
+    return capacity(
+        found.search, found.trials, found.ending or ("failed" if found.failure else "interrupted"), found.connections
+    )
 
 
 def _none(kept: Kept) -> Capacity:
@@ -105,7 +108,9 @@ def _none(kept: Kept) -> Capacity:
 def _caveats(asked: Asked, found: Found) -> Iterator[str]:
     if found.interrupted:
         yield "interrupted: this is the best answer so far"
-    if asked.slo is not None and found.refused is None and not found.trials:
+    if found.failure is not None:
+        yield f"broken off: {found.failure}"
+    elif asked.slo is not None and found.refused is None and not found.trials:
         yield "the capacity was not searched for: there was no time, or no count that could be searched with"
     yield from _moods(found)
     unusable = sum(trial.outcome == "invalid" for trial in found.trials)

@@ -11,8 +11,16 @@ from harness.subject.launch import fill
 from harness.suite import Arm
 from harness.tune.answer import Answer, CandidateRow, Capacity
 from harness.tune.candidates import Candidate, Service
+from harness.tune.search import UNUSABLE, Ending
 
 DEPLOY_HOST, DEPLOY_PORT = "0.0.0.0", 8000  # noqa: S104 - what a deployed server listens on
+UNSETTLED: dict[Ending, str] = {
+    "time is up": "not settled in the time there was",
+    "interrupted": "not settled before it was interrupted",
+    "failed": "not settled before it was broken off",
+    "unusable": f"not settled: the last {UNUSABLE} trials could not be used",
+}
+"""How a search ended that did not settle."""
 UNEVEN = 1.5
 """Times its fair share that the busiest worker answers, from which sharing is mentioned."""
 
@@ -33,6 +41,9 @@ def explain(answer: Answer) -> str:
 def _state(answer: Answer) -> Iterator[str]:
     if answer.interrupted:
         yield f"Interrupted after {units.clock(answer.elapsed_s)}: this is the best answer so far."
+    elif answer.failure is not None:
+        after = units.clock(answer.elapsed_s)
+        yield f"Broken off after {after} by a launch or a load that failed: this is the best answer so far."
     elif answer.ended == "time is up":
         yield f"The budget of {units.clock(answer.budget_s)} ended before the choice was clear: it is the best so far."
 
@@ -164,6 +175,9 @@ def _capacity(answer: Answer) -> Iterator[str]:
     found = answer.capacity_rps
     if found is None or answer.slo is None:
         return
+    if not found.known:
+        yield f"What load holds {answer.slo} is not known: no trial of the search could be used."
+        return
     if found.low is None:
         tried = f", not even {units.rps(found.high)}" if found.high else ""
         yield f"No load holds {answer.slo}{tried}{_broke(found)}."
@@ -188,7 +202,7 @@ def _evidence(found: Capacity) -> str:
     if found.high_trials and found.high_trials.trials:
         parts.append(f"{found.high_trials.exceeded} of {found.high_trials.trials} failed above")
     if not found.settled:
-        parts.append("not settled in the time there was")
+        parts.append(UNSETTLED.get(found.ending, "not settled"))
     return f" ({', '.join(parts)})" if parts else ""
 
 

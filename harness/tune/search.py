@@ -59,10 +59,12 @@ DOUBTS, NOTHING = 4, 3
 """Failures without one trial that held after which the lowest rate is tried; failures there that say: nothing holds."""
 ELSEWHERE = 3
 """Every so many trials one looks away from the bounds."""
+UNUSABLE = 8
+"""Trials in a row that may not be used, after which the search gives up."""
 GOLDEN = (math.sqrt(5) - 1) / 2
 
 Outcome = Literal["held", "exceeded", "invalid"]
-Ending = Literal["settled", "time is up", "nothing holds", "generator", "interrupted"]
+Ending = Literal["settled", "time is up", "nothing holds", "generator", "unusable", "failed", "interrupted"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

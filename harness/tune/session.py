@@ -18,12 +18,13 @@ from typing import Protocol
 from scipy.stats import binom
 
 from harness import units
+from harness.errors import AnswerError, LaunchError, LoadError
 from harness.judge.slo import Kept, Slo, Tally
 from harness.tune import recommend, search
 from harness.tune.answer import rows
 from harness.tune.candidates import Candidate, Service, candidates
 from harness.tune.recommend import BlockOutcome, Choice, Setup, Why
-from harness.tune.search import Ending, RateTrial, Search, Try
+from harness.tune.search import UNUSABLE, Ending, RateTrial, Search, Try
 
 RECOMMENDING = 0.4
 """Share of the budget after which the search for the capacity gets its turn."""
@@ -31,8 +32,6 @@ CLOSING_S, CLOSING = 4.0, 0.05
 """What stopping the servers and drawing the report take of the budget: so long, or that share of a short one."""
 CERTAIN = 1e-4
 """Probability of so many losses under an objective that one connection would keep, from which it cannot be kept."""
-UNUSABLE = 8
-"""Trials in a row that may not be used, after which the search gives up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +87,8 @@ class Found:
     refused: Kept | None = None
     """The objective that even one connection misses."""
     interrupted: bool = False
+    failure: str | None = None
+    """Of a launch or a load, that broke the session off."""
     elapsed_s: float = 0.0
 
     @property
@@ -133,7 +134,8 @@ def tune(
 ) -> Found:
     """All that can be found within the budget, which counts from `began`; `say` gets a line a step, `keep` the step.
 
-    Interrupted, what was found until then; `found` is what an earlier sitting left.
+    Interrupted, or broken off by a launch or a load that failed, what was found until then; `found` is what an earlier
+    sitting left. Raises `LaunchError` where not even one worker can be measured: then there is nothing to go on from.
     """
     found = found or Found()
     began = (clock() if began is None else began) - found.elapsed_s
@@ -145,6 +147,10 @@ def tune(
                 _search(session, asked.slo)
     except KeyboardInterrupt:
         found.interrupted = True
+    except (LaunchError, AnswerError, LoadError) as error:
+        if found.setup is None:
+            raise
+        found.failure = str(error)
     found.elapsed_s = session.elapsed_s()
     return found
 
@@ -214,7 +220,7 @@ def _search(session: _Session, slo: Slo) -> None:
             session.done(trial)
             session.tell(_tried(trial))
             if _hopeless(found.trials):
-                found.ending = "time is up"
+                found.ending = "unusable"
                 return
         found.ending = step.ending
 

@@ -85,7 +85,7 @@ def measured(sitting: Sitting, say: Callable[[str], None]) -> tuple[Found, Answe
         raise NothingValidError(problem)
     with record.writing(folder, replace(sitting.info, versions=sitting.info.versions | stock.versions)) as writer:
         found = _session(sitting, writer, say)
-        if not found.interrupted:
+        if not found.interrupted and found.failure is None:
             writer.finish()
     told = conclusion.answer(sitting.asked, arm, found)
     (folder / answer.FILE).write_text(answer.dump(told), encoding="utf-8")

@@ -42,6 +42,18 @@ def test_what_was_interrupted_is_gone_on_with(step: int, tmp_path: Path) -> None
     assert len(journal.resume()[1].trials) == len(second.trials)
 
 
+def test_what_a_failure_broke_off_is_gone_on_with(tmp_path: Path) -> None:
+    """As after Ctrl-C."""
+    journal = Journal(tmp_path / "steps.jsonl")
+    journal.begin(FAST)
+    first = session(Fake(fail_at=12), journal=journal)
+    assert first.failure is not None
+    asked, found = journal.resume()
+    second = session(Fake(), asked, journal=journal, found=found)
+    assert (second.failure, second.ending) == (None, "settled")
+    assert second.trials[: len(first.trials)] == first.trials
+
+
 @pytest.mark.parametrize(
     ("lines", "why"),
     [

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from harness.errors import LaunchError
+from harness.errors import AnswerError, GatebenchError, LaunchError, LoadError
 from harness.judge.slo import Slo, Tally, parse
 from harness.spec.histogram import Histogram
 from harness.tune.answer import dump, load
@@ -16,7 +16,8 @@ from harness.tune.candidates import Candidate, Service
 from harness.tune.conclusion import answer, refusal
 from harness.tune.live import measured, room_bytes, tally
 from harness.tune.recommend import BlockOutcome
-from harness.tune.session import UNUSABLE, Probe
+from harness.tune.search import UNUSABLE, RateTrial, Try
+from harness.tune.session import Probe
 from tests import factories
 from tests.tune.tune_support import ARM, FAST, SERVICE, Fake, session
 
@@ -149,11 +150,65 @@ def test_ctrl_c_gives_the_best_answer_so_far(step: int) -> None:
     assert load(dump(told)) == told
 
 
-def test_a_search_that_is_always_disturbed_gives_up() -> None:
-    """It does not spend the budget on trials that may not be used, and says so."""
+@pytest.mark.parametrize("error", [LaunchError("port 8123 is taken"), AnswerError("GET /: 500"), LoadError("died")])
+@pytest.mark.parametrize("step", [2, 3, 6, 12, 20])
+def test_a_failure_ends_the_work_and_not_the_answer(step: int, error: GatebenchError) -> None:
+    """What was measured before is answered with, and says why it is not more."""
+    fake = Fake(fail_at=step, failure=error)
+    found = session(fake)
+    told = answer(FAST, ARM, found)
+    assert told.failure == str(error)
+    assert told.recommended == (found.choice.recommended if found.choice else None)
+    assert (told.recommended is not None) == (step > 2)
+    assert told.caveats[0] == f"broken off: {error}"
+    assert "by a launch or a load that failed" in told.explanation
+    assert not told.interrupted
+    assert fake.launched == fake.stopped
+    assert load(dump(told)) == told
+
+
+def test_a_search_that_is_broken_off_says_by_what_it_ended() -> None:
+    """Its bracket is as unsettled as the trials until then left it."""
+    told = answer(FAST, ARM, session(Fake(fail_at=20)))
+    assert told.capacity_rps is not None
+    assert (told.capacity_rps.ending, told.capacity_rps.settled) == ("failed", False)
+    assert "not settled before it was broken off" in told.explanation
+
+
+def test_a_search_that_is_broken_off_before_its_first_trial_is_no_matter_of_time() -> None:
+    """The caveat about a search that was not made names the failure only."""
+    blocks = session(Fake()).blocks
+    told = answer(FAST, ARM, session(Fake(fail_at=len(blocks) + 2)))
+    assert told.capacity_rps is None
+    assert told.caveats == ("broken off: gunicorn ended with exit code 3",)
+
+
+def test_a_search_whose_trials_cannot_be_used_gives_up_and_says_so() -> None:
+    """It does not spend the budget on them, and does not blame the time."""
     found = session(Fake(unusable=True))
+    told = answer(FAST, ARM, found)
     assert len(found.trials) == UNUSABLE
-    assert "8 of 8 trials of the search may not be used" in answer(FAST, ARM, found).caveats[0]
+    assert found.ending == "unusable"
+    assert "8 of 8 trials of the search may not be used" in told.caveats[0]
+    assert told.capacity_rps is not None
+    assert (told.capacity_rps.low, told.capacity_rps.high) == (None, None)
+    assert "What load holds p99 < 100\u202fms is not known: no trial of the search could be used" in told.explanation
+    assert "time" not in told.explanation.partition("What load")[2]
+
+
+def test_trials_that_can_no_longer_be_used_leave_what_those_before_showed() -> None:
+    """The bracket stands as far as it is known, and why it is no narrower."""
+
+    class Later(Fake):
+        def _offered(self, step: Try) -> RateTrial:
+            self.unusable = self.offered >= 4
+            return super()._offered(step)
+
+    told = answer(FAST, ARM, session(Later()))
+    assert told.capacity_rps is not None
+    assert told.capacity_rps.ending == "unusable"
+    assert told.capacity_rps.low is not None
+    assert "not settled: the last 8 trials could not be used" in told.explanation
 
 
 def test_a_rate_that_never_holds_ends_the_search() -> None:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from harness.errors import LaunchError
 from harness.judge.slo import Tally, parse
 from harness.spec.histogram import Histogram
 from harness.tune.candidates import Candidate, Service
@@ -38,6 +39,9 @@ class Fake:
     limit: str | None = None
     stop_at: int | None = None
     """The step at which the user presses Ctrl-C."""
+    fail_at: int | None = None
+    """The step at which `failure` is raised."""
+    failure: Exception = field(default_factory=lambda: LaunchError("gunicorn ended with exit code 3"))
     steps: int = 0
     offered: int = 0
     launched: list[Candidate] = field(default_factory=list)
@@ -102,6 +106,8 @@ class Fake:
         self.steps += 1
         if self.steps == self.stop_at:
             raise KeyboardInterrupt
+        if self.steps == self.fail_at:
+            raise self.failure
 
 
 def session(
