@@ -19,10 +19,15 @@ from harness.errors import RecordError
 from harness.judge.statistics import estimate
 from harness.spec.percentiles import SAMPLES_BEYOND
 from harness.strict import STRICT
+from harness.tune.blocks import BlockOutcome, BlocksEnding, Measured, Setup
+from harness.tune.bracket import Bracket, Stalls, conclude
 from harness.tune.candidates import Candidate, Service
+from harness.tune.choice import Choice, choose
 from harness.tune.estimate import Fit, fit
-from harness.tune.recommend import BlockOutcome, Choice, Measured, Setup, Why, choose, follow
-from harness.tune.search import Bound, Bracket, Ending, RateTrial, Search, Stalls, conclude
+from harness.tune.roster import follow
+from harness.tune.rungs import Bound
+from harness.tune.search import Search
+from harness.tune.trials import Ending, RateTrial
 
 BEYOND_P99 = 0.01
 LEAST_BEYOND = 2
@@ -139,7 +144,7 @@ class Answer:
     searched: tuple[RatePoint, ...] = ()
     recommended: Candidate | None = None
     ties: tuple[Candidate, ...] = ()
-    ended: Why | None = None
+    ended: BlocksEnding | None = None
     """Why no further block was measured."""
     candidates: tuple[CandidateRow, ...] = ()
     explanation: str = ""

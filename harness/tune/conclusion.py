@@ -10,8 +10,8 @@ from harness import units
 from harness.judge.slo import Kept
 from harness.suite import Arm
 from harness.tune.answer import Answer, Capacity, capacity, points, rows
+from harness.tune.bracket import conclude
 from harness.tune.explain import command, explain
-from harness.tune.search import conclude
 from harness.tune.session import Asked, Found
 
 MOODY = 1.2

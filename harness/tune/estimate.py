@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from harness.judge.statistics import Estimate
 from harness.tune.candidates import Candidate
 
-Block = Mapping[Candidate, float]
+Throughputs = Mapping[Candidate, float]
 """Throughput of the candidates that were validly measured."""
 Floats = NDArray[np.floating]
 
@@ -76,7 +76,7 @@ class Fit:
         return math.sqrt((USUAL_WEIGHT * USUAL_SPREAD**2 + self.squares) / self._degrees)
 
 
-def fit(blocks: Sequence[Block], among: Iterable[Candidate] | None = None) -> Fit | None:
+def fit(blocks: Sequence[Throughputs], among: Iterable[Candidate] | None = None) -> Fit | None:
     """The levels of the candidates (`among` them only) in `blocks`; None when none was measured.
 
     Of several sets of blocks that share no candidate only the one that covers most is used.

@@ -11,7 +11,7 @@ from harness.subject.launch import fill
 from harness.suite import Arm
 from harness.tune.answer import Answer, CandidateRow, Capacity
 from harness.tune.candidates import Candidate, Service
-from harness.tune.search import UNUSABLE, Ending
+from harness.tune.trials import UNUSABLE, Ending
 
 DEPLOY_HOST, DEPLOY_PORT = "0.0.0.0", 8000  # noqa: S104 - what a deployed server listens on
 UNSETTLED: dict[Ending, str] = {

@@ -11,9 +11,9 @@ from pydantic import ValidationError
 from harness.errors import RecordError, UsageError
 from harness.judge.slo import Slo
 from harness.strict import STRICT, adapter
-from harness.tune.recommend import BlockOutcome, Setup
-from harness.tune.search import RateTrial
+from harness.tune.blocks import BlockOutcome, Setup
 from harness.tune.session import Asked, Found, Step
+from harness.tune.trials import RateTrial
 
 FILE = "steps.jsonl"
 

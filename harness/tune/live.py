@@ -20,10 +20,11 @@ from harness.suite import Arm, Group, Phase, slots
 from harness.trial.bench import Bench, GroupState
 from harness.trial.block import measure_block
 from harness.trial.phase import Serving, measure_phase
+from harness.tune.blocks import BlockOutcome, Measured
 from harness.tune.candidates import Candidate, Service
-from harness.tune.recommend import BlockOutcome, Measured
-from harness.tune.search import RateTrial, Try
+from harness.tune.next_rate import Try
 from harness.tune.session import Offer, Probe
+from harness.tune.trials import RateTrial
 
 PROBE, SEARCH = "t0", "search"
 """Arms beside t1, t2, ..., the candidates."""

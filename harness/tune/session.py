@@ -20,11 +20,15 @@ from scipy.stats import binom
 from harness import units
 from harness.errors import AnswerError, LaunchError, LoadError
 from harness.judge.slo import Kept, Slo, Tally
-from harness.tune import recommend, search
+from harness.tune import next_block, next_rate
 from harness.tune.answer import rows
+from harness.tune.blocks import BlockOutcome, BlocksEnding, Setup
 from harness.tune.candidates import Candidate, Service, candidates
-from harness.tune.recommend import BlockOutcome, Choice, Setup, Why
-from harness.tune.search import UNUSABLE, Ending, RateTrial, Search, Try
+from harness.tune.choice import Choice, choose
+from harness.tune.next_block import Measure
+from harness.tune.next_rate import Try
+from harness.tune.search import Search
+from harness.tune.trials import UNUSABLE, Ending, RateTrial
 
 RECOMMENDING = 0.4
 """Share of the budget after which the search for the capacity gets its turn."""
@@ -78,7 +82,7 @@ class Found:
     service: Service | None = None
     setup: Setup | None = None
     blocks: list[BlockOutcome] = field(default_factory=list)
-    ended: Why | None = None
+    ended: BlocksEnding | None = None
     search: Search | None = None
     connections: int | None = None
     """Over which the rates are offered."""
@@ -94,7 +98,7 @@ class Found:
     @property
     def choice(self) -> Choice | None:
         """The recommendation so far."""
-        return recommend.choose(self.setup, self.blocks) if self.setup and self.blocks else None
+        return choose(self.setup, self.blocks) if self.setup and self.blocks else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,9 +183,9 @@ def _recommend(session: _Session) -> None:
     share = 1.0 if asked.slo is None else 0.0 if found.trials else RECOMMENDING  # no more, once rates were searched
     if found.setup is None:
         assert found.service is not None  # noqa: S101 - the probe came first
-        found.setup = recommend.begin(found.service, session.left_s(share), margin=asked.margin)
+        found.setup = next_block.begin(found.service, session.left_s(share), margin=asked.margin)
         session.done(found.setup)
-    while isinstance(step := recommend.decide(found.setup, found.blocks, session.left_s(share)), recommend.Measure):
+    while isinstance(step := next_block.decide(found.setup, found.blocks, session.left_s(share)), Measure):
         block = session.instrument.block(step.candidates)
         found.blocks.append(block)
         session.done(block)
@@ -213,7 +217,7 @@ def _search(session: _Session, slo: Slo) -> None:
     earlier_s = max((one.start_s + one.took_s for one in found.trials), default=0.0)
     launches = max((one.launch + 1 for one in found.trials), default=0)
     with session.instrument.searching(chosen, seed_rps, found.connections) as offer:
-        while isinstance(step := search.decide(found.search, found.trials, session.left_s()), Try):
+        while isinstance(step := next_rate.decide(found.search, found.trials, session.left_s()), Try):
             trial = offer(step)
             trial = replace(trial, start_s=earlier_s + trial.start_s, launch=launches + trial.launch)
             found.trials.append(trial)

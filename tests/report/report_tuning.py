@@ -8,7 +8,7 @@ from typing import cast
 from harness.record import Run
 from harness.tune.answer import Answer, CandidateRow, Capacity, RatePoint
 from harness.tune.candidates import Candidate, Service
-from harness.tune.search import Outcome, RateTrial
+from harness.tune.trials import Outcome, RateTrial
 from tests.report.report_support import Fake, FakePair, run
 
 

@@ -10,10 +10,12 @@ import pytest
 from harness.errors import RecordError
 from harness.judge.slo import parse
 from harness.tune.answer import Answer, capacity, dump, load, points, rows
+from harness.tune.blocks import BlockOutcome, Measured, Setup
+from harness.tune.bracket import conclude
 from harness.tune.candidates import Candidate, Service
 from harness.tune.explain import command, explain, shell
-from harness.tune.recommend import BlockOutcome, Measured, Setup
-from harness.tune.search import Ending, Outcome, RateTrial, Search, conclude
+from harness.tune.search import Search
+from harness.tune.trials import Ending, Outcome, RateTrial
 from tests import factories
 
 MIB = 1024 * 1024

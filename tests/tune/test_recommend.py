@@ -10,20 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from harness.tune.blocks import BlockOutcome, Measured, Setup
 from harness.tune.candidates import Candidate, Service, candidates, thinned
+from harness.tune.choice import Choice, choose
 from harness.tune.estimate import fit
-from harness.tune.recommend import (
-    BlockOutcome,
-    Choice,
-    Enough,
-    Measure,
-    Measured,
-    Setup,
-    begin,
-    choose,
-    decide,
-    follow,
-)
+from harness.tune.next_block import Enough, Measure, begin, decide
+from harness.tune.roster import follow
 from tests.tune.tune_support import service, workers
 
 MARGIN = 0.05
@@ -98,7 +90,7 @@ def test_it_is_right_within_the_tie_set(
     kind: Callable[[np.random.Generator], System], noise: float, monkeypatch: pytest.MonkeyPatch
 ):
     """At least 95 times in 100 what is recommended is within the margin of the true best, and never out of time."""
-    monkeypatch.setattr("harness.tune.recommend.RESAMPLES", 1)
+    monkeypatch.setattr("harness.tune.choice.RESAMPLES", 1)
     right, wasteful = 0, 0
     for seed in range(100):
         chance = np.random.default_rng(seed)

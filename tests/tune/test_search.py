@@ -14,7 +14,10 @@ from numpy.typing import NDArray
 from harness.errors import UsageError
 from harness.judge.slo import Slo, parse
 from harness.tune.belief import Evidence, believe
-from harness.tune.search import STEP, Done, RateTrial, Search, Try, conclude, decide
+from harness.tune.bracket import conclude
+from harness.tune.next_rate import Done, Try, decide
+from harness.tune.search import STEP, Search
+from harness.tune.trials import RateTrial
 
 P99 = parse("p99<100ms")
 TICK_S = 0.02

@@ -12,12 +12,13 @@ from harness.errors import AnswerError, GatebenchError, LaunchError, LoadError
 from harness.judge.slo import Slo, Tally, parse
 from harness.spec.histogram import Histogram
 from harness.tune.answer import dump, load
+from harness.tune.blocks import BlockOutcome
 from harness.tune.candidates import Candidate, Service
 from harness.tune.conclusion import answer, refusal
 from harness.tune.live import measured, room_bytes, tally
-from harness.tune.recommend import BlockOutcome
-from harness.tune.search import UNUSABLE, RateTrial, Try
+from harness.tune.next_rate import Try
 from harness.tune.session import Probe
+from harness.tune.trials import UNUSABLE, RateTrial
 from tests import factories
 from tests.tune.tune_support import ARM, FAST, SERVICE, Fake, session
 

@@ -10,12 +10,13 @@ from typing import Any
 from harness.errors import LaunchError
 from harness.judge.slo import Tally, parse
 from harness.spec.histogram import Histogram
+from harness.tune.blocks import BlockOutcome, Measured
 from harness.tune.candidates import Candidate, Service
 from harness.tune.journal import Journal
 from harness.tune.live import LAUNCH_TRIALS
-from harness.tune.recommend import BlockOutcome, Measured
-from harness.tune.search import RateTrial, Try
+from harness.tune.next_rate import Try
 from harness.tune.session import Asked, Found, Offer, Probe, tune
+from harness.tune.trials import RateTrial
 from tests import factories
 
 SERVICE = Service(cores=1, connections=16, unloaded_s=0.050, cpu_s_per_request=0.001, slots="one", worker_bytes=1000)
