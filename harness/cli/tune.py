@@ -4,39 +4,27 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness import record, units
-from harness import suite as planning
 from harness.cli.options import RESULTS, AsJson, Results, Seed, ServerCpus, fresh_seed, placed, seconds
 from harness.cli.output import answers, print_json, remarks
 from harness.cli.run import new_info
-from harness.errors import GatebenchError, GateError, NothingValidError, UsageError
+from harness.errors import UsageError
 from harness.machine.placement import Placement
-from harness.suite import Arm, Plan, Suite, load_definitions, load_suite
 
 if TYPE_CHECKING:
     from harness.tune.answer import Answer
     from harness.tune.session import Asked, Found
     from harness.tune.sitting import Sitting
+    from harness.tune.subject import Subject
 
 SIZES = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 BUDGET = "5m"
-LEAST_BUDGET_S = 20.0
-"""Less does not suffice for a probe and one block."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
-    """What is tuned, and how it is measured."""
-
-    arm: Arm
-    plan: Plan
-    """Without groups: they are decided as it goes on."""
 
 
 def tune(
@@ -70,25 +58,18 @@ def tune(
     Examples: `gatebench tune --target flask --server gunicorn-gthread --scenario external-data --slo "p99<100ms"`,
     `gatebench tune my-suite.toml --budget 10m`, `gatebench tune --resume latest`.
     """
-    from harness.judge.slo import parse
-    from harness.tune.session import Asked
-
     if resume is not None:
         if suite or target or server or scenario or slo or memory or connections or seed or server_cpus:
             raise UsageError("--resume takes all but --budget from the run: leave the rest out")
-        sitting = _resumed(record.find(resume, results), seconds(budget) if budget else None)
-        _measured(sitting, as_json=as_json)
-        return
-    number = fresh_seed(seed)
-    subject = _from_suite(suite, number) if suite else _from_names(target, server, scenario, number)
-    if suite and (target or server or scenario):
-        raise UsageError("either SUITE or --target, --server and --scenario")
-    if connections is not None:
-        subject = replace(subject, arm=replace(subject.arm, connections=connections))
-    asked = Asked(slo=parse(slo) if slo else None, budget_s=seconds(budget or BUDGET), margin=subject.plan.margin)
-    if asked.budget_s < LEAST_BUDGET_S:
-        raise UsageError(f"--budget {budget}: less than {LEAST_BUDGET_S:.0f} s suffices for nothing")
-    sitting = _new(subject, asked, memory_bytes(memory) if memory else None, placed(server_cpus), results)
+        sitting = _resumed(record.find(resume, results), budget)
+    else:
+        if suite and (target or server or scenario):
+            raise UsageError("either SUITE or --target, --server and --scenario")
+        subject = _subject(suite, target, server, scenario, seed)
+        if connections is not None:
+            subject = replace(subject, arm=replace(subject.arm, connections=connections))
+        limit = memory_bytes(memory) if memory else None
+        sitting = _new(subject, _asked(slo, budget, subject.plan.margin), limit, placed(server_cpus), results)
     _measured(sitting, as_json=as_json)
 
 
@@ -100,74 +81,40 @@ def memory_bytes(text: str) -> int:
     return round(float(match[1]) * SIZES[match[2] or "B"])
 
 
-def _from_suite(name: str, seed: int) -> Subject:
-    definitions, suite = load_suite(name)
-    plan = planning.build(definitions, suite, planning.Options(seed=seed))
-    arm = plan.groups[0].arms[1]
-    about = f"{arm.cell.target} on {arm.cell.server} in {arm.cell.scenario}, of suite {plan.suite}"
-    return Subject(arm=replace(arm, rate_rps=None), plan=replace(plan, suite="tune", about=about, groups=()))
+def _subject(
+    suite: str | None, target: str | None, server: str | None, scenario: str | None, seed: int | None
+) -> Subject:
+    from harness.tune.subject import of_names, of_suite
+
+    number = fresh_seed(seed)
+    return of_suite(suite, number) if suite else of_names(target, server, scenario, number)
 
 
-def _from_names(target: str | None, server: str | None, scenario: str | None, seed: int) -> Subject:
-    if target is None or server is None or scenario is None:
-        raise UsageError(
-            "tune what? Give SUITE, or all of --target, --server and --scenario; `gatebench list` has them"
-        )
-    known = load_definitions()
-    for kind, name, names in (
-        ("target", target, known.targets),
-        ("server", server, known.servers),
-        ("scenario", scenario, known.scenarios),
-    ):
-        if name not in names:
-            raise UsageError(f"--{kind} {name}: unknown; one of {', '.join(names)}")
-    chosen, on, asks = known.targets[target], known.servers[server], known.scenarios[scenario]
-    if chosen.interface != on.interface:
-        raise UsageError(f"--server {server} serves {on.interface}, {target} is {chosen.interface}")
-    made = planning.cell(chosen, on, asks)
-    arm = Arm(id="t0", cell=made, connections=asks.connections, target=chosen, server=on, scenario=asks)
-    return Subject(arm=arm, plan=_plan(f"{target} on {server} in {scenario}", seed))
+def _asked(slo: str | None, budget: str | None, margin: float) -> Asked:
+    from harness.judge.slo import parse
+    from harness.tune.session import Asked
 
-
-def _plan(about: str, seed: int) -> Plan:
-    """How a suite that says nothing is measured."""
-    usual = Suite(name="tune", pairs=())
-    return Plan(
-        suite=usual.name,
-        about=about,
-        seed=seed,
-        groups=(),
-        blocks=usual.blocks,
-        rounds=usual.rounds,
-        slice_s=usual.slice_s,
-        open_slice_s=usual.open_slice_s,
-        margin=usual.margin,
-        arrivals=usual.arrivals,
-        upstream=usual.upstream,
-        thresholds=usual.thresholds,
-    )
+    return Asked(slo=parse(slo) if slo else None, budget_s=seconds(budget or BUDGET), margin=margin)
 
 
 def _new(subject: Subject, asked: Asked, limit: int | None, placement: Placement, results: Path) -> Sitting:
-    from harness.tune.session import Found
-    from harness.tune.sitting import Sitting
+    from harness.tune.sitting import begun
 
     folder = record.new_folder(results, "tune")
-    remarks().print(
-        f"tune: {subject.plan.about}, at most {units.clock(asked.budget_s)}, seed {subject.plan.seed}, into {folder}",
-        soft_wrap=True,
-    )
-    info = new_info(folder, subject.plan, placement, kind="tune")
-    return Sitting(folder=folder, arm=subject.arm, info=info, asked=asked, limit=limit, found=Found())
+    return _announced(begun(subject, asked, limit, folder, new_info(folder, subject.plan, placement, kind="tune")))
 
 
-def _resumed(folder: Path, budget_s: float | None) -> Sitting:
+def _resumed(folder: Path, budget: str | None) -> Sitting:
     from harness.tune.sitting import resumed
 
-    sitting = resumed(folder, budget_s)
-    remarks().print(
-        f"tune: {sitting.info.plan.about}, {units.clock(sitting.left_s)} left, into {folder}", soft_wrap=True
-    )
+    return _announced(resumed(folder, seconds(budget) if budget else None))
+
+
+def _announced(sitting: Sitting) -> Sitting:
+    plan = sitting.info.plan
+    new = f"at most {units.clock(sitting.left_s)}, seed {plan.seed}"
+    time = f"{units.clock(sitting.left_s)} left" if sitting.earlier else new
+    remarks().print(f"tune: {plan.about}, {time}, into {sitting.folder}", soft_wrap=True)
     return sitting
 
 
@@ -206,18 +153,13 @@ def _show(folder: Path, answer: Answer, *, as_json: bool) -> None:
 
 
 def _end(folder: Path, found: Found, answer: Answer) -> None:
-    """Leave with the exit code that the answer calls for."""
-    from harness.tune.conclusion import refusal
+    """Say how it can be gone on with after Ctrl-C; leave with the exit code that the answer calls for."""
+    from harness.tune.conclusion import shortfall
 
     if found.interrupted:
-        so_far = (
-            "the best answer so far stands above" if answer.candidates or answer.searched else "nothing is known yet"
-        )
+        known = answer.candidates or answer.searched
+        so_far = "the best answer so far stands above" if known else "nothing is known yet"
         remarks().print(f"interrupted: {so_far}; gatebench tune --resume {folder} goes on", soft_wrap=True)
         raise KeyboardInterrupt
-    if found.failure is not None:
-        raise GatebenchError(f"{found.failure}\nwhat was measured is kept: gatebench tune --resume {folder} goes on")
-    if answer.capacity_rps is not None and answer.capacity_rps.ending == "nothing holds":
-        raise GateError(refusal(found) or f"no load holds {answer.slo}: {answer.explanation}")
-    if answer.recommended is None:
-        raise NothingValidError(f"nothing valid came out; the reasons stand in {folder}/{record.TRIALS} and the report")
+    if error := shortfall(folder, found, answer):
+        raise error

@@ -27,6 +27,7 @@ answer so far can be had at any moment. What launches servers and offers loads h
 
 Around them:
 
+subject      what is tuned, of a suite or by names
 session      one worker under one connection, then the blocks, then the search, within the budget
 live         what launches servers and offers loads for a session
 journal      the steps of a session on disk, to go on from

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from statistics import median
 
 from harness import units
+from harness.errors import GatebenchError, GateError, NothingValidError
 from harness.judge.slo import Kept
+from harness.record import TRIALS
 from harness.suite import Arm
 from harness.tune.answer import Answer, Capacity, capacity, points, rows
 from harness.tune.bracket import conclude
@@ -76,6 +79,21 @@ def refusal(found: Found) -> str:
         f"behind, {kept.lost} of {kept.arrivals} requests were lost to it ({kept.cause}); the unloaded response takes "
         f"{units.seconds(found.service.unloaded_s)}, which neither workers nor a lower rate can shorten."
     )
+
+
+def shortfall(folder: Path, found: Found, told: Answer) -> GatebenchError | None:
+    """What is missing of the answer, as the error that ends the call; None where nothing is.
+
+    Exit code 3 after a failed launch or load, which can be gone on with, and where nothing valid came out; exit code 1
+    where no load holds the objectives.
+    """
+    if found.failure is not None:
+        return GatebenchError(f"{found.failure}\nwhat was measured is kept: gatebench tune --resume {folder} goes on")
+    if told.capacity_rps is not None and told.capacity_rps.ending == "nothing holds":
+        return GateError(refusal(found) or f"no load holds {told.slo}: {told.explanation}")
+    if told.recommended is None:
+        return NothingValidError(f"nothing valid came out; the reasons stand in {folder}/{TRIALS} and the report")
+    return None
 
 
 def _capacity(found: Found) -> Capacity | None:

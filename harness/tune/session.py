@@ -18,7 +18,7 @@ from typing import Protocol
 from scipy.stats import binom
 
 from harness import units
-from harness.errors import AnswerError, LaunchError, LoadError
+from harness.errors import AnswerError, LaunchError, LoadError, UsageError
 from harness.judge.slo import Kept, Slo, Tally
 from harness.tune import next_block, next_rate
 from harness.tune.answer import rows
@@ -30,6 +30,8 @@ from harness.tune.next_rate import Try
 from harness.tune.search import Search
 from harness.tune.trials import UNUSABLE, Ending, RateTrial
 
+LEAST_BUDGET_S = 20.0
+"""Less does not suffice for one worker alone and one block."""
 RECOMMENDING = 0.4
 """Share of the budget after which the search for the capacity gets its turn."""
 CLOSING_S, CLOSING = 4.0, 0.05
@@ -45,6 +47,11 @@ class Asked:
     slo: Slo | None
     budget_s: float
     margin: float = 0.05
+
+    def __post_init__(self) -> None:
+        if self.budget_s < LEAST_BUDGET_S:
+            least = units.clock(LEAST_BUDGET_S)
+            raise UsageError(f"--budget: {units.clock(self.budget_s)} suffice for nothing; give {least} or more")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

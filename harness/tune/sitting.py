@@ -21,6 +21,7 @@ from harness.tune.answer import Answer
 from harness.tune.journal import Journal
 from harness.tune.live import Live
 from harness.tune.session import Asked, Found, tune
+from harness.tune.subject import Subject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +49,11 @@ class Sitting:
     def left_s(self) -> float:
         """What is left of the budget, in seconds."""
         return self.asked.budget_s - self.found.elapsed_s
+
+
+def begun(subject: Subject, asked: Asked, limit: int | None, folder: Path, info: RunInfo) -> Sitting:
+    """The first sitting of a tuning: nothing is known, and `info` is what run.json will say of it."""
+    return Sitting(folder=folder, arm=subject.arm, info=info, asked=asked, limit=limit, found=Found())
 
 
 def resumed(folder: Path, budget_s: float | None) -> Sitting:

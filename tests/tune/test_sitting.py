@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,50 +12,28 @@ from harness.subject.receipts import Receipts
 from harness.tune import sitting as sittings
 from harness.tune.answer import FILE, Answer, load
 from harness.tune.candidates import Candidate
-from harness.tune.session import Asked, Found
+from harness.tune.session import Found
 from harness.tune.sitting import Sitting
-from tests import factories
-from tests.tune.tune_support import ARM, FAST, Fake
+from tests.tune.tune_support import ARM, Fake, instead, new_sitting
 
 
-class Bench(Fake):
-    """The fake instrument in the place of the live one."""
-
-    def go_on(self, _earlier: object) -> None:
-        """Nothing of an earlier sitting is needed."""
-
-
-def sat(sitting: Sitting, fake: Bench, monkeypatch: pytest.MonkeyPatch) -> tuple[Found, Answer]:
-    """Measure with `fake`, without services or versions."""
-
-    @contextmanager
-    def opened(*_: Any) -> Iterator[None]:
-        yield
-
-    monkeypatch.setattr(sittings, "opened", opened)
-    monkeypatch.setattr(sittings, "receipts", lambda _: Receipts(versions={}, missing={}))
-    monkeypatch.setattr(sittings, "Live", lambda *_, **__: fake)
+def sat(sitting: Sitting, fake: Fake, monkeypatch: pytest.MonkeyPatch) -> tuple[Found, Answer]:
+    """Measure with `fake`."""
+    instead(monkeypatch, fake)
     return sittings.measured(sitting, lambda _: None)
-
-
-def new(folder: Path, asked: Asked = FAST) -> Sitting:
-    """A sitting that has nothing to go on from."""
-    group = factories.group(ARM, ARM, pairs=(), phases=("closed",))
-    info = factories.run(factories.plan(group), kind="tune").info
-    return Sitting(folder=folder, arm=ARM, info=info, asked=asked, limit=None, found=Found())
 
 
 def test_a_failed_relaunch_leaves_an_answer_and_can_be_gone_on_with(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """tune.json is written, run.json does not say that it came to its end, and --resume needs no new budget."""
-    _, told = sat(new(tmp_path), Bench(fail_at=20), monkeypatch)
+    _, told = sat(new_sitting(tmp_path), Fake(fail_at=20), monkeypatch)
     assert told.failure == "gunicorn ended with exit code 3"
     assert load((tmp_path / FILE).read_bytes()) == told
     assert record.read(tmp_path).info.finished is None
     again = sittings.resumed(tmp_path, None)
     assert len(again.found.trials) == len(told.searched)
-    _, whole = sat(again, Bench(), monkeypatch)
+    _, whole = sat(again, Fake(), monkeypatch)
     assert whole.failure is None
     assert whole.capacity_rps is not None
     assert whole.capacity_rps.settled
@@ -67,7 +42,7 @@ def test_a_failed_relaunch_leaves_an_answer_and_can_be_gone_on_with(
 
 def test_a_whole_sitting_is_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And gone on with only with more budget."""
-    _, told = sat(new(tmp_path), Bench(), monkeypatch)
+    _, told = sat(new_sitting(tmp_path), Fake(), monkeypatch)
     assert told.recommended == Candidate(16)
     assert record.read(tmp_path).info.finished is not None
     with pytest.raises(UsageError, match="came to its end"):
@@ -83,5 +58,5 @@ def test_a_server_that_cannot_be_launched_at_all_leaves_no_folder(
     folder.mkdir()
     monkeypatch.setattr(sittings, "receipts", lambda _: Receipts(versions={}, missing={ARM.id: "no gunicorn"}))
     with pytest.raises(NothingValidError, match="no gunicorn"):
-        sittings.measured(new(folder), lambda _: None)
+        sittings.measured(new_sitting(folder), lambda _: None)
     assert not folder.exists()

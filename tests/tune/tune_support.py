@@ -5,17 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from harness.errors import LaunchError
 from harness.judge.slo import Tally, parse
 from harness.spec.histogram import Histogram
+from harness.subject.receipts import Receipts
+from harness.tune import sitting as sittings
 from harness.tune.blocks import BlockOutcome, Measured
 from harness.tune.candidates import Candidate, Service
 from harness.tune.journal import Journal
 from harness.tune.live import LAUNCH_TRIALS
 from harness.tune.next_rate import Try
 from harness.tune.session import Asked, Found, Offer, Probe, tune
+from harness.tune.sitting import Sitting
+from harness.tune.subject import Subject
 from harness.tune.trials import RateTrial
 from tests import factories
 
@@ -49,6 +56,9 @@ class Fake:
     stopped: list[Candidate] = field(default_factory=list)
     seeds: list[tuple[float, float]] = field(default_factory=list)
     """Where the search began, and over how many connections."""
+
+    def go_on(self, _earlier: object) -> None:
+        """Of the records of an earlier sitting nothing is needed."""
 
     def probe(self) -> Probe:
         """Thirty answers of fifty milliseconds."""
@@ -121,6 +131,25 @@ def session(
     """Everything that is found with `fake`, beside what is `found` already."""
     keep = journal.append if journal else lambda _, __: None
     return tune(asked, fake, say, clock=lambda: fake.now, found=found, keep=keep)
+
+
+def instead(monkeypatch: pytest.MonkeyPatch, fake: Fake) -> None:
+    """Let sittings measure with `fake`, without services or versions."""
+
+    @contextmanager
+    def opened(*_: Any) -> Iterator[None]:
+        yield
+
+    monkeypatch.setattr(sittings, "opened", opened)
+    monkeypatch.setattr(sittings, "receipts", lambda _: Receipts(versions={}, missing={}))
+    monkeypatch.setattr(sittings, "Live", lambda *_, **__: fake)
+
+
+def new_sitting(folder: Path) -> Sitting:
+    """A sitting that has nothing to go on from."""
+    group = factories.group(ARM, ARM, pairs=(), phases=("closed",))
+    info = factories.run(factories.plan(group), kind="tune").info
+    return sittings.begun(Subject(arm=ARM, plan=info.plan), FAST, None, folder, info)
 
 
 def service(**changes: Any) -> Service:
