@@ -19,7 +19,7 @@ from harness.machine.placement import Placement
 
 if TYPE_CHECKING:
     from harness.tune.answer import Answer
-    from harness.tune.session import Asked, Found
+    from harness.tune.session import Question, Tuning
     from harness.tune.sitting import Sitting
     from harness.tune.subject import Subject
 
@@ -45,7 +45,8 @@ def tune(
     ] = None,
     seed: Seed = None,
     resume: Annotated[
-        str | None, typer.Option(metavar="RUN", help="Go on with a tuning that was interrupted, or with more --budget.")
+        str | None,
+        typer.Option(metavar="RUN", help="Go on with a tuning that did not come to its end, or with more --budget."),
     ] = None,
     server_cpus: ServerCpus = None,
     results: Results = RESULTS,
@@ -53,7 +54,8 @@ def tune(
 ) -> None:
     """The worker count to deploy: the smallest that is not worse than the best; with --slo also the load that it holds.
 
-    Ctrl-C ends it with the best answer so far. Exit code 1 when no load holds the objectives.
+    Ctrl-C ends it with the best answer so far. Exit code 1 when no load holds the objectives, 3 when a launch or a load
+    fails: what was measured is kept, and --resume goes on.
 
     Examples: `gatebench tune --target flask --server gunicorn-gthread --scenario external-data --slo "p99<100ms"`,
     `gatebench tune my-suite.toml --budget 10m`, `gatebench tune --resume latest`.
@@ -69,7 +71,7 @@ def tune(
         if connections is not None:
             subject = replace(subject, arm=replace(subject.arm, connections=connections))
         limit = memory_bytes(memory) if memory else None
-        sitting = _new(subject, _asked(slo, budget, subject.plan.margin), limit, placed(server_cpus), results)
+        sitting = _new(subject, _question(slo, budget, subject.plan.margin), limit, placed(server_cpus), results)
     _measured(sitting, as_json=as_json)
 
 
@@ -90,18 +92,21 @@ def _subject(
     return of_suite(suite, number) if suite else of_names(target, server, scenario, number)
 
 
-def _asked(slo: str | None, budget: str | None, margin: float) -> Asked:
+def _question(slo: str | None, budget: str | None, margin: float) -> Question:
     from harness.judge.slo import parse
-    from harness.tune.session import Asked
+    from harness.tune.session import Question
 
-    return Asked(slo=parse(slo) if slo else None, budget_s=seconds(budget or BUDGET), margin=margin)
+    return Question(slo=parse(slo) if slo else None, budget_s=seconds(budget or BUDGET), margin=margin)
 
 
-def _new(subject: Subject, asked: Asked, limit: int | None, placement: Placement, results: Path) -> Sitting:
+def _new(
+    subject: Subject, question: Question, memory_limit: int | None, placement: Placement, results: Path
+) -> Sitting:
     from harness.tune.sitting import begun
 
     folder = record.new_folder(results, "tune")
-    return _announced(begun(subject, asked, limit, folder, new_info(folder, subject.plan, placement, kind="tune")))
+    info = new_info(folder, subject.plan, placement, kind="tune")
+    return _announced(begun(subject, question, memory_limit, folder, info))
 
 
 def _resumed(folder: Path, budget: str | None) -> Sitting:
@@ -111,23 +116,24 @@ def _resumed(folder: Path, budget: str | None) -> Sitting:
 
 
 def _announced(sitting: Sitting) -> Sitting:
+    """Say what is tuned, for how long and into which folder; the sitting itself."""
     plan = sitting.info.plan
-    new = f"at most {units.clock(sitting.left_s)}, seed {plan.seed}"
-    time = f"{units.clock(sitting.left_s)} left" if sitting.earlier else new
+    left = units.clock(sitting.left_s)
+    time = f"{left} left" if sitting.tuning.setup else f"at most {left}, seed {plan.seed}"
     remarks().print(f"tune: {plan.about}, {time}, into {sitting.folder}", soft_wrap=True)
     return sitting
 
 
 def _measured(sitting: Sitting, *, as_json: bool) -> None:
-    """Measure, show what came of it, and leave with the exit code that it calls for."""
-    from harness.tune.sitting import measured
+    """Measure, print the answer, and leave with the exit code that it calls for."""
+    from harness.tune.sitting import measure
 
     console = remarks()
     if sitting.placement.shared:
         console.print("caveat: server and generator share a CPU here; use a machine with two or more", soft_wrap=True)
-    found, answer = measured(sitting, lambda line: console.print(line, soft_wrap=True))
+    tuning, answer = measure(sitting, lambda line: console.print(line, soft_wrap=True))
     _show(sitting.folder, answer, as_json=as_json)
-    _end(sitting.folder, found, answer)
+    _end(sitting.folder, tuning, answer)
 
 
 def _show(folder: Path, answer: Answer, *, as_json: bool) -> None:
@@ -152,14 +158,15 @@ def _show(folder: Path, answer: Answer, *, as_json: bool) -> None:
         console.print(f"report: {page}", soft_wrap=True)
 
 
-def _end(folder: Path, found: Found, answer: Answer) -> None:
-    """Say how it can be gone on with after Ctrl-C; leave with the exit code that the answer calls for."""
+def _end(folder: Path, tuning: Tuning, answer: Answer) -> None:
+    """After Ctrl-C say how to go on; leave with the exit code that the answer calls for."""
     from harness.tune.conclusion import shortfall
 
-    if found.interrupted:
+    if tuning.interrupted:
         known = answer.candidates or answer.searched
         so_far = "the best answer so far stands above" if known else "nothing is known yet"
-        remarks().print(f"interrupted: {so_far}; gatebench tune --resume {folder} goes on", soft_wrap=True)
+        way_on = f"gatebench tune --resume {folder} goes on" if tuning.setup else "call gatebench tune again"
+        remarks().print(f"interrupted: {so_far}; {way_on}", soft_wrap=True)
         raise KeyboardInterrupt
-    if error := shortfall(folder, found, answer):
+    if error := shortfall(folder, tuning, answer):
         raise error

@@ -1,6 +1,6 @@
 """Which candidates to measure next, in a block of closed load, and when there are blocks enough; pure.
 
-The driver launches the candidates that it is told as one group, measures a block of closed load, and asks again:
+The driver launches the candidates that `decide` names as one group, measures a block of closed load, and asks again:
 
     setup = begin(service, left_s)
     blocks = ()

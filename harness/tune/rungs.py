@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.strict import STRICT
-from harness.tune.belief import Evidence, believe
+from harness.tune.belief import RateEvidence, believe
 from harness.tune.search import Search
 from harness.tune.trials import RateTrial
 
@@ -93,9 +93,9 @@ class Rungs:
         return edge
 
 
-def _evidence(search: Search, trial: RateTrial) -> Evidence:
-    """A queue that grows by less than the time limit during the trial goes unseen."""
-    return Evidence(
+def _evidence(search: Search, trial: RateTrial) -> RateEvidence:
+    """A trial as the belief weighs it; an overload whose queue stays below the time limit until its end is blurred."""
+    return RateEvidence(
         rate_rps=trial.rate_rps,
         held=trial.outcome == "held",
         start_s=trial.start_s,

@@ -36,7 +36,7 @@ def test_memory_is_an_amount() -> None:
         ("--resume reference-quick", "is no tuning"),
     ],
 )
-def test_a_wrong_call_is_told_before_anything_is_launched(call: str, why: str) -> None:
+def test_a_wrong_call_is_refused_before_anything_is_launched(call: str, why: str) -> None:
     """With what to write instead."""
     done = CliRunner().invoke(app, ["tune", *call.split()])
     assert isinstance(done.exception, UsageError)
@@ -46,7 +46,7 @@ def test_a_wrong_call_is_told_before_anything_is_launched(call: str, why: str) -
 def interrupted(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A tuning that Ctrl-C ended in its third step."""
     instead(monkeypatch, Fake(stop_at=3))
-    assert sittings.measured(new_sitting(folder), lambda _: None)[0].interrupted
+    assert sittings.measure(new_sitting(folder), lambda _: None)[0].interrupted
     return folder
 
 

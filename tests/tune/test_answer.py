@@ -1,4 +1,4 @@
-"""What tune found survives the disk, and reads as a paragraph."""
+"""The answer of a tuning survives the disk, and reads as a paragraph."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ import pytest
 
 from harness.errors import RecordError
 from harness.judge.slo import parse
-from harness.tune.answer import Answer, capacity, dump, load, points, rows
+from harness.tune.answer import Answer, dump, load
 from harness.tune.blocks import BlockOutcome, Measured, Setup
 from harness.tune.bracket import conclude
 from harness.tune.candidates import Candidate, Service
+from harness.tune.conclusion import capacity, points
 from harness.tune.explain import command, explain, shell
+from harness.tune.rows import rows
 from harness.tune.search import Search
 from harness.tune.trials import Ending, Outcome, RateTrial
 from tests import factories
@@ -43,7 +45,7 @@ def outcome(**rps: float | None) -> BlockOutcome:
 
 def answered(blocks: list[BlockOutcome], service: Service = SERVICE, **changes: Any) -> Answer:
     """The answer to `blocks`."""
-    counts = tuple(sorted({one.candidate for block in blocks for one in block.measured}))
+    counts = tuple(sorted({arm.candidate for block in blocks for arm in block.measured}))
     table = rows(Setup(service=service, first=(counts,)), blocks)
     given: dict[str, Any] = {
         "target": "flask",
@@ -77,8 +79,8 @@ def searched(*outcomes: Outcome, ending: Ending = "settled", **changes: Any) -> 
         )
         for number, came in enumerate(outcomes)
     )
-    found = capacity(search, trials, ending)
-    return {"slo": "p99 < 100 ms", "capacity_rps": found, "searched": points(trials, conclude(search, trials))}
+    tuning = capacity(search, trials, ending)
+    return {"slo": "p99 < 100 ms", "capacity_rps": tuning, "searched": points(trials, conclude(search, trials))}
 
 
 def test_an_answer_survives_the_disk():
@@ -90,7 +92,7 @@ def test_an_answer_survives_the_disk():
 
 
 def test_another_format_is_refused_by_name():
-    """As every record is."""
+    """Another format, or keys that tune does not write, are refused with the name of the file."""
     with pytest.raises(RecordError, match=r"tune\.json has format 9; this gatebench reads 1"):
         load(dump(replace(answered(WAITING), format=9)))
     with pytest.raises(RecordError, match=r"tune\.json is not what tune writes: .*goal: Unexpected"):
@@ -135,7 +137,7 @@ def test_the_paragraph_says_what_was_measured_and_what_bound_it():
 
 
 def test_cpu_bound_work_says_why_more_workers_bring_nothing():
-    """And that more cores would change it."""
+    """The paragraph also says that more cores would change it."""
     block = BlockOutcome(
         measured=tuple(
             Measured(candidate=Candidate(n), throughput_rps=1000.0 - n, limit="server-cpu", memory_bytes=n * MIB)
@@ -163,16 +165,18 @@ def test_an_interrupted_run_says_so_first():
     [((300,) * 5, True, True), ((1200,), True, False), ((150,) * 9, False, False), ((250,) * 3, False, False)],
 )
 def test_p99_is_that_of_the_mean_block(requests: tuple[int, ...], known: bool, with_interval: bool):  # noqa: FBT001 - what is expected
-    """Where two answers of each block and ten of all lie beyond it; with the interval over blocks."""
-    one = Candidate(1)
+    """It is known where two responses of a block and ten of all were slower; the interval is over blocks."""
+    candidate = Candidate(1)
     blocks = [
         BlockOutcome(
-            measured=(Measured(candidate=one, throughput_rps=100.0, requests=count, p99_us=60_000.0 * (1 + n % 2)),),
+            measured=(
+                Measured(candidate=candidate, throughput_rps=100.0, requests=count, p99_us=60_000.0 * (1 + n % 2)),
+            ),
             took_s=1.0,
         )
         for n, count in enumerate(requests)
     ]
-    (row,) = rows(Setup(service=SERVICE, first=((one,),)), blocks)
+    (row,) = rows(Setup(service=SERVICE, first=((candidate,),)), blocks)
     assert (row.p99_us is not None) is known
     assert (row.p99_low_us is not None and row.p99_high_us is not None) is with_interval
     if with_interval:
@@ -189,7 +193,7 @@ def test_nothing_valid_gives_the_reasons():
 
 
 def test_the_capacity_is_a_bracket_with_its_trials_and_what_broke():
-    """Held below, failed above."""
+    """The trials that held below and failed above are counted."""
     text = explain(answered(WAITING, **searched(*BOTH * 8)))
     assert "It probably holds p99 < 100 ms up to 2," in text
     assert "8 of 8 trials held below, 8 of 8 failed above" in text
@@ -197,17 +201,17 @@ def test_the_capacity_is_a_bracket_with_its_trials_and_what_broke():
 
 
 def test_a_server_that_stood_still_is_said_to():
-    """Where its CPU was not used up: then it is a queue that broke the objective."""
+    """But not where its CPU was used up: then a queue broke the objective."""
     still: dict[str, Any] = {"stalls": 6, "stalled_s": 0.24, "lasted_s": 3.0}
     text = explain(answered(WAITING, **searched(*BOTH * 8, limit=None, **still)))
     assert "because the server stands still 2.0 times a second for 40.0\u202fms" in text
     others: tuple[dict[str, Any], ...] = ({"limit": "server-cpu", **still}, {"limit": None, **still, "stalled_s": 0.02})
-    for other in (*others, {"limit": None}):
-        assert "stands still" not in explain(answered(WAITING, **searched(*BOTH * 8, **other)))
+    for changes in (*others, {"limit": None}):
+        assert "stands still" not in explain(answered(WAITING, **searched(*BOTH * 8, **changes)))
 
 
 def test_what_else_was_set_is_said():
-    """The client, and what became of the garbage."""
+    """The client and the level of gc stand beside the server."""
     text = explain(answered(WAITING, levels=("aiohttp", "gc freeze")))
     assert text.startswith("Run flask on gunicorn-sync (aiohttp, gc freeze) with ")
 
@@ -235,9 +239,9 @@ def test_an_objective_that_nothing_holds_is_said():
         )
         for at, rate in enumerate([2250.0, 1300.0, 700.0, 300.0, lowest, lowest, lowest])
     )
-    found = capacity(search, trials, "nothing holds")
-    text = explain(answered([], slo="p99 < 1.00 ms", capacity_rps=found))
-    assert found.low is None
+    tuning = capacity(search, trials, "nothing holds")
+    text = explain(answered([], slo="p99 < 1.00 ms", capacity_rps=tuning))
+    assert tuning.low is None
     assert text.startswith(
         "No load holds p99 < 1.00 ms, not even 39.1/s; above, p99 < 1.00 ms breaks first (mostly late)"
     )

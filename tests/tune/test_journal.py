@@ -25,31 +25,31 @@ def test_what_was_interrupted_is_gone_on_with(step: int, tmp_path: Path) -> None
     assert first.interrupted
     with journal.path.open("ab") as file:
         file.write(b'{"torn')
-    asked, found = journal.resume()
-    assert asked == FAST
-    assert (found.setup, found.blocks, found.trials) == (first.setup, first.blocks, first.trials)
+    question, tuning = journal.resume()
+    assert question == FAST
+    assert (tuning.setup, tuning.blocks, tuning.trials) == (first.setup, first.blocks, first.trials)
     fake = Fake()
-    second = session(fake, asked, journal=journal, found=found)
+    second = session(fake, question, journal=journal, tuning=tuning)
     assert second.ending == "settled"
     assert fake.now + first.elapsed_s <= FAST.budget_s + 1
     starts = [trial.start_s for trial in second.trials]
     assert starts == sorted(starts)
-    told = answer(FAST, ARM, second)
-    assert told.recommended == Candidate(16)
-    assert told.capacity_rps is not None
-    assert told.capacity_rps.settled
-    assert told.ended == session(Fake()).ended
+    given = answer(FAST, ARM, second)
+    assert given.recommended == Candidate(16)
+    assert given.capacity_rps is not None
+    assert given.capacity_rps.settled
+    assert given.ended == session(Fake()).ended
     assert len(journal.resume()[1].trials) == len(second.trials)
 
 
 def test_what_a_failure_broke_off_is_gone_on_with(tmp_path: Path) -> None:
-    """As after Ctrl-C."""
+    """The second sitting keeps what the first measured, and comes to an end."""
     journal = Journal(tmp_path / "steps.jsonl")
     journal.begin(FAST)
     first = session(Fake(fail_at=12), journal=journal)
     assert first.failure is not None
-    asked, found = journal.resume()
-    second = session(Fake(), asked, journal=journal, found=found)
+    question, tuning = journal.resume()
+    second = session(Fake(), question, journal=journal, tuning=tuning)
     assert (second.failure, second.ending) == (None, "settled")
     assert second.trials[: len(first.trials)] == first.trials
 
@@ -71,8 +71,8 @@ def test_what_has_no_steps_cannot_be_gone_on_with(lines: str | None, why: str, t
         Journal(path).resume()
 
 
-def test_a_step_that_is_none_is_told_with_its_line(tmp_path: Path) -> None:
-    """File and line."""
+def test_a_line_that_is_no_step_is_refused_by_its_number(tmp_path: Path) -> None:
+    """The error names the file and the line."""
     path = tmp_path / "steps.jsonl"
     path.write_text('{"budget_s": 300.0, "margin": 0.05}\n{"block": 7}\n')
     with pytest.raises(RecordError, match="line 2 is not what tune writes"):
@@ -90,7 +90,7 @@ def full_disk() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def test_resuming_writes_nothing_of_what_is_whole_again(tmp_path: Path) -> None:
+def test_resuming_does_not_write_whole_lines_again(tmp_path: Path) -> None:
     """A full disk, or a kill at that moment, costs no step: the torn line is cut off and the rest is not touched."""
     journal = Journal(tmp_path / "steps.jsonl")
     journal.begin(FAST)
@@ -98,6 +98,6 @@ def test_resuming_writes_nothing_of_what_is_whole_again(tmp_path: Path) -> None:
     whole = journal.path.read_bytes()
     journal.path.write_bytes(whole + b'{"torn')
     with full_disk():
-        _, found = journal.resume()
+        _, tuning = journal.resume()
     assert journal.path.read_bytes() == whole
-    assert found.blocks == first.blocks
+    assert tuning.blocks == first.blocks

@@ -12,27 +12,27 @@ from harness.subject.receipts import Receipts
 from harness.tune import sitting as sittings
 from harness.tune.answer import FILE, Answer, load
 from harness.tune.candidates import Candidate
-from harness.tune.session import Found
+from harness.tune.session import Tuning
 from harness.tune.sitting import Sitting
 from tests.tune.tune_support import ARM, Fake, instead, new_sitting
 
 
-def sat(sitting: Sitting, fake: Fake, monkeypatch: pytest.MonkeyPatch) -> tuple[Found, Answer]:
+def sat(sitting: Sitting, fake: Fake, monkeypatch: pytest.MonkeyPatch) -> tuple[Tuning, Answer]:
     """Measure with `fake`."""
     instead(monkeypatch, fake)
-    return sittings.measured(sitting, lambda _: None)
+    return sittings.measure(sitting, lambda _: None)
 
 
 def test_a_failed_relaunch_leaves_an_answer_and_can_be_gone_on_with(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """tune.json is written, run.json does not say that it came to its end, and --resume needs no new budget."""
-    _, told = sat(new_sitting(tmp_path), Fake(fail_at=20), monkeypatch)
-    assert told.failure == "gunicorn ended with exit code 3"
-    assert load((tmp_path / FILE).read_bytes()) == told
+    _, given = sat(new_sitting(tmp_path), Fake(fail_at=20), monkeypatch)
+    assert given.failure == "gunicorn ended with exit code 3"
+    assert load((tmp_path / FILE).read_bytes()) == given
     assert record.read(tmp_path).info.finished is None
     again = sittings.resumed(tmp_path, None)
-    assert len(again.found.trials) == len(told.searched)
+    assert len(again.tuning.trials) == len(given.searched)
     _, whole = sat(again, Fake(), monkeypatch)
     assert whole.failure is None
     assert whole.capacity_rps is not None
@@ -42,12 +42,12 @@ def test_a_failed_relaunch_leaves_an_answer_and_can_be_gone_on_with(
 
 def test_a_whole_sitting_is_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And gone on with only with more budget."""
-    _, told = sat(new_sitting(tmp_path), Fake(), monkeypatch)
-    assert told.recommended == Candidate(16)
+    _, given = sat(new_sitting(tmp_path), Fake(), monkeypatch)
+    assert given.recommended == Candidate(16)
     assert record.read(tmp_path).info.finished is not None
     with pytest.raises(UsageError, match="came to its end"):
         sittings.resumed(tmp_path, None)
-    assert sittings.resumed(tmp_path, 600.0).asked.budget_s == 600.0
+    assert sittings.resumed(tmp_path, 600.0).question.budget_s == 600.0
 
 
 def test_a_server_that_cannot_be_launched_at_all_leaves_no_folder(
@@ -58,5 +58,5 @@ def test_a_server_that_cannot_be_launched_at_all_leaves_no_folder(
     folder.mkdir()
     monkeypatch.setattr(sittings, "receipts", lambda _: Receipts(versions={}, missing={ARM.id: "no gunicorn"}))
     with pytest.raises(NothingValidError, match="no gunicorn"):
-        sittings.measured(new_sitting(folder), lambda _: None)
+        sittings.measure(new_sitting(folder), lambda _: None)
     assert not folder.exists()
