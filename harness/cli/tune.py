@@ -18,7 +18,7 @@ from harness.errors import UsageError
 from harness.machine.placement import Placement
 
 if TYPE_CHECKING:
-    from harness.tune.answer import Answer
+    from harness.tune.recommendation import Recommendation
     from harness.tune.session import Question, Tuning
     from harness.tune.sitting import Sitting
     from harness.tune.subject import Subject
@@ -125,48 +125,48 @@ def _announced(sitting: Sitting) -> Sitting:
 
 
 def _measured(sitting: Sitting, *, as_json: bool) -> None:
-    """Measure, print the answer, and leave with the exit code that it calls for."""
+    """Measure, print the recommendation, and leave with the exit code that it calls for."""
     from harness.tune.sitting import measure
 
     console = remarks()
     if sitting.placement.shared:
         console.print("caveat: server and generator share a CPU here; use a machine with two or more", soft_wrap=True)
-    tuning, answer = measure(sitting, lambda line: console.print(line, soft_wrap=True))
-    _show(sitting.folder, answer, as_json=as_json)
-    _end(sitting.folder, tuning, answer)
+    tuning, recommendation = measure(sitting, lambda line: console.print(line, soft_wrap=True))
+    _show(sitting.folder, recommendation, as_json=as_json)
+    _end(sitting.folder, tuning, recommendation)
 
 
-def _show(folder: Path, answer: Answer, *, as_json: bool) -> None:
+def _show(folder: Path, recommendation: Recommendation, *, as_json: bool) -> None:
     from harness.judge.compare import within
     from harness.report import build, terminal
-    from harness.tune.answer import dump
     from harness.tune.explain import shell
+    from harness.tune.recommendation import dump
 
     run = record.read(folder)
     page = build(folder) if run.trials else None
     if as_json:
-        print_json({"run": str(folder)} | json.loads(dump(answer)))
+        print_json({"run": str(folder)} | json.loads(dump(recommendation)))
         return
     console = answers()
     if run.trials:
         terminal(run, within(run), console)
-    for caveat in answer.caveats:
+    for caveat in recommendation.caveats:
         console.print(f"! {caveat}", soft_wrap=True)
-    if answer.command:
-        console.print(f"\ndeploy: {shell(answer.command)}", soft_wrap=True)
+    if recommendation.command:
+        console.print(f"\ndeploy: {shell(recommendation.command)}", soft_wrap=True)
     if page is not None:
         console.print(f"report: {page}", soft_wrap=True)
 
 
-def _end(folder: Path, tuning: Tuning, answer: Answer) -> None:
-    """After Ctrl-C say how to go on; leave with the exit code that the answer calls for."""
+def _end(folder: Path, tuning: Tuning, recommendation: Recommendation) -> None:
+    """After Ctrl-C say how to go on; leave with the exit code that the recommendation calls for."""
     from harness.tune.conclusion import shortfall
 
     if tuning.interrupted:
-        known = answer.candidates or answer.searched
+        known = recommendation.candidates or recommendation.searched
         so_far = "the best answer so far stands above" if known else "nothing is known yet"
         way_on = f"gatebench tune --resume {folder} goes on" if tuning.setup else "call gatebench tune again"
         remarks().print(f"interrupted: {so_far}; {way_on}", soft_wrap=True)
         raise KeyboardInterrupt
-    if error := shortfall(folder, tuning, answer):
+    if error := shortfall(folder, tuning, recommendation):
         raise error

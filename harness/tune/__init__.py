@@ -27,13 +27,13 @@ answer so far can be had at any moment. What launches servers and offers loads h
 
 Around them:
 
-subject      what is tuned, of a suite or by names
-session      one worker under one connection, then the blocks, then the search, within the budget
-live         what launches servers and offers loads for a session
-journal      the steps of a session on disk, to go on from
-rows         the candidates as a table
-answer       what a tuning comes to, as values: tune.json and the data of the charts
-explain      the paragraph, and the command line to deploy
-conclusion   a session -> the answer
-sitting      a call of `gatebench tune`, new or resumed
+subject          what is tuned, of a suite or by names
+session          one worker under one connection, then the blocks, then the search, within the budget
+live             what launches servers and offers loads for a session
+journal          the steps of a session on disk, to go on from
+rows             the candidates as a table
+recommendation   what a tuning comes to, as values: tune.json and the data of the charts
+explain          the paragraph, and the command line to deploy
+conclusion       a session -> the recommendation
+sitting          a call of `gatebench tune`, new or resumed
 """

@@ -1,4 +1,4 @@
-"""From what a session measured to the answer, and to the exit code of the call; pure."""
+"""From what a session measured to the recommendation, and to the exit code of the call; pure."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from harness.errors import GatebenchError, GateError, NothingValidError
 from harness.judge.slo import Loss
 from harness.record import TRIALS
 from harness.suite import Arm
-from harness.tune.answer import Answer, Capacity, RatePoint
 from harness.tune.bracket import Bracket, conclude
 from harness.tune.explain import command, explain
+from harness.tune.recommendation import Capacity, RatePoint, Recommendation
 from harness.tune.rows import rows
 from harness.tune.search import Search
 from harness.tune.session import Question, Tuning
@@ -29,10 +29,10 @@ ENOUGH = 10
 """Trials at similar rates that are needed to say so."""
 
 
-def answer(question: Question, arm: Arm, tuning: Tuning) -> Answer:
-    """The best answer that there is, even after an interruption or a failure."""
+def recommend(question: Question, arm: Arm, tuning: Tuning) -> Recommendation:
+    """The best recommendation that there is, even after an interruption or a failure."""
     choice = tuning.choice
-    unexplained = Answer(
+    unexplained = Recommendation(
         target=arm.cell.target,
         server=arm.cell.server,
         scenario=arm.cell.scenario,
@@ -68,17 +68,17 @@ def refusal(tuning: Tuning) -> str:
     )
 
 
-def shortfall(folder: Path, tuning: Tuning, given: Answer) -> GatebenchError | None:
-    """What the answer lacks, as the error that ends the call; None where it lacks nothing.
+def shortfall(folder: Path, tuning: Tuning, recommendation: Recommendation) -> GatebenchError | None:
+    """What the recommendation lacks, as the error that ends the call; None where it lacks nothing.
 
     Exit code 3 after a launch or load that failed, from which the tuning can be gone on with, and where nothing valid
     came out; exit code 1 where no load holds the objectives.
     """
     if tuning.failure is not None:
         return GatebenchError(f"{tuning.failure}\nwhat was measured is kept: gatebench tune --resume {folder} goes on")
-    if given.capacity_rps is not None and given.capacity_rps.ending == "nothing holds":
-        return GateError(refusal(tuning) or f"no load holds {given.slo}: {given.explanation}")
-    if given.recommended is None:
+    if recommendation.capacity_rps is not None and recommendation.capacity_rps.ending == "nothing holds":
+        return GateError(refusal(tuning) or f"no load holds {recommendation.slo}: {recommendation.explanation}")
+    if recommendation.recommended is None:
         return NothingValidError(f"nothing valid came out; the reasons stand in {folder}/{TRIALS} and the report")
     return None
 
@@ -161,7 +161,7 @@ def _caveats(question: Question, tuning: Tuning) -> Iterator[str]:
 
 
 def _unsearched(question: Question, tuning: Tuning) -> bool:
-    """Whether objectives were given, and no rate was offered, though nothing cut the tuning short."""
+    """Whether objectives were recommendation, and no rate was offered, though nothing cut the tuning short."""
     whole = not tuning.interrupted and tuning.failure is None
     return whole and question.slo is not None and tuning.refused is None and not tuning.trials
 

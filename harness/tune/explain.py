@@ -9,8 +9,8 @@ from dataclasses import replace
 from harness import units
 from harness.subject.launch import fill
 from harness.suite import Arm
-from harness.tune.answer import Answer, CandidateRow, Capacity
 from harness.tune.candidates import Candidate, Service
+from harness.tune.recommendation import CandidateRow, Capacity, Recommendation
 from harness.tune.trials import UNUSABLE, Ending
 
 DEPLOY_HOST, DEPLOY_PORT = "0.0.0.0", 8000  # noqa: S104 - a deployed server listens on every interface
@@ -32,45 +32,46 @@ def command(arm: Arm, candidate: Candidate) -> tuple[str, ...]:
     return tuple(fill(arm.server, deployed, DEPLOY_HOST, DEPLOY_PORT))
 
 
-def explain(answer: Answer) -> str:
+def explain(recommendation: Recommendation) -> str:
     """The whole paragraph: how it ended, what to run and why, and what load it holds."""
-    sentences = [*_state(answer), *_count(answer), *_capacity(answer)]
+    sentences = [*_state(recommendation), *_count(recommendation), *_capacity(recommendation)]
     return " ".join(sentences)
 
 
-def _state(answer: Answer) -> Iterator[str]:
-    if answer.interrupted:
-        yield f"Interrupted after {units.clock(answer.elapsed_s)}: this is the best answer so far."
-    elif answer.failure is not None:
-        after = units.clock(answer.elapsed_s)
+def _state(recommendation: Recommendation) -> Iterator[str]:
+    if recommendation.interrupted:
+        yield f"Interrupted after {units.clock(recommendation.elapsed_s)}: this is the best answer so far."
+    elif recommendation.failure is not None:
+        after = units.clock(recommendation.elapsed_s)
         yield f"Broken off after {after} by a launch or a load that failed: this is the best answer so far."
-    elif answer.ended == "time is up":
-        yield f"The budget of {units.clock(answer.budget_s)} ended before the choice was clear: it is the best so far."
+    elif recommendation.ended == "time is up":
+        budget = units.clock(recommendation.budget_s)
+        yield f"The budget of {budget} ended before the choice was clear: it is the best so far."
 
 
-def _count(answer: Answer) -> Iterator[str]:
-    chosen = next((row for row in answer.candidates if row.standing == "recommended"), None)
-    if chosen is None or answer.service is None:
-        if answer.candidates:
-            reasons = sorted({row.why for row in answer.candidates if row.why})
+def _count(recommendation: Recommendation) -> Iterator[str]:
+    chosen = next((row for row in recommendation.candidates if row.standing == "recommended"), None)
+    if chosen is None or recommendation.service is None:
+        if recommendation.candidates:
+            reasons = sorted({row.why for row in recommendation.candidates if row.why})
             yield f"No candidate was validly measured, so nothing is recommended: {'; '.join(reasons) or 'no reason'}."
         return
-    service = answer.service
+    service = recommendation.service
     blocks = "one block" if chosen.blocks == 1 else f"{chosen.blocks} blocks"
     yield (
-        f"Run {_subject(answer)} with {_name(chosen, service)}: on {_cores(service)} and "
-        f"{service.connections} connections of {answer.scenario} it answered {_with_interval(chosen)} over {blocks}."
+        f"Run {_subject(recommendation)} with {_name(chosen, service)}: on {_cores(service)} and {service.connections} "
+        f"connections of {recommendation.scenario} it answered {_with_interval(chosen)} over {blocks}."
     )
     yield _limit(chosen, service)
-    yield from _ties(answer, chosen, service)
-    yield from _naive(answer, chosen, service)
-    yield from _more(answer, chosen, service)
+    yield from _ties(recommendation, chosen, service)
+    yield from _naive(recommendation, chosen, service)
+    yield from _more(recommendation, chosen, service)
     yield from _sharing(chosen)
 
 
-def _subject(answer: Answer) -> str:
-    levels = f" ({', '.join(answer.levels)})" if answer.levels else ""
-    return f"{answer.target} on {answer.server}{levels}"
+def _subject(recommendation: Recommendation) -> str:
+    levels = f" ({', '.join(recommendation.levels)})" if recommendation.levels else ""
+    return f"{recommendation.target} on {recommendation.server}{levels}"
 
 
 def _name(row: CandidateRow, service: Service) -> str:
@@ -112,9 +113,9 @@ def _limit(row: CandidateRow, service: Service) -> str:
     return f"{sentence}."
 
 
-def _ties(answer: Answer, chosen: CandidateRow, service: Service) -> Iterator[str]:
-    others = [row for row in answer.candidates if row.standing == "tie"]
-    margin = units.percent(answer.margin)
+def _ties(recommendation: Recommendation, chosen: CandidateRow, service: Service) -> Iterator[str]:
+    others = [row for row in recommendation.candidates if row.standing == "tie"]
+    margin = units.percent(recommendation.margin)
     picks = f"drawn again, the blocks pick it {units.percent(chosen.share_of_picks)} of the time"
     if not others:
         yield f"No other count comes within {margin} of it; {picks}."
@@ -123,9 +124,9 @@ def _ties(answer: Answer, chosen: CandidateRow, service: Service) -> Iterator[st
     yield f"It is the smallest within {margin} of the best, and ties with {names}; {picks}."
 
 
-def _naive(answer: Answer, chosen: CandidateRow, service: Service) -> Iterator[str]:
+def _naive(recommendation: Recommendation, chosen: CandidateRow, service: Service) -> Iterator[str]:
     """What the rule of thumb would have given: the best row that has 2C + 1 workers."""
-    rows = [row for row in answer.candidates if row.workers == service.naive and row.throughput_rps]
+    rows = [row for row in recommendation.candidates if row.workers == service.naive and row.throughput_rps]
     if not rows or not chosen.throughput_rps:
         return
     row = max(rows, key=lambda row: row.throughput_rps or 0.0)
@@ -139,16 +140,16 @@ def _naive(answer: Answer, chosen: CandidateRow, service: Service) -> Iterator[s
     yield f"2 x cores + 1 = {_name(row, service)} would have given {units.ratio(ratio)} times as much{memory}."
 
 
-def _more(answer: Answer, chosen: CandidateRow, service: Service) -> Iterator[str]:
+def _more(recommendation: Recommendation, chosen: CandidateRow, service: Service) -> Iterator[str]:
     """Why more workers bring nothing, and what they would cost in memory."""
-    larger = [row for row in answer.candidates if row.workers > chosen.workers and row.throughput_rps]
+    larger = [row for row in recommendation.candidates if row.workers > chosen.workers and row.throughput_rps]
     if chosen.limit == "server-cpu":
         yield (
             f"More workers bring nothing here: a worker runs Python on one core, and {_cores(service)} "
             f"{_are(service)} all there is; more cores would change that."
         )
     elif not service.many_workers:
-        yield f"{answer.server} has one worker process only."
+        yield f"{recommendation.server} has one worker process only."
     elif service.slots == "loop" and larger:
         yield "A worker's event loop holds all requests that wait, so more workers only add CPU where cores are free."
     further = [
@@ -171,24 +172,24 @@ def _sharing(chosen: CandidateRow) -> Iterator[str]:
         )
 
 
-def _capacity(answer: Answer) -> Iterator[str]:
-    capacity = answer.capacity_rps
-    if capacity is None or answer.slo is None:
+def _capacity(recommendation: Recommendation) -> Iterator[str]:
+    capacity, slo = recommendation.capacity_rps, recommendation.slo
+    if capacity is None or slo is None:
         return
     if not capacity.known:
-        yield f"What load holds {answer.slo} is not known: no trial of the search could be used."
+        yield f"What load holds {slo} is not known: no trial of the search could be used."
         return
     if capacity.low is None:
         tried = f", not even {units.rps(capacity.high)}" if capacity.high else ""
-        yield f"No load holds {answer.slo}{tried}{_broke(capacity)}."
+        yield f"No load holds {slo}{tried}{_broke(capacity)}."
         return
     evidence = _evidence(capacity)
     if capacity.high is None:
         why = "the generator cannot offer more" if capacity.ending == "generator" else "no higher rate was tried enough"
-        yield f"It {capacity.holds} {answer.slo} at {units.rps(capacity.low)}{evidence}; {why}."
+        yield f"It {capacity.holds} {slo} at {units.rps(capacity.low)}{evidence}; {why}."
         return
     yield (
-        f"It {capacity.holds} {answer.slo} up to {units.rps(capacity.low)} and not at {units.rps(capacity.high)}"
+        f"It {capacity.holds} {slo} up to {units.rps(capacity.low)} and not at {units.rps(capacity.high)}"
         f"{evidence}{_broke(capacity)}."
     )
 

@@ -9,11 +9,11 @@ from statistics import median
 
 from harness.judge.statistics import estimate
 from harness.spec.percentiles import SAMPLES_BEYOND
-from harness.tune.answer import CandidateRow, Standing
 from harness.tune.blocks import BlockOutcome, Measured, Setup
 from harness.tune.candidates import Candidate
 from harness.tune.choice import Choice, choose
 from harness.tune.estimate import Fit, fit
+from harness.tune.recommendation import CandidateRow, Standing
 from harness.tune.roster import follow
 
 BEYOND_P99 = 0.01

@@ -16,10 +16,10 @@ from harness.record import RunInfo, Trial, Writer
 from harness.subject.receipts import receipts
 from harness.suite import Arm
 from harness.trial.bench import opened
-from harness.tune import answer, conclusion, journal
-from harness.tune.answer import Answer
+from harness.tune import conclusion, journal
 from harness.tune.journal import Journal
 from harness.tune.live import Live
+from harness.tune.recommendation import FILE, Recommendation, dump
 from harness.tune.session import Question, Tuning, tune
 from harness.tune.subject import Subject
 
@@ -83,7 +83,7 @@ def resumed(folder: Path, budget_s: float | None) -> Sitting:
     )
 
 
-def measure(sitting: Sitting, say: Callable[[str], None]) -> tuple[Tuning, Answer]:
+def measure(sitting: Sitting, say: Callable[[str], None]) -> tuple[Tuning, Recommendation]:
     """Measure until the choice is clear, the time is up, a launch or load fails, or Ctrl-C; write tune.json.
 
     Unless it came to its end, it can be resumed without a new budget. Raises `NothingValidError` where the server
@@ -99,9 +99,9 @@ def measure(sitting: Sitting, say: Callable[[str], None]) -> tuple[Tuning, Answe
         tuning = _tuned(sitting, writer, say)
         if not tuning.interrupted and tuning.failure is None:
             writer.finish()
-    given = conclusion.answer(sitting.question, arm, tuning)
-    (folder / answer.FILE).write_text(answer.dump(given), encoding="utf-8")
-    return tuning, given
+    recommendation = conclusion.recommend(sitting.question, arm, tuning)
+    (folder / FILE).write_text(dump(recommendation), encoding="utf-8")
+    return tuning, recommendation
 
 
 def _tuned(sitting: Sitting, writer: Writer, say: Callable[[str], None]) -> Tuning:

@@ -19,12 +19,12 @@ from harness.report import build, index, terminal
 from harness.report.charts.candidates import candidates
 from harness.report.charts.search import search
 from harness.report.study import Study
-from harness.tune.answer import FILE, Answer, dump
+from harness.tune.recommendation import FILE, Recommendation, dump
 from tests.report import report_support as support
 from tests.report import report_tuning
 
 
-def written(folder: Path, answer: Answer) -> Path:
+def written(folder: Path, answer: Recommendation) -> Path:
     """The folder of a tuning with that answer."""
     run = support.written(report_tuning.tune_run(), folder)
     (run / FILE).write_text(dump(answer), encoding="utf-8")
@@ -37,7 +37,7 @@ def text_of(path: Path) -> str:
     return " ".join(unescape(re.sub(r"<[^>]*>", " ", html)).split())
 
 
-def study_of(answer: Answer) -> Study:
+def study_of(answer: Recommendation) -> Study:
     """Its run, made ready to be told."""
     run = report_tuning.tune_run()
     return Study(run, compare.within(run), answer)

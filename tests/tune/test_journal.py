@@ -11,7 +11,7 @@ import pytest
 
 from harness.errors import RecordError, UsageError
 from harness.tune.candidates import Candidate
-from harness.tune.conclusion import answer
+from harness.tune.conclusion import recommend
 from harness.tune.journal import Journal
 from tests.tune.tune_support import ARM, FAST, Fake, session
 
@@ -34,11 +34,11 @@ def test_what_was_interrupted_is_gone_on_with(step: int, tmp_path: Path) -> None
     assert fake.now + first.elapsed_s <= FAST.budget_s + 1
     starts = [trial.start_s for trial in second.trials]
     assert starts == sorted(starts)
-    given = answer(FAST, ARM, second)
-    assert given.recommended == Candidate(16)
-    assert given.capacity_rps is not None
-    assert given.capacity_rps.settled
-    assert given.ended == session(Fake()).ended
+    recommendation = recommend(FAST, ARM, second)
+    assert recommendation.recommended == Candidate(16)
+    assert recommendation.capacity_rps is not None
+    assert recommendation.capacity_rps.settled
+    assert recommendation.ended == session(Fake()).ended
     assert len(journal.resume()[1].trials) == len(second.trials)
 
 

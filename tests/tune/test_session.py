@@ -11,12 +11,12 @@ import pytest
 from harness.errors import AnswerError, GatebenchError, LaunchError, LoadError
 from harness.judge.slo import Slo, Tally, parse
 from harness.spec.histogram import Histogram
-from harness.tune.answer import dump, load
 from harness.tune.blocks import BlockOutcome
 from harness.tune.candidates import Candidate, Service
-from harness.tune.conclusion import answer, refusal
+from harness.tune.conclusion import recommend, refusal
 from harness.tune.live import measured, room_bytes, tally
 from harness.tune.next_rate import Try
+from harness.tune.recommendation import dump, load
 from harness.tune.session import LoneWorker
 from harness.tune.trials import UNUSABLE, RateTrial
 from tests import factories
@@ -28,16 +28,16 @@ def test_it_finds_the_count_and_the_rate_within_its_budget() -> None:
     fake = Fake()
     lines: list[str] = []
     tuning = session(fake, say=lines.append)
-    given = answer(FAST, ARM, tuning)
-    assert given.recommended == Candidate(16)
-    assert given.capacity_rps is not None
-    assert given.capacity_rps.low is not None
-    assert given.capacity_rps.high is not None
-    assert given.capacity_rps.low <= 300 <= given.capacity_rps.high
+    recommendation = recommend(FAST, ARM, tuning)
+    assert recommendation.recommended == Candidate(16)
+    assert recommendation.capacity_rps is not None
+    assert recommendation.capacity_rps.low is not None
+    assert recommendation.capacity_rps.high is not None
+    assert recommendation.capacity_rps.low <= 300 <= recommendation.capacity_rps.high
     assert tuning.elapsed_s <= FAST.budget_s
     assert all("left" in line for line in lines)
-    assert given.command == ("python", "-m", "gunicorn", "targets.flask_app:app", "-w", "16")
-    assert load(dump(given)) == given
+    assert recommendation.command == ("python", "-m", "gunicorn", "targets.flask_app:app", "-w", "16")
+    assert load(dump(recommendation)) == recommendation
     assert fake.launched == fake.stopped == [Candidate(16)]
     assert fake.seeds == [pytest.approx((320, 64))]
 
@@ -66,29 +66,29 @@ def test_the_budget_is_kept_with_an_answer(budget_s: float, slo: Slo | None) -> 
     question = replace(FAST, budget_s=budget_s, slo=slo)
     tuning = session(Fake(), question)
     assert tuning.elapsed_s <= budget_s
-    assert answer(question, ARM, tuning).recommended is not None
+    assert recommend(question, ARM, tuning).recommended is not None
 
 
 def test_without_an_objective_nothing_is_searched_for() -> None:
     """The recommendation alone, and no capacity."""
     question = replace(FAST, slo=None)
     fake = Fake()
-    given = answer(question, ARM, session(fake, question))
-    assert given.capacity_rps is None
-    assert given.recommended == Candidate(16)
+    recommendation = recommend(question, ARM, session(fake, question))
+    assert recommendation.capacity_rps is None
+    assert recommendation.recommended == Candidate(16)
     assert fake.launched == []
-    assert given.caveats == ()
+    assert recommendation.caveats == ()
 
 
 def test_a_candidate_that_fails_is_reported_and_left_out() -> None:
     """It stands in the table with its reason; the best of the others is recommended."""
     lines: list[str] = []
-    given = answer(FAST, ARM, session(Fake(broken=(16,)), say=lines.append))
-    row = next(row for row in given.candidates if row.workers == 16)
+    recommendation = recommend(FAST, ARM, session(Fake(broken=(16,)), say=lines.append))
+    row = next(row for row in recommendation.candidates if row.workers == 16)
     assert (row.standing, row.throughput_rps) == ("failed", None)
     assert row.why == "did not come up"
-    assert given.recommended is not None
-    assert given.recommended.workers > 16
+    assert recommendation.recommended is not None
+    assert recommendation.recommended.workers > 16
     assert "  16 workers: did not come up" in lines
 
 
@@ -100,30 +100,34 @@ def test_a_block_without_a_valid_trial_is_measured_again() -> None:
             self.broken = tuple(range(100)) if self.steps == 1 else ()
             return super().block(group)
 
-    assert answer(FAST, ARM, session(FirstBlockFails())).recommended == Candidate(16)
+    assert recommend(FAST, ARM, session(FirstBlockFails())).recommended == Candidate(16)
 
 
 def test_when_all_fail_nothing_is_recommended() -> None:
     """And there is no search without a count to search with."""
     tuning = session(Fake(broken=tuple(range(100))))
-    given = answer(FAST, ARM, tuning)
-    assert (given.recommended, given.capacity_rps, given.ended) == (None, None, "nothing valid")
-    assert "did not come up" in given.explanation
-    assert "the capacity was not searched for" in given.caveats[0]
+    recommendation = recommend(FAST, ARM, tuning)
+    assert (recommendation.recommended, recommendation.capacity_rps, recommendation.ended) == (
+        None,
+        None,
+        "nothing valid",
+    )
+    assert "did not come up" in recommendation.explanation
+    assert "the capacity was not searched for" in recommendation.caveats[0]
 
 
 def test_what_one_connection_misses_is_refused_at_once() -> None:
     """No block is measured for p99 < 1 ms on answers that take fifty."""
     fake, question = Fake(), replace(FAST, slo=parse("p99<1ms"))
     tuning = session(fake, question)
-    given = answer(question, ARM, tuning)
+    recommendation = recommend(question, ARM, tuning)
     assert fake.steps == 1
-    assert given.capacity_rps is not None
-    assert (given.capacity_rps.ending, given.capacity_rps.low) == ("nothing holds", None)
+    assert recommendation.capacity_rps is not None
+    assert (recommendation.capacity_rps.ending, recommendation.capacity_rps.low) == ("nothing holds", None)
     reason = refusal(tuning).replace("\u202f", " ")
     assert "30 of 30 requests were lost to it (late); the unloaded response takes 50.0 ms" in reason
-    assert given.explanation == refusal(tuning)
-    assert load(dump(given)) == given
+    assert recommendation.explanation == refusal(tuning)
+    assert load(dump(recommendation)) == recommendation
 
 
 def test_one_late_answer_of_thirty_refuses_nothing() -> None:
@@ -143,12 +147,12 @@ def test_ctrl_c_gives_the_best_answer_so_far(step: int) -> None:
     """Whenever it comes, the answer holds what is known by then, and says that it was interrupted."""
     fake = Fake(stop_at=step)
     tuning = session(fake)
-    given = answer(FAST, ARM, tuning)
-    assert given.interrupted
-    assert "interrupted: this is the best answer so far" in given.caveats
-    assert (given.recommended is not None) == (len(tuning.blocks) > 0)
+    recommendation = recommend(FAST, ARM, tuning)
+    assert recommendation.interrupted
+    assert "interrupted: this is the best answer so far" in recommendation.caveats
+    assert (recommendation.recommended is not None) == (len(tuning.blocks) > 0)
     assert fake.launched == fake.stopped
-    assert load(dump(given)) == given
+    assert load(dump(recommendation)) == recommendation
 
 
 @pytest.mark.parametrize("error", [LaunchError("port 8123 is taken"), AnswerError("GET /: 500"), LoadError("died")])
@@ -157,44 +161,47 @@ def test_a_failure_ends_the_work_and_not_the_answer(step: int, error: GatebenchE
     """The answer holds what was measured before, and says why it is not more."""
     fake = Fake(fail_at=step, failure=error)
     tuning = session(fake)
-    given = answer(FAST, ARM, tuning)
-    assert given.failure == str(error)
-    assert given.recommended == (tuning.choice.recommended if tuning.choice else None)
-    assert (given.recommended is not None) == (step > 2)
-    assert given.caveats[0] == f"broken off: {error}"
-    assert "by a launch or a load that failed" in given.explanation
-    assert not given.interrupted
+    recommendation = recommend(FAST, ARM, tuning)
+    assert recommendation.failure == str(error)
+    assert recommendation.recommended == (tuning.choice.recommended if tuning.choice else None)
+    assert (recommendation.recommended is not None) == (step > 2)
+    assert recommendation.caveats[0] == f"broken off: {error}"
+    assert "by a launch or a load that failed" in recommendation.explanation
+    assert not recommendation.interrupted
     assert fake.launched == fake.stopped
-    assert load(dump(given)) == given
+    assert load(dump(recommendation)) == recommendation
 
 
 def test_a_search_that_is_broken_off_says_by_what_it_ended() -> None:
     """Its bracket is as unsettled as the trials until then left it."""
-    given = answer(FAST, ARM, session(Fake(fail_at=20)))
-    assert given.capacity_rps is not None
-    assert (given.capacity_rps.ending, given.capacity_rps.settled) == ("failed", False)
-    assert "not settled before it was broken off" in given.explanation
+    recommendation = recommend(FAST, ARM, session(Fake(fail_at=20)))
+    assert recommendation.capacity_rps is not None
+    assert (recommendation.capacity_rps.ending, recommendation.capacity_rps.settled) == ("failed", False)
+    assert "not settled before it was broken off" in recommendation.explanation
 
 
 def test_a_search_that_is_broken_off_before_its_first_trial_is_no_matter_of_time() -> None:
     """The caveat about a search that was not made names the failure only."""
     blocks = session(Fake()).blocks
-    given = answer(FAST, ARM, session(Fake(fail_at=len(blocks) + 2)))
-    assert given.capacity_rps is None
-    assert given.caveats == ("broken off: gunicorn ended with exit code 3",)
+    recommendation = recommend(FAST, ARM, session(Fake(fail_at=len(blocks) + 2)))
+    assert recommendation.capacity_rps is None
+    assert recommendation.caveats == ("broken off: gunicorn ended with exit code 3",)
 
 
 def test_a_search_whose_trials_cannot_be_used_gives_up_and_says_so() -> None:
     """It does not spend the budget on them, and does not blame the time."""
     tuning = session(Fake(unusable=True))
-    given = answer(FAST, ARM, tuning)
+    recommendation = recommend(FAST, ARM, tuning)
     assert len(tuning.trials) == UNUSABLE
     assert tuning.ending == "unusable"
-    assert "8 of 8 trials of the search may not be used" in given.caveats[0]
-    assert given.capacity_rps is not None
-    assert (given.capacity_rps.low, given.capacity_rps.high) == (None, None)
-    assert "What load holds p99 < 100\u202fms is not known: no trial of the search could be used" in given.explanation
-    assert "time" not in given.explanation.partition("What load")[2]
+    assert "8 of 8 trials of the search may not be used" in recommendation.caveats[0]
+    assert recommendation.capacity_rps is not None
+    assert (recommendation.capacity_rps.low, recommendation.capacity_rps.high) == (None, None)
+    assert (
+        "What load holds p99 < 100\u202fms is not known: no trial of the search could be used"
+        in recommendation.explanation
+    )
+    assert "time" not in recommendation.explanation.partition("What load")[2]
 
 
 def test_trials_that_can_no_longer_be_used_leave_what_those_before_showed() -> None:
@@ -205,19 +212,19 @@ def test_trials_that_can_no_longer_be_used_leave_what_those_before_showed() -> N
             self.unusable = self.offered >= 4
             return super()._offered(step)
 
-    given = answer(FAST, ARM, session(Later()))
-    assert given.capacity_rps is not None
-    assert given.capacity_rps.ending == "unusable"
-    assert given.capacity_rps.low is not None
-    assert "not settled: the last 8 trials could not be used" in given.explanation
+    recommendation = recommend(FAST, ARM, session(Later()))
+    assert recommendation.capacity_rps is not None
+    assert recommendation.capacity_rps.ending == "unusable"
+    assert recommendation.capacity_rps.low is not None
+    assert "not settled: the last 8 trials could not be used" in recommendation.explanation
 
 
 def test_a_rate_that_never_holds_ends_the_search() -> None:
     """Nothing holds, which the answer says."""
-    given = answer(FAST, ARM, session(Fake(capacity_rps=0.0)))
-    assert given.capacity_rps is not None
-    assert (given.capacity_rps.ending, given.capacity_rps.low) == ("nothing holds", None)
-    assert "No load holds" in given.explanation
+    recommendation = recommend(FAST, ARM, session(Fake(capacity_rps=0.0)))
+    assert recommendation.capacity_rps is not None
+    assert (recommendation.capacity_rps.ending, recommendation.capacity_rps.low) == ("nothing holds", None)
+    assert "No load holds" in recommendation.explanation
 
 
 def test_a_server_that_does_not_answer_is_an_error() -> None:
@@ -245,11 +252,11 @@ def test_a_machine_that_changes_its_speed_is_reported() -> None:
     tuning = session(Fake())
     costs = [0.0002 if number % 2 else 0.0003 for number in range(len(tuning.trials))]
     moody = [replace(trial, cpu_s_per_request=cost) for trial, cost in zip(tuning.trials, costs, strict=True)]
-    (caveat,) = answer(FAST, ARM, replace(tuning, trials=moody)).caveats
+    (caveat,) = recommend(FAST, ARM, replace(tuning, trials=moody)).caveats
     assert caveat.startswith("the machine changed its speed during the search: a request took 200")
     steady = [replace(trial, cpu_s_per_request=0.0002) for trial in tuning.trials]
     idle = replace(steady[0], rate_rps=1.0, cpu_s_per_request=0.001)
-    assert answer(FAST, ARM, replace(tuning, trials=[*steady, *[idle] * (len(steady) // 3)])).caveats == ()
+    assert recommend(FAST, ARM, replace(tuning, trials=[*steady, *[idle] * (len(steady) // 3)])).caveats == ()
 
 
 def test_a_candidate_without_a_valid_trial_has_a_reason_and_no_figure() -> None:

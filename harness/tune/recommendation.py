@@ -112,7 +112,7 @@ class Capacity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Recommendation:
     """What to deploy, what load it holds, and what that rests on."""
 
     __pydantic_config__ = STRICT
@@ -144,21 +144,21 @@ class Answer:
     caveats: tuple[str, ...] = ()
 
 
-_ADAPTER = TypeAdapter(Answer)
+_ADAPTER = TypeAdapter(Recommendation)
 
 
-def dump(answer: Answer) -> str:
-    """The answer as JSON, indented for people."""
-    return _ADAPTER.dump_json(answer, indent=2).decode() + "\n"
+def dump(recommendation: Recommendation) -> str:
+    """The recommendation as JSON, indented for people."""
+    return _ADAPTER.dump_json(recommendation, indent=2).decode() + "\n"
 
 
-def load(text: str | bytes, name: str = FILE) -> Answer:
+def load(text: str | bytes, name: str = FILE) -> Recommendation:
     """Read what `dump` wrote; raises `RecordError`, with `name` in it, on anything else."""
     try:
-        answer = _ADAPTER.validate_json(text)
+        recommendation = _ADAPTER.validate_json(text)
     except ValidationError as error:
         problems = (f"{'.'.join(map(str, problem['loc'])) or 'it'}: {problem['msg']}" for problem in error.errors())
         raise RecordError(f"{name} is not what tune writes: {'; '.join(problems)}") from error
-    if answer.format != FORMAT:
-        raise RecordError(f"{name} has format {answer.format}; this gatebench reads {FORMAT}")
-    return answer
+    if recommendation.format != FORMAT:
+        raise RecordError(f"{name} has format {recommendation.format}; this gatebench reads {FORMAT}")
+    return recommendation
