@@ -114,6 +114,16 @@ def test_a_tuning_that_found_nothing_says_so(tmp_path: Path) -> None:
     assert "No rate holds p99 < 100 ms" in text
 
 
+def test_a_search_without_a_trial_that_could_be_used_does_not_say_that_no_rate_holds() -> None:
+    """Its chart says that it is not known, for nothing was shown either way."""
+    answer = report_tuning.tuning()
+    assert answer.capacity_rps is not None
+    unknown = replace(answer.capacity_rps, low=None, high=None, ending="unusable")
+    chart = search(study_of(replace(answer, capacity_rps=unknown)))
+    assert chart is not None
+    assert chart.title == "Whether any rate holds p99 < 100 ms is not known"
+
+
 def test_the_terminal_shows_the_candidates(tmp_path: Path) -> None:
     """And the paragraph."""
     folder = written(tmp_path, report_tuning.tuning())

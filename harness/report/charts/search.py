@@ -42,6 +42,8 @@ def search(study: Study) -> Chart | None:
 
 def _held(answer: Recommendation) -> str:
     found, slo = answer.capacity_rps, shown(answer.slo or "the objective")
+    if found is not None and not found.known:
+        return f"Whether any rate holds {slo} is not known"
     if found is None or found.low is None:
         return f"No rate holds {slo}"
     if found.high is None:
