@@ -149,7 +149,7 @@ def instead(monkeypatch: pytest.MonkeyPatch, fake: Fake) -> None:
 
 def new_sitting(folder: Path) -> Sitting:
     """A sitting that has nothing to go on from."""
-    group = factories.group(ARM, ARM, pairs=(), phases=("closed",))
+    group = factories.group(ARM, ARM, pairs=())
     info = factories.run(factories.plan(group), kind="tune").info
     return sittings.begun(Subject(arm=ARM, plan=info.plan), FAST, None, folder, info)
 
