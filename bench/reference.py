@@ -21,7 +21,7 @@ from harness.report.charts import charts
 from harness.report.markdown import summary
 from harness.report.study import Study
 from harness.report.tuned import tuned
-from harness.tune import answer as answers
+from harness.tune import recommendation
 from harness.tune.explain import shell
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -34,7 +34,7 @@ SHOWN = {
 """Charts that README and docs show, by suite."""
 WHOLE = "full"
 """The suite of which all charts are kept."""
-RECORDS = (record.INFO, record.TRIALS, answers.FILE)
+RECORDS = (record.INFO, record.TRIALS, recommendation.FILE)
 
 
 def adopt(run: Path) -> Path:

@@ -103,7 +103,7 @@ def test_the_answer_of_load_has_the_documented_keys() -> None:
 
 def test_the_answer_of_tune_has_the_documented_keys() -> None:
     """FORMAT lists what `gatebench tune --json` prints; the tables of fields list what is inside."""
-    assert dict(documented("keys"))["tune"] == fields_of("harness.tune.answer.Answer") | {"run"}
+    assert dict(documented("keys"))["tune"] == fields_of("harness.tune.recommendation.Recommendation") | {"run"}
 
 
 @pytest.mark.parametrize("call", ["list", "plan smoke", "doctor"])

@@ -4,40 +4,27 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness import record, units
-from harness import suite as planning
 from harness.cli.options import RESULTS, AsJson, Results, Seed, ServerCpus, fresh_seed, placed, seconds
 from harness.cli.output import answers, print_json, quoted, remarks
-from harness.errors import GateError, NothingValidError, UsageError
+from harness.errors import UsageError
 from harness.machine.placement import Placement
 from harness.record.sitting import new_info
-from harness.suite import Arm, Closed, Definitions, Plan, Suite, load_definitions, load_suite
-from harness.suite.choice import arm_of, fitting, known
 
 if TYPE_CHECKING:
-    from harness.tune.answer import Answer
-    from harness.tune.session import Asked, Found
+    from harness.tune.recommendation import Recommendation
+    from harness.tune.session import Question, Tuning
     from harness.tune.sitting import Sitting
+    from harness.tune.subject import Subject
 
 SIZES = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 BUDGET = "5m"
-LEAST_BUDGET_S = 20.0
-"""Less does not suffice for a probe and one block."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
-    """What is tuned, and how it is measured."""
-
-    arm: Arm
-    plan: Plan
-    """Without groups: they are decided as it goes on."""
 
 
 def tune(
@@ -58,7 +45,8 @@ def tune(
     ] = None,
     seed: Seed = None,
     resume: Annotated[
-        str | None, typer.Option(metavar="RUN", help="Go on with a tuning that was interrupted, or with more --budget.")
+        str | None,
+        typer.Option(metavar="RUN", help="Go on with a tuning that did not come to its end, or with more --budget."),
     ] = None,
     server_cpus: ServerCpus = None,
     results: Results = RESULTS,
@@ -66,30 +54,24 @@ def tune(
 ) -> None:
     """The worker count to deploy: the smallest that is not worse than the best; with --slo also the load that it holds.
 
-    Ctrl-C ends it with the best answer so far. Exit code 1 when no load holds the objectives.
+    Ctrl-C ends it with the best answer so far. Exit code 1 when no load holds the objectives, 3 when a launch or a load
+    fails: what was measured is kept, and --resume goes on.
 
     Examples: `gatebench tune --target flask --server gunicorn-gthread --scenario external-data --slo "p99<100ms"`,
     `gatebench tune my-suite.toml --budget 10m`, `gatebench tune --resume latest`.
     """
-    from harness.judge.slo import parse
-    from harness.tune.session import Asked
-
     if resume is not None:
         if suite or target or server or scenario or slo or memory or connections or seed or server_cpus:
             raise UsageError("--resume takes all but --budget from the run: leave the rest out")
-        sitting = _resumed(record.find(resume, results), seconds(budget) if budget else None)
-        _measured(sitting, as_json=as_json)
-        return
-    number = fresh_seed(seed)
-    subject = _from_suite(suite, number) if suite else _from_names(target, server, scenario, number)
-    if suite and (target or server or scenario):
-        raise UsageError("either SUITE or --target, --server and --scenario")
-    if connections is not None:
-        subject = replace(subject, arm=subject.arm.over(connections))
-    asked = Asked(slo=parse(slo) if slo else None, budget_s=seconds(budget or BUDGET), margin=subject.plan.margin)
-    if asked.budget_s < LEAST_BUDGET_S:
-        raise UsageError(f"--budget {budget}: less than {LEAST_BUDGET_S:.0f} s suffices for nothing")
-    sitting = _new(subject, asked, memory_bytes(memory) if memory else None, placed(server_cpus), results)
+        sitting = _resumed(record.find(resume, results), budget)
+    else:
+        if suite and (target or server or scenario):
+            raise UsageError("either SUITE or --target, --server and --scenario")
+        subject = _subject(suite, target, server, scenario, seed)
+        if connections is not None:
+            subject = replace(subject, arm=subject.arm.over(connections))
+        limit = memory_bytes(memory) if memory else None
+        sitting = _new(subject, _question(slo, budget, subject.plan.margin), limit, placed(server_cpus), results)
     _measured(sitting, as_json=as_json)
 
 
@@ -101,116 +83,90 @@ def memory_bytes(text: str) -> int:
     return round(float(match[1]) * SIZES[match[2] or "B"])
 
 
-def _from_suite(name: str, seed: int) -> Subject:
-    definitions, suite = load_suite(name)
-    plan = planning.build(definitions, suite, planning.Options(seed=seed))
-    arm = plan.groups[0].arms[1]
-    about = f"{arm.cell.target} on {arm.cell.server} in {arm.cell.scenario}, of suite {plan.suite}"
-    alone = replace(arm, pair=None, loads=(Closed(connections=arm.connections),))
-    return Subject(arm=alone, plan=replace(plan, suite="tune", about=about, groups=()))
+def _subject(
+    suite: str | None, target: str | None, server: str | None, scenario: str | None, seed: int | None
+) -> Subject:
+    from harness.tune.subject import of_names, of_suite
+
+    number = fresh_seed(seed)
+    return of_suite(suite, number) if suite else of_names(target, server, scenario, number)
 
 
-def _from_names(target: str | None, server: str | None, scenario: str | None, seed: int) -> Subject:
-    if target is None or server is None or scenario is None:
-        raise UsageError(
-            "tune what? Give SUITE, or all of --target, --server and --scenario; `gatebench list` has them"
-        )
-    definitions = load_definitions()
-    chosen, serving = fitting(definitions, target, server)
-    asks = definitions.scenarios[known("--scenario", scenario, definitions.scenarios)]
-    loads = (Closed(connections=asks.connections),)
-    arm = arm_of(definitions, "t0", chosen, serving, asks, levels={}, loads=loads)
-    return Subject(arm=arm, plan=_plan(f"{target} on {server} in {scenario}", seed, definitions))
+def _question(slo: str | None, budget: str | None, margin: float) -> Question:
+    from harness.judge.slo import parse
+    from harness.tune.session import Question
+
+    return Question(slo=parse(slo) if slo else None, budget_s=seconds(budget or BUDGET), margin=margin)
 
 
-def _plan(about: str, seed: int, definitions: Definitions) -> Plan:
-    """How a suite that says nothing is measured."""
-    usual = Suite(name="tune", pairs=())
-    return Plan(
-        suite=usual.name,
-        about=about,
-        seed=seed,
-        groups=(),
-        blocks=usual.blocks,
-        rounds=usual.rounds,
-        slice_s=usual.slice_s,
-        open_slice_s=usual.open_slice_s,
-        margin=usual.margin,
-        arrivals=usual.arrivals,
-        upstream=usual.upstream,
-        thresholds=usual.thresholds,
-        factors=tuple(definitions.factors.values()),
-    )
-
-
-def _new(subject: Subject, asked: Asked, limit: int | None, placement: Placement, results: Path) -> Sitting:
-    from harness.tune.session import Found
-    from harness.tune.sitting import Sitting
+def _new(
+    subject: Subject, question: Question, memory_limit: int | None, placement: Placement, results: Path
+) -> Sitting:
+    from harness.tune.sitting import begun
 
     folder = record.new_folder(results, "tune")
-    remarks().print(
-        f"tune: {subject.plan.about}, at most {units.clock(asked.budget_s)}, seed {subject.plan.seed}, into {folder}",
-        soft_wrap=True,
-    )
     info = new_info(folder, subject.plan, placement, quoted(results), kind="tune")
-    return Sitting(folder=folder, arm=subject.arm, info=info, asked=asked, limit=limit, found=Found())
+    return _announced(begun(subject, question, memory_limit, folder, info))
 
 
-def _resumed(folder: Path, budget_s: float | None) -> Sitting:
+def _resumed(folder: Path, budget: str | None) -> Sitting:
     from harness.tune.sitting import resumed
 
-    sitting = resumed(folder, budget_s)
-    remarks().print(
-        f"tune: {sitting.info.plan.about}, {units.clock(sitting.left_s)} left, into {folder}", soft_wrap=True
-    )
+    return _announced(resumed(folder, seconds(budget) if budget else None))
+
+
+def _announced(sitting: Sitting) -> Sitting:
+    """Say what is tuned, for how long and into which folder; the sitting itself."""
+    plan = sitting.info.plan
+    left = units.clock(sitting.left_s)
+    time = f"{left} left" if sitting.tuning.setup else f"at most {left}, seed {plan.seed}"
+    remarks().print(f"tune: {plan.about}, {time}, into {sitting.folder}", soft_wrap=True)
     return sitting
 
 
 def _measured(sitting: Sitting, *, as_json: bool) -> None:
-    """Measure, show what came of it, and leave with the exit code that it calls for."""
-    from harness.tune.sitting import measured
+    """Measure, print the recommendation, and leave with the exit code that it calls for."""
+    from harness.tune.sitting import measure
 
     console = remarks()
     if sitting.placement.shared:
         console.print("caveat: server and generator share a CPU here; use a machine with two or more", soft_wrap=True)
-    found, answer = measured(sitting, lambda line: console.print(line, soft_wrap=True))
-    _show(sitting.folder, answer, as_json=as_json)
-    _end(sitting.folder, found, answer)
+    tuning, recommendation = measure(sitting, lambda line: console.print(line, soft_wrap=True))
+    _show(sitting.folder, recommendation, as_json=as_json)
+    _end(sitting.folder, tuning, recommendation)
 
 
-def _show(folder: Path, answer: Answer, *, as_json: bool) -> None:
+def _show(folder: Path, recommendation: Recommendation, *, as_json: bool) -> None:
     from harness.judge.compare import within
     from harness.report import build, terminal
-    from harness.tune.answer import dump
     from harness.tune.explain import shell
+    from harness.tune.recommendation import dump
 
     run = record.read(folder)
     page = build(folder) if run.trials else None
     if as_json:
-        print_json({"run": str(folder)} | json.loads(dump(answer)))
+        print_json({"run": str(folder)} | json.loads(dump(recommendation)))
         return
     console = answers()
     if run.trials:
         terminal(run, within(run), console)
-    for caveat in answer.caveats:
+    for caveat in recommendation.caveats:
         console.print(f"! {caveat}", soft_wrap=True)
-    if answer.command:
-        console.print(f"\ndeploy: {shell(answer.command)}", soft_wrap=True)
+    if recommendation.command:
+        console.print(f"\ndeploy: {shell(recommendation.command)}", soft_wrap=True)
     if page is not None:
         console.print(f"report: {page}", soft_wrap=True)
 
 
-def _end(folder: Path, found: Found, answer: Answer) -> None:
-    """Leave with the exit code that the answer calls for."""
-    from harness.tune.conclusion import refusal
+def _end(folder: Path, tuning: Tuning, recommendation: Recommendation) -> None:
+    """After Ctrl-C say how to go on; leave with the exit code that the recommendation calls for."""
+    from harness.tune.conclusion import shortfall
 
-    if found.interrupted:
-        so_far = (
-            "the best answer so far stands above" if answer.candidates or answer.searched else "nothing is known yet"
-        )
-        remarks().print(f"interrupted: {so_far}; gatebench tune --resume {folder} goes on", soft_wrap=True)
+    if tuning.interrupted:
+        known = recommendation.candidates or recommendation.searched
+        so_far = "the best answer so far stands above" if known else "nothing is known yet"
+        way_on = f"gatebench tune --resume {folder} goes on" if tuning.setup else "call gatebench tune again"
+        remarks().print(f"interrupted: {so_far}; {way_on}", soft_wrap=True)
         raise KeyboardInterrupt
-    if answer.capacity_rps is not None and answer.capacity_rps.ending == "nothing holds":
-        raise GateError(refusal(found) or f"no load holds {answer.slo}: {answer.explanation}")
-    if answer.recommended is None:
-        raise NothingValidError(f"nothing valid came out; the reasons stand in {folder}/{record.TRIALS} and the report")
+    if error := shortfall(folder, tuning, recommendation):
+        raise error

@@ -1,7 +1,8 @@
-"""The user's objective, `p99<100ms,errors<0.1%`, and whether a load kept it.
+"""The user's objectives, `p99<100ms,errors<0.1%`, and whether they held under a load; pure.
 
 A request is *lost* to an objective when it failed, was never sent, or, for a percentile, was answered later than the
-limit. "p99 < 100 ms" is then "at most 1 % is lost": one ratio for every objective, so that a throughput search applies.
+limit. "p99 < 100 ms" then means "at most 1 % is lost". So every objective bounds one ratio, the loss ratio, and a
+search for a capacity needs no other.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ from harness.spec.histogram import Histogram
 from harness.spec.percentiles import QUANTILES, SAMPLES_BEYOND
 
 LOSS_GOALS = {name.replace("_", "."): round(1 - quantile, 6) for name, quantile in QUANTILES.items()}
-"""Percentile as it is written -> share of the requests that may be later."""
+"""Percentile, as it is written -> share of the requests that may be answered later."""
 SCALE_US = {"us": 1.0, "µs": 1.0, "ms": 1e3, "s": 1e6}
 LONGEST_US = 3_600_000_000
-"""What a histogram holds: an hour."""
+"""The longest time that a histogram holds: an hour."""
 HELP = "objectives are p50, p90, p95, p99 or p99.9 < TIME, and errors < PERCENT%, as in p99<100ms,errors<0.1%"
 
 _OBJECTIVE = re.compile(r"(?P<metric>[a-z0-9.]+)\s*<\s*(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>us|µs|ms|s|%)", re.ASCII)
@@ -33,19 +34,22 @@ class Objective:
     metric: str
     """p50, p90, p95, p99, p99.9 or errors."""
     limit_us: int | None
-    """Later is lost; None for `errors`."""
+    """A request answered later is lost; None for `errors`."""
     loss_goal: float
     text: str
     """As a person reads it: p99 < 100 ms."""
 
     @property
     def arrivals_needed(self) -> int:
-        """Fewer do not resolve it: a percentile wants ten samples beyond it, a share of errors one error."""
+        """The least arrivals that resolve it: a percentile needs ten samples beyond it, a share of errors one error."""
         beyond = 1 if self.limit_us is None else SAMPLES_BEYOND
         return math.ceil(beyond / self.loss_goal - 1e-9)
 
     def allowed(self, arrivals: float) -> int:
-        """How many of `arrivals` may be lost; a single error never breaks an objective (METHOD, section 3)."""
+        """How many of `arrivals` may be lost.
+
+        An objective of errors alone allows one always: among few requests, one error is above any small share.
+        """
         share = math.floor(self.loss_goal * arrivals + 1e-9)
         return max(share, 1) if self.limit_us is None else share
 
@@ -57,13 +61,13 @@ class Tally:
     arrivals: int
     errors: int
     unsent: int
-    """Dropped, or never handed to a connection."""
+    """Dropped from the queue, or never handed to a connection."""
     response_us: Histogram
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
-    """One objective under one load."""
+class Loss:
+    """One objective under one load, and what was lost to it."""
 
     objective: Objective
     arrivals: int
@@ -78,17 +82,17 @@ class Kept:
 
     @property
     def loss_ratio(self) -> float:
-        """Lost over all; 1 where nothing arrived, for that keeps no promise."""
+        """Lost over all arrivals; 1 where nothing arrived, because that shows nothing to hold."""
         return self.lost / self.arrivals if self.arrivals else 1.0
 
     @property
     def held(self) -> bool:
-        """Whether the objective was kept."""
+        """Whether the objective held."""
         return self.arrivals > 0 and self.lost <= self.objective.allowed(self.arrivals)
 
     @property
     def excess(self) -> float:
-        """Times the loss that is allowed."""
+        """The loss ratio over the loss goal: above 1 it is missed."""
         return self.loss_ratio / self.objective.loss_goal
 
     @property
@@ -100,7 +104,7 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Slo:
-    """All the objectives together."""
+    """All objectives together."""
 
     objectives: tuple[Objective, ...]
 
@@ -111,23 +115,24 @@ class Slo:
 
     @property
     def loss_goal(self) -> float:
-        """The strictest loss ratio."""
+        """The smallest loss goal of all."""
         return min(objective.loss_goal for objective in self.objectives)
 
     @property
     def slack_s(self) -> float:
-        """The tightest time limit in seconds, 0 without one: so long can a queue grow before it shows as lateness."""
-        return min((o.limit_us for o in self.objectives if o.limit_us is not None), default=0) / 1e6
+        """The tightest time limit in seconds, 0 without one: a queue grows so long before it shows as lateness."""
+        limits_us = (objective.limit_us for objective in self.objectives if objective.limit_us is not None)
+        return min(limits_us, default=0) / 1e6
 
     @property
     def arrivals_needed(self) -> int:
-        """Fewer do not resolve every objective."""
+        """The least arrivals that resolve every objective."""
         return max(objective.arrivals_needed for objective in self.objectives)
 
-    def evaluate(self, tally: Tally) -> tuple[Kept, ...]:
+    def evaluate(self, tally: Tally) -> tuple[Loss, ...]:
         """Every objective under one load."""
         return tuple(
-            Kept(
+            Loss(
                 objective=objective,
                 arrivals=max(tally.arrivals, tally.response_us.count + tally.errors + tally.unsent),
                 errors=tally.errors,
@@ -138,14 +143,14 @@ class Slo:
         )
 
 
-def held(kept: Iterable[Kept]) -> bool:
-    """Whether every objective was kept."""
-    return all(one.held for one in kept)
+def held(losses: Iterable[Loss]) -> bool:
+    """Whether every objective held."""
+    return all(loss.held for loss in losses)
 
 
-def worst(kept: Iterable[Kept]) -> Kept:
-    """The objective that was missed by most, or came closest to it."""
-    return max(kept, key=lambda one: one.excess)
+def worst(losses: Iterable[Loss]) -> Loss:
+    """The objective that was missed by most, or came closest to being missed."""
+    return max(losses, key=lambda loss: loss.excess)
 
 
 def parse(text: str) -> Slo:
@@ -158,7 +163,7 @@ def parse(text: str) -> Slo:
         except UsageError as error:
             problems.append(str(error))
             continue
-        if any(objective.metric == other.metric for other in objectives):
+        if objective.metric in {earlier.metric for earlier in objectives}:
             problems.append(f"{objective.metric} is stated twice")
         objectives.append(objective)
     if problems:

@@ -25,7 +25,7 @@ from harness.report.words import (
     under,
 )
 from harness.suite import Arm
-from harness.tune.answer import Answer
+from harness.tune.recommendation import Recommendation
 
 SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&!])")
 
@@ -74,7 +74,7 @@ def _compared(study: Study) -> Iterator[str]:
             yield _row(study, pair, verdict)
 
 
-def _tuned(answer: Answer) -> Iterator[str]:
+def _tuned(answer: Recommendation) -> Iterator[str]:
     yield escaped(answer.explanation)
     yield ""
     if answer.command:

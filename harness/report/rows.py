@@ -10,7 +10,7 @@ from harness.record import Trial
 from harness.report.metrics import METRICS
 from harness.report.values import Figures, Value
 from harness.suite import Arm
-from harness.tune.answer import Answer, CandidateRow
+from harness.tune.recommendation import CandidateRow, Recommendation
 
 UNVARIED = ("connections", "load", "rate_rps", "a", "b")
 """What stands among a verdict's factors and is none that both sides share."""
@@ -90,7 +90,7 @@ def of_effect(effect: Effect) -> Value:
     )
 
 
-def of_candidate(row: CandidateRow, metric: str, answer: Answer | None = None) -> Value:
+def of_candidate(row: CandidateRow, metric: str, answer: Recommendation | None = None) -> Value:
     """One metric of a candidate that tune tried."""
     figures: dict[str, tuple[str, Figures]] = {
         "throughput_rps": ("1/s", (row.throughput_rps, row.low_rps, row.high_rps)),
@@ -121,7 +121,7 @@ def of_candidate(row: CandidateRow, metric: str, answer: Answer | None = None) -
     )
 
 
-def of_capacity(answer: Answer, end: str) -> Value:
+def of_capacity(answer: Recommendation, end: str) -> Value:
     """An end of the bracket: `low`, the highest rate that holds, or `high`, the lowest that does not."""
     found = answer.capacity_rps
     return Value(

@@ -22,7 +22,7 @@ from harness.report.values import NOTHING, Figures, Value, average, frame
 from harness.spec.histogram import Histogram
 from harness.spec.percentiles import resolved
 from harness.suite import PHASES, Arm, Factor, Pair, Phase, Scenario
-from harness.tune.answer import Answer
+from harness.tune.recommendation import Recommendation
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Study:
 
     run: Run
     comparison: Comparison
-    tuned: Answer | None = None
+    tuned: Recommendation | None = None
     """What tune found, of a run of its."""
 
     @cached_property

@@ -1,17 +1,39 @@
-"""How many workers to deploy, and what they hold.
+"""How many workers to deploy, and what load they hold.
 
-candidates   what is worth trying: the ladder up to the knee, for threads a sparse grid
-estimate     what the blocks say of the candidates, taken together
-recommend    outcomes -> "measure a block of these", and the rule
-belief       what the trials say about where the edge lies
-search       outcomes -> "offer this rate for up to so long", and the bracket
-answer       what was found, as values: tune.json and the data of the charts
-explain      the paragraph, and the command line
+Which count, by blocks of closed load:
 
-All of it is pure: `decide(setup, outcomes so far, seconds left)` says what comes next, and the best answer so far can
-be had at any moment (`choose`, `conclude`). No clock, no disk, no state between the calls, so that a run resumes from
-its records. What launches servers and offers loads hands in outcomes:
+candidates   the counts worth trying: a ladder up to the knee, for threads a sparse grid
+blocks       the records: what is measured first, and what each block showed
+estimate     the throughput of every candidate, from all blocks together
+tie_set      the rule: the smallest of those within the margin of the best
+roster       who is launched again, and who is out
+next_block   blocks -> "measure these", or "enough"
+choice       blocks -> the candidate to deploy
 
-    recommend.decide(setup, blocks, left_s) -> Measure(candidates) | Enough(why)
-    search.decide(search, trials, left_s)   -> Try(rate_rps, up_to_s, stops, queue) | Done(ending)
+Which rate it holds, by trials of open load:
+
+search       what is looked for, and the ladder of rates
+trials       the records: each rate that was offered, and whether the objectives held
+belief       a probability for each place where the edge can lie
+rungs        the trials on the ladder, and where they put the edge
+next_rate    trials -> "offer this rate", or "done"
+bracket      trials -> the rates between which the edge lies
+
+All of these are pure: no clock, no disk, no state between the calls. So a run resumes from its records, and the best
+answer so far can be had at any moment. What launches servers and offers loads hands in the records:
+
+    next_block.decide(setup, blocks, left_s) -> Measure(candidates) | Enough(why)
+    next_rate.decide(search, trials, left_s) -> Try(rate_rps, up_to_s, stops, queue) | Done(ending)
+
+Around them:
+
+subject          what is tuned, of a suite or by names
+session          one worker under one connection, then the blocks, then the search, within the budget
+live             what launches servers and offers loads for a session
+journal          the steps of a session on disk, to go on from
+rows             the candidates as a table
+recommendation   what a tuning comes to, as values: tune.json and the data of the charts
+explain          the paragraph, and the command line to deploy
+conclusion       a session -> the recommendation
+sitting          a call of `gatebench tune`, new or resumed
 """

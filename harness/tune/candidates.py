@@ -1,8 +1,9 @@
 """How many workers and threads are worth trying; pure.
 
-Below the knee throughput grows with every slot, beyond it slots only wait: about min(connections, the server's CPU
-budget x the unloaded response time / the CPU a request) requests can be in hand at once (operational bounds: P. J.
-Denning and J. P. Buzen, Computing Surveys 10 (1978), 225-261). Candidates are a ladder up to the knee and just past it.
+A slot holds one request. Up to the knee throughput grows with every slot; beyond it more slots only wait. The knee is
+about min(connections, the server's CPUs x the unloaded response time / the CPU time of a request) requests in hand at
+once (operational bounds: P. J. Denning and J. P. Buzen, Computing Surveys 10 (1978), 225-261). Candidates are a ladder
+up to the knee and just past it.
 """
 
 from __future__ import annotations
@@ -16,17 +17,18 @@ from typing import Literal
 from harness.strict import STRICT
 
 FACTOR = 1.5
+"""Ratio of neighbours on the ladder, about."""
 PLATEAU = 1.2
-"""How far beyond a candidate one must have looked to say that more bring nothing."""
+"""Times the slots of a candidate that must have been tried to say that more bring nothing."""
 GROUP = 8
 """Arms that are measured together at most."""
 MOST_THREADS = 512
 LEAST_POOL, USUAL_POOL, MOST_POOL = 64, 256, 1024
-"""Connections of an open load."""
+"""Connections of an open load: the least, the usual and the most."""
 SPARE = 1.25
 """Times the connections that are busy when responses take as long as unloaded."""
 SCARCE = 2.0
-"""Times as many slots as a candidate has that the knee needs, from which it is the first to be left out."""
+"""Knee over the slots of a candidate, above which it is left out first when time is short."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -40,33 +42,35 @@ class Candidate:
 
     @property
     def slots(self) -> int:
-        """Requests in hand at once, where each takes a worker or a thread."""
+        """Requests in hand at once, where each request takes a worker or a thread."""
         return self.workers * self.threads
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """What is known of target, server and load before candidates are compared: one probe of one worker tells it."""
+    """What is known of target, server and load before candidates are compared, from one worker under one connection."""
 
     __pydantic_config__ = STRICT
 
     cores: int
     """CPUs that the server may use, by affinity and quota."""
     connections: int
+    """Of the closed load under which candidates are compared."""
     unloaded_s: float
-    """Response time of one connection."""
+    """Response time under one connection."""
     cpu_s_per_request: float
     slots: Literal["one", "threads", "loop"]
+    """How a worker holds requests: one at a time, one a thread, or many in an event loop."""
     slots_a_worker: float = 1.0
     """Requests that a worker can have in hand; infinite for a loop that never blocks. Not used for threads."""
     many_workers: bool = True
     """Whether the server can have more than one."""
     worker_bytes: int | None = None
-    """Memory of the probe's one worker, its master included: at least what each further one costs."""
+    """Memory of the one worker, its master included: at least what each further worker costs."""
     memory_bytes: int | None = None
-    """What a candidate may use."""
+    """What a candidate may use; None: no limit was given."""
     room_bytes: int | None = None
-    """What the machine has left for all the candidates of a group."""
+    """What the machine has left for all candidates of a group; None: not known."""
 
     @property
     def knee(self) -> int:
@@ -81,69 +85,69 @@ class Service:
         return 2 * self.cores + 1
 
     def response_s(self, candidate: Candidate) -> float:
-        """About how long a response takes under the load: as slow as slots or CPU make it, for planning only."""
+        """About how many seconds a response takes under the load, as slots and CPU bound it; for planning only."""
         by_cpu = self.cpu_s_per_request / max(1, min(self.cores, candidate.workers))
         return max(self.unloaded_s, self.connections * max(self.unloaded_s / self._slots(candidate), by_cpu))
 
     def most_rps(self, candidate: Candidate, cpu_s_per_request: float) -> float:
-        """What slots and CPU allow when there are connections enough, for planning only."""
+        """The throughput that slots and CPU allow when there are connections enough; for planning only."""
         by_cpu = max(1, min(self.cores, candidate.workers)) / cpu_s_per_request
         return min(by_cpu, self._slots(candidate) / self.unloaded_s)
 
     def pool(self, candidate: Candidate, rps: float) -> int:
-        """Connections for an open load of about `rps`: SPARE times what Little's law asks for, few for few slots.
+        """Connections for an open load of about `rps`: SPARE times what Little's law asks for, but few for few slots.
 
-        No more than that: each costs a server, and users of a service that is quick enough need no more.
+        Not more, because each connection costs the server something, and a service that is quick enough needs no more.
         """
         usual = min(USUAL_POOL, 2 * self._slots(candidate))
         return round(min(MOST_POOL, max(LEAST_POOL, usual, SPARE * rps * self.unloaded_s)))
 
     def _slots(self, candidate: Candidate) -> float:
-        """Requests in hand at once; infinite where not even the probe's load came near a bound."""
+        """Requests in hand at once; infinite where a worker can hold as many as there are connections."""
         if self.slots != "loop":
             return candidate.slots
         return candidate.workers * self.slots_a_worker if self.slots_a_worker < self.connections else math.inf
 
     def fits(self, candidate: Candidate) -> bool:
-        """Whether the candidate's memory is within what it may use, as far as the probe can tell."""
+        """Whether the candidate's memory is within what it may use, as far as one worker tells."""
         return _within(candidate.workers, self.worker_bytes, self.memory_bytes)
 
-    def together(self, some: Iterable[Candidate]) -> bool:
-        """Whether `some` can run side by side: at most GROUP, and all of them in the room there is."""
-        each = list(some)
-        return len(each) <= GROUP and _within(sum(one.workers for one in each), self.worker_bytes, self.room_bytes)
+    def together(self, group: Sequence[Candidate]) -> bool:
+        """Whether `group` can run side by side: at most GROUP candidates, in the memory that the machine has left."""
+        workers = sum(candidate.workers for candidate in group)
+        return len(group) <= GROUP and _within(workers, self.worker_bytes, self.room_bytes)
 
 
-def _within(workers: int, each: int | None, limit: int | None) -> bool:
-    return each is None or limit is None or workers * each <= limit
+def _within(workers: int, worker_bytes: int | None, limit_bytes: int | None) -> bool:
+    return worker_bytes is None or limit_bytes is None or workers * worker_bytes <= limit_bytes
 
 
-def ladder(upto: int) -> tuple[int, ...]:
-    """Steps of about FACTOR from 1 to the first that is past `upto` by enough to show it."""
+def ladder(knee: int) -> tuple[int, ...]:
+    """Steps of about FACTOR from 1 to the first that lies so far past `knee` that a plateau shows."""
     steps = [1]
-    while steps[-1] <= upto or steps[-1] < upto * PLATEAU:
+    while steps[-1] <= knee or steps[-1] < knee * PLATEAU:
         steps.append(math.ceil(steps[-1] * FACTOR))
     return tuple(steps)
 
 
 def candidates(service: Service) -> tuple[Candidate, ...]:
-    """What is tried first, rising. Raises nothing: one worker is always tried, whatever it costs."""
+    """The candidates that are tried first, rising; never none: the smallest is tried whatever memory it takes."""
     if service.slots == "threads":
-        found = set(_grid(service))
+        every = set(_grid(service))
     else:
-        found = {Candidate(workers) for workers in _worker_counts(service)} if service.many_workers else {Candidate(1)}
-    fitting = sorted(one for one in found if service.fits(one))
-    return tuple(fitting) or (min(found),)
+        every = {Candidate(workers) for workers in _worker_counts(service)} if service.many_workers else {Candidate(1)}
+    fitting = sorted(candidate for candidate in every if service.fits(candidate))
+    return tuple(fitting) or (min(every),)
 
 
 def _worker_counts(service: Service) -> set[int]:
-    """The ladder, the knee itself, and 2C + 1. Each worker runs Python on one core, so C can always be used."""
+    """The ladder, the knee itself, and 2C + 1; a worker runs Python on one core, so C of them can always be used."""
     knee = max(math.ceil(service.knee / service.slots_a_worker), min(service.cores, service.connections))
     return {*ladder(knee), knee, service.naive}
 
 
 def _grid(service: Service) -> Iterable[Candidate]:
-    """Workers as the cores ask for; threads so that all the slots come to the knee, half as much again, or less."""
+    """Workers as the cores ask for; threads so that all slots come to the knee, to half as much again, or to less."""
     for workers in sorted({*ladder(service.cores), service.naive}) if service.many_workers else [1]:
         shares = (1.0, FACTOR) if workers > 1 else (1.0, FACTOR, 1 / FACTOR, 1 / FACTOR**2)
         for share in shares:
@@ -154,68 +158,70 @@ def _threads(slots: float, workers: int) -> int:
     return min(max(1, math.ceil(slots / workers - 1e-9)), MOST_THREADS)
 
 
-def groups(service: Service, found: Sequence[Candidate], reference: Candidate) -> tuple[tuple[Candidate, ...], ...]:
-    """`found` in groups that fit together and all have the reference, so that one scale holds for all of them."""
-    others = [one for one in found if one != reference]
+def groups(service: Service, every: Sequence[Candidate], reference: Candidate) -> tuple[tuple[Candidate, ...], ...]:
+    """All candidates in groups that can run side by side; each has the reference, so that one scale holds for all."""
+    others = [candidate for candidate in every if candidate != reference]
     even = math.ceil(len(others) / math.ceil(len(others) / (GROUP - 1))) if others else 0
     made: list[list[Candidate]] = [[reference]]
-    for one in others:
-        if len(made[-1]) > even or not service.together([*made[-1], one]):
+    for candidate in others:
+        if len(made[-1]) > even or not service.together([*made[-1], candidate]):
             made.append([reference])
-        made[-1].append(one)
+        made[-1].append(candidate)
     return tuple(tuple(sorted(group)) for group in made if len(group) > 1 or not others)
 
 
-def nearest(found: Sequence[Candidate], slots: int) -> Candidate:
+def nearest(every: Sequence[Candidate], slots: int) -> Candidate:
     """The candidate whose slots are nearest to `slots`: the reference of all groups, for it is likely to be good."""
-    return min(found, key=lambda one: (abs(math.log(one.slots / slots)), one))
+    return min(every, key=lambda candidate: (abs(math.log(candidate.slots / slots)), candidate))
 
 
-def hopeful(service: Service, found: Sequence[Candidate]) -> tuple[Candidate, ...]:
-    """Without those whose slots are few and slow, for when time is short: what they can do is bounded by law.
+def hopeful(service: Service, every: Sequence[Candidate]) -> tuple[Candidate, ...]:
+    """The candidates whose slots can do half of what the knee does, for when time is short.
 
-    A slot answers at most once an unloaded response time, so one in SCARCE of the knee has no more than that share.
+    A slot answers at most once in an unloaded response time, so a candidate with fewer slots than half of the knee
+    (see SCARCE) cannot do half.
     """
     if service.slots == "loop":
-        return tuple(found)
-    return tuple(one for one in found if one.slots * SCARCE >= service.knee) or tuple(found)
+        return tuple(every)
+    return tuple(candidate for candidate in every if candidate.slots * SCARCE >= service.knee) or tuple(every)
 
 
-def thinned(found: Sequence[Candidate], most: int, keep: Candidate) -> tuple[Candidate, ...]:
-    """At most `most` of them, evenly, with the first, the last and `keep` among them as far as that goes."""
-    if len(found) <= most:
-        return tuple(found)
-    evenly = {found[round(at * (len(found) - 1) / max(1, most - 2))] for at in range(most - 1)}
+def thinned(every: Sequence[Candidate], most: int, keep: Candidate) -> tuple[Candidate, ...]:
+    """At most `most` candidates, evenly spread; the first, the last and `keep` are among them where `most` allows."""
+    if len(every) <= most:
+        return tuple(every)
+    evenly = {every[round(index * (len(every) - 1) / max(1, most - 2))] for index in range(most - 1)}
     return tuple(sorted({keep, *evenly}))[: max(most, 1)]
 
 
 def refinements(service: Service, known: Iterable[Candidate], good: Candidate) -> tuple[Candidate, ...]:
-    """What lies half-way between `good` and its neighbours, in workers and in threads."""
+    """The candidates half-way between `good` and its neighbours among `known`, in workers and in threads."""
     tried = set(known)
-    found: set[Candidate] = set()
-    row = sorted(one.threads for one in tried if one.workers == good.workers)
-    found |= {Candidate(good.workers, threads) for threads in _beside(row, good.threads)}
+    threads = sorted(candidate.threads for candidate in tried if candidate.workers == good.workers)
+    between = {Candidate(good.workers, half_way) for half_way in _beside(threads, good.threads)}
     if service.many_workers:
-        found |= {_scaled(good, workers) for workers in _beside(sorted({one.workers for one in tried}), good.workers)}
-    return tuple(sorted(one for one in found - tried if service.fits(one)))
+        workers = sorted({candidate.workers for candidate in tried})
+        between |= {_scaled(good, half_way) for half_way in _beside(workers, good.workers)}
+    return tuple(sorted(candidate for candidate in between - tried if service.fits(candidate)))
 
 
 def further(service: Service, known: Iterable[Candidate], good: Candidate) -> tuple[Candidate, ...]:
-    """One step beyond `good`, for when it is the last one tried and still better than the one before.
+    """One step beyond `good`, for when no larger candidate was tried and throughput may still grow.
 
-    Slots that are threads come in fewer workers too, for workers are what costs memory.
+    Where slots are threads, the step is also tried with fewer workers, because workers are what costs memory.
     """
     tried = set(known)
     beyond = {Candidate(math.ceil(good.workers * FACTOR), good.threads)}
     if service.slots == "threads":
-        fewer = {one.workers for one in tried if one.workers <= good.workers}
+        fewer = {candidate.workers for candidate in tried if candidate.workers <= good.workers}
         beyond = {Candidate(workers, _threads(good.slots * FACTOR, workers)) for workers in fewer}
     most = service.connections * FACTOR
-    return tuple(sorted(one for one in beyond - tried if one.slots <= most and service.fits(one)))
+    fitting = (candidate for candidate in beyond - tried if candidate.slots <= most and service.fits(candidate))
+    return tuple(sorted(fitting))
 
 
 def _beside(values: Sequence[int], value: int) -> set[int]:
-    """Half-way, on a logarithmic scale, to the neighbours of `value` among rising `values`."""
+    """The values half-way, on a logarithmic scale, between `value` and its neighbours among rising `values`."""
     middles = set()
     for low, high in pairwise(sorted({*values})):
         if value in (low, high) and high - low > 1:

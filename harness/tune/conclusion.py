@@ -1,91 +1,136 @@
-"""What a session found, as an `Answer`; pure."""
+"""From what a session measured to the recommendation, and to the exit code of the call; pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from statistics import median
 
 from harness import units
-from harness.judge.slo import Kept
+from harness.errors import GatebenchError, GateError, NothingValidError
+from harness.judge.slo import Loss
+from harness.record import TRIALS
 from harness.suite import Arm, Factor, own_words
-from harness.tune.answer import Answer, Capacity, capacity, points, rows
+from harness.tune.bracket import Bracket, conclude
 from harness.tune.explain import command, explain
-from harness.tune.search import conclude
-from harness.tune.session import Asked, Found
+from harness.tune.recommendation import Capacity, RatePoint, Recommendation
+from harness.tune.rows import rows
+from harness.tune.search import Search
+from harness.tune.session import Question, Tuning
+from harness.tune.trials import Ending, RateTrial
 
 MOODY = 1.2
-"""Times the CPU a request between the dearest and the cheapest trials at much the same rate, a tenth of either left
-out, from which the machine is said to have changed."""
+"""CPU of the dearest request over that of the cheapest from which the machine is said to have changed its speed; of
+trials at similar rates, the tenth at either end left out."""
 ALIKE = 1.3
-"""How far rates are apart that are much the same."""
+"""Ratio up to which rates are similar."""
 ENOUGH = 10
-"""Trials to say so."""
+"""Trials at similar rates that are needed to say so."""
 
 
-def answer(asked: Asked, arm: Arm, found: Found, factors: Sequence[Factor] = ()) -> Answer:
-    """The best answer that there is, whole or not."""
-    choice = found.choice
-    given = Answer(
+def recommend(question: Question, arm: Arm, tuning: Tuning, factors: Sequence[Factor] = ()) -> Recommendation:
+    """The best recommendation that there is, even after an interruption or a failure."""
+    choice = tuning.choice
+    unexplained = Recommendation(
         target=arm.cell.target,
         server=arm.cell.server,
         scenario=arm.cell.scenario,
         levels=own_words([factor for factor in factors if not factor.is_count], arm.cell, arm.server),
-        service=found.service,
-        margin=asked.margin,
-        budget_s=asked.budget_s,
-        elapsed_s=found.elapsed_s,
-        interrupted=found.interrupted,
-        slo=asked.slo.text if asked.slo else None,
-        capacity_rps=_capacity(found),
-        searched=points(found.trials, conclude(found.search, found.trials)) if found.search and found.trials else (),
+        service=tuning.service,
+        margin=question.margin,
+        budget_s=question.budget_s,
+        elapsed_s=tuning.elapsed_s,
+        interrupted=tuning.interrupted,
+        failure=tuning.failure,
+        slo=question.slo.text if question.slo else None,
+        capacity_rps=_capacity(tuning),
+        searched=_points(tuning),
         recommended=choice.recommended if choice else None,
         ties=choice.ties if choice else (),
-        ended=found.ended,
-        candidates=rows(found.setup, found.blocks, choice) if found.setup and found.blocks else (),
+        ended=tuning.ended,
+        candidates=rows(tuning.setup, tuning.blocks, choice) if tuning.setup and tuning.blocks else (),
         command=command(arm, choice.recommended, factors) if choice else (),
-        caveats=tuple(_caveats(asked, found)),
+        caveats=tuple(_caveats(question, tuning)),
     )
-    return replace(given, explanation=refusal(found) or explain(given))
+    return replace(unexplained, explanation=refusal(tuning) or explain(unexplained))
 
 
-def _moods(found: Found) -> Iterator[str]:
-    """A machine that changes its speed moves the edge, and no search can tell where it will be in an hour."""
-    known = [(one.rate_rps, one.cpu_s_per_request) for one in found.trials if one.cpu_s_per_request]
-    usual = median(rate for rate, _ in known) if known else 0.0
-    costs = sorted(cost for rate, cost in known if usual / ALIKE <= rate <= usual * ALIKE)
-    if len(costs) < ENOUGH:
-        return
-    low, high = costs[len(costs) // 10], costs[-1 - len(costs) // 10]
-    if high > MOODY * low:
-        yield (
-            f"the machine changed its speed during the search: a request took {units.seconds(low)} to "
-            f"{units.seconds(high)} of CPU in eight of ten trials, and the rate that holds moves with it; search again "
-            "at another hour, or on a machine of your own"
-        )
-
-
-def refusal(found: Found) -> str:
-    """Why no load can hold the objective, where one connection already misses it; else empty."""
-    kept = found.refused
-    if kept is None or found.service is None:
+def refusal(tuning: Tuning) -> str:
+    """Why no load can hold the objectives, where one connection alone already misses one; else empty."""
+    loss = tuning.refused
+    if loss is None or tuning.service is None:
         return ""
     return (
-        f"No load can hold {kept.objective.text}: with one worker and a single connection, so with nothing to wait "
-        f"behind, {kept.lost} of {kept.arrivals} requests were lost to it ({kept.cause}); the unloaded response takes "
-        f"{units.seconds(found.service.unloaded_s)}, which neither workers nor a lower rate can shorten."
+        f"No load can hold {loss.objective.text}: with one worker and a single connection, so with nothing to wait "
+        f"behind, {loss.lost} of {loss.arrivals} requests were lost to it ({loss.cause}); the unloaded response takes "
+        f"{units.seconds(tuning.service.unloaded_s)}, which neither workers nor a lower rate can shorten."
     )
 
 
-def _capacity(found: Found) -> Capacity | None:
-    if found.refused is not None:
-        return _none(found.refused)
-    if found.search is None or not found.trials:
+def shortfall(folder: Path, tuning: Tuning, recommendation: Recommendation) -> GatebenchError | None:
+    """What the recommendation lacks, as the error that ends the call; None where it lacks nothing.
+
+    Exit code 3 after a launch or load that failed, from which the tuning can be gone on with, and where nothing valid
+    came out; exit code 1 where no load holds the objectives.
+    """
+    if tuning.failure is not None:
+        return GatebenchError(f"{tuning.failure}\nwhat was measured is kept: gatebench tune --resume {folder} goes on")
+    if recommendation.capacity_rps is not None and recommendation.capacity_rps.ending == "nothing holds":
+        return GateError(refusal(tuning) or f"no load holds {recommendation.slo}: {recommendation.explanation}")
+    if recommendation.recommended is None:
+        return NothingValidError(f"nothing valid came out; the reasons stand in {folder}/{TRIALS} and the report")
+    return None
+
+
+def capacity(search: Search, trials: Sequence[RateTrial], ending: Ending, connections: int | None = None) -> Capacity:
+    """The capacity as the search left it.
+
+    It has no bounds where no trial could be used: the bracket is then no more than the search's first guess.
+    """
+    bracket = conclude(search, trials)
+    if all(trial.outcome == "invalid" for trial in trials):
+        bracket = replace(bracket, low=None, high=None)
+    return Capacity(
+        low=bracket.low.rate_rps if bracket.low else None,
+        high=bracket.high.rate_rps if bracket.high else None,
+        connections=connections,
+        launches=len({trial.launch for trial in trials}),
+        trials=len(trials),
+        low_trials=bracket.low,
+        high_trials=bracket.high,
+        probability=bracket.probability,
+        settled=bracket.settled,
+        ending=ending,
+        broke=bracket.broke,
+        cause=bracket.cause,
+        limit=bracket.limit,
+        stalls=bracket.stalls,
+    )
+
+
+def points(trials: Sequence[RateTrial], bracket: Bracket) -> tuple[RatePoint, ...]:
+    """The trials as points of the search's chart."""
+    return tuple(RatePoint(trial=trial, slow_spell=spell) for trial, spell in zip(trials, bracket.spells, strict=True))
+
+
+def _points(tuning: Tuning) -> tuple[RatePoint, ...]:
+    if tuning.search is None or not tuning.trials:
+        return ()
+    return points(tuning.trials, conclude(tuning.search, tuning.trials))
+
+
+def _capacity(tuning: Tuning) -> Capacity | None:
+    if tuning.refused is not None:
+        return _none(tuning.refused)
+    if tuning.search is None or not tuning.trials:
         return None
-    return capacity(found.search, found.trials, found.ending or "interrupted", found.connections)
+    ending = tuning.ending or ("failed" if tuning.failure else "interrupted")
+    return capacity(tuning.search, tuning.trials, ending, tuning.connections)
 
 
-def _none(kept: Kept) -> Capacity:
+def _none(loss: Loss) -> Capacity:
+    """The capacity of a service that misses its objective even with one connection."""
     return Capacity(
         low=None,
         high=None,
@@ -96,18 +141,42 @@ def _none(kept: Kept) -> Capacity:
         probability=1.0,
         settled=True,
         ending="nothing holds",
-        broke=kept.objective.text,
-        cause=kept.cause,
+        broke=loss.objective.text,
+        cause=loss.cause,
         limit=None,
     )
 
 
-def _caveats(asked: Asked, found: Found) -> Iterator[str]:
-    if found.interrupted:
+def _caveats(question: Question, tuning: Tuning) -> Iterator[str]:
+    if tuning.interrupted:
         yield "interrupted: this is the best answer so far"
-    if asked.slo is not None and found.refused is None and not found.trials:
+    if tuning.failure is not None:
+        yield f"broken off: {tuning.failure}"
+    if _unsearched(question, tuning):
         yield "the capacity was not searched for: there was no time, or no count that could be searched with"
-    yield from _moods(found)
-    unusable = sum(trial.outcome == "invalid" for trial in found.trials)
+    yield from _moods(tuning)
+    unusable = sum(trial.outcome == "invalid" for trial in tuning.trials)
     if unusable:
-        yield f"{unusable} of {len(found.trials)} trials of the search may not be used: something disturbed them"
+        yield f"{unusable} of {len(tuning.trials)} trials of the search may not be used: something disturbed them"
+
+
+def _unsearched(question: Question, tuning: Tuning) -> bool:
+    """Whether objectives were recommendation, and no rate was offered, though nothing cut the tuning short."""
+    whole = not tuning.interrupted and tuning.failure is None
+    return whole and question.slo is not None and tuning.refused is None and not tuning.trials
+
+
+def _moods(tuning: Tuning) -> Iterator[str]:
+    """A machine that changes its speed moves the edge, and no search can tell where it will be in an hour."""
+    costs = [(trial.rate_rps, trial.cpu_s_per_request) for trial in tuning.trials if trial.cpu_s_per_request]
+    usual_rps = median(rate_rps for rate_rps, _ in costs) if costs else 0.0
+    similar = sorted(cpu_s for rate_rps, cpu_s in costs if usual_rps / ALIKE <= rate_rps <= usual_rps * ALIKE)
+    if len(similar) < ENOUGH:
+        return
+    low, high = similar[len(similar) // 10], similar[-1 - len(similar) // 10]
+    if high > MOODY * low:
+        yield (
+            f"the machine changed its speed during the search: a request took {units.seconds(low)} to "
+            f"{units.seconds(high)} of CPU in eight of ten trials, and the rate that holds moves with it; search again "
+            "at another hour, or on a machine of your own"
+        )

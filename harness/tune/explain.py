@@ -1,4 +1,4 @@
-"""The answer as a paragraph that a person can paste into a review, and the command line to deploy; pure."""
+"""The paragraph, which a person can paste into a review, and the command line to deploy; pure."""
 
 from __future__ import annotations
 
@@ -9,57 +9,69 @@ from dataclasses import replace
 from harness import units
 from harness.subject.launch import fill
 from harness.suite import Arm, Factor
-from harness.tune.answer import Answer, CandidateRow, Capacity
 from harness.tune.candidates import Candidate, Service
+from harness.tune.recommendation import CandidateRow, Capacity, Recommendation
+from harness.tune.trials import UNUSABLE, Ending
 
-DEPLOY_HOST, DEPLOY_PORT = "0.0.0.0", 8000  # noqa: S104 - what a deployed server listens on
+DEPLOY_HOST, DEPLOY_PORT = "0.0.0.0", 8000  # noqa: S104 - a deployed server listens on every interface
+UNSETTLED: dict[Ending, str] = {
+    "time is up": "not settled in the time there was",
+    "interrupted": "not settled before it was interrupted",
+    "failed": "not settled before it was broken off",
+    "unusable": f"not settled: the last {UNUSABLE} trials could not be used",
+}
+"""What is said of a bracket that is not settled, by how its search ended."""
 UNEVEN = 1.5
-"""Times its fair share that the busiest worker answers, from which sharing is mentioned."""
+"""Share of the busiest worker over a fair share, above which it is mentioned."""
 
 
 def command(arm: Arm, candidate: Candidate, factors: Iterable[Factor] = ()) -> tuple[str, ...]:
-    """The server's argv to deploy, with the recommended workers and threads; the rest is what was measured."""
+    """The argv to deploy: what was measured, with the workers and threads of `candidate`."""
     cell = replace(arm.cell, workers=candidate.workers, threads=candidate.threads)
     deployed = replace(arm, cell=cell, target=replace(arm.target, python="python"))
     return tuple(fill(deployed, factors, DEPLOY_HOST, DEPLOY_PORT))
 
 
-def explain(answer: Answer) -> str:
-    """The whole paragraph."""
-    sentences = [*_state(answer), *_recommendation(answer), *_capacity(answer)]
+def explain(recommendation: Recommendation) -> str:
+    """The whole paragraph: how it ended, what to run and why, and what load it holds."""
+    sentences = [*_state(recommendation), *_count(recommendation), *_capacity(recommendation)]
     return " ".join(sentences)
 
 
-def _state(answer: Answer) -> Iterator[str]:
-    if answer.interrupted:
-        yield f"Interrupted after {units.clock(answer.elapsed_s)}: this is the best answer so far."
-    elif answer.ended == "time is up":
-        yield f"The budget of {units.clock(answer.budget_s)} ended before the choice was clear: it is the best so far."
+def _state(recommendation: Recommendation) -> Iterator[str]:
+    if recommendation.interrupted:
+        yield f"Interrupted after {units.clock(recommendation.elapsed_s)}: this is the best answer so far."
+    elif recommendation.failure is not None:
+        after = units.clock(recommendation.elapsed_s)
+        yield f"Broken off after {after} by a launch or a load that failed: this is the best answer so far."
+    elif recommendation.ended == "time is up":
+        budget = units.clock(recommendation.budget_s)
+        yield f"The budget of {budget} ended before the choice was clear: it is the best so far."
 
 
-def _recommendation(answer: Answer) -> Iterator[str]:
-    chosen = next((row for row in answer.candidates if row.standing == "recommended"), None)
-    if chosen is None or answer.service is None:
-        if answer.candidates:
-            reasons = sorted({row.why for row in answer.candidates if row.why})
+def _count(recommendation: Recommendation) -> Iterator[str]:
+    chosen = next((row for row in recommendation.candidates if row.standing == "recommended"), None)
+    if chosen is None or recommendation.service is None:
+        if recommendation.candidates:
+            reasons = sorted({row.why for row in recommendation.candidates if row.why})
             yield f"No candidate was validly measured, so nothing is recommended: {'; '.join(reasons) or 'no reason'}."
         return
-    service = answer.service
+    service = recommendation.service
     blocks = "one block" if chosen.blocks == 1 else f"{chosen.blocks} blocks"
     yield (
-        f"Run {_subject(answer)} with {_name(chosen, service)}: on {_cores(service)} and "
-        f"{service.connections} connections of {answer.scenario} it answered {_with_interval(chosen)} over {blocks}."
+        f"Run {_subject(recommendation)} with {_name(chosen, service)}: on {_cores(service)} and {service.connections} "
+        f"connections of {recommendation.scenario} it answered {_with_interval(chosen)} over {blocks}."
     )
-    yield _bound(chosen, service)
-    yield from _ties(answer, chosen, service)
-    yield from _naive(answer, chosen, service)
-    yield from _more(answer, chosen, service)
+    yield _limit(chosen, service)
+    yield from _ties(recommendation, chosen, service)
+    yield from _naive(recommendation, chosen, service)
+    yield from _more(recommendation, chosen, service)
     yield from _sharing(chosen)
 
 
-def _subject(answer: Answer) -> str:
-    levels = f" ({', '.join(answer.levels)})" if answer.levels else ""
-    return f"{answer.target} on {answer.server}{levels}"
+def _subject(recommendation: Recommendation) -> str:
+    levels = f" ({', '.join(recommendation.levels)})" if recommendation.levels else ""
+    return f"{recommendation.target} on {recommendation.server}{levels}"
 
 
 def _name(row: CandidateRow, service: Service) -> str:
@@ -82,7 +94,7 @@ def _with_interval(row: CandidateRow) -> str:
     return f"{units.rps(row.throughput_rps)} ({units.rps(row.low_rps)} to {units.rps(row.high_rps)})"
 
 
-def _bound(row: CandidateRow, service: Service) -> str:
+def _limit(row: CandidateRow, service: Service) -> str:
     reasons = {
         "server-cpu": f"its limit is the server's CPU: {_cores(service)} {_are(service)} used up",
         "worker-slots": "its limit is its slots: all of them hold a request that waits",
@@ -101,9 +113,9 @@ def _bound(row: CandidateRow, service: Service) -> str:
     return f"{sentence}."
 
 
-def _ties(answer: Answer, chosen: CandidateRow, service: Service) -> Iterator[str]:
-    others = [row for row in answer.candidates if row.standing == "tie"]
-    margin = units.percent(answer.margin)
+def _ties(recommendation: Recommendation, chosen: CandidateRow, service: Service) -> Iterator[str]:
+    others = [row for row in recommendation.candidates if row.standing == "tie"]
+    margin = units.percent(recommendation.margin)
     picks = f"drawn again, the blocks pick it {units.percent(chosen.share_of_picks)} of the time"
     if not others:
         yield f"No other count comes within {margin} of it; {picks}."
@@ -112,12 +124,12 @@ def _ties(answer: Answer, chosen: CandidateRow, service: Service) -> Iterator[st
     yield f"It is the smallest within {margin} of the best, and ties with {names}; {picks}."
 
 
-def _naive(answer: Answer, chosen: CandidateRow, service: Service) -> Iterator[str]:
-    """What the rule of thumb would have given: the row with 2C + 1 workers that does best."""
-    rows = [row for row in answer.candidates if row.workers == service.naive and row.throughput_rps]
+def _naive(recommendation: Recommendation, chosen: CandidateRow, service: Service) -> Iterator[str]:
+    """What the rule of thumb would have given: the best row that has 2C + 1 workers."""
+    rows = [row for row in recommendation.candidates if row.workers == service.naive and row.throughput_rps]
     if not rows or not chosen.throughput_rps:
         return
-    row = max(rows, key=lambda one: one.throughput_rps or 0.0)
+    row = max(rows, key=lambda row: row.throughput_rps or 0.0)
     if row == chosen:
         yield f"2 x cores + 1 gives the same {service.naive}."
         return
@@ -128,25 +140,25 @@ def _naive(answer: Answer, chosen: CandidateRow, service: Service) -> Iterator[s
     yield f"2 x cores + 1 = {_name(row, service)} would have given {units.ratio(ratio)} times as much{memory}."
 
 
-def _more(answer: Answer, chosen: CandidateRow, service: Service) -> Iterator[str]:
-    """What more would cost, and why it brings nothing."""
-    larger = [row for row in answer.candidates if row.workers > chosen.workers and row.throughput_rps]
+def _more(recommendation: Recommendation, chosen: CandidateRow, service: Service) -> Iterator[str]:
+    """Why more workers bring nothing, and what they would cost in memory."""
+    larger = [row for row in recommendation.candidates if row.workers > chosen.workers and row.throughput_rps]
     if chosen.limit == "server-cpu":
         yield (
             f"More workers bring nothing here: a worker runs Python on one core, and {_cores(service)} "
             f"{_are(service)} all there is; more cores would change that."
         )
     elif not service.many_workers:
-        yield f"{answer.server} has one worker process only."
+        yield f"{recommendation.server} has one worker process only."
     elif service.slots == "loop" and larger:
         yield "A worker's event loop holds all requests that wait, so more workers only add CPU where cores are free."
-    each = [
+    further = [
         (row.memory_bytes - chosen.memory_bytes) / (row.workers - chosen.workers)
         for row in larger
         if row.memory_bytes and chosen.memory_bytes
     ]
-    if each and chosen.memory_bytes:
-        yield f"It takes {units.bytes_(chosen.memory_bytes)}; each further worker costs {units.bytes_(each[-1])}."
+    if further and chosen.memory_bytes:
+        yield f"It takes {units.bytes_(chosen.memory_bytes)}; each further worker costs {units.bytes_(further[-1])}."
     elif chosen.memory_bytes:
         yield f"It takes {units.bytes_(chosen.memory_bytes)}."
 
@@ -160,53 +172,56 @@ def _sharing(chosen: CandidateRow) -> Iterator[str]:
         )
 
 
-def _capacity(answer: Answer) -> Iterator[str]:
-    found = answer.capacity_rps
-    if found is None or answer.slo is None:
+def _capacity(recommendation: Recommendation) -> Iterator[str]:
+    capacity, slo = recommendation.capacity_rps, recommendation.slo
+    if capacity is None or slo is None:
         return
-    if found.low is None:
-        tried = f", not even {units.rps(found.high)}" if found.high else ""
-        yield f"No load holds {answer.slo}{tried}{_broke(found)}."
+    if not capacity.known:
+        yield f"What load holds {slo} is not known: no trial of the search could be used."
         return
-    evidence = _evidence(found)
-    if found.high is None:
-        why = "the generator cannot offer more" if found.ending == "generator" else "nothing higher was tried enough"
-        yield f"It {found.holds} {answer.slo} at {units.rps(found.low)}{evidence}; {why}."
+    if capacity.low is None:
+        tried = f", not even {units.rps(capacity.high)}" if capacity.high else ""
+        yield f"No load holds {slo}{tried}{_broke(capacity)}."
+        return
+    evidence = _evidence(capacity)
+    if capacity.high is None:
+        why = "the generator cannot offer more" if capacity.ending == "generator" else "no higher rate was tried enough"
+        yield f"It {capacity.holds} {slo} at {units.rps(capacity.low)}{evidence}; {why}."
         return
     yield (
-        f"It {found.holds} {answer.slo} up to {units.rps(found.low)} and not at {units.rps(found.high)}"
-        f"{evidence}{_broke(found)}."
+        f"It {capacity.holds} {slo} up to {units.rps(capacity.low)} and not at {units.rps(capacity.high)}"
+        f"{evidence}{_broke(capacity)}."
     )
 
 
-def _evidence(found: Capacity) -> str:
-    parts = [f"over {found.connections} connections"] if found.connections else []
-    if found.launches > 1:
-        parts.append(f"{found.launches} launches")
-    if found.low_trials and found.low_trials.trials:
-        parts.append(f"{found.low_trials.held} of {found.low_trials.trials} trials held below")
-    if found.high_trials and found.high_trials.trials:
-        parts.append(f"{found.high_trials.exceeded} of {found.high_trials.trials} failed above")
-    if not found.settled:
-        parts.append("not settled in the time there was")
+def _evidence(capacity: Capacity) -> str:
+    parts = [f"over {capacity.connections} connections"] if capacity.connections else []
+    if capacity.launches > 1:
+        parts.append(f"{capacity.launches} launches")
+    if capacity.low_trials and capacity.low_trials.trials:
+        parts.append(f"{capacity.low_trials.held} of {capacity.low_trials.trials} trials held below")
+    if capacity.high_trials and capacity.high_trials.trials:
+        parts.append(f"{capacity.high_trials.exceeded} of {capacity.high_trials.trials} failed above")
+    if not capacity.settled:
+        parts.append(UNSETTLED.get(capacity.ending, "not settled"))
     return f" ({', '.join(parts)})" if parts else ""
 
 
-def _broke(found: Capacity) -> str:
-    if found.broke is None:
+def _broke(capacity: Capacity) -> str:
+    if capacity.broke is None:
         return ""
-    limit = f", with {found.limit} as the limit" if found.limit else ""
-    still = found.stalls
-    if still is not None:
+    limit = f", with {capacity.limit} as the limit" if capacity.limit else ""
+    stalls = capacity.stalls
+    if stalls is not None:
         limit = (
-            f", because the server stands still {still.per_s:.1f} times a second for {units.seconds(still.mean_s)}: "
+            f", because the server stands still {stalls.per_s:.1f} times a second for {units.seconds(stalls.mean_s)}: "
             "look for what stops all requests at once, in Python first for full garbage collections (the factor gc)"
         )
-    return f"; above, {found.broke} breaks first (mostly {found.cause}){limit}"
+    return f"; above, {capacity.broke} breaks first (mostly {capacity.cause}){limit}"
 
 
 def shell(argv: Sequence[str]) -> str:
-    """The command as one types it."""
+    """The command as it is typed into a shell."""
     return shlex.join(argv)
 
 

@@ -1,4 +1,4 @@
-"""What a tuning has decided and seen so far, a line a step, on disk as it goes: `--resume` goes on from it."""
+"""The steps of a tuning on disk, a line each, written as they end: `--resume` goes on from them."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from pydantic import ValidationError
 from harness.errors import RecordError, UsageError
 from harness.judge.slo import Slo
 from harness.strict import STRICT, adapter
-from harness.tune.recommend import BlockOutcome, Setup
-from harness.tune.search import RateTrial
-from harness.tune.session import Asked, Found, Step
+from harness.tune.blocks import BlockOutcome, Setup
+from harness.tune.session import Question, Step, Tuning
+from harness.tune.trials import RateTrial
 
 FILE = "steps.jsonl"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """What was asked for (the first line), or a step and when it ended."""
+    """The first line: the question. Every other line: one step, and the seconds that had passed when it ended."""
 
     __pydantic_config__ = STRICT
 
@@ -39,33 +39,50 @@ class Journal:
 
     path: Path
 
-    def begin(self, asked: Asked) -> None:
-        """Note what is asked for."""
-        self._add(Line(slo=asked.slo, budget_s=asked.budget_s, margin=asked.margin))
+    def begin(self, question: Question) -> None:
+        """Note the question."""
+        self._add(Line(slo=question.slo, budget_s=question.budget_s, margin=question.margin))
 
     def append(self, step: Step, elapsed_s: float) -> None:
-        """Note a step that has ended."""
+        """Note a step that has ended, flushed to disk."""
         kind = {Setup: "setup", BlockOutcome: "block", RateTrial: "trial"}[type(step)]
         self._add(Line(elapsed_s=elapsed_s, **{kind: step}))  # type: ignore[arg-type]  # the key goes with the type
 
-    def resume(self) -> tuple[Asked, Found]:
-        """What was asked for and found; a torn last line is cut off. Raises `UsageError`, `RecordError`."""
-        try:
-            text = self.path.read_bytes()
-        except OSError as error:
-            raise UsageError(f"{self.path}: cannot be read, so this tuning cannot be resumed: call it again") from error
-        whole = text[: text.rfind(b"\n") + 1]
-        self.path.write_bytes(whole)
-        lines = [self._parsed(number, line) for number, line in enumerate(whole.splitlines(), 1)]
+    def resume(self) -> tuple[Question, Tuning]:
+        """The question, and what is known so far; a torn last line is cut off.
+
+        Raises `UsageError` where there is nothing to go on from, `RecordError` where a line is not what tune writes.
+        """
+        lines = [self._parsed(number, line) for number, line in enumerate(self._whole_lines(), 1)]
         first = lines[0] if lines else Line()
         setup = next((line.setup for line in lines if line.setup), None)
         if first.budget_s is None or first.margin is None or setup is None:
             raise UsageError(f"{self.path}: nothing was measured before it was interrupted: call gatebench tune again")
-        asked = Asked(slo=first.slo, budget_s=first.budget_s, margin=first.margin)
-        found = Found(service=setup.service, setup=setup, elapsed_s=lines[-1].elapsed_s)
-        found.blocks = [line.block for line in lines if line.block]
-        found.trials = [line.trial for line in lines if line.trial]
-        return asked, found
+        question = Question(slo=first.slo, budget_s=first.budget_s, margin=first.margin)
+        tuning = Tuning(
+            service=setup.service,
+            setup=setup,
+            blocks=[line.block for line in lines if line.block],
+            trials=[line.trial for line in lines if line.trial],
+            elapsed_s=lines[-1].elapsed_s,
+        )
+        return question, tuning
+
+    def _whole_lines(self) -> list[bytes]:
+        """The lines that end; a last one that does not was torn by a kill, and is cut off.
+
+        The file is cut shorter where it lies: writing it again could lose all of it to a full disk or a second kill.
+        """
+        try:
+            with self.path.open("rb+") as file:
+                content = file.read()
+                end = content.rfind(b"\n") + 1
+                if end < len(content):
+                    file.truncate(end)
+                    os.fsync(file.fileno())
+        except OSError as error:
+            raise UsageError(f"{self.path}: cannot be read, so this tuning cannot be resumed: call it again") from error
+        return content[:end].splitlines()
 
     def _add(self, line: Line) -> None:
         with self.path.open("ab") as file:

@@ -1,4 +1,4 @@
-"""What launches servers and offers loads for `session`: blocks and trials as in any run, recorded as they end."""
+"""What launches servers and offers loads for a session: blocks and trials as in any run, recorded as they end."""
 
 from __future__ import annotations
 
@@ -20,19 +20,20 @@ from harness.suite import Arm, Group, Open, own_words, slots
 from harness.trial.bench import Bench, GroupState
 from harness.trial.block import measure_block
 from harness.trial.phase import Serving, measure_phase, warm_up
+from harness.tune.blocks import BlockOutcome, Measured
 from harness.tune.candidates import Candidate, Service
-from harness.tune.recommend import BlockOutcome, Measured
-from harness.tune.search import RateTrial, Try
-from harness.tune.session import Offer, Probe
+from harness.tune.next_rate import Try
+from harness.tune.session import LoneWorker, Offer
+from harness.tune.trials import RateTrial
 
-PROBE, SEARCH = "t0", "search"
-"""Arms beside t1, t2, ..., the candidates."""
+LONE_WORKER, SEARCH = "t0", "search"
+"""Ids of the arms that are no candidates; those are t1, t2, ..."""
 OPENING = 0.25
-"""Share of the search's first guess at which an open load's connections are opened, each with a request."""
+"""Share of the search's first rate at which the connections of an open load are opened, each with a request."""
 LAUNCH_TRIALS = 10
-"""Trials of a search after which the server is launched anew, so that no single launch decides."""
+"""Trials of a search after which the server is launched afresh, so that no single launch decides."""
 ROOM = 0.7
-"""Share of the memory that is free now that the candidates of a block may take together."""
+"""Share of the free memory that the candidates of a block may take together."""
 
 
 @dataclass(slots=True)
@@ -44,24 +45,24 @@ class Live:
     writer: Writer
     slo: Slo | None = None
     memory_bytes: int | None = None
-    """What a candidate may use."""
+    """What a candidate may use; None: no limit was given."""
     _names: dict[Candidate, str] = field(default_factory=dict)
     _response_s: dict[str, float] = field(default_factory=dict)
     _groups: dict[tuple[str, ...], Group] = field(default_factory=dict)
     _number: int = 0
-    """Blocks and trials so far: each has its own number."""
+    """Of the next block or trial of the search: no two have the same."""
 
     def go_on(self, earlier: Sequence[Trial]) -> None:
-        """Take over the arms of an earlier sitting, and number on from its trials."""
+        """Take over the arms of the sittings before, and number on from their trials."""
         for group in self.writer.info.plan.groups:
             self._groups[tuple(arm.id for arm in group.arms)] = group
-            cells = {arm.id: arm.cell for arm in group.arms if arm.id not in (PROBE, SEARCH)}
+            cells = {arm.id: arm.cell for arm in group.arms if arm.id not in (LONE_WORKER, SEARCH)}
             self._names |= {Candidate(cell.workers, cell.threads): name for name, cell in cells.items()}
         self._number = max((trial.block for trial in earlier), default=-1) + 1
 
-    def probe(self) -> Probe:
-        """Measure one worker with one connection."""
-        alone = self._arm(PROBE, Candidate(1, self.arm.cell.threads)).over(1)
+    def lone_worker(self) -> LoneWorker:
+        """Measure one worker under one connection; raises `LaunchError` when it gives no good answer."""
+        alone = self._arm(LONE_WORKER, Candidate(1, self.arm.cell.threads)).over(1)
         (trial,) = self._measured((alone,))
         if trial.error is not None or trial.latency_us is None or trial.latency_us.mean is None:
             raise LaunchError(trial.error or f"one worker gave no good answer: {'; '.join(trial.reasons)}")
@@ -77,19 +78,19 @@ class Live:
             memory_bytes=self.memory_bytes,
             room_bytes=room_bytes(),
         )
-        return Probe(service=service, tally=tally(trial))
+        return LoneWorker(service=service, tally=tally(trial))
 
-    def block(self, some: tuple[Candidate, ...]) -> BlockOutcome:
-        """Launch `some` side by side and measure a block."""
+    def block(self, group: tuple[Candidate, ...]) -> BlockOutcome:
+        """Launch `group` side by side and measure a block; candidates that failed are in it too."""
         began = time.monotonic()
-        arms = {one: self._arm(self._names.setdefault(one, f"t{len(self._names) + 1}"), one) for one in some}
+        arms = {candidate: self._arm(self._name(candidate), candidate) for candidate in group}
         trials = {trial.arm: trial for trial in self._measured(tuple(arms.values()))}
-        outcomes = tuple(measured(one, trials.get(arm.id)) for one, arm in arms.items())
+        outcomes = tuple(measured(candidate, trials.get(arm.id)) for candidate, arm in arms.items())
         return BlockOutcome(measured=outcomes, took_s=time.monotonic() - began)
 
     @contextmanager
     def searching(self, chosen: Candidate, seed_rps: float, connections: int) -> Iterator[Offer]:
-        """Launch `chosen`, with connections for an open load, and hand out what offers it a rate."""
+        """Hand out what offers `chosen` one rate; it is launched with the first, and afresh after LAUNCH_TRIALS."""
         searched = replace(self._arm(SEARCH, chosen), loads=(Open(connections=connections),))
         group = self._group((searched,))
         self._response_s[SEARCH] = connections / (OPENING * seed_rps)
@@ -110,7 +111,7 @@ class Live:
             yield offer
 
     def _launched(self, group: Group, launched: contextlib.ExitStack) -> Serving:
-        """The one arm of `group`, afresh and warmed up."""
+        """The arm of `group`, which has only this one, launched and warmed up."""
         (arm,) = group.arms
         bench, log = self.bench, self.bench.logs / f"{arm.id}.log"
         server = launched.enter_context(
@@ -145,21 +146,21 @@ class Live:
         base = RateTrial(rate_rps=step.rate_rps, planned_s=step.up_to_s, start_s=0.0, took_s=0.0, outcome="invalid")
         if trial is None or trial.error is not None or self.slo is None:
             return replace(base, reasons=((trial.error if trial else None) or "nothing was counted",))
-        outcomes = self.slo.evaluate(tally(trial))
-        missed, kept_all = worst(outcomes), held(outcomes)
-        saturated = not kept_all and any(generator_cpu(trial, self.bench.plan.thresholds))
-        # What holds in spite of a disturbance holds: only what was missed may be the disturbance's.
-        reasons = () if kept_all else trial.reasons
+        losses = self.slo.evaluate(tally(trial))
+        missed, all_held = worst(losses), held(losses)
+        saturated = not all_held and any(generator_cpu(trial, self.bench.plan.thresholds))
+        # Objectives that held although something disturbed the trial do hold; missed ones may be its fault.
+        reasons = () if all_held else trial.reasons
         return replace(
             base,
-            outcome="held" if kept_all else "invalid" if reasons else "exceeded",
+            outcome="held" if all_held else "invalid" if reasons else "exceeded",
             loss_ratio=missed.loss_ratio,
             objective=missed.objective.text,
             cause=missed.cause,
             p99_us=trial.latency_us.p99 if trial.latency_us else None,
-            stalls=sum(one.stalls or 0 for one in trial.slices),
-            stalled_s=sum(one.stalled_s or 0.0 for one in trial.slices),
-            lasted_s=sum(one.length_s for one in trial.slices),
+            stalls=sum(row.stalls or 0 for row in trial.slices),
+            stalled_s=sum(row.stalled_s or 0.0 for row in trial.slices),
+            lasted_s=sum(row.length_s for row in trial.slices),
             cpu_s_per_request=trial.cpu_s_per_request,
             limit=trial.limit,
             reasons=reasons,
@@ -176,7 +177,7 @@ class Live:
         return trials
 
     def _group(self, arms: tuple[Arm, ...]) -> Group:
-        """The group of those arms; a new one is noted in run.json before it is measured."""
+        """The group of those arms; a new group is noted in run.json before it is measured."""
         key = tuple(arm.id for arm in arms)
         if key not in self._groups:
             self._groups[key] = Group(
@@ -188,20 +189,24 @@ class Live:
             self.writer.note_plan(replace(self.writer.info.plan, groups=tuple(self._groups.values())))
         return self._groups[key]
 
-    def _arm(self, name: str, one: Candidate) -> Arm:
-        cell = replace(self.arm.cell, workers=one.workers, threads=one.threads)
+    def _name(self, candidate: Candidate) -> str:
+        """The id of a candidate's arm, the same in all blocks."""
+        return self._names.setdefault(candidate, f"t{len(self._names) + 1}")
+
+    def _arm(self, name: str, candidate: Candidate) -> Arm:
+        cell = replace(self.arm.cell, workers=candidate.workers, threads=candidate.threads)
         own = own_words(self.bench.plan.factors, cell, self.arm.server)
         return replace(self.arm, id=name, cell=cell, own=own)
 
 
-def measured(one: Candidate, trial: Trial | None) -> Measured:
-    """A candidate in a block; without a trial that may be used, why."""
+def measured(candidate: Candidate, trial: Trial | None) -> Measured:
+    """What its trial says of a candidate; where there is no trial that may be used, why."""
     if trial is None or not trial.valid or not trial.throughput_rps:
         why = "nothing was counted" if trial is None else trial.error or "; ".join(trial.reasons) or "no good answer"
-        return Measured(candidate=one, error=why, memory_bytes=trial.memory_bytes if trial else None)
+        return Measured(candidate=candidate, error=why, memory_bytes=trial.memory_bytes if trial else None)
     histogram = histogram_of(trial)
     return Measured(
-        candidate=one,
+        candidate=candidate,
         throughput_rps=trial.throughput_rps,
         requests=histogram.count,
         p99_us=histogram.percentile(99) if histogram.count else None,
@@ -214,8 +219,8 @@ def measured(one: Candidate, trial: Trial | None) -> Measured:
 
 
 def tally(trial: Trial) -> Tally:
-    """What became of a trial's arrivals; under closed load those are its requests."""
-    counts = [piece.scheduled for piece in kept(trial) if piece.scheduled is not None]
+    """What became of the arrivals of a trial; under closed load every request is one."""
+    counts = [row.scheduled for row in kept(trial) if row.scheduled is not None]
     scheduled = sum(counts) if counts else None
     return Tally(
         arrivals=trial.requests if scheduled is None else scheduled,
@@ -226,12 +231,12 @@ def tally(trial: Trial) -> Tally:
 
 
 def histogram_of(trial: Trial) -> Histogram:
-    """Of its response times; empty where it has none."""
+    """The response times of a trial; empty where it has none."""
     return Histogram.decode(trial.histogram) if trial.histogram else Histogram()
 
 
 def room_bytes(meminfo: Path = Path("/proc/meminfo")) -> int | None:
-    """What of the machine's free memory a block may take; None where it cannot be read."""
+    """What a block may take of the machine's free memory; None where that cannot be read."""
     try:
         lines = meminfo.read_text().splitlines()
     except OSError:

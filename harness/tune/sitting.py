@@ -16,26 +16,27 @@ from harness.subject.receipts import receipts
 from harness.suite import Arm
 from harness.trial.bench import opened
 from harness.trial.progress import Silent
-from harness.tune import answer, conclusion, journal
-from harness.tune.answer import Answer
+from harness.tune import conclusion, journal
 from harness.tune.journal import Journal
 from harness.tune.live import Live
-from harness.tune.session import Asked, Found, tune
+from harness.tune.recommendation import FILE, Recommendation, dump
+from harness.tune.session import Question, Tuning, tune
+from harness.tune.subject import Subject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sitting:
-    """A tuning about to be measured, or to be gone on with."""
+    """A tuning that is about to be measured, or to be gone on with."""
 
     folder: Path
     arm: Arm
     info: RunInfo
-    asked: Asked
-    limit: int | None
-    """Memory in bytes that a candidate may use."""
-    found: Found
+    question: Question
+    memory_bytes: int | None
+    """What a candidate may use."""
+    tuning: Tuning
     earlier: tuple[Trial, ...] = ()
-    """What the sittings before this one measured."""
+    """The trials of the sittings before this one."""
     began: float = field(default_factory=time.monotonic)
     """On the monotonic clock: launching the services counts too."""
 
@@ -47,56 +48,67 @@ class Sitting:
     @property
     def left_s(self) -> float:
         """What is left of the budget, in seconds."""
-        return self.asked.budget_s - self.found.elapsed_s
+        return self.question.budget_s - self.tuning.elapsed_s
+
+
+def begun(subject: Subject, question: Question, memory_bytes: int | None, folder: Path, info: RunInfo) -> Sitting:
+    """The first sitting of a tuning, into `folder`; `info` is what run.json will say of it."""
+    return Sitting(
+        folder=folder, arm=subject.arm, info=info, question=question, memory_bytes=memory_bytes, tuning=Tuning()
+    )
 
 
 def resumed(folder: Path, budget_s: float | None) -> Sitting:
-    """What an earlier sitting left, with its budget or a new one, which is for all sittings together.
+    """A sitting that goes on from `folder`, with its budget or a new budget, which is for all sittings together.
 
-    Raises `UsageError` where nothing is left to do, or nothing to go on from.
+    Raises `UsageError` where nothing is left to do, or there is nothing to go on from.
     """
     run = record.read(folder)
     if run.info.kind != "tune":
         raise UsageError(f"{folder} is no tuning: gatebench run --resume goes on with it")
-    asked, found = Journal(folder / journal.FILE).resume()
+    question, tuning = Journal(folder / journal.FILE).resume()
     if budget_s is None and run.info.finished is not None:
-        raise UsageError(f"{folder} came to its end: --budget with more than {units.clock(asked.budget_s)} goes on")
-    if (budget_s or asked.budget_s) <= found.elapsed_s:
-        raise UsageError(f"--budget: {units.clock(found.elapsed_s)} are spent already; give more")
-    assert found.service is not None  # noqa: S101 - no journal is resumed without its setup
+        raise UsageError(f"{folder} came to its end: --budget with more than {units.clock(question.budget_s)} goes on")
+    if (budget_s or question.budget_s) <= tuning.elapsed_s:
+        raise UsageError(f"--budget: {units.clock(tuning.elapsed_s)} are spent already; give more")
+    assert tuning.service is not None  # noqa: S101 - no journal is resumed without its setup
     return Sitting(
         folder=folder,
-        arm=run.info.plan.groups[0].arms[0].over(found.service.connections),  # the probe had one
+        arm=run.info.plan.groups[0].arms[0].over(tuning.service.connections),  # the lone worker had one
         info=replace(run.info, finished=None),
-        asked=replace(asked, budget_s=budget_s or asked.budget_s),
-        limit=found.service.memory_bytes,
-        found=found,
+        question=replace(question, budget_s=budget_s or question.budget_s),
+        memory_bytes=tuning.service.memory_bytes,
+        tuning=tuning,
         earlier=run.trials,
     )
 
 
-def measured(sitting: Sitting, say: Callable[[str], None]) -> tuple[Found, Answer]:
-    """Measure until the choice is clear, the time is up or Ctrl-C; the answer stands in the folder too."""
+def measure(sitting: Sitting, say: Callable[[str], None]) -> tuple[Tuning, Recommendation]:
+    """Measure until the choice is clear, the time is up, a launch or load fails, or Ctrl-C; write tune.json.
+
+    Unless it came to its end, it can be resumed without a new budget. Raises `NothingValidError` where the server
+    cannot be launched for want of a package, and `LaunchError` where not even one worker can be measured.
+    """
     folder, arm = sitting.folder, sitting.arm
     stock = receipts([arm])
     if problem := stock.missing.get(arm.id):
-        with contextlib.suppress(OSError):  # of an earlier sitting it is not empty, and stays
+        with contextlib.suppress(OSError):  # the folder of an earlier sitting is not empty, and stays
             folder.rmdir()
         raise NothingValidError(problem)
     with record.writing(folder, replace(sitting.info, versions=sitting.info.versions | stock.versions)) as writer:
-        found = _session(sitting, writer, say)
-        if not found.interrupted:
+        tuning = _tuned(sitting, writer, say)
+        if not tuning.interrupted and tuning.failure is None:
             writer.finish()
-    told = conclusion.answer(sitting.asked, arm, found, sitting.info.plan.factors)
-    (folder / answer.FILE).write_text(answer.dump(told), encoding="utf-8")
-    return found, told
+    recommendation = conclusion.recommend(sitting.question, arm, tuning, sitting.info.plan.factors)
+    (folder / FILE).write_text(dump(recommendation), encoding="utf-8")
+    return tuning, recommendation
 
 
-def _session(sitting: Sitting, writer: Writer, say: Callable[[str], None]) -> Found:
+def _tuned(sitting: Sitting, writer: Writer, say: Callable[[str], None]) -> Tuning:
     steps = Journal(sitting.folder / journal.FILE)
     if not sitting.earlier:
-        steps.begin(sitting.asked)
+        steps.begin(sitting.question)
     with opened(sitting.info.plan, [sitting.arm], sitting.placement, writer, Silent(), {}) as bench:
-        instrument = Live(sitting.arm, bench, writer, slo=sitting.asked.slo, memory_bytes=sitting.limit)
+        instrument = Live(sitting.arm, bench, writer, slo=sitting.question.slo, memory_bytes=sitting.memory_bytes)
         instrument.go_on(sitting.earlier)
-        return tune(sitting.asked, instrument, say, began=sitting.began, found=sitting.found, keep=steps.append)
+        return tune(sitting.question, instrument, say, began=sitting.began, tuning=sitting.tuning, keep=steps.append)

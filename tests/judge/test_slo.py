@@ -1,25 +1,25 @@
-"""Objectives are read strictly, and a load keeps them or not by its loss ratio."""
+"""Objectives are read strictly, and hold under a load or not by its loss ratio."""
 
 from __future__ import annotations
 
 import pytest
 
 from harness.errors import UsageError
-from harness.judge.slo import Kept, Objective, Slo, Tally, held, parse, worst
+from harness.judge.slo import Loss, Objective, Slo, Tally, held, parse, worst
 from harness.spec.histogram import Histogram
 
 
 def tally(*response_us: int, errors: int = 0, unsent: int = 0) -> Tally:
-    """What became of a load whose good answers took so long."""
+    """The tally of a load with these response times of good answers."""
     histogram = Histogram()
     histogram.record(list(response_us))
     return Tally(arrivals=len(response_us) + errors + unsent, errors=errors, unsent=unsent, response_us=histogram)
 
 
-def only(slo: Slo, counts: Tally) -> Kept:
-    """The one objective under that load."""
-    (kept,) = slo.evaluate(counts)
-    return kept
+def only(slo: Slo, load: Tally) -> Loss:
+    """What is lost to the only objective of `slo`."""
+    (loss,) = slo.evaluate(load)
+    return loss
 
 
 def test_objectives_are_read_with_their_units():
@@ -117,10 +117,10 @@ def test_no_arrivals_keep_no_promise():
 
 
 def test_the_worst_objective_and_what_broke_it_are_named():
-    """The one missed by most, and the kind of loss that was the most of it."""
-    kept = parse("p50<100ms,p99<100ms,errors<1%").evaluate(tally(*[50_000] * 90, *[200_000] * 6, errors=4))
-    assert worst(kept).objective.metric == "p99"
-    assert worst(kept).cause == "late"
+    """The objective that was missed by most, and what most of its loss was."""
+    losses = parse("p50<100ms,p99<100ms,errors<1%").evaluate(tally(*[50_000] * 90, *[200_000] * 6, errors=4))
+    assert worst(losses).objective.metric == "p99"
+    assert worst(losses).cause == "late"
     assert worst(parse("errors<1%").evaluate(tally(*[1000] * 9, unsent=5))).cause == "never sent"
 
 

@@ -6,13 +6,13 @@ from dataclasses import replace
 from typing import cast
 
 from harness.record import Run
-from harness.tune.answer import Answer, CandidateRow, Capacity, RatePoint
 from harness.tune.candidates import Candidate, Service
-from harness.tune.search import Outcome, RateTrial
+from harness.tune.recommendation import CandidateRow, Capacity, RatePoint, Recommendation
+from harness.tune.trials import Outcome, RateTrial
 from tests.report.report_support import Fake, FakePair, run
 
 
-def tuning(*, slo: bool = True) -> Answer:
+def tuning(*, slo: bool = True) -> Recommendation:
     """What tune could have found."""
     levels = {(1, 8): 361, (2, 8): 690, (3, 8): 940, (4, 8): 985, (5, 8): 990, (8, 8): 970}
     rows = tuple(
@@ -37,7 +37,7 @@ def tuning(*, slo: bool = True) -> Answer:
     )
     behind = replace(rows[0], workers=9, standing="behind", why="more than twice the margin below", blocks=1)
     tried = [(400, "held", 41), (800, "held", 62), (1200, "exceeded", 900), (950, "exceeded", 180), (880, "held", 84)]
-    answer = Answer(
+    answer = Recommendation(
         target="flask",
         server="gunicorn-gthread",
         scenario="external-data",

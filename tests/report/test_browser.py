@@ -16,7 +16,7 @@ from harness.judge import compare
 from harness.record import Run
 from harness.report import build, compare_page, index
 from harness.report.comparing import page_name
-from harness.tune.answer import FILE, dump
+from harness.tune.recommendation import FILE, dump
 from tests.report import report_support as support
 from tests.report import report_tuning
 

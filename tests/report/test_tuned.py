@@ -19,12 +19,12 @@ from harness.report import build, index, terminal
 from harness.report.charts.candidates import candidates
 from harness.report.charts.search import search
 from harness.report.study import Study
-from harness.tune.answer import FILE, Answer, dump
+from harness.tune.recommendation import FILE, Recommendation, dump
 from tests.report import report_support as support
 from tests.report import report_tuning
 
 
-def written(folder: Path, answer: Answer) -> Path:
+def written(folder: Path, answer: Recommendation) -> Path:
     """The folder of a tuning with that answer."""
     run = support.written(report_tuning.tune_run(), folder)
     (run / FILE).write_text(dump(answer), encoding="utf-8")
@@ -37,7 +37,7 @@ def text_of(path: Path) -> str:
     return " ".join(unescape(re.sub(r"<[^>]*>", " ", html)).split())
 
 
-def study_of(answer: Answer) -> Study:
+def study_of(answer: Recommendation) -> Study:
     """Its run, made ready to be told."""
     run = report_tuning.tune_run()
     return Study(run, compare.within(run), answer)
@@ -112,6 +112,16 @@ def test_a_tuning_that_found_nothing_says_so(tmp_path: Path) -> None:
     text = text_of(build(written(tmp_path, nothing)))
     assert "Nothing to recommend for flask on gunicorn-gthread" in text
     assert "No rate holds p99 < 100 ms" in text
+
+
+def test_a_search_without_a_trial_that_could_be_used_does_not_say_that_no_rate_holds() -> None:
+    """Its chart says that it is not known, for nothing was shown either way."""
+    answer = report_tuning.tuning()
+    assert answer.capacity_rps is not None
+    unknown = replace(answer.capacity_rps, low=None, high=None, ending="unusable")
+    chart = search(study_of(replace(answer, capacity_rps=unknown)))
+    assert chart is not None
+    assert chart.title == "Whether any rate holds p99 < 100 ms is not known"
 
 
 def test_the_terminal_shows_the_candidates(tmp_path: Path) -> None:

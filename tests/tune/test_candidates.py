@@ -29,7 +29,7 @@ def test_cpu_bound_work_is_tried_up_to_the_cores_and_two_c_plus_one():
 
 
 def test_event_loops_are_tried_up_to_the_cores():
-    """A loop holds all that waits; only CPU asks for more of them."""
+    """An event loop holds all requests that wait; only CPU asks for more loops."""
     assert candidates(service(slots="loop", slots_a_worker=math.inf, connections=64)) == workers(1, 2, 3)
 
 
@@ -37,7 +37,7 @@ def test_one_process_servers_have_one_candidate_or_a_row_of_threads():
     """Workers are no factor where there is only one."""
     assert candidates(service(many_workers=False)) == workers(1)
     row = candidates(service(many_workers=False, slots="threads"))
-    assert {one.workers for one in row} == {1}
+    assert {candidate.workers for candidate in row} == {1}
     assert Candidate(1, 16) in row
 
 
@@ -48,29 +48,29 @@ def test_threads_are_a_sparse_grid_around_the_knee():
     assert Candidate(2, 8) in grid
     assert Candidate(3, 8) in grid
     assert len(grid) <= 8
-    assert max(one.slots for one in grid) <= 27
+    assert max(candidate.slots for candidate in grid) <= 27
 
 
 def test_memory_caps_the_candidates_and_the_groups():
     """What cannot be deployed is not measured, and a group fits into what the machine has left."""
     capped = service(worker_bytes=10, memory_bytes=125, room_bytes=200)
-    found = candidates(capped)
-    assert max(one.workers for one in found) == 12
-    for group in groups(capped, found, Candidate(5)):
-        assert sum(one.workers for one in group) <= 20
+    fitting = candidates(capped)
+    assert max(candidate.workers for candidate in fitting) == 12
+    for group in groups(capped, fitting, Candidate(5)):
+        assert sum(candidate.workers for candidate in group) <= 20
         assert Candidate(5) in group
 
 
 def test_one_worker_is_tried_whatever_it_costs():
-    """Something has to run."""
+    """The smallest candidate is never left out for its memory."""
     assert candidates(service(worker_bytes=100, memory_bytes=10)) == workers(1)
 
 
 def test_groups_share_a_reference_and_hold_eight_at_most():
-    """So that what never met can be compared."""
+    """Candidates that were never in the same block can be compared through it."""
     many = workers(*range(1, 21))
     made = groups(service(), many, Candidate(10))
-    assert {one for group in made for one in group} == set(many)
+    assert {candidate for group in made for candidate in group} == set(many)
     assert all(Candidate(10) in group and len(group) <= 8 for group in made)
 
 

@@ -10,20 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from harness.tune.blocks import BlockOutcome, Measured, Setup
 from harness.tune.candidates import Candidate, Service, candidates, thinned
+from harness.tune.choice import Choice, choose
 from harness.tune.estimate import fit
-from harness.tune.recommend import (
-    BlockOutcome,
-    Choice,
-    Enough,
-    Measure,
-    Measured,
-    Setup,
-    begin,
-    choose,
-    decide,
-    follow,
-)
+from harness.tune.next_block import Enough, Measure, begin, decide
+from harness.tune.roster import follow
 from tests.tune.tune_support import service, workers
 
 MARGIN = 0.05
@@ -34,7 +26,7 @@ SLICES = 3
 
 @dataclass(frozen=True)
 class System:
-    """Throughput by slots, and what the probe made of it."""
+    """Throughput by slots, and what the lone worker made of it."""
 
     rps: Callable[[int], float]
     service: Service
@@ -49,24 +41,24 @@ def contention(chance: np.random.Generator) -> System:
     """N. J. Gunther's universal scalability law: it rises, bends, and falls."""
     alpha, beta = chance.uniform(0.01, 0.15), chance.uniform(0.0005, 0.01)
     peak = math.sqrt((1 - alpha) / beta)
-    known = _probed(chance, peak, connections=int(chance.integers(32, 129)))
+    known = _service(chance, peak, connections=int(chance.integers(32, 129)))
     return System(lambda n: 100 * n / (1 + alpha * (n - 1) + beta * n * (n - 1)), known)
 
 
 def hard_knee(chance: np.random.Generator) -> System:
     """Linear up to a knee, flat beyond."""
     knee = chance.uniform(2, 30)
-    return System(lambda n: 100 * min(n, knee), _probed(chance, knee, connections=int(chance.integers(32, 129))))
+    return System(lambda n: 100 * min(n, knee), _service(chance, knee, connections=int(chance.integers(32, 129))))
 
 
 def linear(chance: np.random.Generator) -> System:
     """Linear up to the number of connections."""
     connections = int(chance.integers(8, 33))
-    return System(lambda n: 100.0 * min(n, connections), _probed(chance, connections, connections=connections))
+    return System(lambda n: 100.0 * min(n, connections), _service(chance, connections, connections=connections))
 
 
-def _probed(chance: np.random.Generator, knee: float, connections: int) -> Service:
-    """What the probe says of the knee is off by up to a third."""
+def _service(chance: np.random.Generator, knee: float, connections: int) -> Service:
+    """What the lone worker tells of the knee is off by up to a third."""
     cores = int(chance.choice([1, 2, 4]))
     guess = knee * chance.uniform(0.75, 1.33)
     return service(cores=cores, connections=connections, unloaded_s=guess * 0.001 / cores)
@@ -80,12 +72,15 @@ def tuned(system: System, noise: float, chance: np.random.Generator) -> tuple[Ch
         machine = math.exp(chance.normal(0, 0.1))
         measured = tuple(
             Measured(
-                candidate=one,
-                throughput_rps=system.rps(one.slots) * machine * float(np.exp(chance.normal(0, noise, SLICES)).mean()),
+                candidate=candidate,
+                throughput_rps=system.rps(candidate.slots)
+                * machine
+                * float(np.exp(chance.normal(0, noise, SLICES)).mean()),
             )
-            for one in step.candidates
+            for candidate in step.candidates
         )
-        blocks += (BlockOutcome(measured=measured, took_s=sum(2.2 + 0.25 * one.workers for one in step.candidates)),)
+        took_s = sum(2.2 + 0.25 * candidate.workers for candidate in step.candidates)
+        blocks += (BlockOutcome(measured=measured, took_s=took_s),)
         left_s -= blocks[-1].took_s
     choice = choose(setup, blocks)
     assert choice is not None
@@ -98,7 +93,7 @@ def test_it_is_right_within_the_tie_set(
     kind: Callable[[np.random.Generator], System], noise: float, monkeypatch: pytest.MonkeyPatch
 ):
     """At least 95 times in 100 what is recommended is within the margin of the true best, and never out of time."""
-    monkeypatch.setattr("harness.tune.recommend.RESAMPLES", 1)
+    monkeypatch.setattr("harness.tune.choice.RESAMPLES", 1)
     right, wasteful = 0, 0
     for seed in range(100):
         chance = np.random.default_rng(seed)
@@ -113,7 +108,7 @@ def test_it_is_right_within_the_tie_set(
 
 
 def test_threads_beyond_the_first_guess_are_tried_in_fewer_workers_too():
-    """The probe's lone connection made requests look dear, so that the knee was thought to be at 13 slots, not 32."""
+    """Under one connection requests looked dear, so that the knee was thought to be at 13 slots, not 32."""
     known = service(slots="threads", connections=32, unloaded_s=0.022, cpu_s_per_request=0.0017, worker_bytes=40 << 20)
     for seed in range(5):
         choice, _ = tuned(System(lambda slots: 45.0 * min(slots, 32), known), 0.01, np.random.default_rng(seed))
@@ -122,9 +117,10 @@ def test_threads_beyond_the_first_guess_are_tried_in_fewer_workers_too():
 
 
 def block(*measured: tuple[Candidate, float | None], took_s: float = 10.0, **changes: Any) -> BlockOutcome:
-    """A block in which the candidates did so much."""
+    """A block with these throughputs of its candidates."""
     return BlockOutcome(
-        measured=tuple(Measured(candidate=one, throughput_rps=rps, **changes) for one, rps in measured), took_s=took_s
+        measured=tuple(Measured(candidate=candidate, throughput_rps=rps, **changes) for candidate, rps in measured),
+        took_s=took_s,
     )
 
 
@@ -132,21 +128,21 @@ def test_a_short_budget_thins_the_ladder():
     """The ends and the reference stay."""
     assert thinned(workers(1, 2, 3, 5, 8, 12, 16), 4, Candidate(8)) == workers(1, 5, 8, 16)
     setup = begin(service(), 60.0)
-    assert len({one for group in setup.first for one in group}) < len(candidates(service()))
+    assert len({candidate for group in setup.first for candidate in group}) < len(candidates(service()))
     assert Candidate(16) in setup.first[0]
 
 
 def test_levels_are_compared_across_groups_through_the_reference():
     """The second group met a machine half as fast, and the fit takes that out."""
-    one, reference, other = workers(1, 2, 3)
-    fitted = fit([{one: 50.0, reference: 100.0}, {reference: 50.0, other: 75.0}])
+    small, reference, large = workers(1, 2, 3)
+    fitted = fit([{small: 50.0, reference: 100.0}, {reference: 50.0, large: 75.0}])
     assert fitted is not None
-    assert fitted.against(one, other).mean == pytest.approx(math.log(50 / 150))
-    assert fitted.best == other
+    assert fitted.against(small, large).mean == pytest.approx(math.log(50 / 150))
+    assert fitted.best == large
 
 
 def test_blocks_that_share_nothing_are_not_compared():
-    """Only the larger set of what hangs together is used."""
+    """Only the larger set of blocks that share candidates is used."""
     fitted = fit([{Candidate(1): 10.0}, {Candidate(2): 20.0, Candidate(3): 30.0}])
     assert fitted is not None
     assert fitted.order == workers(2, 3)
@@ -169,7 +165,7 @@ def two_groups() -> Setup:
     return Setup(service=service(connections=4), first=(workers(1, 2, 4),))
 
 
-def test_who_is_far_behind_is_not_launched_again():
+def test_a_candidate_far_behind_is_not_launched_again():
     """One block is enough for half of the best."""
     roster = follow(two_groups(), [block(*zip(workers(1, 2, 4), (100.0, 200.0, 400.0), strict=True))])
     assert set(roster.out) == set(workers(1, 2))
@@ -177,21 +173,21 @@ def test_who_is_far_behind_is_not_launched_again():
     assert Candidate(3) in roster.finalists, "what lies between the best and its neighbour joins"
 
 
-def test_who_is_a_little_behind_stays():
+def test_a_candidate_a_little_behind_stays():
     """Nine per cent are within twice the margin."""
     roster = follow(two_groups(), [block(*zip(workers(1, 2, 4), (100.0, 364.0, 400.0), strict=True))])
     assert Candidate(2) in roster.finalists
 
 
 def test_a_candidate_that_fails_twice_is_out_with_its_reason():
-    """Once may be bad luck."""
+    """One failure may be bad luck."""
     once = block((Candidate(1), 100.0), (Candidate(2), None), error="no answer")
     assert Candidate(2) in follow(two_groups(), [once]).finalists
     assert follow(two_groups(), [once, once]).out == {Candidate(2): "no answer"}
 
 
 def test_memory_that_was_measured_over_the_limit_is_out():
-    """Whatever the probe foresaw."""
+    """Whatever memory the lone worker let expect."""
     setup = replace(two_groups(), service=service(connections=4, memory_bytes=100))
     heavy = BlockOutcome(
         measured=(
@@ -241,15 +237,15 @@ def test_a_block_that_would_not_end_in_time_is_not_started():
 def test_with_little_time_left_the_leaders_go_on():
     """The choice and the best are measured before the others."""
     setup = Setup(service=service(connections=4), first=(workers(2, 3, 4, 5),))
-    some = block(*zip(workers(2, 3, 4, 5), (384.0, 388.0, 400.0, 390.0), strict=True), took_s=16)
-    step = decide(setup, [some], 9)
+    close = block(*zip(workers(2, 3, 4, 5), (384.0, 388.0, 400.0, 390.0), strict=True), took_s=16)
+    step = decide(setup, [close], 9)
     assert isinstance(step, Measure)
     assert step.candidates == workers(2, 4)
 
 
 def test_nothing_valid_is_said():
     """Every candidate failed in every block."""
-    nothing = block(*((one, None) for one in workers(1, 2, 4)), error="no answer")
+    nothing = block(*((candidate, None) for candidate in workers(1, 2, 4)), error="no answer")
     setup = Setup(service=service(), first=(workers(1, 2, 4),))
     assert decide(setup, [nothing], 100) == Measure(workers(1, 2, 4))
     assert decide(setup, [nothing, nothing], 100) == Enough("nothing valid")
@@ -257,7 +253,7 @@ def test_nothing_valid_is_said():
 
 
 def test_an_interrupted_run_has_the_best_answer_so_far():
-    """Even from one group of two."""
+    """Even when only one group of two was measured."""
     setup = Setup(service=service(), first=(workers(1, 2), workers(2, 4)))
     choice = choose(setup, [block((Candidate(1), 100.0), (Candidate(2), 200.0))])
     assert choice is not None

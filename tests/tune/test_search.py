@@ -13,8 +13,11 @@ from numpy.typing import NDArray
 
 from harness.errors import UsageError
 from harness.judge.slo import Slo, parse
-from harness.tune.belief import Evidence, believe
-from harness.tune.search import STEP, Done, RateTrial, Search, Try, conclude, decide
+from harness.tune.belief import RateEvidence, believe
+from harness.tune.bracket import conclude
+from harness.tune.next_rate import Done, Try, decide
+from harness.tune.search import STEP, Search
+from harness.tune.trials import RateTrial
 
 P99 = parse("p99<100ms")
 TICK_S = 0.02
@@ -116,7 +119,7 @@ def tried(rate_rps: float, outcome: str = "exceeded", **changes: Any) -> RateTri
 
 @pytest.mark.parametrize("seed_ratio", [0.5, 1.0, 1.3])
 def test_a_calm_machine_is_found_out_quickly_from_any_seed(seed_ratio: float):
-    """Within 5 %, in half the budget, whatever the closed phase said."""
+    """Within 5 %, in half the budget, whatever capacity the closed load showed."""
     machine = Machine(2500, seed=1, drift=0.01, spell_every_s=1e9, stall_every_s=1e9)
     search = Search(P99, 2500 * seed_ratio)
     trials, done = run(machine, search)
@@ -154,7 +157,7 @@ def test_a_slow_spell_at_the_start_does_not_decide():
 
 
 def test_both_bounds_of_a_settled_bracket_were_tried_often():
-    """And most of the trials on each agree."""
+    """Most of the trials on each bound agree."""
     machine = Machine(2500, seed=5, drift=0.01, spell_every_s=1e9, stall_every_s=1e9)
     search = Search(P99, 2400)
     trials, _ = run(machine, search)
@@ -173,11 +176,11 @@ def test_most_trials_of_the_lower_bound_held_whatever_is_likeliest():
     """Bad luck explains one failure, or a few in a row, but not 13 of 20."""
     trials = tuple(
         replace(
-            tried(4071.2 * STEP ** int(one[:-1]), "held" if one[-1] == "h" else "exceeded"),
+            tried(4071.2 * STEP ** int(step[:-1]), "held" if step[-1] == "h" else "exceeded"),
             planned_s=3.0,
             start_s=2.9 * number,
         )
-        for number, one in enumerate(LIVE.split())
+        for number, step in enumerate(LIVE.split())
     )
     bracket = conclude(Search(P99, 4071.2), trials)
     assert bracket.low is not None
@@ -230,7 +233,7 @@ def test_an_interrupted_search_has_an_answer_as_wide_as_it_is_unsure():
 
 
 def test_no_trials_give_no_certainty():
-    """What is asked before anything was tried is answered by the closed phase, unsettled."""
+    """Before any trial the bracket comes from the closed load, and is not settled."""
     bracket = conclude(Search(P99, 2500), ())
     assert not bracket.settled
     assert bracket.probability < 0.5
@@ -248,7 +251,7 @@ def test_decisions_follow_from_the_trials_alone():
 
 
 def test_an_invalid_trial_decides_nothing():
-    """It is kept and shown, and the same rate is tried again."""
+    """It stays on record, and the same rate is tried again."""
     search = Search(P99, 2500)
     first = decide(search, (), 200)
     assert isinstance(first, Try)
@@ -284,7 +287,7 @@ def test_a_trial_may_stop_when_its_allowance_is_spent():
 
 
 def test_rates_are_one_ladder_of_four_per_cent():
-    """So that two neighbours are at most 5 % apart."""
+    """Two neighbours are at most 5 % apart."""
     rates = Search(P99, 2500).rates
     assert np.all(np.diff(np.log(rates)) < math.log(1.05))
     assert rates[0] >= 2500 / 65
@@ -292,12 +295,12 @@ def test_rates_are_one_ladder_of_four_per_cent():
 
 
 def test_failures_in_a_row_count_less_than_failures_apart():
-    """One slow spell explains the former."""
+    """One slow spell explains failures in a row."""
     rates = 1000 * 1.04 ** np.arange(-20, 21)
 
     def failing(apart_s: float) -> float:
-        held = [Evidence(rate_rps=1000, held=True, start_s=200.0 * n, blur=0.01) for n in range(4)]
-        failed = [Evidence(rate_rps=1000, held=False, start_s=900 + apart_s * n, blur=0.01) for n in range(4)]
+        held = [RateEvidence(rate_rps=1000, held=True, start_s=200.0 * n, blur=0.01) for n in range(4)]
+        failed = [RateEvidence(rate_rps=1000, held=False, start_s=900 + apart_s * n, blur=0.01) for n in range(4)]
         belief = believe(rates, 1100, held + failed)
         return float(belief.probability[belief.edges < math.log(1000)].sum())
 
@@ -305,8 +308,8 @@ def test_failures_in_a_row_count_less_than_failures_apart():
 
 
 def test_spells_are_recognised():
-    """A trial that fails where all others held fell into one, more likely than the others."""
+    """A trial that fails where all others held is the likeliest to have fallen into one."""
     times = [10.0 * n for n in range(9)]
-    trials = [Evidence(rate_rps=900, held=n != 4, start_s=t, blur=0.01) for n, t in enumerate(times)]
+    trials = [RateEvidence(rate_rps=900, held=n != 4, start_s=t, blur=0.01) for n, t in enumerate(times)]
     spells = believe(1000 * 1.04 ** np.arange(-20, 21), 1100, trials).spells
     assert max(spells) == spells[4]

@@ -1,4 +1,4 @@
-"""A tuning from its probe to its answer, with servers that are never launched and a clock that is told."""
+"""A tuning from the lone worker to its answer, without servers, and with a clock that only steps move."""
 
 from __future__ import annotations
 
@@ -8,15 +8,17 @@ from typing import Any
 
 import pytest
 
-from harness.errors import LaunchError
+from harness.errors import AnswerError, GatebenchError, LaunchError, LoadError
 from harness.judge.slo import Slo, Tally, parse
 from harness.spec.histogram import Histogram
-from harness.tune.answer import dump, load
+from harness.tune.blocks import BlockOutcome
 from harness.tune.candidates import Candidate, Service
-from harness.tune.conclusion import answer, refusal
+from harness.tune.conclusion import recommend, refusal
 from harness.tune.live import measured, room_bytes, tally
-from harness.tune.recommend import BlockOutcome
-from harness.tune.session import UNUSABLE, Probe
+from harness.tune.next_rate import Try
+from harness.tune.recommendation import dump, load
+from harness.tune.session import LoneWorker
+from harness.tune.trials import UNUSABLE, RateTrial
 from tests import factories
 from tests.tune.tune_support import ARM, FAST, SERVICE, Fake, session
 
@@ -25,17 +27,17 @@ def test_it_finds_the_count_and_the_rate_within_its_budget() -> None:
     """The smallest count of the plateau, a bracket around the edge, and no second more than it may take."""
     fake = Fake()
     lines: list[str] = []
-    found = session(fake, say=lines.append)
-    told = answer(FAST, ARM, found)
-    assert told.recommended == Candidate(16)
-    assert told.capacity_rps is not None
-    assert told.capacity_rps.low is not None
-    assert told.capacity_rps.high is not None
-    assert told.capacity_rps.low <= 300 <= told.capacity_rps.high
-    assert found.elapsed_s <= FAST.budget_s
+    tuning = session(fake, say=lines.append)
+    recommendation = recommend(FAST, ARM, tuning)
+    assert recommendation.recommended == Candidate(16)
+    assert recommendation.capacity_rps is not None
+    assert recommendation.capacity_rps.low is not None
+    assert recommendation.capacity_rps.high is not None
+    assert recommendation.capacity_rps.low <= 300 <= recommendation.capacity_rps.high
+    assert tuning.elapsed_s <= FAST.budget_s
     assert all("left" in line for line in lines)
-    assert told.command == ("python", "-m", "gunicorn", "targets.flask_app:app", "-w", "16")
-    assert load(dump(told)) == told
+    assert recommendation.command == ("python", "-m", "gunicorn", "targets.flask_app:app", "-w", "16")
+    assert load(dump(recommendation)) == recommendation
     assert fake.launched == fake.stopped == [Candidate(16)]
     assert fake.seeds == [pytest.approx((320, 64))]
 
@@ -51,124 +53,185 @@ def test_it_finds_the_count_and_the_rate_within_its_budget() -> None:
 )
 def test_the_search_begins_where_connections_would_not_matter(limit: str, service: Service, seed_rps: float) -> None:
     """A closed load with too few connections says little of an open one; what the server can do at most says more."""
-    found = session(Fake(limit=limit, service=service, capacity_rps=0.9 * seed_rps))
-    assert found.search is not None
-    assert found.search.seed_rps == pytest.approx(seed_rps, rel=0.01)
-    assert found.ending == "settled"
+    tuning = session(Fake(limit=limit, service=service, capacity_rps=0.9 * seed_rps))
+    assert tuning.search is not None
+    assert tuning.search.seed_rps == pytest.approx(seed_rps, rel=0.01)
+    assert tuning.ending == "settled"
 
 
 @pytest.mark.parametrize("budget_s", [30.0, 60.0, 120.0, 300.0])
 @pytest.mark.parametrize("slo", [None, FAST.slo])
 def test_the_budget_is_kept_with_an_answer(budget_s: float, slo: Slo | None) -> None:
     """However short, something is recommended and it is never much later."""
-    asked = replace(FAST, budget_s=budget_s, slo=slo)
-    found = session(Fake(), asked)
-    assert found.elapsed_s <= budget_s
-    assert answer(asked, ARM, found).recommended is not None
+    question = replace(FAST, budget_s=budget_s, slo=slo)
+    tuning = session(Fake(), question)
+    assert tuning.elapsed_s <= budget_s
+    assert recommend(question, ARM, tuning).recommended is not None
 
 
 def test_without_an_objective_nothing_is_searched_for() -> None:
     """The recommendation alone, and no capacity."""
-    asked = replace(FAST, slo=None)
+    question = replace(FAST, slo=None)
     fake = Fake()
-    told = answer(asked, ARM, session(fake, asked))
-    assert told.capacity_rps is None
-    assert told.recommended == Candidate(16)
+    recommendation = recommend(question, ARM, session(fake, question))
+    assert recommendation.capacity_rps is None
+    assert recommendation.recommended == Candidate(16)
     assert fake.launched == []
-    assert told.caveats == ()
+    assert recommendation.caveats == ()
 
 
-def test_a_candidate_that_fails_is_told_and_left_out() -> None:
+def test_a_candidate_that_fails_is_reported_and_left_out() -> None:
     """It stands in the table with its reason; the best of the others is recommended."""
     lines: list[str] = []
-    told = answer(FAST, ARM, session(Fake(broken=(16,)), say=lines.append))
-    row = next(row for row in told.candidates if row.workers == 16)
+    recommendation = recommend(FAST, ARM, session(Fake(broken=(16,)), say=lines.append))
+    row = next(row for row in recommendation.candidates if row.workers == 16)
     assert (row.standing, row.throughput_rps) == ("failed", None)
     assert row.why == "did not come up"
-    assert told.recommended is not None
-    assert told.recommended.workers > 16
+    assert recommendation.recommended is not None
+    assert recommendation.recommended.workers > 16
     assert "  16 workers: did not come up" in lines
 
 
-def test_a_disturbed_block_is_measured_again() -> None:
+def test_a_block_without_a_valid_trial_is_measured_again() -> None:
     """Nothing valid in the first block is not the end of it."""
 
-    class Disturbed(Fake):
-        def block(self, some: tuple[Candidate, ...]) -> BlockOutcome:
+    class FirstBlockFails(Fake):
+        def block(self, group: tuple[Candidate, ...]) -> BlockOutcome:
             self.broken = tuple(range(100)) if self.steps == 1 else ()
-            return super().block(some)
+            return super().block(group)
 
-    assert answer(FAST, ARM, session(Disturbed())).recommended == Candidate(16)
+    assert recommend(FAST, ARM, session(FirstBlockFails())).recommended == Candidate(16)
 
 
 def test_when_all_fail_nothing_is_recommended() -> None:
     """And there is no search without a count to search with."""
-    found = session(Fake(broken=tuple(range(100))))
-    told = answer(FAST, ARM, found)
-    assert (told.recommended, told.capacity_rps, told.ended) == (None, None, "nothing valid")
-    assert "did not come up" in told.explanation
-    assert "the capacity was not searched for" in told.caveats[0]
+    tuning = session(Fake(broken=tuple(range(100))))
+    recommendation = recommend(FAST, ARM, tuning)
+    assert (recommendation.recommended, recommendation.capacity_rps, recommendation.ended) == (
+        None,
+        None,
+        "nothing valid",
+    )
+    assert "did not come up" in recommendation.explanation
+    assert "the capacity was not searched for" in recommendation.caveats[0]
 
 
 def test_what_one_connection_misses_is_refused_at_once() -> None:
     """No block is measured for p99 < 1 ms on answers that take fifty."""
-    fake, asked = Fake(), replace(FAST, slo=parse("p99<1ms"))
-    found = session(fake, asked)
-    told = answer(asked, ARM, found)
+    fake, question = Fake(), replace(FAST, slo=parse("p99<1ms"))
+    tuning = session(fake, question)
+    recommendation = recommend(question, ARM, tuning)
     assert fake.steps == 1
-    assert told.capacity_rps is not None
-    assert (told.capacity_rps.ending, told.capacity_rps.low) == ("nothing holds", None)
-    reason = refusal(found).replace("\u202f", " ")
+    assert recommendation.capacity_rps is not None
+    assert (recommendation.capacity_rps.ending, recommendation.capacity_rps.low) == ("nothing holds", None)
+    reason = refusal(tuning).replace("\u202f", " ")
     assert "30 of 30 requests were lost to it (late); the unloaded response takes 50.0 ms" in reason
-    assert told.explanation == refusal(found)
-    assert load(dump(told)) == told
+    assert recommendation.explanation == refusal(tuning)
+    assert load(dump(recommendation)) == recommendation
 
 
 def test_one_late_answer_of_thirty_refuses_nothing() -> None:
-    """A single outlier in the probe is no proof."""
+    """A single late answer to the lone connection is no proof."""
     responses = Histogram()
     responses.record([50_000] * 29 + [150_000])
 
     class Outlier(Fake):
-        def probe(self) -> Probe:
-            return Probe(service=SERVICE, tally=Tally(arrivals=30, errors=0, unsent=0, response_us=responses))
+        def lone_worker(self) -> LoneWorker:
+            return LoneWorker(service=SERVICE, tally=Tally(arrivals=30, errors=0, unsent=0, response_us=responses))
 
     assert session(Outlier()).refused is None
 
 
 @pytest.mark.parametrize("step", [1, 2, 3, 6, 9, 15])
 def test_ctrl_c_gives_the_best_answer_so_far(step: int) -> None:
-    """Whenever it comes, what is known is told, and that it was interrupted."""
+    """Whenever it comes, the answer holds what is known by then, and says that it was interrupted."""
     fake = Fake(stop_at=step)
-    found = session(fake)
-    told = answer(FAST, ARM, found)
-    assert told.interrupted
-    assert "interrupted: this is the best answer so far" in told.caveats
-    assert (told.recommended is not None) == (len(found.blocks) > 0)
+    tuning = session(fake)
+    recommendation = recommend(FAST, ARM, tuning)
+    assert recommendation.interrupted
+    assert "interrupted: this is the best answer so far" in recommendation.caveats
+    assert (recommendation.recommended is not None) == (len(tuning.blocks) > 0)
     assert fake.launched == fake.stopped
-    assert load(dump(told)) == told
+    assert load(dump(recommendation)) == recommendation
 
 
-def test_a_search_that_is_always_disturbed_gives_up() -> None:
-    """It does not spend the budget on trials that may not be used, and says so."""
-    found = session(Fake(unusable=True))
-    assert len(found.trials) == UNUSABLE
-    assert "8 of 8 trials of the search may not be used" in answer(FAST, ARM, found).caveats[0]
+@pytest.mark.parametrize("error", [LaunchError("port 8123 is taken"), AnswerError("GET /: 500"), LoadError("died")])
+@pytest.mark.parametrize("step", [2, 3, 6, 12, 20])
+def test_a_failure_ends_the_work_and_not_the_answer(step: int, error: GatebenchError) -> None:
+    """The answer holds what was measured before, and says why it is not more."""
+    fake = Fake(fail_at=step, failure=error)
+    tuning = session(fake)
+    recommendation = recommend(FAST, ARM, tuning)
+    assert recommendation.failure == str(error)
+    assert recommendation.recommended == (tuning.choice.recommended if tuning.choice else None)
+    assert (recommendation.recommended is not None) == (step > 2)
+    assert recommendation.caveats[0] == f"broken off: {error}"
+    assert "by a launch or a load that failed" in recommendation.explanation
+    assert not recommendation.interrupted
+    assert fake.launched == fake.stopped
+    assert load(dump(recommendation)) == recommendation
+
+
+def test_a_search_that_is_broken_off_says_by_what_it_ended() -> None:
+    """Its bracket is as unsettled as the trials until then left it."""
+    recommendation = recommend(FAST, ARM, session(Fake(fail_at=20)))
+    assert recommendation.capacity_rps is not None
+    assert (recommendation.capacity_rps.ending, recommendation.capacity_rps.settled) == ("failed", False)
+    assert "not settled before it was broken off" in recommendation.explanation
+
+
+def test_a_search_that_is_broken_off_before_its_first_trial_is_no_matter_of_time() -> None:
+    """The caveat about a search that was not made names the failure only."""
+    blocks = session(Fake()).blocks
+    recommendation = recommend(FAST, ARM, session(Fake(fail_at=len(blocks) + 2)))
+    assert recommendation.capacity_rps is None
+    assert recommendation.caveats == ("broken off: gunicorn ended with exit code 3",)
+
+
+def test_a_search_whose_trials_cannot_be_used_gives_up_and_says_so() -> None:
+    """It does not spend the budget on them, and does not blame the time."""
+    tuning = session(Fake(unusable=True))
+    recommendation = recommend(FAST, ARM, tuning)
+    assert len(tuning.trials) == UNUSABLE
+    assert tuning.ending == "unusable"
+    assert "8 of 8 trials of the search may not be used" in recommendation.caveats[0]
+    assert recommendation.capacity_rps is not None
+    assert (recommendation.capacity_rps.low, recommendation.capacity_rps.high) == (None, None)
+    assert (
+        "What load holds p99 < 100\u202fms is not known: no trial of the search could be used"
+        in recommendation.explanation
+    )
+    assert "time" not in recommendation.explanation.partition("What load")[2]
+
+
+def test_trials_that_can_no_longer_be_used_leave_what_those_before_showed() -> None:
+    """The bracket stands as far as it is known, and why it is no narrower."""
+
+    class Later(Fake):
+        def _offered(self, step: Try) -> RateTrial:
+            self.unusable = self.offered >= 4
+            return super()._offered(step)
+
+    recommendation = recommend(FAST, ARM, session(Later()))
+    assert recommendation.capacity_rps is not None
+    assert recommendation.capacity_rps.ending == "unusable"
+    assert recommendation.capacity_rps.low is not None
+    assert "not settled: the last 8 trials could not be used" in recommendation.explanation
 
 
 def test_a_rate_that_never_holds_ends_the_search() -> None:
     """Nothing holds, which the answer says."""
-    told = answer(FAST, ARM, session(Fake(capacity_rps=0.0)))
-    assert told.capacity_rps is not None
-    assert (told.capacity_rps.ending, told.capacity_rps.low) == ("nothing holds", None)
-    assert "No load holds" in told.explanation
+    recommendation = recommend(FAST, ARM, session(Fake(capacity_rps=0.0)))
+    assert recommendation.capacity_rps is not None
+    assert (recommendation.capacity_rps.ending, recommendation.capacity_rps.low) == ("nothing holds", None)
+    assert "No load holds" in recommendation.explanation
 
 
 def test_a_server_that_does_not_answer_is_an_error() -> None:
-    """The probe's own reason reaches the user."""
+    """The reason why the lone worker did not answer reaches the user."""
 
     class Dead(Fake):
-        def probe(self) -> Probe:
+        def lone_worker(self) -> LoneWorker:
             raise LaunchError("ended with exit code 3")
 
     with pytest.raises(LaunchError, match="exit code 3"):
@@ -178,32 +241,32 @@ def test_a_server_that_does_not_answer_is_an_error() -> None:
 def test_a_trial_is_counted_by_what_was_scheduled() -> None:
     """Open: arrivals, errors and drops; closed: requests."""
     trial = factories.trial(phase="open", errors=3, dropped=7)
-    scheduled = tuple(replace(one, scheduled=500) for one in trial.slices)
+    scheduled = tuple(replace(row, scheduled=500) for row in trial.slices)
     counted = tally(replace(trial, slices=scheduled))
     assert (counted.arrivals, counted.errors, counted.unsent) == (500 * len(scheduled), 3, 7)
     assert tally(factories.trial()).arrivals == factories.trial().requests
 
 
-def test_a_machine_that_changes_its_speed_is_told() -> None:
+def test_a_machine_that_changes_its_speed_is_reported() -> None:
     """The bracket moves with it; what a far lower rate costs says nothing of the machine."""
-    found = session(Fake())
-    costs = [0.0002 if number % 2 else 0.0003 for number in range(len(found.trials))]
-    moody = [replace(one, cpu_s_per_request=cost) for one, cost in zip(found.trials, costs, strict=True)]
-    (caveat,) = answer(FAST, ARM, replace(found, trials=moody)).caveats
+    tuning = session(Fake())
+    costs = [0.0002 if number % 2 else 0.0003 for number in range(len(tuning.trials))]
+    moody = [replace(trial, cpu_s_per_request=cost) for trial, cost in zip(tuning.trials, costs, strict=True)]
+    (caveat,) = recommend(FAST, ARM, replace(tuning, trials=moody)).caveats
     assert caveat.startswith("the machine changed its speed during the search: a request took 200")
-    steady = [replace(one, cpu_s_per_request=0.0002) for one in found.trials]
+    steady = [replace(trial, cpu_s_per_request=0.0002) for trial in tuning.trials]
     idle = replace(steady[0], rate_rps=1.0, cpu_s_per_request=0.001)
-    assert answer(FAST, ARM, replace(found, trials=[*steady, *[idle] * (len(steady) // 3)])).caveats == ()
+    assert recommend(FAST, ARM, replace(tuning, trials=[*steady, *[idle] * (len(steady) // 3)])).caveats == ()
 
 
 def test_a_candidate_without_a_valid_trial_has_a_reason_and_no_figure() -> None:
     """Whether it failed, may not be used, or was never counted."""
-    one = Candidate(4)
-    assert measured(one, factories.trial()).throughput_rps == factories.trial().throughput_rps
+    candidate = Candidate(4)
+    assert measured(candidate, factories.trial()).throughput_rps == factories.trial().throughput_rps
     invalid = replace(factories.trial(), valid=False, reasons=("steal",))
-    assert (measured(one, invalid).throughput_rps, measured(one, invalid).error) == (None, "steal")
-    assert measured(one, replace(invalid, error="died")).error == "died"
-    assert measured(one, None).error == "nothing was counted"
+    assert (measured(candidate, invalid).throughput_rps, measured(candidate, invalid).error) == (None, "steal")
+    assert measured(candidate, replace(invalid, error="died")).error == "died"
+    assert measured(candidate, None).error == "nothing was counted"
 
 
 def test_the_room_is_a_share_of_what_is_free(tmp_path: Path) -> None:

@@ -1,20 +1,29 @@
-"""A tuning whose servers are never launched, with a clock that is told."""
+"""A tuning whose servers are never launched, with a clock that only its steps move."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
+import pytest
+
+from harness.errors import LaunchError
 from harness.judge.slo import Tally, parse
 from harness.spec.histogram import Histogram
+from harness.subject.receipts import Receipts
+from harness.tune import sitting as sittings
+from harness.tune.blocks import BlockOutcome, Measured
 from harness.tune.candidates import Candidate, Service
 from harness.tune.journal import Journal
 from harness.tune.live import LAUNCH_TRIALS
-from harness.tune.recommend import BlockOutcome, Measured
-from harness.tune.search import RateTrial, Try
-from harness.tune.session import Asked, Found, Offer, Probe, tune
+from harness.tune.next_rate import Try
+from harness.tune.session import LoneWorker, Offer, Question, Tuning, tune
+from harness.tune.sitting import Sitting
+from harness.tune.subject import Subject
+from harness.tune.trials import RateTrial
 from tests import factories
 
 SERVICE = Service(cores=1, connections=16, unloaded_s=0.050, cpu_s_per_request=0.001, slots="one", worker_bytes=1000)
@@ -23,44 +32,52 @@ ARM = factories.arm(
     server=factories.sync_server(argv=("{python}", "-m", "gunicorn", "{app}", "-w", "{workers}")),
     scenario=factories.EXTERNAL,
 )
-FAST = Asked(slo=parse("p99<100ms"), budget_s=300.0)
+FAST = Question(slo=parse("p99<100ms"), budget_s=300.0)
 
 
 @dataclass
 class Fake:
-    """Sixteen slots are enough; 300 a second hold. Every step moves the clock."""
+    """An instrument: sixteen slots are enough, 300 a second hold, and every step moves the clock."""
 
     now: float = 0.0
     broken: tuple[int, ...] = ()
+    """Numbers of workers that do not come up."""
     unusable: bool = False
+    """Whether the trials of the search are invalid."""
     capacity_rps: float = 300.0
     service: Service = SERVICE
     limit: str | None = None
     stop_at: int | None = None
     """The step at which the user presses Ctrl-C."""
+    fail_at: int | None = None
+    """The step at which `failure` is raised."""
+    failure: Exception = field(default_factory=lambda: LaunchError("gunicorn ended with exit code 3"))
     steps: int = 0
     offered: int = 0
     launched: list[Candidate] = field(default_factory=list)
     stopped: list[Candidate] = field(default_factory=list)
     seeds: list[tuple[float, float]] = field(default_factory=list)
-    """Where the search began, and over how many connections."""
+    """Where each search began, and over how many connections."""
 
-    def probe(self) -> Probe:
+    def go_on(self, _earlier: object) -> None:
+        """Of the records of an earlier sitting nothing is needed."""
+
+    def lone_worker(self) -> LoneWorker:
         """Thirty answers of fifty milliseconds."""
         self._step(5.0)
         responses = Histogram()
         responses.record([50_000] * 30)
-        return Probe(service=self.service, tally=Tally(arrivals=30, errors=0, unsent=0, response_us=responses))
+        return LoneWorker(service=self.service, tally=Tally(arrivals=30, errors=0, unsent=0, response_us=responses))
 
-    def block(self, some: tuple[Candidate, ...]) -> BlockOutcome:
+    def block(self, group: tuple[Candidate, ...]) -> BlockOutcome:
         """Twenty answers a second for each worker, up to sixteen."""
-        took_s = sum(2.0 + 0.3 * one.workers for one in some)
+        took_s = sum(2.0 + 0.3 * candidate.workers for candidate in group)
         self._step(took_s)
-        return BlockOutcome(measured=tuple(self._measured(one) for one in some), took_s=took_s)
+        return BlockOutcome(measured=tuple(self._measured(candidate) for candidate in group), took_s=took_s)
 
     @contextmanager
     def searching(self, chosen: Candidate, seed_rps: float, connections: int) -> Iterator[Offer]:
-        """Holds whatever is below the capacity."""
+        """Every rate up to the capacity holds."""
         self.launched.append(chosen)
         self.seeds.append((seed_rps, connections))
         try:
@@ -68,13 +85,13 @@ class Fake:
         finally:
             self.stopped.append(chosen)
 
-    def _measured(self, one: Candidate) -> Measured:
-        if one.workers in self.broken:
-            return Measured(candidate=one, error="did not come up")
+    def _measured(self, candidate: Candidate) -> Measured:
+        if candidate.workers in self.broken:
+            return Measured(candidate=candidate, error="did not come up")
         return Measured(
-            candidate=one,
-            throughput_rps=20.0 * min(16, one.workers),
-            memory_bytes=1000 * one.workers,
+            candidate=candidate,
+            throughput_rps=20.0 * min(16, candidate.workers),
+            memory_bytes=1000 * candidate.workers,
             limit=self.limit,
             cpu_s_per_request=0.0002,
         )
@@ -83,7 +100,7 @@ class Fake:
         start_s = self.now
         self._step(step.up_to_s + 1)
         self.offered += 1
-        base = RateTrial(
+        trial = RateTrial(
             rate_rps=step.rate_rps,
             planned_s=step.up_to_s,
             start_s=start_s,
@@ -92,28 +109,49 @@ class Fake:
             outcome="held",
         )
         if self.unusable:
-            return replace(base, outcome="invalid", reasons=("steal",))
+            return replace(trial, outcome="invalid", reasons=("steal",))
         if step.rate_rps > self.capacity_rps:
-            return replace(base, outcome="exceeded", objective="p99 < 100 ms", cause="late")
-        return base
+            return replace(trial, outcome="exceeded", objective="p99 < 100 ms", cause="late")
+        return trial
 
     def _step(self, seconds: float) -> None:
         self.now += seconds
         self.steps += 1
         if self.steps == self.stop_at:
             raise KeyboardInterrupt
+        if self.steps == self.fail_at:
+            raise self.failure
 
 
 def session(
     fake: Fake,
-    asked: Asked = FAST,
+    question: Question = FAST,
     say: Callable[[str], None] = lambda _: None,
     journal: Journal | None = None,
-    found: Found | None = None,
-) -> Found:
-    """Everything that is found with `fake`, beside what is `found` already."""
+    tuning: Tuning | None = None,
+) -> Tuning:
+    """What `fake` measures, going on from `tuning` where one is given."""
     keep = journal.append if journal else lambda _, __: None
-    return tune(asked, fake, say, clock=lambda: fake.now, found=found, keep=keep)
+    return tune(question, fake, say, clock=lambda: fake.now, tuning=tuning, keep=keep)
+
+
+def instead(monkeypatch: pytest.MonkeyPatch, fake: Fake) -> None:
+    """Let sittings measure with `fake`, without services or versions."""
+
+    @contextmanager
+    def opened(*_: Any) -> Iterator[None]:
+        yield
+
+    monkeypatch.setattr(sittings, "opened", opened)
+    monkeypatch.setattr(sittings, "receipts", lambda _: Receipts(versions={}, missing={}))
+    monkeypatch.setattr(sittings, "Live", lambda *_, **__: fake)
+
+
+def new_sitting(folder: Path) -> Sitting:
+    """A sitting that has nothing to go on from."""
+    group = factories.group(ARM, ARM, pairs=())
+    info = factories.run(factories.plan(group), kind="tune").info
+    return sittings.begun(Subject(arm=ARM, plan=info.plan), FAST, None, folder, info)
 
 
 def service(**changes: Any) -> Service:

@@ -16,7 +16,7 @@ from harness.report.rows import of_candidate
 from harness.report.study import Study
 from harness.report.tuned import METRICS
 from harness.report.words import plural, shown
-from harness.tune.answer import Answer, CandidateRow
+from harness.tune.recommendation import CandidateRow, Recommendation
 
 LEFT, RIGHT, BELOW, ABOVE = 0.95, 0.3, 0.5, 0.3
 THROUGHPUT, P99, MEMORY, BETWEEN = 2.4, 0.85, 0.85, 0.35
@@ -34,7 +34,7 @@ def candidate(row: CandidateRow, *, threads: bool) -> str:
     return f"{row.workers} {units.TIMES} {row.threads}" if threads else f"{row.workers}"
 
 
-def with_threads(answer: Answer) -> bool:
+def with_threads(answer: Recommendation) -> bool:
     """Whether the candidates differ in their threads."""
     return len({row.threads for row in answer.candidates}) > 1
 
@@ -71,11 +71,11 @@ def candidates(study: Study) -> Chart | None:
     )
 
 
-def _by(answer: Answer) -> str:
+def _by(answer: Recommendation) -> str:
     return f"workers {units.TIMES} threads" if with_threads(answer) else "workers"
 
 
-def _title(answer: Answer, rows: Sequence[CandidateRow]) -> str:
+def _title(answer: Recommendation, rows: Sequence[CandidateRow]) -> str:
     chosen = next((row for row in rows if row.standing == "recommended"), None)
     if chosen is None:
         return "No candidate can be recommended"
@@ -100,7 +100,7 @@ def _row(row: CandidateRow) -> Row:
     )
 
 
-def _paint_candidates(drawing: Drawing, answer: Answer, rows: Sequence[CandidateRow]) -> None:
+def _paint_candidates(drawing: Drawing, answer: Recommendation, rows: Sequence[CandidateRow]) -> None:
     theme, width = drawing.theme, WIDTH - LEFT - RIGHT
     lower = drawing.axes(LEFT, BELOW, width, MEMORY)
     middle = drawing.axes(LEFT, BELOW + MEMORY + BETWEEN, width, P99)
@@ -191,7 +191,7 @@ def _memory(drawing: Drawing, axes: Axes, rows: Sequence[CandidateRow], labels: 
             drawing.tell(bars.patches[0], f"{labels[place]}, memory", value)
 
 
-def _naive(drawing: Drawing, axes: Axes, answer: Answer, rows: Sequence[CandidateRow]) -> None:
+def _naive(drawing: Drawing, axes: Axes, answer: Recommendation, rows: Sequence[CandidateRow]) -> None:
     """Where the rule of thumb lies."""
     naive = answer.service.naive if answer.service else None
     for place, row in enumerate(rows):

@@ -14,7 +14,7 @@ from harness.report.charts.base import WIDTH, Chart, Row, log_axis, span
 from harness.report.charts.marks import Drawing, Mark
 from harness.report.study import Study
 from harness.report.words import shorten, shown
-from harness.tune.answer import Answer, RatePoint
+from harness.tune.recommendation import RatePoint, Recommendation
 
 LEFT, RIGHT, BELOW, ABOVE, BODY = 0.95, 0.3, 0.5, 0.3, 3.1
 TOP = 0.94
@@ -40,8 +40,10 @@ def search(study: Study) -> Chart | None:
     )
 
 
-def _held(answer: Answer) -> str:
+def _held(answer: Recommendation) -> str:
     found, slo = answer.capacity_rps, shown(answer.slo or "the objective")
+    if found is not None and not found.known:
+        return f"Whether any rate holds {slo} is not known"
     if found is None or found.low is None:
         return f"No rate holds {slo}"
     if found.high is None:
@@ -63,7 +65,7 @@ def _tried(point: RatePoint) -> Row:
     )
 
 
-def _paint_search(drawing: Drawing, answer: Answer) -> None:
+def _paint_search(drawing: Drawing, answer: Recommendation) -> None:
     theme, points = drawing.theme, answer.searched
     axes = drawing.axes(LEFT, BELOW, WIDTH - LEFT - RIGHT, BODY - BELOW - ABOVE)
     limits = _limits(answer.slo)
@@ -101,7 +103,7 @@ def _limits(slo: str | None) -> dict[str, float]:
     return {one.text: float(one.limit_us) for one in objectives if one.limit_us and one.metric == "p99"}
 
 
-def _bracket(drawing: Drawing, axes: Axes, answer: Answer) -> None:
+def _bracket(drawing: Drawing, axes: Axes, answer: Recommendation) -> None:
     found, theme = answer.capacity_rps, drawing.theme
     if found is None or found.low is None:
         return

@@ -22,7 +22,7 @@ from harness.report.terminal.pairs import STYLES, table, word
 from harness.report.tuned import tuned
 from harness.report.words import SYMBOLS, headline, interval, name, plural, reason, shown, told
 from harness.suite import Factor
-from harness.tune.answer import Answer
+from harness.tune.recommendation import Recommendation
 
 __all__ = ["between", "terminal"]
 
@@ -82,7 +82,7 @@ def _changes(verdicts: Sequence[PairVerdict], factors: Sequence[Factor]) -> Tabl
     return made
 
 
-def _candidates(answer: Answer) -> Table:
+def _candidates(answer: Recommendation) -> Table:
     """What tune tried."""
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     for heading in ("workers", "threads", "throughput", "of the best", "memory", "picked"):

@@ -12,7 +12,7 @@ from harness.report.study import Study
 from harness.report.words.figures import text
 from harness.report.words.names import called, interfaces, name, plural, same_sides, shown, side
 from harness.suite import Arm, slots
-from harness.tune.answer import Answer
+from harness.tune.recommendation import Recommendation
 
 SYMBOLS = {
     "better": "▲",
@@ -139,7 +139,7 @@ def headline(study: Study) -> str:
     )
 
 
-def deployed(answer: Answer) -> str:
+def deployed(answer: Recommendation) -> str:
     """What tune recommends: `4 workers of 8 threads`."""
     found = answer.recommended
     if found is None:

@@ -1,4 +1,4 @@
-"""What tune found survives the disk, and reads as a paragraph."""
+"""The recommendation survives the disk, and reads as a paragraph."""
 
 from __future__ import annotations
 
@@ -9,11 +9,15 @@ import pytest
 
 from harness.errors import RecordError
 from harness.judge.slo import parse
-from harness.tune.answer import Answer, capacity, dump, load, points, rows
+from harness.tune.blocks import BlockOutcome, Measured, Setup
+from harness.tune.bracket import conclude
 from harness.tune.candidates import Candidate, Service
+from harness.tune.conclusion import capacity, points
 from harness.tune.explain import command, explain, shell
-from harness.tune.recommend import BlockOutcome, Measured, Setup
-from harness.tune.search import Ending, Outcome, RateTrial, Search, conclude
+from harness.tune.recommendation import Recommendation, dump, load
+from harness.tune.rows import rows
+from harness.tune.search import Search
+from harness.tune.trials import Ending, Outcome, RateTrial
 from tests import factories
 
 MIB = 1024 * 1024
@@ -39,9 +43,9 @@ def outcome(**rps: float | None) -> BlockOutcome:
     )
 
 
-def answered(blocks: list[BlockOutcome], service: Service = SERVICE, **changes: Any) -> Answer:
-    """The answer to `blocks`."""
-    counts = tuple(sorted({one.candidate for block in blocks for one in block.measured}))
+def recommended(blocks: list[BlockOutcome], service: Service = SERVICE, **changes: Any) -> Recommendation:
+    """The recommendation that follows from `blocks`."""
+    counts = tuple(sorted({arm.candidate for block in blocks for arm in block.measured}))
     table = rows(Setup(service=service, first=(counts,)), blocks)
     given: dict[str, Any] = {
         "target": "flask",
@@ -53,7 +57,7 @@ def answered(blocks: list[BlockOutcome], service: Service = SERVICE, **changes: 
         "ended": "settled",
         "candidates": table,
     }
-    return Answer(**given | changes)
+    return Recommendation(**given | changes)
 
 
 BOTH: tuple[Outcome, ...] = ("held", "exceeded")
@@ -61,7 +65,7 @@ WAITING = [outcome(w3=60.0, w8=159.0, w16=315.0, w18=316.0)] * 5
 
 
 def searched(*outcomes: Outcome, ending: Ending = "settled", **changes: Any) -> dict[str, Any]:
-    """Trials at one rate below the other, as fields of an answer."""
+    """Trials at one rate below the other, as fields of a recommendation."""
     search = Search(parse("p99<100ms"), 2500)
     low, high = (float(rate) for rate in search.rates[(search.rates > 2300) & (search.rates < 2500)][:2])
     given: dict[str, Any] = {"planned_s": 3.0, "took_s": 4.0, "objective": "p99 < 100 ms", "limit": "server-cpu"}
@@ -75,24 +79,24 @@ def searched(*outcomes: Outcome, ending: Ending = "settled", **changes: Any) -> 
         )
         for number, came in enumerate(outcomes)
     )
-    found = capacity(search, trials, ending)
-    return {"slo": "p99 < 100 ms", "capacity_rps": found, "searched": points(trials, conclude(search, trials))}
+    bracket = capacity(search, trials, ending)
+    return {"slo": "p99 < 100 ms", "capacity_rps": bracket, "searched": points(trials, conclude(search, trials))}
 
 
-def test_an_answer_survives_the_disk():
+def test_a_recommendation_survives_the_disk():
     """tune.json holds all of it."""
-    answer = answered(
+    recommendation = recommended(
         WAITING, recommended=Candidate(16), ties=(Candidate(16), Candidate(18)), **searched("held", "exceeded")
     )
-    assert load(dump(answer)) == answer
+    assert load(dump(recommendation)) == recommendation
 
 
 def test_another_format_is_refused_by_name():
-    """As every record is."""
+    """Another format, or keys that tune does not write, are refused with the name of the file."""
     with pytest.raises(RecordError, match=r"tune\.json has format 9; this gatebench reads 1"):
-        load(dump(replace(answered(WAITING), format=9)))
+        load(dump(replace(recommended(WAITING), format=9)))
     with pytest.raises(RecordError, match=r"tune\.json is not what tune writes: .*goal: Unexpected"):
-        load(dump(answered(WAITING)).replace('"target"', '"goal"', 1))
+        load(dump(recommended(WAITING)).replace('"target"', '"goal"', 1))
 
 
 def test_candidates_stand_as_recommended_tie_behind_or_failed():
@@ -118,7 +122,7 @@ def test_candidates_stand_as_recommended_tie_behind_or_failed():
 
 def test_the_paragraph_says_what_was_measured_and_what_bound_it():
     """Cores, connections, figures, limit, ceiling, ties, the rule of thumb, memory."""
-    text = explain(answered(WAITING))
+    text = explain(recommended(WAITING))
     for part in (
         "Run flask on gunicorn-sync with 16 workers: on 1 server core and 16 connections of external-data",
         "315/s",
@@ -133,7 +137,7 @@ def test_the_paragraph_says_what_was_measured_and_what_bound_it():
 
 
 def test_cpu_bound_work_says_why_more_workers_bring_nothing():
-    """And that more cores would change it."""
+    """The paragraph also says that more cores would change it."""
     block = BlockOutcome(
         measured=tuple(
             Measured(candidate=Candidate(n), throughput_rps=1000.0 - n, limit="server-cpu", memory_bytes=n * MIB)
@@ -141,7 +145,7 @@ def test_cpu_bound_work_says_why_more_workers_bring_nothing():
         ),
         took_s=9.0,
     )
-    text = explain(answered([block] * 5, replace(SERVICE, unloaded_s=0.001, connections=64)))
+    text = explain(recommended([block] * 5, replace(SERVICE, unloaded_s=0.001, connections=64)))
     assert "with 1 worker:" in text
     assert "Its limit is the server's CPU: 1 server core is used up" in text
     assert "More workers bring nothing here: a worker runs Python on one core" in text
@@ -150,10 +154,10 @@ def test_cpu_bound_work_says_why_more_workers_bring_nothing():
 
 def test_an_interrupted_run_says_so_first():
     """Nobody should paste it without knowing."""
-    assert explain(answered(WAITING, interrupted=True, elapsed_s=75)).startswith(
+    assert explain(recommended(WAITING, interrupted=True, elapsed_s=75)).startswith(
         "Interrupted after 1\u202fmin 15\u202fs:"
     )
-    assert explain(answered(WAITING, ended="time is up")).startswith("The budget of 5\u202fmin 00\u202fs ended")
+    assert explain(recommended(WAITING, ended="time is up")).startswith("The budget of 5\u202fmin 00\u202fs ended")
 
 
 @pytest.mark.parametrize(
@@ -161,16 +165,18 @@ def test_an_interrupted_run_says_so_first():
     [((300,) * 5, True, True), ((1200,), True, False), ((150,) * 9, False, False), ((250,) * 3, False, False)],
 )
 def test_p99_is_that_of_the_mean_block(requests: tuple[int, ...], known: bool, with_interval: bool):  # noqa: FBT001 - what is expected
-    """Where two answers of each block and ten of all lie beyond it; with the interval over blocks."""
-    one = Candidate(1)
+    """It is known where two responses of a block and ten of all were slower; the interval is over blocks."""
+    candidate = Candidate(1)
     blocks = [
         BlockOutcome(
-            measured=(Measured(candidate=one, throughput_rps=100.0, requests=count, p99_us=60_000.0 * (1 + n % 2)),),
+            measured=(
+                Measured(candidate=candidate, throughput_rps=100.0, requests=count, p99_us=60_000.0 * (1 + n % 2)),
+            ),
             took_s=1.0,
         )
         for n, count in enumerate(requests)
     ]
-    (row,) = rows(Setup(service=SERVICE, first=((one,),)), blocks)
+    (row,) = rows(Setup(service=SERVICE, first=((candidate,),)), blocks)
     assert (row.p99_us is not None) is known
     assert (row.p99_low_us is not None and row.p99_high_us is not None) is with_interval
     if with_interval:
@@ -182,37 +188,37 @@ def test_p99_is_that_of_the_mean_block(requests: tuple[int, ...], known: bool, w
 
 def test_nothing_valid_gives_the_reasons():
     """Never a recommendation out of nothing."""
-    assert explain(answered([outcome(w1=None)])).startswith("No candidate was validly measured")
-    assert "no answer: see its log" in explain(answered([outcome(w1=None)]))
+    assert explain(recommended([outcome(w1=None)])).startswith("No candidate was validly measured")
+    assert "no answer: see its log" in explain(recommended([outcome(w1=None)]))
 
 
 def test_the_capacity_is_a_bracket_with_its_trials_and_what_broke():
-    """Held below, failed above."""
-    text = explain(answered(WAITING, **searched(*BOTH * 8)))
+    """The trials that held below and failed above are counted."""
+    text = explain(recommended(WAITING, **searched(*BOTH * 8)))
     assert "It probably holds p99 < 100 ms up to 2," in text
     assert "8 of 8 trials held below, 8 of 8 failed above" in text
     assert "above, p99 < 100 ms breaks first (mostly late), with server-cpu as the limit" in text
 
 
 def test_a_server_that_stood_still_is_said_to():
-    """Where its CPU was not used up: then it is a queue that broke the objective."""
+    """But not where its CPU was used up: then a queue broke the objective."""
     still: dict[str, Any] = {"stalls": 6, "stalled_s": 0.24, "lasted_s": 3.0}
-    text = explain(answered(WAITING, **searched(*BOTH * 8, limit=None, **still)))
+    text = explain(recommended(WAITING, **searched(*BOTH * 8, limit=None, **still)))
     assert "because the server stands still 2.0 times a second for 40.0\u202fms" in text
     others: tuple[dict[str, Any], ...] = ({"limit": "server-cpu", **still}, {"limit": None, **still, "stalled_s": 0.02})
-    for other in (*others, {"limit": None}):
-        assert "stands still" not in explain(answered(WAITING, **searched(*BOTH * 8, **other)))
+    for changes in (*others, {"limit": None}):
+        assert "stands still" not in explain(recommended(WAITING, **searched(*BOTH * 8, **changes)))
 
 
 def test_what_else_was_set_is_said():
-    """The client, and what became of the garbage."""
-    text = explain(answered(WAITING, levels=("aiohttp", "gc freeze")))
+    """The client and the level of gc stand beside the server."""
+    text = explain(recommended(WAITING, levels=("aiohttp", "gc freeze")))
     assert text.startswith("Run flask on gunicorn-sync (aiohttp, gc freeze) with ")
 
 
 def test_an_unsettled_capacity_says_so():
     """Two trials settle nothing."""
-    text = explain(answered([], **searched("held", "exceeded", ending="time is up")))
+    text = explain(recommended([], **searched("held", "exceeded", ending="time is up")))
     assert "not settled in the time there was" in text
     assert text.startswith("It probably holds p99 < 100 ms up to 2,")
 
@@ -233,9 +239,9 @@ def test_an_objective_that_nothing_holds_is_said():
         )
         for at, rate in enumerate([2250.0, 1300.0, 700.0, 300.0, lowest, lowest, lowest])
     )
-    found = capacity(search, trials, "nothing holds")
-    text = explain(answered([], slo="p99 < 1.00 ms", capacity_rps=found))
-    assert found.low is None
+    bracket = capacity(search, trials, "nothing holds")
+    text = explain(recommended([], slo="p99 < 1.00 ms", capacity_rps=bracket))
+    assert bracket.low is None
     assert text.startswith(
         "No load holds p99 < 1.00 ms, not even 39.1/s; above, p99 < 1.00 ms breaks first (mostly late)"
     )
@@ -250,7 +256,7 @@ def test_threads_are_named_where_there_are_any():
         ),
         took_s=6.0,
     )
-    text = explain(answered([block] * 5, replace(SERVICE, slots="threads"), server="gunicorn-gthread"))
+    text = explain(recommended([block] * 5, replace(SERVICE, slots="threads"), server="gunicorn-gthread"))
     assert "with 1 worker of 16 threads:" in text
     assert "ties with 2 workers of 8 threads each" in text
 
@@ -264,7 +270,7 @@ def test_uneven_workers_are_mentioned():
         ),
         took_s=6.0,
     )
-    assert "the busiest answers 95\u202f%, a fair share is 50\u202f%" in explain(answered([block] * 5))
+    assert "the busiest answers 95\u202f%, a fair share is 50\u202f%" in explain(recommended([block] * 5))
 
 
 def test_the_command_line_is_the_servers_own_with_the_recommended_counts():

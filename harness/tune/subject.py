@@ -1,0 +1,66 @@
+"""What is tuned: an arm, and the plan by which its candidates are measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from harness import suite as planning
+from harness.errors import UsageError
+from harness.suite import Arm, Closed, Definitions, Plan, Suite, load_definitions, load_suite
+from harness.suite.choice import arm_of, fitting, known
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """The arm whose workers and threads are varied, and how it is measured."""
+
+    arm: Arm
+    plan: Plan
+    """Without groups: which candidates are measured together is decided as the tuning goes on."""
+
+
+def of_suite(name: str, seed: int) -> Subject:
+    """Side b of the first pair of a suite, by name or file; raises `DefinitionError` and `UsageError`."""
+    definitions, suite = load_suite(name)
+    plan = planning.build(definitions, suite, planning.Options(seed=seed))
+    arm = plan.groups[0].arms[1]
+    about = f"{arm.cell.target} on {arm.cell.server} in {arm.cell.scenario}, of suite {plan.suite}"
+    alone = replace(arm, pair=None, loads=(Closed(connections=arm.connections),))
+    return Subject(arm=alone, plan=replace(plan, suite="tune", about=about, groups=()))
+
+
+def of_names(target: str | None, server: str | None, scenario: str | None, seed: int) -> Subject:
+    """A target on a server in a scenario, measured as by a suite that says nothing more.
+
+    Raises `UsageError` where a name is missing or unknown, or the server does not serve the target's interface.
+    """
+    if target is None or server is None or scenario is None:
+        raise UsageError(
+            "tune what? Give SUITE, or all of --target, --server and --scenario; `gatebench list` has them"
+        )
+    definitions = load_definitions()
+    application, process = fitting(definitions, target, server)
+    request = definitions.scenarios[known("--scenario", scenario, definitions.scenarios)]
+    loads = (Closed(connections=request.connections),)
+    arm = arm_of(definitions, "t0", application, process, request, levels={}, loads=loads)
+    return Subject(arm=arm, plan=_plan(f"{target} on {server} in {scenario}", seed, definitions))
+
+
+def _plan(about: str, seed: int, definitions: Definitions) -> Plan:
+    """How a suite that says nothing is measured."""
+    usual = Suite(name="tune", pairs=())
+    return Plan(
+        suite=usual.name,
+        about=about,
+        seed=seed,
+        groups=(),
+        blocks=usual.blocks,
+        rounds=usual.rounds,
+        slice_s=usual.slice_s,
+        open_slice_s=usual.open_slice_s,
+        margin=usual.margin,
+        arrivals=usual.arrivals,
+        upstream=usual.upstream,
+        thresholds=usual.thresholds,
+        factors=tuple(definitions.factors.values()),
+    )
