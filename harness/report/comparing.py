@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.judge.metrics import label
 from harness.judge.verdicts import Comparison, PairVerdict
 from harness.record import Run
 from harness.report import words
 from harness.report.charts.forest import limits_of
-from harness.report.metrics import label
 from harness.report.rows import of_pair
 from harness.report.templating import render
 from harness.report.values import Value

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from harness import units
+from harness.judge import metrics
 from harness.judge.compare.verdict import MIN_BLOCKS
-from harness.report import metrics, view, words
+from harness.report import view, words
 from harness.report.drawing import Drawn
 from harness.report.facts import described, method
 from harness.report.slugs import slugs

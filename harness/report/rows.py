@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
 from harness.judge.compare.verdict import common
+from harness.judge.metrics import METRICS
 from harness.judge.verdicts import Effect, Noise, PairVerdict
 from harness.record import Trial
-from harness.report.metrics import METRICS
 from harness.report.values import Figures, Value
 from harness.suite import Arm
 from harness.tune.answer import Answer, CandidateRow

@@ -12,10 +12,9 @@ from functools import cached_property, lru_cache
 import pandas as pd
 
 from harness.judge.compare import Trials
-from harness.judge.compare.metrics import histogram
+from harness.judge.metrics import METRICS, Metric, histogram
 from harness.judge.verdicts import Caveat, Comparison, PairVerdict
 from harness.record import Run, Trial
-from harness.report.metrics import METRICS, Metric
 from harness.report.rows import of_arm, of_effect, of_noise, of_pair
 from harness.report.tuned import tuned_values
 from harness.report.values import NOTHING, Figures, Value, average, frame
@@ -137,7 +136,7 @@ class Study:
             for phase in PHASES:
                 trials, used = self.trials(arm.id, phase), self.used(arm.id, phase)
                 for metric in METRICS.values() if trials else ():
-                    if metric.phase not in (None, phase):
+                    if phase not in metric.phases:
                         continue
                     figures = self._figures(arm.id, phase, metric, used)
                     if figures[0] is not None or metric.name == "throughput_rps":
@@ -147,10 +146,10 @@ class Study:
         numbers = [metric.read(trial) for trial in used]
         seen = [number for number in numbers if number is not None]
         if seen and len(seen) == len(used):
-            return average(seen, logarithmic=metric.logarithmic)
-        merged = self.histogram(arm, phase) if metric.quantile else None
-        if merged is not None and metric.quantile:
-            return resolved(merged, metric.quantile), None, None
+            return average(seen, logarithmic=metric.geometric)
+        merged = self.histogram(arm, phase) if metric.percentile else None
+        if merged is not None and metric.percentile:
+            return resolved(merged, metric.percentile), None, None
         return NOTHING
 
     @cached_property

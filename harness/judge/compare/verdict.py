@@ -9,7 +9,7 @@ from typing import Any
 
 from harness import units
 from harness.judge.compare.blocks import Sample
-from harness.judge.compare.metrics import Metric, histogram
+from harness.judge.metrics import Metric, histogram
 from harness.judge.statistics import Estimate, estimate, geometric_mean, sample_size
 from harness.judge.verdicts import PairVerdict, Verdict
 from harness.record import Trial
@@ -150,7 +150,7 @@ def common(names: Iterable[str | None]) -> str | None:
 
 
 def _value(trials: Sequence[Trial], metric: Metric) -> float | None:
-    values = [metric.value(one) for one in trials]
+    values = [metric.read(one) for one in trials]
     positive = [value for value in values if value]
     return geometric_mean(positive) if positive and len(positive) == len(values) else None
 

@@ -9,9 +9,9 @@ from matplotlib.collections import LineCollection
 from matplotlib.ticker import FixedLocator
 
 from harness import units
+from harness.judge.metrics import METRICS
 from harness.report.charts.base import PAD, WIDTH, Cell, Chart, Row, log_axis, log_ticks, span
 from harness.report.charts.marks import Drawing, Point
-from harness.report.metrics import METRICS
 from harness.report.study import Study
 from harness.report.words import name, same_sides, setup, shorten, shown, under
 

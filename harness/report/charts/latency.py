@@ -9,11 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter
 
 from harness import units
+from harness.judge.metrics import latency_name, quantile_label
 from harness.judge.verdicts import PairVerdict
 from harness.report.charts.base import PAD, WIDTH, Chart, Row, log_axis, span
 from harness.report.charts.marks import Drawing, Point
 from harness.report.charts.throughput import colour_of
-from harness.report.metrics import latency_name, quantile_label
 from harness.report.study import Study
 from harness.report.words import called, condition, shorten, title, under
 from harness.spec.percentiles import QUANTILES, SAMPLES_BEYOND

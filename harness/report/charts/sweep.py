@@ -10,10 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from harness import units
+from harness.judge.metrics import label, latency_name
 from harness.report.charts.base import WIDTH, Chart, Row, apart, log_axis, span
 from harness.report.charts.marks import Drawing, Mark, Point
 from harness.report.charts.throughput import colour_of
-from harness.report.metrics import label, latency_name
 from harness.report.rows import why
 from harness.report.study import Study
 from harness.report.values import Value

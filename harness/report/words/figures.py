@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 from harness import units
-from harness.report.metrics import form
 from harness.report.values import Value
+
+Form = Callable[[float | None], str]
+FORMS: Mapping[str, Form] = {
+    "1/s": units.rps,
+    "us": units.duration_us,
+    "s": units.seconds,
+    "B": units.bytes_,
+    "1": units.percent,
+    "ratio": units.ratio,
+}
+"""How a value is written, by its unit."""
+PLAIN = frozenset({"requests_per_cpu_s", "rps_per_gib", "connections_per_request"})
+"""Metrics that are written as numbers alone: they are counts for each of something, not rates in time or shares."""
+
+
+def form(metric: str, unit: str) -> Form:
+    """How values of a metric are written."""
+    return units.number if metric in PLAIN else FORMS[unit]
 
 
 def text(value: Value | None) -> str:
     """A value in its metric's unit, without its interval."""
     if value is None or value.value is None:
         return units.MISSING
-    return units.ratio(value.value) if value.unit == "ratio" else form(value.metric)(value.value)
+    return form(value.metric, value.unit)(value.value)
 
 
 def interval(value: Value | None) -> str:
@@ -29,5 +48,5 @@ def ends(value: Value | None) -> str:
         return ""
     if value.unit == "ratio":
         return units.ratio(value.value, value.low, value.high).partition("(")[2].rstrip(")")
-    shown_as = form(value.metric)
-    return f"{shown_as(value.low)} to {shown_as(value.high)}"
+    written = form(value.metric, value.unit)
+    return f"{written(value.low)} to {written(value.high)}"
