@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,10 +9,10 @@ from harness.judge.metrics import label
 from harness.judge.verdicts import Comparison, PairVerdict
 from harness.record import Run
 from harness.report import words
-from harness.report.charts.forest import limits_of
-from harness.report.rows import of_pair
+from harness.report.figures import Value
+from harness.report.figures.axis import limits_of
+from harness.report.figures.rows import of_pair
 from harness.report.templating import render
-from harness.report.values import Value
 from harness.report.view import Track, axis_of, track_of
 
 
@@ -39,7 +37,7 @@ def compare_page(before: Run, after: Run, comparison: Comparison, out: Path) -> 
         "compare.html.j2",
         before=before.info,
         after=after.info,
-        headline=headline(primary),
+        headline=words.changed(primary),
         warnings=[] if before.info.finished and after.info.finished else ["One of the runs did not come to its end."],
         margin=margin,
         axis=axis_of(limits, margin, None),
@@ -60,38 +58,13 @@ def page_name(before: str, after: str) -> str:
     return f"compare-{before}-{after}.html"
 
 
-def headline(verdicts: Iterable[PairVerdict]) -> str:
-    """How many pairs changed, in a sentence."""
-    real = [verdict for verdict in verdicts if not verdict.null]
-    counted: Counter[str] = Counter(verdict.verdict for verdict in real)
-    said = (
-        ("worse", "worse"),
-        ("better", "better"),
-        ("equivalent", "unchanged"),
-        ("inconclusive", "undecided"),
-    )
-    parts = [f"{counted[verdict]} {word}" for verdict, word in said if counted[verdict]]
-    lost = len(real) - sum(counted[verdict] for verdict, _ in said)
-    parts += [f"{lost} without result"] if lost else []
-    return f"Of {words.plural(len(real), 'pair')}: {', '.join(parts)}" if parts else "No pair could be compared"
-
-
 def _change(verdict: PairVerdict, limits: tuple[float, float]) -> Change:
     value = of_pair(verdict, verdict.factors.get("rate_rps"))
-    condition = shared(verdict)
+    condition = words.shared(verdict)
     name = f"{words.shown(verdict.scenario)}, {condition}"
     said = f"{name}: {words.interval(value)}, {verdict.verdict}"
     track = track_of(verdict, limits) if verdict.primary else None
     return Change(verdict, value, condition, label(verdict.metric), track, said)
-
-
-def shared(verdict: PairVerdict) -> str:
-    """What both sides of a pair have in common, from its verdict alone."""
-    factors = verdict.factors
-    parts = [words.plural(int(factors.get("workers", 1)), "worker")]
-    parts += [f"{name} {factors[name]}" for name in ("pooling", "cache") if factors.get(name, "none") != "none"]
-    parts += [words.plural(int(factors.get("connections", 1)), "connection")]
-    return ", ".join(parts) + (", A/A" if verdict.null else "")
 
 
 def _facts(before: Run, after: Run) -> list[tuple[str, str, str]]:

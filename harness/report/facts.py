@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from harness import units
 from harness.report import words
-from harness.report.study import Study
+from harness.report.figures import Study
 
 
 def described(facts: Mapping[str, object]) -> dict[str, str]:

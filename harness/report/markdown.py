@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 from harness import units
 from harness.judge.verdicts import PairVerdict
-from harness.report.rows import of_candidate
-from harness.report.study import Study
+from harness.report.figures import Study
+from harness.report.figures.rows import of_candidate
 from harness.report.words import (
     SYMBOLS,
     ends,

@@ -12,8 +12,8 @@ from harness.judge.compare.verdict import MIN_BLOCKS
 from harness.report import view, words
 from harness.report.drawing import Drawn
 from harness.report.facts import described, method
+from harness.report.figures import Study
 from harness.report.slugs import slugs
-from harness.report.study import Study
 from harness.report.templating import render
 
 CALIBRATION = "calibration"

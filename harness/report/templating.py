@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from harness import units
 from harness.report import style, words
-from harness.report.values import Value
+from harness.report.figures import Value
 
 TEMPLATES = Path(__file__).parent / "templates"
 

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from harness.judge.verdicts import Caveat, PairVerdict
 from harness.record import Trial
 from harness.report import words
-from harness.report.charts.base import log_ticks, times
-from harness.report.charts.forest import reach
-from harness.report.charts.latency import highest, percentile_of
-from harness.report.rows import why
-from harness.report.study import Study
-from harness.report.values import Value
+from harness.report.figures import Study, Value
+from harness.report.figures.axis import log_ticks, place, reach
+from harness.report.figures.rows import why
 from harness.suite import PHASES, Arm, Scenario
 
 FACTORS = ("workers", "pooling", "cache", "client", "middleware", "gc", "threads")
@@ -125,7 +121,7 @@ def axis(study: Study) -> Axis:
 def axis_of(limits: tuple[float, float], margin: float, noise: tuple[float, float] | None) -> Axis:
     """An axis between `limits`, logarithmic, with its bands."""
     return Axis(
-        ticks=tuple((_place(tick, limits), times(tick)) for tick in log_ticks(*limits)),
+        ticks=tuple((_place(tick, limits), words.times(tick)) for tick in log_ticks(*limits)),
         one=_place(1, limits),
         margin=(_place(1 / (1 + margin), limits), _place(1 + margin, limits)),
         noise=(_place(noise[0], limits), _place(noise[1], limits)) if noise else None,
@@ -166,7 +162,7 @@ def unfit(trials: Iterable[Trial]) -> list[tuple[Trial, str, tuple[str, ...]]]:
 def _pair(study: Study, pair: str, limits: tuple[float, float]) -> PairView:
     a, b = study.sides(pair)
     verdict = study.verdict(pair)
-    slow = highest(study, pair)
+    slow = study.latency(pair)
     return PairView(
         id=pair,
         scenario=a.cell.scenario,
@@ -182,7 +178,7 @@ def _pair(study: Study, pair: str, limits: tuple[float, float]) -> PairView:
         track=track_of(verdict, limits),
         sentence=words.clause(study, pair),
         latency=study.pair(pair, slow.metric) if slow else None,
-        latency_name=percentile_of(slow) if slow else "",
+        latency_name=words.percentile(slow.metric) if slow else "",
         cpu=study.pair(pair, "cpu_s_per_request"),
         caveats=tuple(
             (words.called(study, study.arms[caveat.arm]) if caveat.arm in study.arms else "", caveat)
@@ -238,5 +234,4 @@ def track_of(verdict: PairVerdict | None, limits: tuple[float, float]) -> Track 
 
 
 def _place(ratio: float, limits: tuple[float, float]) -> float:
-    low, high = limits
-    return round(100 * min(1.0, max(0.0, math.log(ratio / low) / math.log(high / low))), 2)
+    return round(100 * place(ratio, limits), 2)

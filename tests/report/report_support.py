@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness import record
+from harness.judge.compare import within
 from harness.record import GeneratorCheck, Latency, Load, Run, RunInfo, SliceRow, Trial
+from harness.report.build import build
+from harness.report.figures import Study, study
 from harness.spec.histogram import Histogram
 from harness.suite import Arm, Ask, Cell, Expect, Group, Pair, Plan, Scenario, Server, Target, Thresholds, Upstream
 
@@ -493,6 +496,16 @@ def written(whole: Run, folder: Path) -> Path:
         for trial in whole.trials:
             writer.append(trial)
     return target
+
+
+def study_of(whole: Run) -> Study:
+    """The run made ready for a report, without a folder."""
+    return Study(whole, within(whole))
+
+
+def built(folder: Path) -> Path:
+    """The page of the report that is made of a folder."""
+    return build(study(folder), folder)
 
 
 def many_pairs(count: int) -> list[FakePair]:

@@ -14,8 +14,8 @@ import pytest
 
 from harness.judge import compare
 from harness.record import Run
-from harness.report import build, compare_page, index
-from harness.report.comparing import page_name
+from harness.report.comparing import compare_page, page_name
+from harness.report.index import index
 from harness.tune.answer import FILE, dump
 from tests.report import report_support as support
 from tests.report import report_tuning
@@ -86,7 +86,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     folders.append(support.written(_on_day(28, report_tuning.tune_run()), results / "tune"))
     (folders[-1] / FILE).write_text(dump(report_tuning.tuning()), encoding="utf-8")
     for folder in folders:
-        build(folder)
+        support.built(folder)
     compared = results / page_name(before.info.run, after.info.run)
     compare_page(before, after, compare.between(before, after), compared)
     index(results)

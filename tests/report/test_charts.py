@@ -10,17 +10,15 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from harness.judge import compare
 from harness.record import Run
 from harness.report import style, words
 from harness.report.charts import charts
-from harness.report.charts.base import Chart, apart, log_ticks
+from harness.report.charts.base import Chart, apart
 from harness.report.charts.factors import contrasts
-from harness.report.charts.forest import limits_of
 from harness.report.drawing import inline
+from harness.report.figures import Study, Value
+from harness.report.figures.axis import limits_of, log_ticks
 from harness.report.slugs import slugs
-from harness.report.study import Study
-from harness.report.values import Value
 from tests.report import report_support as support
 
 
@@ -35,7 +33,7 @@ def study_of(name: str) -> Study:
         "hostile": lambda: support.run(support.hostile_pairs()),
     }
     run = kinds[name]()
-    return Study(run, compare.within(run))
+    return support.study_of(run)
 
 
 @cache
@@ -268,7 +266,7 @@ def test_a_run_of_one_pair_with_one_side_only_is_drawn() -> None:
     good = support.quick_pairs()[0]
     lone = [replace(good, b=replace(good.b, error="python lacks no-such-package"))]
     run = support.run(lone, blocks=1)
-    made = list(charts(Study(run, compare.within(run))))
+    made = list(charts(support.study_of(run)))
     assert made
     for chart in made:
         drawing = chart.draw(style.LIGHT)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from harness.judge import compare
 from harness.record import Run
-from harness.report import build, compare_page, index
-from harness.report.comparing import page_name
+from harness.report.comparing import compare_page, page_name
+from harness.report.index import index
 from tests.report import report_support as support
 
 
@@ -29,7 +29,7 @@ def small(name: str, day: int) -> Run:
 def test_the_index_has_a_row_for_every_run_newest_first(tmp_path: Path) -> None:
     """With suite, machine, versions and headline."""
     for name, day in (("b-first", 20), ("a-second", 21)):
-        build(support.written(small(name, day), tmp_path))
+        support.built(support.written(small(name, day), tmp_path))
     text = text_of(index(tmp_path))
     assert text.index("a-second") < text.index("b-first")
     assert "fastapi on uvicorn serves more in 1 of 1" in text
@@ -39,7 +39,7 @@ def test_the_index_has_a_row_for_every_run_newest_first(tmp_path: Path) -> None:
 
 def test_a_run_without_report_or_with_records_of_another_format_is_told_as_such(tmp_path: Path) -> None:
     """The others are shown all the same."""
-    build(support.written(small("good", 20), tmp_path))
+    support.built(support.written(small("good", 20), tmp_path))
     support.written(support.interrupted(small("bare", 21), 3), tmp_path)
     (tmp_path / "old").mkdir()
     (tmp_path / "old" / "run.json").write_text('{"format": 99}')

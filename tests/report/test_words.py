@@ -7,10 +7,9 @@ from functools import cache
 
 import pytest
 
-from harness.judge import compare
 from harness.record import Run
 from harness.report import words
-from harness.report.study import Study
+from harness.report.figures import Study
 from harness.units import THIN
 from tests.report import report_support as support
 from tests.report.report_support import Fake, FakePair
@@ -20,7 +19,7 @@ from tests.report.report_support import Fake, FakePair
 def study_of(*pairs: FakePair, blocks: int = 5) -> Study:
     """A run of these pairs, compared."""
     run: Run = support.run(list(pairs), blocks=blocks)
-    return Study(run, compare.within(run))
+    return support.study_of(run)
 
 
 QUICK = tuple(support.quick_pairs())

@@ -17,7 +17,7 @@ from harness.report.charts.series import series
 from harness.report.charts.sweep import connections, rates
 from harness.report.charts.throughput import throughput
 from harness.report.charts.workers import workers
-from harness.report.study import Study
+from harness.report.figures import Study
 
 WHOLE = (candidates, search, forest, factors, workers, efficiency, balance)
 EACH = (throughput, connections, rates, latency, costs, series)

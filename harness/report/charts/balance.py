@@ -11,7 +11,7 @@ from harness import units
 from harness.report.charts.base import PAD, WIDTH, Chart, Row
 from harness.report.charts.marks import Drawing, Mark
 from harness.report.charts.throughput import colour_of
-from harness.report.study import Study
+from harness.report.figures import Study
 from harness.report.words import called, condition, plural, shorten, shown
 from harness.suite import Arm
 

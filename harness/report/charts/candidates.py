@@ -10,11 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
 from harness import units
-from harness.report.charts.base import WIDTH, Chart, Row, log_ticks
+from harness.report.charts.base import WIDTH, Chart, Row
 from harness.report.charts.marks import Drawing, Point
-from harness.report.rows import of_candidate
-from harness.report.study import Study
-from harness.report.tuned import METRICS
+from harness.report.figures import Study
+from harness.report.figures.axis import log_ticks
+from harness.report.figures.rows import OF_CANDIDATE, of_candidate
 from harness.report.words import plural, shown
 from harness.tune.answer import Answer, CandidateRow
 
@@ -89,7 +89,7 @@ def _title(answer: Answer, rows: Sequence[CandidateRow]) -> str:
 
 
 def _row(row: CandidateRow) -> Row:
-    values = [of_candidate(row, metric) for metric in METRICS]
+    values = [of_candidate(row, metric) for metric in OF_CANDIDATE]
     return (
         f"{row.workers}",
         f"{row.threads}",

@@ -12,7 +12,7 @@ from harness.judge.metrics import METRICS
 from harness.report.charts.base import PAD, WIDTH, Cell, Chart, Row
 from harness.report.charts.marks import Drawing
 from harness.report.charts.throughput import colour_of
-from harness.report.study import Study
+from harness.report.figures import Study
 from harness.report.words import called, condition, shorten, text, title, under
 from harness.suite import Arm
 

@@ -10,9 +10,10 @@ from matplotlib.ticker import FixedLocator
 
 from harness import units
 from harness.judge.metrics import METRICS
-from harness.report.charts.base import PAD, WIDTH, Cell, Chart, Row, log_axis, log_ticks, span
+from harness.report.charts.base import PAD, WIDTH, Cell, Chart, Row, log_axis, span
 from harness.report.charts.marks import Drawing, Point
-from harness.report.study import Study
+from harness.report.figures import Study
+from harness.report.figures.axis import log_ticks
 from harness.report.words import name, same_sides, setup, shorten, shown, under
 
 ROW, LEFT, GAP, ABOVE, BELOW = 0.42, 2.75, 0.22, 0.5, 0.5

@@ -16,16 +16,14 @@ from harness.report.charts.base import (
     Chart,
     Row,
     log_axis,
-    log_ticks,
     span,
-    times,
 )
 from harness.report.charts.marks import Drawing, Point
-from harness.report.rows import of_effect
-from harness.report.study import Study
+from harness.report.figures import Study, Value
+from harness.report.figures.axis import log_ticks
+from harness.report.figures.rows import of_effect
 from harness.report.style import Theme
-from harness.report.values import Value
-from harness.report.words import interval, shorten, shown
+from harness.report.words import interval, shorten, shown, times
 
 METRIC = "throughput_rps"
 ROW, LEFT, RIGHT, ABOVE, BELOW = 0.5, 3.1, 2.2, 0.28, 0.5

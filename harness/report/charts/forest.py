@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 
 from harness import units
 from harness.judge.verdicts import PairVerdict
-from harness.report.charts.base import PAD, WIDTH, Chart, Row, log_axis, times
+from harness.report.charts.base import PAD, WIDTH, Chart, Row, log_axis
 from harness.report.charts.marks import Drawing, intervals
-from harness.report.study import Study
+from harness.report.figures import Study, Value
+from harness.report.figures.axis import reach
 from harness.report.style import Theme
-from harness.report.values import Value
-from harness.report.words import SYMBOLS, called, name, reason, same_sides, shorten, shown, tally, under
+from harness.report.words import SYMBOLS, called, name, reason, same_sides, shorten, shown, tally, times, under
 from harness.report.words import side as label
 
 ROW = 0.42
 LEFT, RIGHT = 3.1, 2.2
-LEAST_REACH = 1.3
-"""The axis reaches at least this factor to either side of 1."""
 ABOVE, BELOW = 0.28, 0.5
 
 
@@ -49,19 +46,6 @@ def _row(study: Study, pair: str) -> Row:
     a, b = map(label, study.sides(pair))
     verdict, blocks = (value.verdict or units.MISSING, f"{value.blocks}") if value else (units.MISSING, "0")
     return name(study, pair), a, b, value or units.MISSING, verdict, blocks
-
-
-def reach(study: Study, metric: str = "throughput_rps") -> tuple[float, float]:
-    """Limits of the ratio axis of a run's forest."""
-    return limits_of([verdict for pair in study.pairs if (verdict := study.verdict(pair, metric))])
-
-
-def limits_of(verdicts: Iterable[PairVerdict]) -> tuple[float, float]:
-    """Limits of a ratio axis: all intervals, and room on both sides of 1."""
-    ends = [end for verdict in verdicts for end in (verdict.ratio, verdict.low, verdict.high) if end]
-    low, high = min([*ends, 1 / LEAST_REACH]), max([*ends, LEAST_REACH])
-    room = math.exp(math.log(high / low) * 0.27)  # both headings stand beside 1
-    return min(low / 1.06, 1 / room), max(high * 1.06, room)
 
 
 def _paint(drawing: Drawing, study: Study, pairs: Sequence[str]) -> None:

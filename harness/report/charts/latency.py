@@ -14,8 +14,8 @@ from harness.judge.verdicts import PairVerdict
 from harness.report.charts.base import PAD, WIDTH, Chart, Row, log_axis, span
 from harness.report.charts.marks import Drawing, Point
 from harness.report.charts.throughput import colour_of
-from harness.report.study import Study
-from harness.report.words import called, condition, shorten, title, under
+from harness.report.figures import Study
+from harness.report.words import called, condition, percentile, shorten, title, under
 from harness.spec.percentiles import QUANTILES, SAMPLES_BEYOND
 from harness.suite import Arm
 
@@ -50,19 +50,8 @@ def _row(study: Study, pair: str, arm: Arm) -> Row:
     return (condition(study, arm), called(study, arm), units.rps(study.rate(pair)), *figures)
 
 
-def highest(study: Study, pair: str) -> PairVerdict | None:
-    """The verdict on the highest percentile that has an interval; without any the highest with a ratio."""
-    found = [v for q in reversed(QUANTILES) if (v := study.verdict(pair, latency_name(q, "open"))) and v.ratio]
-    return next((verdict for verdict in found if verdict.low is not None), found[0] if found else None)
-
-
-def percentile_of(verdict: PairVerdict) -> str:
-    """`p99` of the metric latency_p99_us."""
-    return quantile_label(verdict.metric.removeprefix("saturated_").removeprefix("latency_").removesuffix("_us"))
-
-
 def _title(study: Study, scenario: str, pairs: Sequence[str]) -> str:
-    verdicts = [verdict for pair in pairs if (verdict := highest(study, pair))]
+    verdicts = [verdict for pair in pairs if (verdict := study.latency(pair))]
     lead = f"{title(scenario)}: "
     if not verdicts:
         return lead + "too few answers for a comparison of latencies"
@@ -77,7 +66,7 @@ def _title(study: Study, scenario: str, pairs: Sequence[str]) -> str:
     ]
     open_ = count("inconclusive") + count("not resolved")
     parts += [f"undecided in {open_}"] if open_ else []
-    names = {percentile_of(verdict) for verdict in verdicts}
+    names = {percentile(verdict.metric) for verdict in verdicts}
     which = f"by {names.pop()}" if len(names) == 1 else "by the highest percentile resolved"
     return f"{lead}at equal rates, {', '.join(parts)} of {len(pairs)} ({which})"
 
@@ -85,7 +74,7 @@ def _title(study: Study, scenario: str, pairs: Sequence[str]) -> str:
 def _compared(study: Study, pair: str, verdict: PairVerdict) -> str:
     a, b = (called(study, arm) for arm in study.sides(pair))
     figure = f"{units.ratio(verdict.ratio, verdict.low, verdict.high)} times"
-    lead = f"at {units.rps(study.rate(pair))} the {percentile_of(verdict)} latency"
+    lead = f"at {units.rps(study.rate(pair))} the {percentile(verdict.metric)} latency"
     if verdict.verdict == "equivalent":
         return f"{lead} is the same, {figure}"
     if verdict.verdict == "inconclusive":

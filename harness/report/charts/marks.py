@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
+from harness.report.figures import Value
 from harness.report.style import Theme
-from harness.report.values import Value
 from harness.report.words import interval, plural
 
 

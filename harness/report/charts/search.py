@@ -12,7 +12,7 @@ from harness.errors import UsageError
 from harness.judge.slo import parse
 from harness.report.charts.base import WIDTH, Chart, Row, log_axis, span
 from harness.report.charts.marks import Drawing, Mark
-from harness.report.study import Study
+from harness.report.figures import Study
 from harness.report.words import shorten, shown
 from harness.tune.answer import Answer, RatePoint
 

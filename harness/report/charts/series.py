@@ -16,7 +16,7 @@ from harness.record import SliceRow, Trial
 from harness.report.charts.base import WIDTH, Chart, Row
 from harness.report.charts.marks import Drawing, Mark
 from harness.report.charts.throughput import colour_of
-from harness.report.study import Study
+from harness.report.figures import Study
 from harness.report.words import called, condition, same_sides, shorten, title
 from harness.suite import Arm
 

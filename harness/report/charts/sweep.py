@@ -14,9 +14,8 @@ from harness.judge.metrics import label, latency_name
 from harness.report.charts.base import WIDTH, Chart, Row, apart, log_axis, span
 from harness.report.charts.marks import Drawing, Mark, Point
 from harness.report.charts.throughput import colour_of
-from harness.report.rows import why
-from harness.report.study import Study
-from harness.report.values import Value
+from harness.report.figures import Study, Value
+from harness.report.figures.rows import why
 from harness.report.words import condition, plural, setup, shorten, shown, text, title
 from harness.suite import Arm, Phase
 

@@ -12,8 +12,8 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from harness import units
 from harness.report.charts.base import PAD, WIDTH, Chart, Row
 from harness.report.charts.marks import Drawing, intervals
-from harness.report.study import Study
-from harness.report.values import Value, average
+from harness.report.figures import Study
+from harness.report.figures.value import Value, average
 from harness.report.words import clause, condition, own, setup, shorten, shown, tally, text, title, under
 from harness.suite import Arm
 

@@ -13,8 +13,7 @@ from harness import units
 from harness.report.charts.base import PAD, WIDTH, Chart, Row, apart
 from harness.report.charts.marks import Drawing, Point
 from harness.report.charts.throughput import ceiling, colour_of
-from harness.report.study import Study
-from harness.report.values import Value
+from harness.report.figures import Study, Value
 from harness.report.words import condition, plural, setup, shorten, shown
 from harness.suite import Arm
 

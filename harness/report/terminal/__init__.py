@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from rich import box
 from rich.console import Console, Group, RenderableType
@@ -14,13 +13,10 @@ from rich.text import Text
 from harness import units
 from harness.judge.verdicts import Comparison, PairVerdict
 from harness.record import Run
-from harness.report.comparing import headline as changed
-from harness.report.comparing import shared
-from harness.report.rows import of_candidate
-from harness.report.study import Study
+from harness.report.figures import Study
+from harness.report.figures.rows import of_candidate
 from harness.report.terminal.pairs import STYLES, table, word
-from harness.report.tuned import tuned
-from harness.report.words import SYMBOLS, headline, interval, name, plural, reason, shown, told
+from harness.report.words import SYMBOLS, changed, headline, interval, name, plural, reason, shared, shown, told
 from harness.tune.answer import Answer
 
 __all__ = ["between", "terminal"]
@@ -29,15 +25,14 @@ CAVEATS = 6
 """So many are printed; the report has them all."""
 
 
-def terminal(run: Run, comparison: Comparison, console: Console) -> None:
+def terminal(study: Study, console: Console) -> None:
     """Print what a run shows."""
-    study = Study(run, comparison, tuned(Path(run.path)))
     pairs = [pair for pair in study.pairs if study.verdict(pair)]
     parts: list[RenderableType] = [Text(headline(study), style="bold")]
     parts += [table(study, pairs, console.width)] if pairs else []
     parts += [_candidates(study.tuned), Text(shown(study.tuned.explanation)), Text()] if study.tuned else []
     parts += _foot(study)
-    _print(console, parts, f" {shown(run.info.plan.suite)}", f" · {shown(run.info.run)}")
+    _print(console, parts, f" {shown(study.run.info.plan.suite)}", f" · {shown(study.run.info.run)}")
 
 
 def between(before: Run, after: Run, comparison: Comparison, console: Console) -> None:

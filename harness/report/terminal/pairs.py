@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,13 +11,13 @@ from rich.text import Text
 
 from harness import units
 from harness.judge.verdicts import PairVerdict
-from harness.report.charts.forest import reach
-from harness.report.charts.latency import highest, percentile_of
-from harness.report.study import Study
+from harness.report.figures import Study
+from harness.report.figures.axis import place, reach
 from harness.report.words import (
     SYMBOLS,
     ends,
     own,
+    percentile,
     same_sides,
     setup,
     shown,
@@ -68,7 +67,7 @@ def _columns(study: Study, pairs: Sequence[str], width: int) -> dict[str, tuple[
     if roomy:
         found["strip"] = (_scale(study), {"no_wrap": True})
     found["verdict"] = ("verdict", {"min_width": 14, "max_width": 15})
-    if width >= WIDER and any(highest(study, pair) for pair in pairs):
+    if width >= WIDER and any(study.latency(pair) for pair in pairs):
         found["latency"] = ("latency b / a\nequal rates", {"justify": "right", "no_wrap": True, "min_width": 13})
     return found
 
@@ -109,10 +108,10 @@ def _settled(verdict: PairVerdict) -> Text:
 
 
 def _latency(study: Study, pair: str) -> Text:
-    verdict = highest(study, pair)
+    verdict = study.latency(pair)
     if verdict is None:
         return Text("not resolved", style="dim")
-    text = Text(f"{percentile_of(verdict)}  {units.ratio(verdict.ratio)}")
+    text = Text(f"{percentile(verdict.metric)}  {units.ratio(verdict.ratio)}")
     if verdict.low is not None:
         text.append(f"\n{units.ratio(verdict.low)} to {units.ratio(verdict.high)}", style="dim")
     return text
@@ -126,8 +125,7 @@ def _scale(study: Study) -> Text:
 
 
 def _column(ratio: float, limits: tuple[float, float]) -> int:
-    low, high = limits
-    return min(STRIP - 1, max(0, round((STRIP - 1) * math.log(ratio / low) / math.log(high / low))))
+    return round((STRIP - 1) * place(ratio, limits))
 
 
 def _strip(study: Study, verdict: PairVerdict) -> Text:

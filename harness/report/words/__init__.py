@@ -1,6 +1,6 @@
 """Arms, pairs and verdicts in words: labels, and the sentences that a report opens with."""
 
-from harness.report.words.figures import ends, interval, text
+from harness.report.words.changes import changed, shared
 from harness.report.words.names import (
     called,
     condition,
@@ -28,31 +28,37 @@ from harness.report.words.sentences import (
     tally,
     told,
 )
+from harness.report.words.values import ends, form, interval, percentile, text, times
 
 __all__ = [
     "SYMBOLS",
     "bound",
     "called",
+    "changed",
     "clause",
     "condition",
     "count",
     "deployed",
     "ends",
+    "form",
     "headline",
     "interval",
     "name",
     "own",
+    "percentile",
     "plural",
     "reason",
     "said",
     "same_sides",
     "sentence",
     "setup",
+    "shared",
     "shorten",
     "shown",
     "side",
     "tally",
     "text",
+    "times",
     "title",
     "told",
     "under",

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterable
 
 from harness import units
-from harness.report.study import Study
+from harness.report.figures import Study
 from harness.suite import Arm
 
 ISOLATE, POP = "\u2068", "\u2069"

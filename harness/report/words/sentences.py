@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from harness import units
 from harness.judge.compare.verdict import MIN_BLOCKS
 from harness.judge.verdicts import Caveat, PairVerdict
-from harness.report.study import Study
-from harness.report.words.figures import text
+from harness.report.figures import Study
 from harness.report.words.names import called, interfaces, name, plural, same_sides, shown, side
+from harness.report.words.values import text
 from harness.suite import Arm, slots
 from harness.tune.answer import Answer
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from harness import units
-from harness.report.values import Value
+from harness.judge.metrics import quantile_label
+from harness.report.figures import Value
 
 Form = Callable[[float | None], str]
 FORMS: Mapping[str, Form] = {
@@ -50,3 +51,13 @@ def ends(value: Value | None) -> str:
         return units.ratio(value.value, value.low, value.high).partition("(")[2].rstrip(")")
     written = form(value.metric, value.unit)
     return f"{written(value.low)} to {written(value.high)}"
+
+
+def times(x: float) -> str:
+    """A tick of a ratio axis."""
+    return f"{x:.3g}{units.TIMES}"
+
+
+def percentile(metric: str) -> str:
+    """`p99` of the metric latency_p99_us."""
+    return quantile_label(metric.removeprefix("saturated_").removeprefix("latency_").removesuffix("_us"))

@@ -9,9 +9,12 @@ from harness.judge.compare.verdict import common
 from harness.judge.metrics import METRICS
 from harness.judge.verdicts import Effect, Noise, PairVerdict
 from harness.record import Trial
-from harness.report.values import Figures, Value
+from harness.report.figures.value import Figures, Value
 from harness.suite import Arm
 from harness.tune.answer import Answer, CandidateRow
+
+OF_CANDIDATE = ("throughput_rps", "of_best", "saturated_latency_p99_us", "memory_bytes", "share_of_picks")
+"""The metrics of a candidate that tune tried."""
 
 
 def of_pair(verdict: PairVerdict, rate_rps: float | None) -> Value:
@@ -84,6 +87,13 @@ def of_effect(effect: Effect) -> Value:
         blocks=effect.blocks,
         reasons=effect.context or None,
     )
+
+
+def of_tuning(answer: Answer) -> list[Value]:
+    """Every number that tune found."""
+    values = [of_candidate(row, metric, answer) for row in answer.candidates for metric in OF_CANDIDATE]
+    values += [of_capacity(answer, end) for end in ("low", "high")] if answer.capacity_rps else []
+    return [value for value in values if value.value is not None or value.metric == "throughput_rps"]
 
 
 def of_candidate(row: CandidateRow, metric: str, answer: Answer | None = None) -> Value:

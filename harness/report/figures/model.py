@@ -12,14 +12,13 @@ from functools import cached_property, lru_cache
 import pandas as pd
 
 from harness.judge.compare import Trials
-from harness.judge.metrics import METRICS, Metric, histogram
+from harness.judge.metrics import METRICS, Metric, histogram, latency_name
 from harness.judge.verdicts import Caveat, Comparison, PairVerdict
 from harness.record import Run, Trial
-from harness.report.rows import of_arm, of_effect, of_noise, of_pair
-from harness.report.tuned import tuned_values
-from harness.report.values import NOTHING, Figures, Value, average, frame
+from harness.report.figures.rows import of_arm, of_effect, of_noise, of_pair, of_tuning
+from harness.report.figures.value import NOTHING, Figures, Value, average, frame
 from harness.spec.histogram import Histogram
-from harness.spec.percentiles import resolved
+from harness.spec.percentiles import QUANTILES, resolved
 from harness.suite import PHASES, Arm, Pair, Phase, Scenario
 from harness.tune.answer import Answer
 
@@ -98,6 +97,12 @@ class Study:
         """The verdict on one metric of a pair, if there is one."""
         return self._verdicts.get((pair, metric))
 
+    def latency(self, pair: str) -> PairVerdict | None:
+        """The verdict on the highest latency percentile that has an interval; without any the highest with a ratio."""
+        verdicts = [self.verdict(pair, latency_name(quantile, "open")) for quantile in reversed(QUANTILES)]
+        known = [verdict for verdict in verdicts if verdict and verdict.ratio]
+        return next((verdict for verdict in known if verdict.low is not None), known[0] if known else None)
+
     def arm(self, arm: str, metric: str, phase: Phase = "closed") -> Value | None:
         """What the run shows of one arm; None where it shows nothing."""
         value = self.values.get(f"arm/{arm}/{metric}/{phase}")
@@ -122,7 +127,7 @@ class Study:
             *self._of_arms(),
             *(of_effect(effect) for effect in self.comparison.effects),
             *(of_noise(noise, number) for number, noise in enumerate(self.comparison.noise, 1)),
-            *(tuned_values(self.tuned) if self.tuned else ()),
+            *(of_tuning(self.tuned) if self.tuned else ()),
         ]
         return {value.key: value for value in found}
 
