@@ -105,3 +105,8 @@ def _ratio_decimals(value: float) -> int:
     """Hundredths around one; further off so many that the interval's ends stay apart."""
     steps = ((10, 1), (0.3, 2), (0.03, 3))
     return next((decimals for least, decimals in steps if abs(value) >= least), 4)
+
+
+def plural(count: int, noun: str) -> str:
+    """`1 worker`, `4 workers`."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

@@ -16,7 +16,7 @@ from harness.report.templating import render
 from harness.report.view import Track, axis_of, track_of
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
     """One metric of one pair, after over before."""
 
@@ -26,6 +26,9 @@ class Change:
     metric: str
     track: Track | None
     label: str
+    sentence: str
+    reasons: tuple[str, ...]
+    """Why there is no ratio, or what would settle the verdict."""
 
 
 def compare_page(before: Run, after: Run, comparison: Comparison, out: Path) -> Path:
@@ -62,9 +65,17 @@ def _change(verdict: PairVerdict, limits: tuple[float, float]) -> Change:
     value = of_pair(verdict, verdict.factors.get("rate_rps"))
     condition = words.shared(verdict)
     name = f"{words.shown(verdict.scenario)}, {condition}"
-    said = f"{name}: {words.interval(value)}, {verdict.verdict}"
-    track = track_of(verdict, limits) if verdict.primary else None
-    return Change(verdict, value, condition, label(verdict.metric), track, said)
+    reasons = verdict.reasons if verdict.ratio is None else filter(None, (verdict.settle, *verdict.caveats))
+    return Change(
+        verdict=verdict,
+        value=value,
+        condition=condition,
+        metric=label(verdict.metric),
+        track=track_of(verdict, limits) if verdict.primary else None,
+        label=f"{name}: {words.interval(value)}, {verdict.verdict}",
+        sentence=words.change(verdict),
+        reasons=words.alike(map(words.first_line, reasons)),
+    )
 
 
 def _facts(before: Run, after: Run) -> list[tuple[str, str, str]]:

@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Mapping
 
 from harness import units
-from harness.report import words
 from harness.report.figures import Study
 
 
@@ -51,8 +50,8 @@ def _plain(name: str, value: object) -> str:
 def method(study: Study) -> list[str]:
     """How this run was measured, in paragraphs."""
     plan = study.run.info.plan
-    blocks, rounds = words.plural(plan.blocks, "block"), words.plural(plan.rounds, "round")
-    cpus = words.plural(study.cores, "CPU")
+    blocks, rounds = units.plural(plan.blocks, "block"), units.plural(plan.rounds, "round")
+    cpus = units.plural(study.cores, "CPU")
     closed, opened = units.tick(units.seconds(plan.slice_s)), units.tick(units.seconds(plan.open_slice_s))
     arrivals = "Poisson arrivals" if plan.arrivals == "poisson" else "arrivals at equal distances"
     sampled = f"""

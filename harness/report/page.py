@@ -80,9 +80,9 @@ def _strip(study: Study) -> list[tuple[str, str]]:
     fit = sum(trial.valid and trial.error is None for trial in study.run.trials)
     facts = [
         (_day(info.started), "UTC"),
-        (f"{info.plan.blocks}", f"blocks of {words.plural(info.plan.rounds, 'round')}"),
+        (f"{info.plan.blocks}", f"blocks of {units.plural(info.plan.rounds, 'round')}"),
         (f"{fit} of {len(study.run.trials)}", "trials valid"),
-        (words.plural(study.cores, "core"), "for the servers"),
+        (units.plural(study.cores, "core"), "for the servers"),
     ]
     if info.finished:
         facts.append((units.clock(_between(info.started, info.finished)), "in all"))
@@ -105,7 +105,7 @@ def _warnings(study: Study) -> list[str]:
         found.append("No pair has a valid result.")
     if info.plan.blocks < MIN_BLOCKS and study.pairs:
         found.append(
-            f"With {words.plural(info.plan.blocks, 'block')} there can be no verdict: at least {MIN_BLOCKS} are needed"
+            f"With {units.plural(info.plan.blocks, 'block')} there can be no verdict: at least {MIN_BLOCKS} are needed"
             + (", and one block has no interval." if info.plan.blocks == 1 else ".")
         )
     if any(noise.excludes_one for noise in study.comparison.noise if noise.metric == "throughput_rps"):

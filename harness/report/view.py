@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from harness import units
 from harness.judge.verdicts import Caveat, PairVerdict
 from harness.record import Trial
 from harness.report import words
@@ -18,7 +19,7 @@ FACTORS = ("workers", "pooling", "cache", "client", "middleware", "gc", "threads
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Side:
+class ArmView:
     """An arm of a pair, and what its trials were."""
 
     arm: Arm
@@ -50,15 +51,17 @@ class PairView:
     condition: str
     name: str
     null: bool
-    a: Side
-    b: Side
+    a: ArmView
+    b: ArmView
     value: Value | None
     verdict: str
     symbol: str
     reasons: tuple[str, ...]
-    """Why there is no verdict, and what would settle it."""
+    """What stands below the verdict: what would settle it, or why an A/A pair has none."""
     track: Track | None
     sentence: str
+    factor: str
+    """How many times what the one serves the other does; never below 1; empty where there is no ratio."""
     latency: Value | None
     latency_name: str
     cpu: Value | None
@@ -92,6 +95,22 @@ class Filter:
     name: str
     label: str
     levels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unfit:
+    """Trials of an arm that may not be used for the same reasons."""
+
+    arm: str
+    what: str
+    """error or invalid."""
+    reasons: tuple[str, ...]
+    trials: list[str] = field(default_factory=list)
+
+    @property
+    def count(self) -> int:
+        """How many trials these are."""
+        return len(self.trials)
 
 
 def pair_views(study: Study) -> list[PairView]:
@@ -150,13 +169,17 @@ def arm_facts(study: Study) -> dict[str, dict[str, str]]:
     }
 
 
-def unfit(trials: Iterable[Trial]) -> list[tuple[Trial, str, tuple[str, ...]]]:
-    """The trials that may not be used: what they are, and why."""
-    return [
-        (trial, "error" if trial.error is not None else "invalid", why(trial))
-        for trial in trials
-        if not trial.valid or trial.error is not None
-    ]
+def unfit(trials: Iterable[Trial]) -> list[Unfit]:
+    """The trials that may not be used, those of an arm together that have the reasons in common."""
+    together: dict[tuple[str, ...], Unfit] = {}
+    for trial in trials:
+        if trial.valid and trial.error is None:
+            continue
+        reasons = tuple(map(words.first_line, why(trial)))
+        row = Unfit(arm=trial.arm, what="error" if trial.error is not None else "invalid", reasons=reasons)
+        first = together.setdefault((row.arm, row.what, *reasons), row)
+        first.trials.append(trial.trial)
+    return list(together.values())
 
 
 def _pair(study: Study, pair: str, limits: tuple[float, float]) -> PairView:
@@ -169,14 +192,15 @@ def _pair(study: Study, pair: str, limits: tuple[float, float]) -> PairView:
         condition=words.under(study, pair),
         name=words.name(study, pair),
         null=study.pairs[pair].null,
-        a=_side(study, a, verdict.a_limit if verdict else None),
-        b=_side(study, b, verdict.b_limit if verdict else None),
+        a=_arm(study, a, verdict.a_limit if verdict else None),
+        b=_arm(study, b, verdict.b_limit if verdict else None),
         value=study.pair(pair),
         verdict=verdict.verdict if verdict else "none",
         symbol=words.SYMBOLS[verdict.verdict] if verdict else "",
-        reasons=_reasons(study, verdict),
+        reasons=_reasons(study, pair, verdict),
         track=track_of(verdict, limits),
         sentence=words.clause(study, pair),
+        factor=_factor(verdict),
         latency=study.pair(pair, slow.metric) if slow else None,
         latency_name=words.percentile(slow.metric) if slow else "",
         cpu=study.pair(pair, "cpu_s_per_request"),
@@ -187,9 +211,9 @@ def _pair(study: Study, pair: str, limits: tuple[float, float]) -> PairView:
     )
 
 
-def _side(study: Study, arm: Arm, limit: str | None) -> Side:
+def _arm(study: Study, arm: Arm, limit: str | None) -> ArmView:
     trials = [trial for phase in PHASES for trial in study.trials(arm.id, phase)]
-    return Side(
+    return ArmView(
         arm=arm,
         setup=words.setup(arm),
         own=words.own(arm),
@@ -197,7 +221,7 @@ def _side(study: Study, arm: Arm, limit: str | None) -> Side:
         bound=words.bound(arm, limit, study.cores),
         of_ceiling=study.arm(arm.id, "of_ceiling"),
         validity=_validity(trials),
-        unfit=tuple(dict.fromkeys(reason for trial in trials for reason in why(trial))),
+        unfit=words.alike(words.first_line(reason) for trial in trials for reason in why(trial)),
     )
 
 
@@ -208,21 +232,26 @@ def _validity(trials: Sequence[Trial]) -> str:
     invalid = sum(not trial.valid and trial.error is None for trial in trials)
     good = len(trials) - failed - invalid
     parts = [
-        f"all {words.plural(good, 'trial')} valid" if good == len(trials) else f"{good} of {len(trials)} trials valid"
+        f"all {units.plural(good, 'trial')} valid" if good == len(trials) else f"{good} of {len(trials)} trials valid"
     ]
     parts += [f"{invalid} invalid"] if invalid else []
     parts += [f"{failed} failed"] if failed else []
     return ", ".join(parts)
 
 
-def _reasons(study: Study, verdict: PairVerdict | None) -> tuple[str, ...]:
+def _factor(verdict: PairVerdict | None) -> str:
+    return words.turned(verdict).partition(" ")[0] if verdict and verdict.ratio else ""
+
+
+def _reasons(study: Study, pair: str, verdict: PairVerdict | None) -> tuple[str, ...]:
+    """What stands below a verdict: what would settle it, and why there is none where no answer above says it."""
     if verdict is None:
         return ()
     if verdict.ratio is None:
-        return tuple(words.reason(study, text) for text in verdict.reasons)
+        return words.reasons(study, verdict) if study.pairs[pair].null else ()
     if verdict.low is None:
         return ("one block: no interval",)
-    return (verdict.settle,) if verdict.settle else ()
+    return tuple(map(words.shown, filter(None, (verdict.settle, *verdict.caveats))))
 
 
 def track_of(verdict: PairVerdict | None, limits: tuple[float, float]) -> Track | None:

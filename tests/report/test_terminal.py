@@ -89,6 +89,27 @@ def test_what_failed_is_told_in_its_row() -> None:
     assert "20 invalid · 20 failed" in table
 
 
+def test_why_several_pairs_failed_is_told_once() -> None:
+    """The sentence of the error, with all its pairs; neither it nor the log's lines again beside it."""
+    log = "uvicorn: ended with exit code 3: no module named shop; its log: logs/p1b.log\nTraceback\n  File shop.py"
+    pairs = [replace(pair, b=replace(pair.b, error=log)) for pair in support.quick_pairs()[:2]]
+    run = support.run(pairs)
+    table = " ".join(printed(run, 300).split())
+    assert table.count("no module named shop") == 1
+    assert "✕ json, 1 worker; external-data, unpooled, 1 worker, 32 connections: fastapi on uvicorn: uvicorn:" in table
+    made = summary(support.study_of(run))
+    assert made.count("no module named shop; its log: logs/p1b.log") == 1
+    assert "Traceback" not in table + made
+
+
+def test_each_answer_stands_above_the_table_where_they_are_few() -> None:
+    """With its cause; of many the report has them."""
+    table = " ".join(printed(support.run(), 300).split())
+    assert "• json, 1 worker: fastapi on uvicorn serves" in table
+    assert "flask is bound by its 8 worker slots" in table
+    assert "•" not in printed(support.run(support.sweep_pairs()), 300)
+
+
 def test_a_run_without_any_trial_says_that_it_was_interrupted() -> None:
     """Instead of a figure."""
     table = printed(support.interrupted(support.run(), 0))

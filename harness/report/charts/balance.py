@@ -12,8 +12,9 @@ from harness.report.charts.base import PAD, WIDTH, Chart, Row
 from harness.report.charts.marks import Drawing, Mark
 from harness.report.charts.throughput import colour_of
 from harness.report.figures import Study
-from harness.report.words import called, condition, plural, shorten, shown
+from harness.report.words import called, condition, shorten, shown
 from harness.suite import Arm
+from harness.units import plural
 
 ROW, LEFT, RIGHT, BELOW = 0.46, 3.6, 1.2, 0.5
 BAR = 0.56

@@ -15,8 +15,9 @@ from harness.report.charts.marks import Drawing, Point
 from harness.report.figures import Study
 from harness.report.figures.axis import log_ticks
 from harness.report.figures.rows import OF_CANDIDATE, of_candidate
-from harness.report.words import plural, shown
+from harness.report.words import shown
 from harness.tune.answer import Answer, CandidateRow
+from harness.units import plural
 
 LEFT, RIGHT, BELOW, ABOVE = 0.95, 0.3, 0.5, 0.3
 THROUGHPUT, P99, MEMORY, BETWEEN = 2.4, 0.85, 0.85, 0.35

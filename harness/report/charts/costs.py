@@ -13,7 +13,7 @@ from harness.report.charts.base import PAD, WIDTH, Cell, Chart, Row
 from harness.report.charts.marks import Drawing
 from harness.report.charts.throughput import colour_of
 from harness.report.figures import Study
-from harness.report.words import called, condition, shorten, text, title, under
+from harness.report.words import called, condition, ordered, shorten, text, title, turned, under
 from harness.suite import Arm
 
 ROW, LEFT, RIGHT, ABOVE, BELOW = 0.66, 2.45, 2.3, 0.26, 0.5
@@ -55,12 +55,11 @@ def _title(study: Study, scenario: str, pairs: Sequence[str]) -> str:
     if not found:
         return lead + "CPU a request"
     pair, verdict = max(found, key=lambda one: max(one[1].ratio or 1, 1 / (one[1].ratio or 1)))
-    a, b = (called(study, arm) for arm in study.sides(pair))
+    less, more = (called(study, arm) for arm in ordered(study, verdict))
     where = f" ({under(study, pair)})" if len(pairs) > 1 else ""
-    figure = units.ratio(verdict.ratio, verdict.low, verdict.high)
     if max(verdict.ratio or 1, 1 / (verdict.ratio or 1)) < FAR:
-        return f"{lead}{a} and {b} spend nearly the same CPU on a request, {figure} times{where}"
-    return f"{lead}{b} spends {figure} times the CPU of {a} on a request{where}"
+        return f"{lead}{less} and {more} spend nearly the same CPU on a request, {turned(verdict)}{where}"
+    return f"{lead}{less} spends less CPU on a request: {more} takes {turned(verdict)} as much{where}"
 
 
 def _paint(drawing: Drawing, study: Study, pairs: Sequence[str]) -> None:

@@ -13,7 +13,7 @@ from harness.report.charts.marks import Drawing, intervals
 from harness.report.figures import Study, Value
 from harness.report.figures.axis import reach
 from harness.report.style import Theme
-from harness.report.words import SYMBOLS, called, name, reason, same_sides, shorten, shown, tally, times, under
+from harness.report.words import SYMBOLS, called, name, reasons, same_sides, shorten, shown, sides, tally, times, under
 from harness.report.words import side as label
 
 ROW = 0.42
@@ -65,7 +65,7 @@ def _paint(drawing: Drawing, study: Study, pairs: Sequence[str]) -> None:
     axes.axvline(1, color=theme.line, lw=1, zorder=1)
     for index, pair in enumerate(pairs):
         _pair(drawing, axes, study, pair, rows - 1 - index)
-    _headings(axes, theme, same_sides(study, pairs) or ("side a", "side b"), rows)
+    _headings(axes, theme, sides(study, pairs) or ("the one named second", "the one named first"), rows)
 
 
 def _headings(axes: Axes, theme: Theme, names: tuple[str, str], rows: int) -> None:
@@ -101,7 +101,7 @@ def _pair(drawing: Drawing, axes: Axes, study: Study, pair: str, y: int) -> None
     word = f"{SYMBOLS[verdict.verdict]} {verdict.verdict}"
     if verdict.ratio is None:
         axes.text(1.03, y + 0.17, word, color=theme.muted, va="center", transform=side)
-        why = shorten("; ".join(reason(study, text) for text in verdict.reasons), 42)
+        why = shorten("; ".join(reasons(study, verdict)), 42)
         axes.text(1.03, y - 0.19, why, fontsize=8, color=theme.muted, va="center", transform=side)
         return
     _point(drawing, axes, verdict, value, y, name(study, pair))

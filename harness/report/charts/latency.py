@@ -10,12 +10,12 @@ from matplotlib.ticker import FixedLocator, FuncFormatter
 
 from harness import units
 from harness.judge.metrics import latency_name, quantile_label
-from harness.judge.verdicts import PairVerdict
 from harness.report.charts.base import PAD, WIDTH, Chart, Row, log_axis, span
 from harness.report.charts.marks import Drawing, Point
 from harness.report.charts.throughput import colour_of
 from harness.report.figures import Study
-from harness.report.words import called, condition, percentile, shorten, title, under
+from harness.report.words import called, condition, count, outcome, percentile, shorten, title, under
+from harness.report.words import latency as latency_clause
 from harness.spec.percentiles import QUANTILES, SAMPLES_BEYOND
 from harness.suite import Arm
 
@@ -56,30 +56,11 @@ def _title(study: Study, scenario: str, pairs: Sequence[str]) -> str:
     if not verdicts:
         return lead + "too few answers for a comparison of latencies"
     if len(pairs) == 1:
-        return lead + _compared(study, pairs[0], verdicts[0])
-    said_of_each: list[str] = [verdict.verdict for verdict in verdicts]
-    count = said_of_each.count
-    parts = [
-        f"b answers {word} in {count(said)}"
-        for said, word in (("better", "sooner"), ("worse", "later"), ("equivalent", "as soon"))
-        if count(said)
-    ]
-    open_ = count("inconclusive") + count("not resolved")
-    parts += [f"undecided in {open_}"] if open_ else []
+        return f"{lead}at {units.rps(study.rate(pairs[0]))} {latency_clause(study, verdicts[0])}"
     names = {percentile(verdict.metric) for verdict in verdicts}
     which = f"by {names.pop()}" if len(names) == 1 else "by the highest percentile resolved"
-    return f"{lead}at equal rates, {', '.join(parts)} of {len(pairs)} ({which})"
-
-
-def _compared(study: Study, pair: str, verdict: PairVerdict) -> str:
-    a, b = (called(study, arm) for arm in study.sides(pair))
-    figure = f"{units.ratio(verdict.ratio, verdict.low, verdict.high)} times"
-    lead = f"at {units.rps(study.rate(pair))} the {percentile(verdict.metric)} latency"
-    if verdict.verdict == "equivalent":
-        return f"{lead} is the same, {figure}"
-    if verdict.verdict == "inconclusive":
-        return f"{lead} cannot be told apart, {figure}"
-    return f"{lead} of {b} is {figure} that of {a}"
+    outcomes = [outcome(study, verdict.pair, verdict.verdict) for verdict in verdicts]
+    return f"{lead}at equal rates, {count(outcomes, 'answers sooner')} ({which})"
 
 
 def columns(pairs: Sequence[str]) -> int:

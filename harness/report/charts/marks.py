@@ -13,7 +13,8 @@ from matplotlib.figure import Figure
 
 from harness.report.figures import Value
 from harness.report.style import Theme
-from harness.report.words import interval, plural
+from harness.report.words import interval
+from harness.units import plural
 
 
 @dataclass(frozen=True, slots=True)

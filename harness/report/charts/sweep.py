@@ -16,7 +16,7 @@ from harness.report.charts.marks import Drawing, Mark, Point
 from harness.report.charts.throughput import colour_of
 from harness.report.figures import Study, Value
 from harness.report.figures.rows import why
-from harness.report.words import condition, plural, setup, shorten, shown, text, title
+from harness.report.words import condition, setup, shorten, shown, text, title
 from harness.suite import Arm, Phase
 
 POINTS = 3
@@ -113,7 +113,7 @@ def _knees(study: Study, sweeps: Sequence[Sweep]) -> str:
 
 
 def _connections(count: float) -> str:
-    return plural(round(count), "connection")
+    return units.plural(round(count), "connection")
 
 
 def _held(study: Study, sweeps: Sequence[Sweep]) -> str:

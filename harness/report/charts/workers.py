@@ -14,8 +14,9 @@ from harness.report.charts.base import PAD, WIDTH, Chart, Row, apart
 from harness.report.charts.marks import Drawing, Point
 from harness.report.charts.throughput import ceiling, colour_of
 from harness.report.figures import Study, Value
-from harness.report.words import condition, plural, setup, shorten, shown
+from harness.report.words import condition, setup, shorten, shown
 from harness.suite import Arm
+from harness.units import plural
 
 PANEL, GAP, HEAD, BELOW = 2.3, 0.75, 0.42, 0.5
 RIGHT = 1.25
@@ -161,7 +162,10 @@ def _curve(drawing: Drawing, axes: Axes, study: Study, curve: Curve) -> None:
     axes.plot(counts, [top or math.nan for top in tops], color=colour, lw=1.2, ls=(0, (1, 2)))
     points = [
         Point(
-            f"{_where(study, arm)}, {setup(arm)}, {plural(arm.cell.workers, 'worker')}", value, arm.cell.workers, arm.id
+            f"{_where(study, arm)}, {setup(arm)}, {plural(arm.cell.workers, 'worker')}",
+            value,
+            arm.cell.workers,
+            arm.id,
         )
         for arm, value in zip(curve.arms, curve.values, strict=True)
     ]

@@ -16,19 +16,22 @@ from harness.record import Run
 from harness.report.figures import Study
 from harness.report.figures.rows import of_candidate
 from harness.report.terminal.pairs import STYLES, table, word
-from harness.report.words import SYMBOLS, changed, headline, interval, name, plural, reason, shared, shown, told
+from harness.report.words import changed, headline, interval, sentence, shared, shown, warning, without_result
 from harness.tune.answer import Answer
 
 __all__ = ["between", "terminal"]
 
 CAVEATS = 6
 """So many are printed; the report has them all."""
+FEW = 8
+"""Of so many pairs each has its sentence above the table; of more the report has them."""
 
 
 def terminal(study: Study, console: Console) -> None:
     """Print what a run shows."""
     pairs = [pair for pair in study.pairs if study.verdict(pair)]
     parts: list[RenderableType] = [Text(headline(study), style="bold")]
+    parts += _answers(study, pairs)
     parts += [table(study, pairs, console.width)] if pairs else []
     parts += [_candidates(study.tuned), Text(shown(study.tuned.explanation)), Text()] if study.tuned else []
     parts += _foot(study)
@@ -94,27 +97,35 @@ def _foot(study: Study) -> Iterator[Text]:
     trials = study.run.trials
     failed = sum(trial.error is not None for trial in trials)
     invalid = sum(not trial.valid and trial.error is None for trial in trials)
-    facts = [f"{len(trials) - failed - invalid} of {plural(len(trials), 'trial')} valid"]
+    facts = [f"{len(trials) - failed - invalid} of {units.plural(len(trials), 'trial')} valid"]
     facts += [f"{invalid} invalid"] if invalid else []
     facts += [f"{failed} failed"] if failed else []
-    facts += [f"servers on {plural(study.cores, 'core')}"]
+    facts += [f"servers on {units.plural(study.cores, 'core')}"]
     facts += [] if study.run.info.finished else ["interrupted"]
     yield Text(" · ".join(facts), style="dim")
     for noise in study.comparison.noise:
         if noise.metric == "throughput_rps":
             yield Text(f"A/A throughput {units.ratio(noise.ratio, noise.low, noise.high)}", style="dim")
-    for pair in study.pairs:
-        verdict = study.verdict(pair)
-        if verdict is not None and verdict.ratio is None:
-            why = "; ".join(reason(study, text) for text in verdict.reasons)
-            yield Text.assemble((f"{SYMBOLS[verdict.verdict]} ", "red"), f"{name(study, pair)}: ", (why, "dim"))
+    for names, why in without_result(study):
+        yield Text.assemble(("✕ ", "red"), f"{'; '.join(names)}: ", (why, "dim"))
     caveats = study.comparison.caveats
     for caveat in caveats[:CAVEATS]:
-        yield _caveat(told(study, caveat), caveat.remedy)
+        yield _caveat(warning(study, caveat), caveat.remedy)
     if len(caveats) > CAVEATS:
         yield Text(f"  and {len(caveats) - CAVEATS} more in the report", style="dim")
 
 
-def _caveat(text: str, remedy: str) -> Text:
-    line = Text.assemble(("! ", "bold yellow"), text)
+def _answers(study: Study, pairs: Sequence[str]) -> Iterator[RenderableType]:
+    """What each pair says, in a sentence, where they are a few; of a single one the headline says it."""
+    real = [pair for pair in pairs if not study.pairs[pair].null]
+    answers = [pair for pair in real if (value := study.pair(pair)) and value.value is not None]
+    if 1 < len(real) <= FEW and answers:
+        made = Table.grid(padding=(0, 1))
+        for pair in answers:
+            made.add_row("•", Text(sentence(study, pair)))
+        yield made
+
+
+def _caveat(says: str, remedy: str) -> Text:
+    line = Text.assemble(("! ", "bold yellow"), says)
     return line.append(f" → {shown(remedy)}", style="dim") if remedy else line

@@ -103,7 +103,8 @@ def _side(study: Study, arm: Arm, limit: str | None, *, named: bool) -> Text:
 
 
 def _settled(verdict: PairVerdict) -> Text:
-    more = shown(verdict.settle) if verdict.settle else ""
+    few = verdict.verdict == "inconclusive" and verdict.blocks < verdict.blocks_measured
+    more = f"{verdict.blocks} of {verdict.blocks_measured} blocks valid" if few else shown(verdict.settle or "")
     return word(verdict).append(f"\n{more}" if more else "", style="not bold dim")
 
 

@@ -2,33 +2,52 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 
+from harness import units
 from harness.judge.verdicts import PairVerdict
-from harness.report.words.names import plural
+from harness.report.words.names import shown
+from harness.report.words.values import turned
+
+CHANGES = {"worse": "worse", "better": "better", "equivalent": "unchanged", "inconclusive": "undecided"}
+"""What a verdict of two runs is called, in the order in which a headline counts them."""
+NAMED = 2
+"""So many pairs that changed for the worse or the better are named in a headline."""
 
 
 def changed(verdicts: Iterable[PairVerdict]) -> str:
-    """How many pairs changed, in a sentence."""
+    """How many pairs changed, in a sentence, and which where they are few."""
     real = [verdict for verdict in verdicts if not verdict.null]
-    counted: Counter[str] = Counter(verdict.verdict for verdict in real)
-    said = (
-        ("worse", "worse"),
-        ("better", "better"),
-        ("equivalent", "unchanged"),
-        ("inconclusive", "undecided"),
-    )
-    parts = [f"{counted[verdict]} {word}" for verdict, word in said if counted[verdict]]
-    lost = len(real) - sum(counted[verdict] for verdict, _ in said)
+    if not real:
+        return "No pair could be compared"
+    parts = []
+    for kind, word in CHANGES.items():
+        alike = [verdict for verdict in real if verdict.verdict == kind]
+        named = kind in {"worse", "better"} and len(alike) <= NAMED
+        which = "; ".join(f"{shown(verdict.scenario)}, {shared(verdict)}" for verdict in alike)
+        parts += [f"{len(alike)} {word}{f' ({which})' if named else ''}"] if alike else []
+    lost = sum(verdict.verdict not in CHANGES for verdict in real)
     parts += [f"{lost} without result"] if lost else []
-    return f"Of {plural(len(real), 'pair')}: {', '.join(parts)}" if parts else "No pair could be compared"
+    return f"Of {units.plural(len(real), 'pair')}: {', '.join(parts)}"
+
+
+def change(verdict: PairVerdict) -> str:
+    """How a pair's ratio changed, in a clause; empty where it did not, or nobody knows."""
+    if verdict.verdict not in {"better", "worse"} or not verdict.ratio:
+        return ""
+    a, b = shown(verdict.a), shown(verdict.b)
+    if not verdict.primary:
+        more, less = ("after", "before") if verdict.ratio > 1 else ("before", "after")
+        return f"{more} it is {turned(verdict)} as much as {less}, for {b} against {a}"
+    if verdict.ratio > 1:
+        return f"after, {b} serves {turned(verdict)} what it served before, each time against {a}"
+    return f"before, {b} served {turned(verdict)} what it serves after, each time against {a}"
 
 
 def shared(verdict: PairVerdict) -> str:
     """What both sides of a pair have in common, from its verdict alone."""
     factors = verdict.factors
-    parts = [plural(int(factors.get("workers", 1)), "worker")]
+    parts = [units.plural(int(factors.get("workers", 1)), "worker")]
     parts += [f"{name} {factors[name]}" for name in ("pooling", "cache") if factors.get(name, "none") != "none"]
-    parts += [plural(int(factors.get("connections", 1)), "connection")]
+    parts += [units.plural(int(factors.get("connections", 1)), "connection")]
     return ", ".join(parts) + (", A/A" if verdict.null else "")

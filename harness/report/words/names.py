@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from harness import units
 from harness.report.figures import Study
 from harness.suite import Arm
+from harness.units import plural
 
 ISOLATE, POP = "\u2068", "\u2069"
 RIGHT_TO_LEFT = {"R", "AL", "RLE", "RLO", "RLI", "LRE", "LRO", "LRI", "FSI", "PDF", "PDI"}
@@ -26,11 +27,6 @@ def shown(text: str) -> str:
         for c, (category, direction) in zip(text, kinds, strict=True)
     )
     return f"{ISOLATE}{clean}{POP}" if any(direction in {"R", "AL"} for _, direction in kinds) else clean
-
-
-def plural(count: int, noun: str) -> str:
-    """`1 worker`, `4 workers`."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def setup(arm: Arm) -> str:
@@ -106,10 +102,3 @@ def same_sides(study: Study, pairs: Iterable[str]) -> tuple[str, str] | None:
     names = {tuple(map(setup, study.sides(pair))) for pair in pairs if not study.pairs[pair].null}
     found = names.pop() if len(names) == 1 else None
     return (found[0], found[1]) if found else None
-
-
-def interfaces(study: Study, pairs: Iterable[str]) -> tuple[str, str] | None:
-    """`WSGI` and `ASGI` when all of these pairs compare these two, whatever runs on them; otherwise None."""
-    found = {tuple(arm.target.interface for arm in study.sides(pair)) for pair in pairs}
-    a, b = found.pop() if len(found) == 1 else ("", "")
-    return (a.upper(), b.upper()) if a != b else None

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from harness import units
 from harness.judge.metrics import quantile_label
+from harness.judge.verdicts import PairVerdict
 from harness.report.figures import Value
 
 Form = Callable[[float | None], str]
@@ -51,6 +52,16 @@ def ends(value: Value | None) -> str:
         return units.ratio(value.value, value.low, value.high).partition("(")[2].rstrip(")")
     written = form(value.metric, value.unit)
     return f"{written(value.low)} to {written(value.high)}"
+
+
+def turned(verdict: PairVerdict) -> str:
+    """A ratio as the side with more has it over that with less: `8.62 times (8.40 to 8.85)`, never below 1."""
+    ratio, low, high = verdict.ratio, verdict.low, verdict.high
+    if ratio and ratio < 1:
+        ratio, low, high = 1 / ratio, 1 / high if high else None, 1 / low if low else None
+    whole = units.ratio(ratio, low, high)
+    point, _, interval_ = whole.partition(" ")
+    return f"{point} times {interval_}".rstrip()
 
 
 def times(x: float) -> str:
