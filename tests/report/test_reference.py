@@ -47,6 +47,18 @@ def test_every_figure_of_the_findings_is_its_run_s() -> None:
     assert not re.findall(r"\d[\d.,]*(?: to \d|/s| times|\u202f)", bare)
 
 
+def test_a_ratio_can_be_turned_round_so_that_the_winner_stands_first() -> None:
+    """With its interval; a rate cannot."""
+    plain = [float(number) for number in re.findall(r"[\d.]+", findings.figure("quick", "p2", "throughput_rps"))]
+    ratio, low, high = (
+        float(number) for number in re.findall(r"[\d.]+", findings.figure("quick", "1/p2", "throughput_rps"))
+    )
+    assert low < ratio < high
+    assert (ratio, low, high) == pytest.approx((1 / plain[0], 1 / plain[2], 1 / plain[1]), rel=0.01)
+    with pytest.raises(ValueError, match="only a ratio can be turned round"):
+        findings.figure("quick", "1/p2a", "throughput_rps")
+
+
 def test_a_figure_that_no_row_or_many_rows_have_is_refused() -> None:
     """A mark names one row."""
     with pytest.raises(ValueError, match=r"quick p99 throughput_rps: 0 rows fit"):
