@@ -9,15 +9,15 @@ from harness import units
 from harness.report.figures import Study
 
 
-def described(facts: Mapping[str, object]) -> dict[str, str]:
+def described(known: Mapping[str, object]) -> dict[str, str]:
     """What is known of a machine or an instrument, each in its unit; what is not known is left out."""
-    found: dict[str, str] = {}
-    for name, value in facts.items():
+    texts: dict[str, str] = {}
+    for name, value in known.items():
         if isinstance(value, Mapping):
-            found |= {f"{_label(name)} {inner}": text for inner, text in described(value).items()}
+            texts |= {f"{_label(name)} {inner}": text for inner, text in described(value).items()}
         elif value is not None:
-            found[_label(name)] = _plain(name, value)
-    return found
+            texts[_label(name)] = _plain(name, value)
+    return texts
 
 
 UNITS: dict[str, Callable[[float], str]] = {
@@ -28,7 +28,7 @@ UNITS: dict[str, Callable[[float], str]] = {
     "_percent": lambda value: units.percent(value / 100),
     "_error": units.percent,
 }
-"""Of a fact, by how its name ends."""
+"""How a fact is written, by the end of its name."""
 
 
 def _label(name: str) -> str:

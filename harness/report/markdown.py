@@ -36,12 +36,12 @@ def summary(study: Study) -> str:
 
 
 def escaped(text: str) -> str:
-    """`text` with nothing in it that Markdown or HTML would take for its own."""
+    """`text` so that neither Markdown nor HTML takes anything in it for markup."""
     return protected(shown(text))
 
 
 def protected(text: str) -> str:
-    """The same for words that are fit to be shown."""
+    """The same for words that are safe to print already."""
     return SPECIAL.sub(r"\\\1", text).replace("\n", " ")
 
 
@@ -94,8 +94,8 @@ def _tuned(answer: Answer) -> Iterator[str]:
 def _row(study: Study, pair: str, verdict: PairVerdict) -> str:
     ratio = units.MISSING
     if verdict.ratio is not None:
-        interval_ = ends(study.pair(pair)) if verdict.low is not None else "one block"
-        ratio = f"**{units.ratio(verdict.ratio)}** ({interval_})"
+        range_ = ends(study.pair(pair)) if verdict.low is not None else "one block"
+        ratio = f"**{units.ratio(verdict.ratio)}** ({range_})"
     cells = [
         f"**{escaped(verdict.scenario)}**, {protected(under(study, pair))}",
         *(_side(study, pair, arm) for arm in study.sides(pair)),

@@ -61,12 +61,12 @@ class PairView:
     track: Track | None
     sentence: str
     factor: str
-    """How many times what the one serves the other does; never below 1; empty where there is no ratio."""
+    """The ratio with the side on top that serves more, so never below 1; empty where there is none."""
     latency: Value | None
     latency_name: str
     cpu: Value | None
     caveats: tuple[tuple[str, Caveat], ...]
-    """Each with the arm that it is about; empty: the pair."""
+    """Each with the name of the arm that it is about; empty where it is about the pair."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +74,8 @@ class Axis:
     """The forest's shared axis: ticks and bands in percent of its width."""
 
     ticks: tuple[tuple[float, str], ...]
-    one: float
+    unity: float
+    """Where 1 lies."""
     margin: tuple[float, float]
     noise: tuple[float, float] | None
 
@@ -133,7 +134,7 @@ def scenario_views(study: Study, pairs: Sequence[PairView]) -> list[ScenarioView
 
 def axis(study: Study) -> Axis:
     """The axis that all rows of the forest share."""
-    noise = next((one for one in study.comparison.noise if one.metric == "throughput_rps"), None)
+    noise = next((noise for noise in study.comparison.noise if noise.metric == "throughput_rps"), None)
     return axis_of(reach(study), study.run.info.plan.margin, (noise.low, noise.high) if noise else None)
 
 
@@ -141,7 +142,7 @@ def axis_of(limits: tuple[float, float], margin: float, noise: tuple[float, floa
     """An axis between `limits`, logarithmic, with its bands."""
     return Axis(
         ticks=tuple((_place(tick, limits), words.times(tick)) for tick in log_ticks(*limits)),
-        one=_place(1, limits),
+        unity=_place(1, limits),
         margin=(_place(1 / (1 + margin), limits), _place(1 + margin, limits)),
         noise=(_place(noise[0], limits), _place(noise[1], limits)) if noise else None,
     )

@@ -154,7 +154,7 @@ def channel(colour: str, number: int) -> float:
     return int(colour[1 + 2 * number : 3 + 2 * number], 16) / 255
 
 
-def contrast(one: str, other: str) -> float:
+def contrast(text: str, paper: str) -> float:
     """WCAG 2.2: contrast ratio of two colours."""
 
     def luminance(colour: str) -> float:
@@ -163,7 +163,7 @@ def contrast(one: str, other: str) -> float:
         ]
         return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
-    low, high = sorted((luminance(one), luminance(other)))
+    low, high = sorted((luminance(text), luminance(paper)))
     return (high + 0.05) / (low + 0.05)
 
 
@@ -178,7 +178,7 @@ def test_names_are_text_in_a_drawing() -> None:
     for chart in charts_of("hostile").values():
         text, _ = drawn(chart)
         tree = ET.fromstring(text)  # noqa: S314 - our own file
-        assert {one.tag.rpartition("}")[2] for one in tree.iter()} <= {
+        assert {element.tag.rpartition("}")[2] for element in tree.iter()} <= {
             "svg", "defs", "style", "g", "path", "text", "tspan", "use", "clipPath", "rect",
         }  # fmt: skip
 
@@ -206,14 +206,14 @@ def test_the_fewest_workers_within_the_margin_are_ringed() -> None:
 def test_effects_of_both_interfaces_and_their_difference_share_a_row() -> None:
     """However their contexts differ in what is each side's own."""
     study = study_of("quick")
-    found = contrasts(effect for effect in study.comparison.effects if effect.metric == "throughput_rps")
-    assert [(one.factor, one.change) for one in found] == [
+    rows = contrasts(effect for effect in study.comparison.effects if effect.metric == "throughput_rps")
+    assert [(row.factor, row.change) for row in rows] == [
         ("pooling", "none → pool"), ("cache", "none → redis"), ("workers", "1 → 4"),
     ]  # fmt: skip
-    for one in found:
-        assert set(one.inside) == {"wsgi", "asgi"}
-        assert one.difference is not None
-        assert one.difference.ratio == pytest.approx(one.inside["asgi"].ratio / one.inside["wsgi"].ratio, rel=0.05)
+    for row in rows:
+        assert set(row.inside) == {"wsgi", "asgi"}
+        assert row.difference is not None
+        assert row.difference.ratio == pytest.approx(row.inside["asgi"].ratio / row.inside["wsgi"].ratio, rel=0.05)
 
 
 @pytest.mark.parametrize(
@@ -246,10 +246,10 @@ def test_labels_are_moved_apart_and_keep_their_order() -> None:
 def test_names_become_file_names_no_two_alike() -> None:
     """Whatever they hold."""
     names = ["a b", "a-b", "A B!", "../../etc", "", "x" * 300, "x" * 299 + "y"]
-    found = slugs(names)
-    assert list(found) == names
-    assert len(set(found.values())) == len(names)
-    assert all(re.fullmatch(r"[a-z0-9-]{1,64}", slug) for slug in found.values())
+    by_name = slugs(names)
+    assert list(by_name) == names
+    assert len(set(by_name.values())) == len(names)
+    assert all(re.fullmatch(r"[a-z0-9-]{1,64}", slug) for slug in by_name.values())
 
 
 def test_a_long_name_is_cut_in_a_title() -> None:
@@ -266,8 +266,8 @@ def test_a_run_of_one_pair_with_one_side_only_is_drawn() -> None:
     good = support.quick_pairs()[0]
     lone = [replace(good, b=replace(good.b, error="python lacks no-such-package"))]
     run = support.run(lone, blocks=1)
-    made = list(charts(support.study_of(run)))
-    assert made
-    for chart in made:
+    drawings = list(charts(support.study_of(run)))
+    assert drawings
+    for chart in drawings:
         drawing = chart.draw(style.LIGHT)
         assert inline("stem", drawing, style.svg(drawing.figure)).startswith("<svg")

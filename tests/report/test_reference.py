@@ -26,12 +26,12 @@ def test_the_readme_quotes_the_reference_run_as_it_is() -> None:
 
 def test_the_committed_comparisons_of_equals_are_what_the_findings_say() -> None:
     """Twenty, none called better or worse, and the widest interval is the one that is quoted."""
-    found = [row for row in findings.rows("null") if row["kind"] == "pair" and row["metric"] == "throughput_rps"]
-    assert len(found) == 20
-    assert not {row["verdict"] for row in found} & {"better", "worse"}
-    undecided = [row["blocks"] < row["blocks_measured"] for row in found if row["verdict"] == "inconclusive"]
+    equals = [row for row in findings.rows("null") if row["kind"] == "pair" and row["metric"] == "throughput_rps"]
+    assert len(equals) == 20
+    assert not {row["verdict"] for row in equals} & {"better", "worse"}
+    undecided = [row["blocks"] < row["blocks_measured"] for row in equals if row["verdict"] == "inconclusive"]
     assert undecided == [True] * 6
-    widest = max(found, key=lambda row: float(row["high"]) / float(row["low"]))
+    widest = max(equals, key=lambda row: float(row["high"]) / float(row["low"]))
     assert f"<!--null {widest['id']} throughput_rps-->" in findings.PAGE.read_text(encoding="utf-8")
 
 

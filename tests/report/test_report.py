@@ -59,11 +59,11 @@ class Page(HTMLParser):
         if tag in {"meta", "link", "br", "input", "img"}:
             return
         self._silent += tag in {"script", "style"}
-        found = {name: value or "" for name, value in attrs}
+        attributes = {name: value or "" for name, value in attrs}
         words_: list[str] | None = None
-        if "data-key" in found:
+        if "data-key" in attributes:
             words_ = []
-            self.numbers.append((found, words_))
+            self.numbers.append((attributes, words_))
         self._open.append(words_)
 
     def handle_endtag(self, tag: str) -> None:
@@ -162,12 +162,16 @@ def test_every_ratio_of_the_summary_is_the_one_of_compare_json(quick: Path) -> N
     rows = summary_of(quick)
     pairs = {(row["id"], row["metric"]): row for row in rows if row["kind"] == "pair"}
     assert len(answer["pairs"]) == len(pairs) > 50
-    for one in answer["pairs"]:
-        row = pairs[one["pair"], one["metric"]]
-        assert [number(row[name]) for name in ("value", "low", "high")] == [one["ratio"], one["low"], one["high"]]
-        assert row["verdict"] == one["verdict"]
+    for verdict in answer["pairs"]:
+        row = pairs[verdict["pair"], verdict["metric"]]
+        assert [number(row[name]) for name in ("value", "low", "high")] == [
+            verdict["ratio"],
+            verdict["low"],
+            verdict["high"],
+        ]
+        assert row["verdict"] == verdict["verdict"]
     effects = sorted(float(row["value"]) for row in rows if row["kind"] == "effect")
-    assert effects == sorted(one["ratio"] for one in answer["effects"])
+    assert effects == sorted(verdict["ratio"] for verdict in answer["effects"])
 
 
 def test_the_sides_of_a_pair_have_the_values_that_compare_states(quick: Path) -> None:
@@ -190,9 +194,9 @@ def test_the_figures_in_the_sentences_are_those_of_the_table(quick: Path) -> Non
     study = support.study_of(run)
     known = {words.interval(value) for value in study.values.values()}
     known |= {words.turned(verdict).replace(" times", "") for verdict in study.comparison.pairs}
-    found = re.findall(r"([\d.,]+) times \(([\d.,]+) to ([\d.,]+)\)", text_of(quick))
-    assert found
-    assert {f"{value} ({low} to {high})" for value, low, high in found} <= known
+    ratios = re.findall(r"([\d.,]+) times \(([\d.,]+) to ([\d.,]+)\)", text_of(quick))
+    assert ratios
+    assert {f"{value} ({low} to {high})" for value, low, high in ratios} <= known
 
 
 def test_the_summary_table_is_tidy(quick: Path) -> None:
@@ -251,7 +255,7 @@ def test_hostile_names_show_as_text(tmp_path: Path) -> None:
     assert "\u202e" not in text, "an override would turn the text behind it around"
     for path in (folder / "charts").glob("*.svg"):
         tree = ET.parse(path)  # noqa: S314 - our own file, and that it is well-formed is the point
-        assert not [one for one in tree.iter() if one.tag.endswith(("script", "image", "foreignObject"))]
+        assert not [element for element in tree.iter() if element.tag.endswith(("script", "image", "foreignObject"))]
     targets = {row["target"] for row in summary_of(folder)}
     assert {pairs[0].a.target, pairs[0].b.target} <= targets
     for line in (folder / "summary.md").read_text(encoding="utf-8").splitlines():
@@ -275,7 +279,7 @@ def test_hostile_names_show_as_text(tmp_path: Path) -> None:
     ],
 )
 def test_a_run_that_lacks_something_says_what(make: Callable[[], record.Run], says: str, tmp_path: Path) -> None:
-    """The page renders, and a reader is told before the first number that could mislead."""
+    """The page renders, and a reader learns it before the first number that could mislead."""
     folder = support.written(make(), tmp_path)
     support.built(folder)
     assert says in text_of(folder)

@@ -97,9 +97,9 @@ def test_why_several_pairs_failed_is_told_once() -> None:
     table = " ".join(printed(run, 300).split())
     assert table.count("no module named shop") == 1
     assert "✕ json, 1 worker; external-data, unpooled, 1 worker, 32 connections: fastapi on uvicorn: uvicorn:" in table
-    made = summary(support.study_of(run))
-    assert made.count("no module named shop; its log: logs/p1b.log") == 1
-    assert "Traceback" not in table + made
+    markdown = summary(support.study_of(run))
+    assert markdown.count("no module named shop; its log: logs/p1b.log") == 1
+    assert "Traceback" not in table + markdown
 
 
 def test_each_answer_stands_above_the_table_where_they_are_few() -> None:
@@ -149,8 +149,8 @@ def test_the_markdown_summary_has_an_answer_and_a_row_for_every_pair() -> None:
 def test_names_are_no_markup_in_markdown() -> None:
     """A pipe in a name makes no column."""
     run = support.run(support.hostile_pairs())
-    made = summary(support.study_of(run))
-    table = [line for line in made.splitlines() if line.startswith("|")]
+    markdown = summary(support.study_of(run))
+    table = [line for line in markdown.splitlines() if line.startswith("|")]
     bare = [re.sub(r"\\.", "", line) for line in table]
     assert len({line.count("|") for line in bare}) == 1
-    assert "<script" not in re.sub(r"\\.", "", made)
+    assert "<script" not in re.sub(r"\\.", "", markdown)

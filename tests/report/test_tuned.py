@@ -38,7 +38,7 @@ def text_of(path: Path) -> str:
 
 
 def study_of(answer: Answer) -> Study:
-    """Its run, made ready to be told."""
+    """Its run, as the report sees it."""
     run = report_tuning.tune_run()
     return Study(run, compare.within(run), answer)
 
@@ -55,11 +55,10 @@ def test_the_page_opens_with_what_to_deploy(tmp_path: Path) -> None:
 
 def test_a_capacity_that_is_not_settled_only_probably_holds(tmp_path: Path) -> None:
     """In the headline, beside both ends, and over the chart."""
-    told = report_tuning.tuning()
-    assert told.capacity_rps is not None
-    text = text_of(
-        support.built(written(tmp_path, replace(told, capacity_rps=replace(told.capacity_rps, settled=False))))
-    )
+    answer = report_tuning.tuning()
+    assert answer.capacity_rps is not None
+    unsettled = replace(answer, capacity_rps=replace(answer.capacity_rps, settled=False))
+    text = text_of(support.built(written(tmp_path, unsettled)))
     assert "it probably holds p99 < 100 ms up to 880/s" in text
     assert "p99 < 100 ms probably holds the highest rate" in text
     assert "p99 < 100 ms probably does not hold the lowest rate" in text
@@ -122,9 +121,9 @@ def test_the_terminal_shows_the_candidates(tmp_path: Path) -> None:
     console = Console(file=StringIO(), width=120)
     terminal(study(folder), console)
     assert isinstance(console.file, StringIO)
-    said = console.file.getvalue()
-    assert re.search(r"4 +8 +985/s \(955/s to 1,010/s\).* recommended", said)
-    assert "it is the smallest" in said
+    table = console.file.getvalue()
+    assert re.search(r"4 +8 +985/s \(955/s to 1,010/s\).* recommended", table)
+    assert "it is the smallest" in table
 
 
 def test_the_index_tells_what_was_recommended(tmp_path: Path) -> None:

@@ -25,6 +25,6 @@ EACH = (throughput, connections, rates, latency, costs, series)
 
 def charts(study: Study) -> Iterator[Chart]:
     """Every chart that the run has the data for, in the order of the page."""
-    found = [make(study) for make in WHOLE]
-    found += [make(study, scenario) for scenario in study.scenarios for make in EACH]
-    yield from (chart for chart in found if chart is not None)
+    made = [make(study) for make in WHOLE]
+    made += [make(study, scenario) for scenario in study.scenarios for make in EACH]
+    yield from (chart for chart in made if chart is not None)

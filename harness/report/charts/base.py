@@ -17,10 +17,10 @@ from harness.report.figures.axis import log_ticks
 from harness.report.style import Theme
 
 WIDTH = 9.0
-"""Inches of every chart: one width makes one size of type on the page."""
+"""Inches of every chart: with one width their type has one size on the page."""
 PAD = 0.12
 CHARACTERS = 100
-"""Of a title, in one line of that width."""
+"""So many of a title fit in a line of that width."""
 
 Cell = str | Value
 """What a table holds: words, or a value that is printed with its interval."""
@@ -89,8 +89,8 @@ def log_axis(axis: Any, limits: tuple[float, float], label: Callable[[float], st
 
 def span(values: Iterable[float | None], around: float = 1.08) -> tuple[float, float]:
     """Limits of a logarithmic axis that holds all `values`."""
-    seen = [value for value in values if value and value > 0] or [1.0]
-    return min(seen) / around, max(seen) * around
+    positive = [value for value in values if value and value > 0] or [1.0]
+    return min(positive) / around, max(positive) * around
 
 
 def apart(places: Sequence[float], least: float) -> list[float]:

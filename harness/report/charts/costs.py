@@ -51,10 +51,10 @@ def _row(study: Study, arm: Arm) -> Row:
 
 def _title(study: Study, scenario: str, pairs: Sequence[str]) -> str:
     lead = f"{title(scenario)}: "
-    found = [(p, v) for p in pairs if (v := study.verdict(p, PARTS[0])) and v.ratio and not study.pairs[p].null]
-    if not found:
+    compared = [(p, v) for p in pairs if (v := study.verdict(p, PARTS[0])) and v.ratio and not study.pairs[p].null]
+    if not compared:
         return lead + "CPU a request"
-    pair, verdict = max(found, key=lambda one: max(one[1].ratio or 1, 1 / (one[1].ratio or 1)))
+    pair, verdict = max(compared, key=lambda each: max(each[1].ratio or 1, 1 / (each[1].ratio or 1)))
     less, more = (called(study, arm) for arm in ordered(study, verdict))
     where = f" ({under(study, pair)})" if len(pairs) > 1 else ""
     if max(verdict.ratio or 1, 1 / (verdict.ratio or 1)) < FAR:
@@ -115,7 +115,7 @@ def _arm(drawing: Drawing, axes: Axes, study: Study, arm: Arm, y: float) -> None
         if value is None or value.value is None:
             continue
         bar = axes.barh([y], [value.value], left=start, height=BAR, color=fill, edgecolor=theme.paper, lw=0.6)
-        drawing.tell(
+        drawing.mark_value(
             bar.patches[0], f"{condition(study, arm)}, {called(study, arm)}, {METRICS[metric].label}", value, arm.id
         )
         start += value.value

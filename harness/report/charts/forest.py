@@ -115,7 +115,7 @@ def _point(drawing: Drawing, axes: Axes, verdict: PairVerdict, value: Value, y: 
     intervals(axes, [(value, y)], colour, width=9)
     face = drawing.theme.paper if verdict.verdict == "inconclusive" else colour
     (point,) = axes.plot([verdict.ratio or 1], [y], "o", ms=6, mec=colour, mfc=face, mew=1.5, zorder=4)
-    drawing.tell(point, label_, value)
+    drawing.mark_value(point, label_, value)
 
 
 def hue(verdict: PairVerdict, theme: Theme) -> str:

@@ -103,7 +103,7 @@ def _head(drawing: Drawing, study: Study, pair: str, left: float, top: float) ->
 
 def _panel(drawing: Drawing, axes: Axes, study: Study, pair: str) -> None:
     most = 1.0
-    seen: list[float] = []
+    ends: list[float] = []
     for arm in study.sides(pair):
         histogram = study.histogram(arm.id, "open")
         if histogram is None or histogram.count <= SAMPLES_BEYOND:
@@ -112,9 +112,9 @@ def _panel(drawing: Drawing, axes: Axes, study: Study, pair: str) -> None:
         xs = [reach * i / POINTS for i in range(POINTS + 1)]
         ys = [max(histogram.percentile(100 * (1 - 10**-x)), 1) for x in xs]
         axes.plot(xs, ys, color=colour_of(study, arm, drawing), lw=1.8, drawstyle="steps-mid", zorder=3)
-        most, seen = max(most, reach), [*seen, ys[0], ys[-1]]
+        most, ends = max(most, reach), [*ends, ys[0], ys[-1]]
         _points(drawing, axes, study, arm)
-    log_axis(axes.yaxis, span(seen, 1.15), lambda y: units.tick(units.duration_us(y)), 5)
+    log_axis(axes.yaxis, span(ends, 1.15), lambda y: units.tick(units.duration_us(y)), 5)
     axes.set_xlim(0, most * 1.03)
     places = {nines(q): text for q, text in TICKS.items() if nines(q) <= most * 1.03}
     axes.xaxis.set_major_locator(FixedLocator(list(places)))
@@ -123,10 +123,10 @@ def _panel(drawing: Drawing, axes: Axes, study: Study, pair: str) -> None:
 
 
 def _points(drawing: Drawing, axes: Axes, study: Study, arm: Arm) -> None:
-    found = [
+    points = [
         Point(f"{condition(study, arm)}, {called(study, arm)}, {quantile_label(name)}", value, nines(level), arm.id)
         for name, level in QUANTILES.items()
         if (value := study.arm(arm.id, latency_name(name, "open"), "open"))
     ]
     edge = {"mec": drawing.theme.paper, "mew": 0.8}
-    drawing.points(axes, found, colour_of(study, arm, drawing), upright=True, size=4.5, **edge)
+    drawing.points(axes, points, colour_of(study, arm, drawing), upright=True, size=4.5, **edge)

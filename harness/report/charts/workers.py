@@ -73,14 +73,14 @@ def _panels(study: Study) -> dict[str, list[Curve]]:
         if study.arm(arm.id, "throughput_rps"):
             key = (replace(arm.cell, workers=1), arm.connections, arm.rate_rps)
             cells.setdefault(key, {}).setdefault(arm.cell.workers, arm)
-    found: dict[str, list[Curve]] = {}
+    panels: dict[str, list[Curve]] = {}
     for counts in cells.values():
         if len(counts) < 2:  # noqa: PLR2004 - a curve has two points
             continue
         arms = tuple(counts[count] for count in sorted(counts))
         values = tuple(value for arm in arms if (value := study.arm(arm.id, "throughput_rps")))
-        found.setdefault(_where(study, arms[0]), []).append(Curve(arms, values))
-    return found
+        panels.setdefault(_where(study, arms[0]), []).append(Curve(arms, values))
+    return panels
 
 
 def _where(study: Study, arm: Arm) -> str:

@@ -11,7 +11,7 @@ from harness.report.figures.model import Study
 LEAST_REACH = 1.3
 """The axis reaches at least this factor to either side of 1."""
 NARROW = 1.02
-"""A range of this factor has no round numbers to speak of."""
+"""A narrower range, as a factor, holds hardly any round number."""
 
 
 def reach(study: Study, metric: str = "throughput_rps") -> tuple[float, float]:
@@ -23,7 +23,7 @@ def limits_of(verdicts: Iterable[PairVerdict]) -> tuple[float, float]:
     """Limits of a ratio axis: all intervals, and room on both sides of 1."""
     ends = [end for verdict in verdicts for end in (verdict.ratio, verdict.low, verdict.high) if end]
     low, high = min([*ends, 1 / LEAST_REACH]), max([*ends, LEAST_REACH])
-    room = math.exp(math.log(high / low) * 0.27)  # both headings stand beside 1
+    room = math.exp(math.log(high / low) * 0.27)  # for a heading on either side of 1
     return min(low / 1.06, 1 / room), max(high * 1.06, room)
 
 

@@ -1,4 +1,4 @@
-"""A run made ready to be told: every number that any report prints, each once, under a key of its own.
+"""One run as every report sees it: each number that is printed stands here once, under a key of its own.
 
 The page, summary.csv and `compare --json` agree because all of them print these values.
 """
@@ -30,7 +30,7 @@ class Study:
     run: Run
     comparison: Comparison
     tuned: Answer | None = None
-    """What tune found, of a run of its."""
+    """What tune found, if the run is a tuning."""
 
     @cached_property
     def arms(self) -> dict[str, Arm]:
@@ -40,8 +40,8 @@ class Study:
     @cached_property
     def pairs(self) -> dict[str, Pair]:
         """The planned pairs by id, in the order of the suite."""
-        found = [pair for group in self.run.info.plan.groups for pair in group.pairs]
-        return {pair.id: pair for pair in sorted(found, key=lambda pair: _natural(pair.id))}
+        planned = [pair for group in self.run.info.plan.groups for pair in group.pairs]
+        return {pair.id: pair for pair in sorted(planned, key=lambda pair: _natural(pair.id))}
 
     @cached_property
     def scenarios(self) -> dict[str, Scenario]:
@@ -71,15 +71,15 @@ class Study:
         return [pair for pair in self.pairs if self.sides(pair)[0].cell.scenario == scenario]
 
     def trials(self, arm: str, phase: Phase) -> tuple[Trial, ...]:
-        """The trials of an arm by block; of one that was measured again the last."""
-        found = self._trials.of(arm, phase)
-        return tuple(found[block] for block in sorted(found))
+        """The trials of an arm by block; of a block that was measured again the last."""
+        by_block = self._trials.of(arm, phase)
+        return tuple(by_block[block] for block in sorted(by_block))
 
     def used(self, arm: str, phase: Phase) -> tuple[Trial, ...]:
         """What the figures of an arm rest on: valid trials, in blocks where its partner's are too if there are any."""
         own = [trial for trial in self.trials(arm, phase) if trial.valid and trial.error is None]
-        other = {trial.block for trial in self.trials(self._partner.get(arm, ""), phase) if trial.valid}
-        return tuple([trial for trial in own if trial.block in other] or own)
+        partner = {trial.block for trial in self.trials(self._partner.get(arm, ""), phase) if trial.valid}
+        return tuple([trial for trial in own if trial.block in partner] or own)
 
     def rate(self, pair: str) -> float | None:
         """The rate that was offered to both arms of a pair in its open phase."""
@@ -122,14 +122,14 @@ class Study:
         """Every number of the report by its key."""
         rates = {pair: self.rate(pair) for pair in self.pairs}
         pairs = self.comparison.pairs
-        found = [
+        values = [
             *(of_pair(verdict, rates.get(verdict.pair) if verdict.phase == "open" else None) for verdict in pairs),
             *self._of_arms(),
             *(of_effect(effect) for effect in self.comparison.effects),
             *(of_noise(noise, number) for number, noise in enumerate(self.comparison.noise, 1)),
             *(of_tuning(self.tuned) if self.tuned else ()),
         ]
-        return {value.key: value for value in found}
+        return {value.key: value for value in values}
 
     @cached_property
     def frame(self) -> pd.DataFrame:
@@ -149,9 +149,9 @@ class Study:
 
     def _figures(self, arm: str, phase: Phase, metric: Metric, used: tuple[Trial, ...]) -> Figures:
         numbers = [metric.read(trial) for trial in used]
-        seen = [number for number in numbers if number is not None]
-        if seen and len(seen) == len(used):
-            return average(seen, logarithmic=metric.geometric)
+        known = [number for number in numbers if number is not None]
+        if known and len(known) == len(used):
+            return average(known, logarithmic=metric.geometric)
         merged = self.histogram(arm, phase) if metric.percentile else None
         if merged is not None and metric.percentile:
             return resolved(merged, metric.percentile), None, None
@@ -163,7 +163,7 @@ class Study:
 
     @cached_property
     def _partner(self) -> dict[str, str]:
-        return {one: other for p in self.pairs.values() for one, other in ((p.a, p.b), (p.b, p.a))}
+        return {arm: partner for p in self.pairs.values() for arm, partner in ((p.a, p.b), (p.b, p.a))}
 
     @cached_property
     def _verdicts(self) -> dict[tuple[str, str], PairVerdict]:

@@ -130,7 +130,7 @@ def of_candidate(row: CandidateRow, metric: str, answer: Answer | None = None) -
 
 def of_capacity(answer: Answer, end: str) -> Value:
     """An end of the bracket: `low`, the highest rate that holds, or `high`, the lowest that does not."""
-    found = answer.capacity_rps
+    capacity = answer.capacity_rps
     return Value(
         kind="capacity",
         id=end,
@@ -140,7 +140,7 @@ def of_capacity(answer: Answer, end: str) -> Value:
         load="open",
         metric="capacity_rps",
         unit="1/s",
-        value=getattr(found, end) if found else None,
+        value=getattr(capacity, end) if capacity else None,
         reasons=answer.slo,
     )
 

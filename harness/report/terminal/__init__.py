@@ -22,9 +22,9 @@ from harness.tune.answer import Answer
 __all__ = ["between", "terminal"]
 
 CAVEATS = 6
-"""So many are printed; the report has them all."""
+"""Caveats that are printed; the report has them all."""
 FEW = 8
-"""Of so many pairs each has its sentence above the table; of more the report has them."""
+"""Up to so many pairs, each has its sentence above the table; of more the report has them."""
 
 
 def terminal(study: Study, console: Console) -> None:
@@ -64,33 +64,33 @@ def _print(console: Console, parts: Sequence[RenderableType], title: str, more: 
 
 
 def _changes(verdicts: Sequence[PairVerdict]) -> Table:
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim")
+    changes = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim")
     for heading in ("scenario", "a", "b"):
-        made.add_column(heading)
-    made.add_column("after / before", justify="right")
-    made.add_column("verdict")
+        changes.add_column(heading)
+    changes.add_column("after / before", justify="right")
+    changes.add_column("verdict")
     for verdict in verdicts:
         ratio = Text(units.ratio(verdict.ratio), style=STYLES.get(verdict.verdict, ""))
         if verdict.low is not None:
             ratio.append(f"\n{units.ratio(verdict.low)} to {units.ratio(verdict.high)}", style="not bold dim")
         scenario = Text(shown(verdict.scenario), style="bold")
         scenario.append(f"\n{shared(verdict)}", style="not bold dim")
-        made.add_row(scenario, Text(shown(verdict.a)), Text(shown(verdict.b)), ratio, word(verdict))
-    return made
+        changes.add_row(scenario, Text(shown(verdict.a)), Text(shown(verdict.b)), ratio, word(verdict))
+    return changes
 
 
 def _candidates(answer: Answer) -> Table:
     """What tune tried."""
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    candidates = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     for heading in ("workers", "threads", "throughput", "of the best", "memory", "picked"):
-        made.add_column(heading, justify="right")
-    made.add_column("standing")
+        candidates.add_column(heading, justify="right")
+    candidates.add_column("standing")
     for row in answer.candidates:
         metrics = ("throughput_rps", "of_best", "memory_bytes", "share_of_picks")
         figures = (interval(of_candidate(row, metric)) for metric in metrics)
         style = "bold blue" if row.standing == "recommended" else "" if row.standing == "tie" else "dim"
-        made.add_row(f"{row.workers}", f"{row.threads}", *figures, row.standing, style=style)
-    return made
+        candidates.add_row(f"{row.workers}", f"{row.threads}", *figures, row.standing, style=style)
+    return candidates
 
 
 def _foot(study: Study) -> Iterator[Text]:
@@ -120,10 +120,10 @@ def _answers(study: Study, pairs: Sequence[str]) -> Iterator[RenderableType]:
     real = [pair for pair in pairs if not study.pairs[pair].null]
     answers = [pair for pair in real if (value := study.pair(pair)) and value.value is not None]
     if 1 < len(real) <= FEW and answers:
-        made = Table.grid(padding=(0, 1))
+        sentences = Table.grid(padding=(0, 1))
         for pair in answers:
-            made.add_row("•", Text(sentence(study, pair)))
-        yield made
+            sentences.add_row("•", Text(sentence(study, pair)))
+        yield sentences
 
 
 def _caveat(says: str, remedy: str) -> Text:

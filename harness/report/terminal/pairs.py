@@ -59,17 +59,19 @@ def _columns(study: Study, pairs: Sequence[str], width: int) -> dict[str, tuple[
     same = same_sides(study, study.pairs)
     heads = [Text(f"{x}\n{same[i].replace(' on ', chr(10) + 'on ')}" if same else x) for i, x in enumerate("ab")]
     roomy = width >= WIDE
-    found: dict[str, tuple[Text | str, dict[str, Any]]] = {"scenario": ("scenario", {"min_width": 18 if roomy else 12})}
+    columns: dict[str, tuple[Text | str, dict[str, Any]]] = {
+        "scenario": ("scenario", {"min_width": 18 if roomy else 12})
+    }
     if width >= NARROW:
         for side, head, least in zip("ab", heads, (19, 14), strict=True):
-            found[side] = (head, {"justify": "right", "min_width": least if roomy else 8})
-    found["ratio"] = ("b / a", {"justify": "right", "no_wrap": True})
+            columns[side] = (head, {"justify": "right", "min_width": least if roomy else 8})
+    columns["ratio"] = ("b / a", {"justify": "right", "no_wrap": True})
     if roomy:
-        found["strip"] = (_scale(study), {"no_wrap": True})
-    found["verdict"] = ("verdict", {"min_width": 14, "max_width": 15})
+        columns["strip"] = (_scale(study), {"no_wrap": True})
+    columns["verdict"] = ("verdict", {"min_width": 14, "max_width": 15})
     if width >= WIDER and any(study.latency(pair) for pair in pairs):
-        found["latency"] = ("latency b / a\nequal rates", {"justify": "right", "no_wrap": True, "min_width": 13})
-    return found
+        columns["latency"] = ("latency b / a\nequal rates", {"justify": "right", "no_wrap": True, "min_width": 13})
+    return columns
 
 
 def _row(study: Study, pair: str, verdict: PairVerdict) -> dict[str, Text]:
@@ -120,8 +122,8 @@ def _latency(study: Study, pair: str) -> Text:
 
 def _scale(study: Study) -> Text:
     low, high = reach(study)
-    one = _column(1, (low, high))
-    text = f"{low:.2g}{TIMES}".ljust(one) + "1"
+    middle = _column(1, (low, high))
+    text = f"{low:.2g}{TIMES}".ljust(middle) + "1"
     return Text(text + f"{high:.2g}{TIMES}".rjust(STRIP - len(text)))
 
 

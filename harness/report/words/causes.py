@@ -1,4 +1,4 @@
-"""Why an arm serves what it serves, as what a sentence says of it."""
+"""Why an arm serves no more than it does, as clauses that follow its name in a sentence."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ LATE: Mapping[str, str] = {"stalls": "stands still now and then"}
 
 
 def bound(arm: Arm, limit: str | None, cores: int) -> str:
-    """What stopped an arm, as what a sentence says of it; empty where nothing is known."""
+    """What stopped an arm, as the clause that follows its name; empty where nothing is known."""
     return shown(arm_bound_by(limit, arm, cores))
 
 

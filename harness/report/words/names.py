@@ -42,8 +42,8 @@ def own(arm: Arm) -> str:
 def called(study: Study, arm: Arm) -> str:
     """What serves, with what sets it apart where its partner is called the same: `fastapi on uvicorn (aiohttp)`."""
     partners = study.sides(arm.pair) if arm.pair in study.pairs else ()
-    same = [one for one in partners if one.id != arm.id and setup(one) == setup(arm)]
-    apart = [shown(part) for one in same for part in arm.own if part not in one.own]
+    alike = [partner for partner in partners if partner.id != arm.id and setup(partner) == setup(arm)]
+    apart = [shown(part) for partner in alike for part in arm.own if part not in partner.own]
     return f"{setup(arm)} ({', '.join(apart)})" if apart else setup(arm)
 
 
@@ -100,5 +100,7 @@ def shorten(text: str, most: int) -> str:
 def same_sides(study: Study, pairs: Iterable[str]) -> tuple[str, str] | None:
     """What a and b are called when these pairs all compare the same two; otherwise None."""
     names = {tuple(map(setup, study.sides(pair))) for pair in pairs if not study.pairs[pair].null}
-    found = names.pop() if len(names) == 1 else None
-    return (found[0], found[1]) if found else None
+    if len(names) != 1:
+        return None
+    a, b = names.pop()
+    return a, b

@@ -94,11 +94,11 @@ def _beside(study: Study, pair: str) -> str:
 def _at_a_rate(study: Study, pair: str) -> str:
     """Of a pair that was measured at a given rate only."""
     verdicts = [study.verdict(pair, f"latency_{quantile}_us") for quantile in ("p99", "p95", "p90", "p50")]
-    known = [verdict for verdict in verdicts if verdict]
-    shows = next((verdict for verdict in known if verdict.ratio is not None), None)
+    planned = [verdict for verdict in verdicts if verdict]
+    shows = next((verdict for verdict in planned if verdict.ratio is not None), None)
     if shows:
         return f"{latency(study, shows)}."
-    return _no_result(study, pair, known[0]) if known else "it was not measured"
+    return _no_result(study, pair, planned[0]) if planned else "it was not measured"
 
 
 def latency(study: Study, verdict: PairVerdict) -> str:

@@ -107,8 +107,8 @@ def count(outcomes: Sequence[Outcome], verb: str = "serves more") -> str:
     """
     real = [each for each in outcomes if not each.null]
     if outcomes and not real:
-        told = sum(each.winner is not None for each in outcomes)
-        return f"{told or 'None'} of {plural(len(outcomes), 'A/A pair')} called better or worse"
+        different = sum(each.winner is not None for each in outcomes)
+        return f"{different or 'None'} of {plural(len(outcomes), 'A/A pair')} called better or worse"
     if not real:
         return "No pair was compared"
     common = _alike(real)

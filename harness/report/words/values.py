@@ -55,7 +55,7 @@ def ends(value: Value | None) -> str:
 
 
 def turned(verdict: PairVerdict) -> str:
-    """A ratio as the side with more has it over that with less: `8.62 times (8.40 to 8.85)`, never below 1."""
+    """A ratio with the larger side on top, so never below 1: `8.62 times (8.40 to 8.85)`."""
     ratio, low, high = verdict.ratio, verdict.low, verdict.high
     if ratio and ratio < 1:
         ratio, low, high = 1 / ratio, 1 / high if high else None, 1 / low if low else None
