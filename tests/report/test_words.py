@@ -196,6 +196,8 @@ def test_of_an_error_its_sentence_is_shown_and_once() -> None:
     assert words.clause(study, "p1").endswith(
         "fastapi on uvicorn: uvicorn: ended with exit code 3: no module named shop; its log: logs/p1b.log"
     )
+    old = "uvicorn ended with exit code 1; its last lines:\nTraceback\n  File x\nModuleNotFoundError: no shop\n"
+    assert words.first_line(old) == "uvicorn ended with exit code 1; its last lines: ModuleNotFoundError: no shop"
     assert words.alike(["steal of 3.1 % in round 2", "late", "steal of 12 % in round 11"]) == (
         "steal of 3.1 % in round 2",
         "late",

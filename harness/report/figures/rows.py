@@ -166,7 +166,17 @@ def effect_id(effect: Effect) -> str:
 
 def why(trial: Trial) -> tuple[str, ...]:
     """Why a trial may not be used; empty when it may."""
-    return (trial.error,) if trial.error is not None else trial.reasons
+    return (sentence_of(trial.error),) if trial.error is not None else trial.reasons
+
+
+def sentence_of(error: str) -> str:
+    """The first line of an error; the lines of a server's log that may follow it stay in the records.
+
+    A first line that ends in a colon says nothing without them: then the last of them, which is what a traceback ends
+    with, is added to it.
+    """
+    first, *log = error.strip().splitlines() or [""]
+    return f"{first} {log[-1].strip()}" if log and first.endswith(":") else first
 
 
 def _joined(reasons: Iterable[str]) -> str | None:

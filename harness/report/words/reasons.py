@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from harness.judge.verdicts import PairVerdict
 from harness.report.figures import Study
+from harness.report.figures.rows import sentence_of
 from harness.report.words.names import called, name, shown
 
 FIGURE = re.compile(r"\d[\d.,]*")
@@ -14,8 +15,8 @@ FIGURE = re.compile(r"\d[\d.,]*")
 
 
 def first_line(text: str) -> str:
-    """The sentence of an error; lines of a server's log may follow it, which the records keep."""
-    return shown(text.strip().partition("\n")[0])
+    """The sentence of an error or a reason, safe to print, without the lines of a log that may follow it."""
+    return shown(sentence_of(text))
 
 
 def reason(study: Study, text: str) -> str:
