@@ -80,7 +80,11 @@ def test_a_run_has_every_chart_that_it_has_the_data_for() -> None:
         ),
         ("quick", "workers", r"Up to 4 workers on 1 server core bring flask 2\.\d+ times .*, fastapi 1\.0\d times"),
         ("quick", "workers-share", r"The busiest of 4 workers takes at most 31 % where 25 % would be even"),
-        ("quick", "efficiency", r"With a CPU second fastapi on uvicorn does more in \d of 6, flask .*; with a GiB"),
+        (
+            "quick",
+            "efficiency",
+            r"With a CPU second flask on gunicorn-gthread does more in \d of 6, fastapi .*; with a GiB",
+        ),
         ("quick", "throughput-json", r"json: fastapi on uvicorn serves [34]\.\d+ times \(\S+ to \S+\) what flask"),
         ("quick", "cpu-json", r"json: fastapi on uvicorn spends less CPU on a request: flask .* takes 3\.\d+ times \("),
         ("quick", "latency-external-data", r"external-data: at equal rates, flask .* answers sooner in 3 of 3"),
