@@ -15,12 +15,10 @@ from pathlib import Path
 
 from bench import findings
 from harness import record
-from harness.judge import compare
-from harness.report import build
+from harness.report.build import build
 from harness.report.charts import charts
+from harness.report.figures import Study, study
 from harness.report.markdown import summary
-from harness.report.study import Study
-from harness.report.tuned import tuned
 from harness.tune import recommendation
 from harness.tune.explain import shell
 
@@ -49,7 +47,7 @@ def adopt(run: Path) -> Path:
                 continue
             text = (run / name).read_text(encoding="utf-8")
             (folder / name).write_text(text.replace(f"{ROOT}/", "").replace(str(ROOT), "."), encoding="utf-8")
-    build(folder)
+    build(study(folder), folder)
     if suite != WHOLE:
         prune(folder / "charts", SHOWN.get(suite, ()))
     return folder
@@ -66,31 +64,26 @@ def prune(folder: Path, shown: Collection[str]) -> None:
 
 def quotation(folder: Path = QUOTED) -> str:
     """Table and charts of the reference run, as README shows them."""
-    study = _study(folder)
-    info = study.run.info
-    _, _, table = summary(study).partition("\n\n")
+    opened = study(ROOT / folder)
+    info = opened.run.info
+    _, _, says = summary(opened).partition("\n\n")
     source = f"`gatebench run {info.plan.suite}` on {info.started:.10}, as it came out ([its folder]({folder})):"
-    return "\n\n".join([source, table.strip(), *_pictures(folder, study)])
+    return "\n\n".join([source, says.strip(), *_pictures(folder, opened)])
 
 
 def advice(folder: Path = TUNED) -> str:
     """What the reference tuning recommends, as README shows it."""
-    study = _study(folder)
-    answer = study.tuned
-    if answer is None:
+    opened = study(ROOT / folder)
+    tuning = opened.tuned
+    if tuning is None:
         raise ValueError(f"{folder} is no tuning")
-    source = f"The first of these, as it came out on {study.run.info.started:.10} ([its folder]({folder})):"
-    return "\n\n".join([source, f"> {answer.explanation}", f"`{shell(answer.command)}`", *_pictures(folder, study)])
+    source = f"The first of these, as it came out on {opened.run.info.started:.10} ([its folder]({folder})):"
+    return "\n\n".join([source, f"> {tuning.explanation}", f"`{shell(tuning.command)}`", *_pictures(folder, opened)])
 
 
-def _study(folder: Path) -> Study:
-    run = record.read(ROOT / folder)
-    return Study(run, compare.within(run), tuned(ROOT / folder))
-
-
-def _pictures(folder: Path, study: Study) -> Iterator[str]:
-    drawn = {chart.name: chart for chart in charts(study)}
-    for name in SHOWN[study.run.info.plan.suite]:
+def _pictures(folder: Path, opened: Study) -> Iterator[str]:
+    drawn = {chart.name: chart for chart in charts(opened)}
+    for name in SHOWN[opened.run.info.plan.suite]:
         if name in drawn:
             yield (
                 f'<picture><source media="(prefers-color-scheme: dark)" srcset="{folder}/charts/{name}-dark.png">'

@@ -36,17 +36,22 @@ def compare(
     Examples: `gatebench compare latest`, `gatebench compare BEFORE AFTER --fail-on-regression 5%`.
     """
     from harness.judge.compare import as_json as comparison_json
-    from harness.judge.compare import between, regressions, within
-    from harness.report import compare_page, index, terminal
+    from harness.judge.compare import between, regressions
+    from harness.report.comparing import compare_page
+    from harness.report.figures import study
+    from harness.report.index import index
     from harness.report.terminal import between as terminal_between
+    from harness.report.terminal import terminal
 
     threshold = fraction(fail_on_regression) if fail_on_regression else None
-    first = record.read(record.find(run, results))
+    earlier = record.find(run, results)
     if after is None:
-        comparison = within(first)
+        opened = study(earlier)
+        comparison = opened.comparison
         if not as_json:
-            terminal(first, comparison, answers())
+            terminal(opened, answers())
     else:
+        first = record.read(earlier)
         second = record.read(record.find(after, results))
         comparison = between(first, second)
         where = page or results / f"compare-{first.info.run}-{second.info.run}.html"

@@ -22,15 +22,17 @@ def report(
 
     Examples: `gatebench report latest --open`, `gatebench report results/20261124T090000Z-quick`.
     """
-    from harness.judge.compare import within
-    from harness.report import build, index, terminal
+    from harness.report.build import build
+    from harness.report.figures import study
+    from harness.report.index import index
+    from harness.report.terminal import terminal
 
     folder = record.find(run, results)
-    read = record.read(folder)
-    page = build(folder)
+    opened = study(folder)
+    page = build(opened, folder)
     if folder.resolve().parent == results.resolve():
         index(results)
-    terminal(read, within(read), answers())
+    terminal(opened, answers())
     answers().print(f"\nreport: {page}", soft_wrap=True)
     if open_:
         webbrowser.open(page.resolve().as_uri())

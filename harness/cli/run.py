@@ -99,21 +99,23 @@ def _measured(sitting: Sitting, *, as_json: bool) -> None:
 def _show(folder: Path, *, as_json: bool) -> int:
     """Draw the report and print the answer; returns how many trials are valid."""
     from harness.judge.compare import as_json as comparison_json
-    from harness.judge.compare import within
-    from harness.report import build, index, terminal
+    from harness.report.build import build
+    from harness.report.figures import study
+    from harness.report.index import index
+    from harness.report.terminal import terminal
 
-    run = record.read(folder)
-    comparison = within(run)
-    page = build(folder)
+    opened = study(folder)
+    run = opened.run
+    page = build(opened, folder)
     if folder.resolve().parent == RESULTS.resolve():  # beside a run of --out lies what is none of ours
         index(RESULTS)
     valid = sum(trial.valid for trial in run.trials)
     failed = sum(trial.error is not None for trial in run.trials)
     if as_json:
         counts = {"valid": valid, "invalid": len(run.trials) - valid - failed, "failed": failed}
-        print_json({"run": str(folder), "trials": len(run.trials)} | counts | comparison_json(comparison))
+        print_json({"run": str(folder), "trials": len(run.trials)} | counts | comparison_json(opened.comparison))
     else:
-        terminal(run, comparison, answers())
+        terminal(opened, answers())
         answers().print(f"\nreport: {page}", soft_wrap=True)
     return valid
 

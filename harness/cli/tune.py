@@ -137,19 +137,20 @@ def _measured(sitting: Sitting, *, as_json: bool) -> None:
 
 
 def _show(folder: Path, recommendation: Recommendation, *, as_json: bool) -> None:
-    from harness.judge.compare import within
-    from harness.report import build, terminal
+    from harness.report.build import build
+    from harness.report.figures import study
+    from harness.report.terminal import terminal
     from harness.tune.explain import shell
     from harness.tune.recommendation import dump
 
-    run = record.read(folder)
-    page = build(folder) if run.trials else None
+    opened = study(folder)
+    page = build(opened, folder) if opened.run.trials else None
     if as_json:
         print_json({"run": str(folder)} | json.loads(dump(recommendation)))
         return
     console = answers()
-    if run.trials:
-        terminal(run, within(run), console)
+    if opened.run.trials:
+        terminal(opened, console)
     for caveat in recommendation.caveats:
         console.print(f"! {caveat}", soft_wrap=True)
     if recommendation.command:

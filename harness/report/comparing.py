@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.judge.metrics import label
 from harness.judge.verdicts import Comparison, PairVerdict
 from harness.record import Run
 from harness.report import words
-from harness.report.charts.forest import limits_of
-from harness.report.metrics import label
-from harness.report.rows import of_pair
+from harness.report.figures import Value
+from harness.report.figures.axis import limits_of
+from harness.report.figures.rows import of_pair
 from harness.report.templating import render
-from harness.report.values import Value
 from harness.report.view import Track, axis_of, track_of
-from harness.suite import NONE, Factor
+from harness.suite import Factor
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
     """One metric of one pair, after over before."""
 
@@ -29,6 +28,9 @@ class Change:
     metric: str
     track: Track | None
     label: str
+    sentence: str
+    reasons: tuple[str, ...]
+    """Why there is no ratio, or what would settle the verdict."""
 
 
 def compare_page(before: Run, after: Run, comparison: Comparison, out: Path) -> Path:
@@ -40,7 +42,7 @@ def compare_page(before: Run, after: Run, comparison: Comparison, out: Path) -> 
         "compare.html.j2",
         before=before.info,
         after=after.info,
-        headline=headline(primary),
+        headline=words.changed(primary, factors),
         warnings=[] if before.info.finished and after.info.finished else ["One of the runs did not come to its end."],
         margin=margin,
         axis=axis_of(limits, margin, None),
@@ -61,41 +63,21 @@ def page_name(before: str, after: str) -> str:
     return f"compare-{before}-{after}.html"
 
 
-def headline(verdicts: Iterable[PairVerdict]) -> str:
-    """How many pairs changed, in a sentence."""
-    real = [verdict for verdict in verdicts if not verdict.null]
-    counted: Counter[str] = Counter(verdict.verdict for verdict in real)
-    said = (
-        ("worse", "worse"),
-        ("better", "better"),
-        ("equivalent", "unchanged"),
-        ("inconclusive", "undecided"),
-    )
-    parts = [f"{counted[verdict]} {word}" for verdict, word in said if counted[verdict]]
-    lost = len(real) - sum(counted[verdict] for verdict, _ in said)
-    parts += [f"{lost} without result"] if lost else []
-    return f"Of {words.plural(len(real), 'pair')}: {', '.join(parts)}" if parts else "No pair could be compared"
-
-
-def _change(verdict: PairVerdict, limits: tuple[float, float], factors: Iterable[Factor]) -> Change:
+def _change(verdict: PairVerdict, limits: tuple[float, float], factors: Sequence[Factor]) -> Change:
     value = of_pair(verdict, verdict.factors.get("rate_rps"))
-    condition = shared(verdict, factors)
+    condition = words.shared(verdict, factors)
     name = f"{words.shown(verdict.scenario)}, {condition}"
-    said = f"{name}: {words.interval(value)}, {verdict.verdict}"
-    track = track_of(verdict, limits) if verdict.primary else None
-    return Change(verdict, value, condition, label(verdict.metric), track, said)
-
-
-def shared(verdict: PairVerdict, factors: Iterable[Factor]) -> str:
-    """What both sides of a pair have in common, from its verdict alone."""
-    levels = verdict.factors
-    parts = [
-        factor.say(levels[factor.name])
-        for factor in sorted(factors, key=lambda factor: not factor.is_count)
-        if factor.on == "pair" and levels.get(factor.name, NONE) != NONE
-    ]
-    parts += [words.plural(int(levels.get("connections", 1)), "connection")]
-    return ", ".join(filter(None, parts)) + (", A/A" if verdict.null else "")
+    reasons = verdict.reasons if verdict.ratio is None else filter(None, (verdict.settle, *verdict.caveats))
+    return Change(
+        verdict=verdict,
+        value=value,
+        condition=condition,
+        metric=label(verdict.metric),
+        track=track_of(verdict, limits) if verdict.primary else None,
+        label=f"{name}: {words.interval(value)}, {verdict.verdict}",
+        sentence=words.change(verdict),
+        reasons=words.alike(map(words.first_line, reasons)),
+    )
 
 
 def _facts(before: Run, after: Run) -> list[tuple[str, str, str]]:

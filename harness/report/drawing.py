@@ -18,7 +18,7 @@ from harness.report.templating import attributes_of
 
 POINTS = 72
 MANY = 32
-"""Charts of a run from which on each one's picture costs more than it is worth."""
+"""Of a run with more charts only those of the run as a whole get a PNG."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def _one(chart: Chart, path: Path, *, png: bool) -> Drawn:
 def inline(stem: str, drawing: Drawing, light: str) -> Markup:
     """The light SVG for a page: in the page's colours and fonts, marks that can be pointed at, no title.
 
-    `stem` keeps its ids apart from those of other charts.
+    `stem` keeps its ids apart from those of the charts beside it.
     """
     text = re.sub(r"<metadata>.*?</metadata>", "", light[light.index("<svg") :], flags=re.DOTALL)
     width, height = (inches * POINTS for inches in drawing.figure.get_size_inches())
@@ -79,7 +79,7 @@ def inline(stem: str, drawing: Drawing, light: str) -> Markup:
 
 
 def _answering(text: str, name: str, marks: tuple[Mark, ...]) -> str:
-    """Make the group `name` a mark; of several marks make each of its markers one."""
+    """Give the SVG group `name` its mark; where it has several, give one to each of its markers."""
     begin = text.index(f'<g id="{name}">')
     if len(marks) == 1:
         return text[:begin] + f"<g {_attributes(marks[0])}>" + text[text.index(">", begin) + 1 :]
@@ -90,14 +90,14 @@ def _answering(text: str, name: str, marks: tuple[Mark, ...]) -> str:
 
 
 def _attributes(mark: Mark) -> str:
-    found = {"class": "mark", "tabindex": "-1", "role": "img", "aria-label": mark.says, "data-arms": mark.arm}
+    attributes = {"class": "mark", "tabindex": "-1", "role": "img", "aria-label": mark.says, "data-arms": mark.arm}
     exactly = attributes_of(mark.value) if mark.value is not None else {}
-    found |= {f"data-{name}": value for name, value in exactly.items()}
-    return " ".join(f'{name}="{escape(value)}"' for name, value in found.items())
+    attributes |= {f"data-{name}": value for name, value in exactly.items()}
+    return " ".join(f'{name}="{escape(value)}"' for name, value in attributes.items())
 
 
 def _apart(text: str, stem: str) -> str:
-    """Ids that are referred to get the chart's name in front; the others go."""
+    """Put `stem` before each id that the SVG refers to, and take the other ids out."""
     used = set(re.findall(r"(?:url\(#|xlink:href=\"#)([^)\"]+)", text))
 
     def identity(match: re.Match[str]) -> str:

@@ -6,19 +6,18 @@ import re
 from collections.abc import Callable, Mapping
 
 from harness import units
-from harness.report import words
-from harness.report.study import Study
+from harness.report.figures import Study
 
 
-def described(facts: Mapping[str, object]) -> dict[str, str]:
+def described(known: Mapping[str, object]) -> dict[str, str]:
     """What is known of a machine or an instrument, each in its unit; what is not known is left out."""
-    found: dict[str, str] = {}
-    for name, value in facts.items():
+    texts: dict[str, str] = {}
+    for name, value in known.items():
         if isinstance(value, Mapping):
-            found |= {f"{_label(name)} {inner}": text for inner, text in described(value).items()}
+            texts |= {f"{_label(name)} {inner}": text for inner, text in described(value).items()}
         elif value is not None:
-            found[_label(name)] = _plain(name, value)
-    return found
+            texts[_label(name)] = _plain(name, value)
+    return texts
 
 
 UNITS: dict[str, Callable[[float], str]] = {
@@ -29,7 +28,7 @@ UNITS: dict[str, Callable[[float], str]] = {
     "_percent": lambda value: units.percent(value / 100),
     "_error": units.percent,
 }
-"""Of a fact, by how its name ends."""
+"""How a fact is written, by the end of its name."""
 
 
 def _label(name: str) -> str:
@@ -51,8 +50,8 @@ def _plain(name: str, value: object) -> str:
 def method(study: Study) -> list[str]:
     """How this run was measured, in paragraphs."""
     plan = study.run.info.plan
-    blocks, rounds = words.plural(plan.blocks, "block"), words.plural(plan.rounds, "round")
-    cpus = words.plural(study.cores, "CPU")
+    blocks, rounds = units.plural(plan.blocks, "block"), units.plural(plan.rounds, "round")
+    cpus = units.plural(study.cores, "CPU")
     closed, opened = units.tick(units.seconds(plan.slice_s)), units.tick(units.seconds(plan.open_slice_s))
     arrivals = "Poisson arrivals" if plan.arrivals == "poisson" else "arrivals at equal distances"
     sampled = f"""

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from itertools import permutations
 from pathlib import Path
 from urllib.parse import quote
 
 import pandas as pd
 
-from harness import record
+from harness import record, units
 from harness.errors import RecordError
 from harness.machine import environment
 from harness.record import RunInfo
 from harness.report.comparing import page_name
 from harness.report.slugs import slugs
 from harness.report.templating import render
-from harness.report.words import count, plural
+from harness.report.words import Contender, Outcome, count, shown
 
 TOLD = ("fastapi", "flask", "uvicorn", "gunicorn")
 """Versions that the index tells; the report has them all."""
@@ -87,7 +88,7 @@ def _entry(folder: Path, slug: str) -> Entry:
         headline=_headline(folder),
         extent=_extent(info),
         machine=str(info.environment.get("cpu", "")),
-        cores=f"servers on {plural(cores, 'core')}",
+        cores=f"servers on {units.plural(cores, 'core')}",
         versions=tuple(f"{name} {info.versions[name]}" for name in TOLD if name in info.versions),
     )
 
@@ -100,18 +101,33 @@ def _headline(folder: Path) -> str:
         return "no report yet: gatebench report draws it"
     advised = table[(table["verdict"] == "recommended") & (table["metric"] == "throughput_rps")]
     for workers, threads in zip(advised["workers"], advised["threads"], strict=True):
-        return f"recommends {plural(int(workers), 'worker')} of {plural(int(threads), 'thread')}"
-    primary = table[(table["kind"] == "pair") & (table["metric"] == "throughput_rps")]
-    sides = {(_bare(a), _bare(b)) for a, b in zip(primary["a"], primary["b"], strict=True)}
-    return count(list(primary["verdict"]), sides.pop() if len(sides) == 1 else None)
+        return f"recommends {units.plural(int(workers), 'worker')} of {units.plural(int(threads), 'thread')}"
+    return count(_outcomes(table))
 
 
-def _bare(side: str) -> str:
-    """TARGET on SERVER, without what is the side's own."""
-    return side.partition(" (")[0]
+def _outcomes(table: pd.DataFrame) -> list[Outcome]:
+    """The throughput verdicts of a summary."""
+    arms = table[table["kind"] == "arm"]
+    known = {
+        f"{target} on {server}": Contender(target=shown(target), server=shown(server), interface=interface)
+        for target, server, interface in zip(arms["target"], arms["server"], arms["interface"], strict=True)
+    }
+    pairs = table[(table["kind"] == "pair") & (table["metric"] == "throughput_rps")]
+    return [
+        Outcome(a=_side(a, known), b=_side(b, known), verdict=verdict, null=a == b)
+        for a, b, verdict in zip(pairs["a"], pairs["b"], pairs["verdict"], strict=True)
+    ]
+
+
+def _side(label: str, known: Mapping[str, Contender]) -> Contender:
+    """A side by its label in the summary: TARGET on SERVER, and in brackets what is the side's own."""
+    setup = max((name for name in known if label == name or label.startswith(f"{name} (")), key=len, default=label)
+    own = label.removeprefix(setup).strip(" ()")
+    contender = known.get(setup) or Contender(target=shown(setup), server="", interface="")
+    return replace(contender, own=tuple(map(shown, own.split(", "))) if own else ())
 
 
 def _extent(info: RunInfo) -> str:
     pairs = sum(len(group.pairs) for group in info.plan.groups)
-    text = f"{plural(pairs, 'pair')}, {plural(info.plan.blocks, 'block')}"
+    text = f"{units.plural(pairs, 'pair')}, {units.plural(info.plan.blocks, 'block')}"
     return text if info.finished else f"{text}, interrupted"

@@ -8,21 +8,21 @@ from collections.abc import Iterator
 
 from harness import units
 from harness.judge.verdicts import PairVerdict
-from harness.report.rows import of_candidate
-from harness.report.study import Study
+from harness.report.figures import Study
+from harness.report.figures.rows import of_candidate
 from harness.report.words import (
     SYMBOLS,
     ends,
     headline,
     interval,
     own,
-    reason,
     same_sides,
     sentence,
     setup,
     shown,
-    told,
     under,
+    warning,
+    without_result,
 )
 from harness.suite import Arm
 from harness.tune.recommendation import Recommendation
@@ -36,12 +36,12 @@ def summary(study: Study) -> str:
 
 
 def escaped(text: str) -> str:
-    """`text` with nothing in it that Markdown or HTML would take for its own."""
+    """`text` so that neither Markdown nor HTML takes anything in it for markup."""
     return protected(shown(text))
 
 
 def protected(text: str) -> str:
-    """The same for words that are fit to be shown."""
+    """The same for words that are safe to print already."""
     return SPECIAL.sub(r"\\\1", text).replace("\n", " ")
 
 
@@ -52,7 +52,7 @@ def _lines(study: Study) -> Iterator[str]:
     yield from _tuned(study.tuned) if study.tuned else _compared(study)
     yield ""
     for caveat in study.comparison.caveats:
-        yield f"> {protected(told(study, caveat))}{f' → *{escaped(caveat.remedy)}*' if caveat.remedy else ''}"
+        yield f"> {protected(warning(study, caveat))}{f' → *{escaped(caveat.remedy)}*' if caveat.remedy else ''}"
         yield ">"
     yield ""
     yield f"<sub>{_small(study)}</sub>"
@@ -62,8 +62,11 @@ def _compared(study: Study) -> Iterator[str]:
     if all(pair.null for pair in study.pairs.values()):  # no sentence to open with
         yield protected(headline(study))
     for pair in study.pairs:
-        if not study.pairs[pair].null and study.verdict(pair):
+        verdict = study.verdict(pair)
+        if not study.pairs[pair].null and verdict and verdict.ratio is not None:
             yield f"- {protected(sentence(study, pair))}"
+    for names, why in without_result(study):
+        yield f"- no result for {protected('; '.join(names))}: {protected(why)}"
     yield ""
     a, b = map(protected, same_sides(study, study.pairs) or ("a", "b"))
     yield f"| scenario | {a} | {b} | b / a (95 %) | verdict |"
@@ -89,17 +92,15 @@ def _tuned(answer: Recommendation) -> Iterator[str]:
 
 
 def _row(study: Study, pair: str, verdict: PairVerdict) -> str:
-    ratio, word = units.MISSING, str(verdict.verdict)
-    if verdict.ratio is None:
-        word = f"{verdict.verdict}: {'; '.join(reason(study, text) for text in verdict.reasons)}"
-    else:
-        ratio = f"**{units.ratio(verdict.ratio)}**"
-        ratio += f" ({ends(study.pair(pair))})" if verdict.low is not None else " (one block)"
+    ratio = units.MISSING
+    if verdict.ratio is not None:
+        range_ = ends(study.pair(pair)) if verdict.low is not None else "one block"
+        ratio = f"**{units.ratio(verdict.ratio)}** ({range_})"
     cells = [
         f"**{escaped(verdict.scenario)}**, {protected(under(study, pair))}",
         *(_side(study, pair, arm) for arm in study.sides(pair)),
         ratio,
-        f"{SYMBOLS[verdict.verdict]} {protected(word)}",
+        f"{SYMBOLS[verdict.verdict]} {verdict.verdict}",
     ]
     return f"| {' | '.join(cells)} |"
 

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from harness import units
+from harness.judge import metrics
 from harness.judge.compare.verdict import MIN_BLOCKS
-from harness.report import metrics, view, words
+from harness.report import view, words
 from harness.report.drawing import Drawn
 from harness.report.facts import described, method
+from harness.report.figures import Study
 from harness.report.slugs import slugs
-from harness.report.study import Study
 from harness.report.templating import render
 
 CALIBRATION = "calibration"
@@ -42,10 +43,10 @@ def report(study: Study, drawn: Sequence[Drawn]) -> str:
         forest=[pair for pair in pairs if pair.value],
         same=words.same_sides(study, study.pairs),
         axis=view.axis(study),
-        overview=[one for one in drawn if one.chart.scenario is None and one.chart.name != "forest"],
+        overview=[each for each in drawn if each.chart.scenario is None and each.chart.name != "forest"],
         scenarios=view.scenario_views(study, pairs),
         section={name: anchors[f"scenario-{name}"] for name in study.scenarios},
-        by_scenario={name: [one for one in drawn if one.chart.scenario == name] for name in study.scenarios},
+        by_scenario={name: [each for each in drawn if each.chart.scenario == name] for name in study.scenarios},
         missing={name: _missing(study, name) for name in study.scenarios},
         general=study.caveats(None),
         noise=[
@@ -79,9 +80,9 @@ def _strip(study: Study) -> list[tuple[str, str]]:
     fit = sum(trial.valid and trial.error is None for trial in study.run.trials)
     facts = [
         (_day(info.started), "UTC"),
-        (f"{info.plan.blocks}", f"blocks of {words.plural(info.plan.rounds, 'round')}"),
+        (f"{info.plan.blocks}", f"blocks of {units.plural(info.plan.rounds, 'round')}"),
         (f"{fit} of {len(study.run.trials)}", "trials valid"),
-        (words.plural(study.cores, "core"), "for the servers"),
+        (units.plural(study.cores, "core"), "for the servers"),
     ]
     if info.finished:
         facts.append((units.clock(_between(info.started, info.finished)), "in all"))
@@ -93,42 +94,42 @@ def _strip(study: Study) -> list[tuple[str, str]]:
 def _warnings(study: Study) -> list[str]:
     """What a reader must see before the first number."""
     info = study.run.info
-    found = []
+    warnings = []
     planned = sum(len(group.arms) * len(group.phases) for group in info.plan.groups) * info.plan.blocks
     if info.finished is None:
         missing = f" {len(study.run.trials)} of {planned} planned trials are there." if planned else ""
-        found.append(f"This run did not come to its end.{missing} gatebench run --resume goes on with it.")
+        warnings.append(f"This run did not come to its end.{missing} gatebench run --resume goes on with it.")
     if study.run.torn:
-        found.append("The last line of the records was torn and is left out.")
+        warnings.append("The last line of the records was torn and is left out.")
     if study.pairs and not any(v.ratio for v in study.comparison.pairs):
-        found.append("No pair has a valid result.")
+        warnings.append("No pair has a valid result.")
     if info.plan.blocks < MIN_BLOCKS and study.pairs:
-        found.append(
-            f"With {words.plural(info.plan.blocks, 'block')} there can be no verdict: at least {MIN_BLOCKS} are needed"
+        warnings.append(
+            f"With {units.plural(info.plan.blocks, 'block')} there can be no verdict: at least {MIN_BLOCKS} are needed"
             + (", and one block has no interval." if info.plan.blocks == 1 else ".")
         )
     if any(noise.excludes_one for noise in study.comparison.noise if noise.metric == "throughput_rps"):
-        found.append(
+        warnings.append(
             "The A/A pair's throughput interval excludes 1, as only one in twenty should: doubt every verdict."
         )
-    return found
+    return warnings
 
 
 def _missing(study: Study, scenario: str) -> list[str]:
     """What a scenario's section cannot show, and why."""
     groups = [group for group in study.run.info.plan.groups if group.scenario == scenario]
     phases = {phase for group in groups for phase in group.phases}
-    found = []
+    missing = []
     if "open" not in phases:
-        found.append("No open load was planned here, so there are no latencies at equal rates.")
+        missing.append("No open load was planned here, so there are no latencies at equal rates.")
     if "closed" not in phases:
-        found.append("No closed load was planned here, so there is no throughput to compare.")
-    found += [
+        missing.append("No closed load was planned here, so there is no throughput to compare.")
+    missing += [
         f"Nothing valid was measured under {phase} load."
         for phase in sorted(phases)
         if not any(t.valid and t.cell.scenario == scenario and t.phase == phase for t in study.run.trials)
     ]
-    return found
+    return missing
 
 
 def commands(study: Study) -> list[str]:

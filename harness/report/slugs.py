@@ -15,7 +15,7 @@ def slug(name: str) -> str:
 
 def slugs(names: Iterable[str]) -> dict[str, str]:
     """A slug for each name; names whose slugs would be alike get a number."""
-    found: dict[str, str] = {}
+    by_name: dict[str, str] = {}
     taken: set[str] = set()
     for name in dict.fromkeys(names):
         first = candidate = slug(name)
@@ -24,5 +24,5 @@ def slugs(names: Iterable[str]) -> dict[str, str]:
             candidate = f"{first}-{number}"
             number += 1
         taken.add(candidate)
-        found[name] = candidate
-    return found
+        by_name[name] = candidate
+    return by_name

@@ -22,7 +22,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 FAMILIES = ("Inter", "Helvetica Neue", "Arial", "Liberation Sans", "DejaVu Sans")
-"""The first that is there draws; the last comes with matplotlib and has most scripts."""
+"""The first that is installed is used; the last comes with matplotlib and has most scripts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,22 +77,22 @@ def styled(theme: Theme = LIGHT) -> Iterator[Theme]:
 
 def figure(width: float = 8.0, height: float = 4.5) -> Figure:
     """A figure of its own, in inches."""
-    made = Figure(figsize=(width, height))
-    FigureCanvasAgg(made)
-    return made
+    drawn = Figure(figsize=(width, height))
+    FigureCanvasAgg(drawn)
+    return drawn
 
 
-def svg(made: Figure) -> str:
+def svg(drawn: Figure) -> str:
     """The figure as SVG whose text stays text and whose bytes depend on the figure alone."""
     target = io.StringIO()
-    made.savefig(target, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    drawn.savefig(target, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     return target.getvalue()
 
 
-def png(made: Figure, dpi: int = 144) -> bytes:
+def png(drawn: Figure, dpi: int = 144) -> bytes:
     """The figure as PNG: sharp where it is shown at half its size."""
     target = io.BytesIO()
-    made.savefig(target, format="png", dpi=dpi, metadata={"Software": None}, pil_kwargs={"compress_level": 3})
+    drawn.savefig(target, format="png", dpi=dpi, metadata={"Software": None}, pil_kwargs={"compress_level": 3})
     return target.getvalue()
 
 

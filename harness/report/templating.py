@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from harness import units
 from harness.report import style, words
-from harness.report.values import Value
+from harness.report.figures import Value
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -40,14 +40,14 @@ def attributes_of(value: Value) -> dict[str, str]:
 
 @cache
 def _environment() -> jinja2.Environment:
-    made = jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.globals.update(
+    environment.globals.update(
         units=units,
         words=words,
         exact=exact,
@@ -58,5 +58,5 @@ def _environment() -> jinja2.Environment:
         light=style.properties(style.LIGHT),
         dark=style.properties(style.DARK),
     )
-    made.filters.update(interval=words.interval, shown=words.shown, shell=shlex.join)
-    return made
+    environment.filters.update(interval=words.interval, shown=words.shown, shell=shlex.join)
+    return environment

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from harness import units
 from harness.judge.verdicts import Caveat, PairVerdict
 from harness.record import Trial
 from harness.report import words
-from harness.report.charts.base import log_ticks, times
-from harness.report.charts.forest import reach
-from harness.report.charts.latency import highest, percentile_of
-from harness.report.rows import why
-from harness.report.study import Study
-from harness.report.values import Value
+from harness.report.figures import Study, Value
+from harness.report.figures.axis import log_ticks, place, reach
+from harness.report.figures.rows import why
 from harness.suite import NONE, PHASES, Arm, Scenario
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Side:
+class ArmView:
     """An arm of a pair, and what its trials were."""
 
     arm: Arm
@@ -51,20 +48,22 @@ class PairView:
     condition: str
     name: str
     null: bool
-    a: Side
-    b: Side
+    a: ArmView
+    b: ArmView
     value: Value | None
     verdict: str
     symbol: str
     reasons: tuple[str, ...]
-    """Why there is no verdict, and what would settle it."""
+    """What stands below the verdict: what would settle it, or why an A/A pair has none."""
     track: Track | None
     sentence: str
+    factor: str
+    """The ratio with the side on top that serves more, so never below 1; empty where there is none."""
     latency: Value | None
     latency_name: str
     cpu: Value | None
     caveats: tuple[tuple[str, Caveat], ...]
-    """Each with the arm that it is about; empty: the pair."""
+    """Each with the name of the arm that it is about; empty where it is about the pair."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +71,8 @@ class Axis:
     """The forest's shared axis: ticks and bands in percent of its width."""
 
     ticks: tuple[tuple[float, str], ...]
-    one: float
+    unity: float
+    """Where 1 lies."""
     margin: tuple[float, float]
     noise: tuple[float, float] | None
 
@@ -95,6 +95,22 @@ class Filter:
     levels: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unfit:
+    """Trials of an arm that may not be used for the same reasons."""
+
+    arm: str
+    what: str
+    """error or invalid."""
+    reasons: tuple[str, ...]
+    trials: list[str] = field(default_factory=list)
+
+    @property
+    def count(self) -> int:
+        """How many trials these are."""
+        return len(self.trials)
+
+
 def pair_views(study: Study) -> list[PairView]:
     """The rows of the forest, in the order of the suite."""
     limits = reach(study)
@@ -115,15 +131,15 @@ def scenario_views(study: Study, pairs: Sequence[PairView]) -> list[ScenarioView
 
 def axis(study: Study) -> Axis:
     """The axis that all rows of the forest share."""
-    noise = next((one for one in study.comparison.noise if one.metric == "throughput_rps"), None)
+    noise = next((noise for noise in study.comparison.noise if noise.metric == "throughput_rps"), None)
     return axis_of(reach(study), study.run.info.plan.margin, (noise.low, noise.high) if noise else None)
 
 
 def axis_of(limits: tuple[float, float], margin: float, noise: tuple[float, float] | None) -> Axis:
     """An axis between `limits`, logarithmic, with its bands."""
     return Axis(
-        ticks=tuple((_place(tick, limits), times(tick)) for tick in log_ticks(*limits)),
-        one=_place(1, limits),
+        ticks=tuple((_place(tick, limits), words.times(tick)) for tick in log_ticks(*limits)),
+        unity=_place(1, limits),
         margin=(_place(1 / (1 + margin), limits), _place(1 + margin, limits)),
         noise=(_place(noise[0], limits), _place(noise[1], limits)) if noise else None,
     )
@@ -145,38 +161,43 @@ def arm_facts(study: Study) -> dict[str, dict[str, str]]:
 
 
 def _filtered(study: Study) -> list[str]:
-    return ["scenario", "interface", "server", *(factor.name for factor in study.run.info.plan.factors)]
+    return ["scenario", "interface", "server", *(factor.name for factor in study.factors)]
 
 
-def unfit(trials: Iterable[Trial]) -> list[tuple[Trial, str, tuple[str, ...]]]:
-    """The trials that may not be used: what they are, and why."""
-    return [
-        (trial, "error" if trial.error is not None else "invalid", why(trial))
-        for trial in trials
-        if not trial.valid or trial.error is not None
-    ]
+def unfit(trials: Iterable[Trial]) -> list[Unfit]:
+    """The trials that may not be used, those of an arm together that have the reasons in common."""
+    together: dict[tuple[str, ...], Unfit] = {}
+    for trial in trials:
+        if trial.valid and trial.error is None:
+            continue
+        reasons = tuple(map(words.first_line, why(trial)))
+        row = Unfit(arm=trial.arm, what="error" if trial.error is not None else "invalid", reasons=reasons)
+        first = together.setdefault((row.arm, row.what, *reasons), row)
+        first.trials.append(trial.trial)
+    return list(together.values())
 
 
 def _pair(study: Study, pair: str, limits: tuple[float, float]) -> PairView:
     a, b = study.sides(pair)
     verdict = study.verdict(pair)
-    slow = highest(study, pair)
+    slow = study.latency(pair)
     return PairView(
         id=pair,
         scenario=a.cell.scenario,
         condition=words.under(study, pair),
         name=words.name(study, pair),
         null=study.pairs[pair].null,
-        a=_side(study, a, verdict.a_limit if verdict else None),
-        b=_side(study, b, verdict.b_limit if verdict else None),
+        a=_arm(study, a, verdict.a_limit if verdict else None),
+        b=_arm(study, b, verdict.b_limit if verdict else None),
         value=study.pair(pair),
         verdict=verdict.verdict if verdict else "none",
         symbol=words.SYMBOLS[verdict.verdict] if verdict else "",
-        reasons=_reasons(study, verdict),
+        reasons=_reasons(study, pair, verdict),
         track=track_of(verdict, limits),
         sentence=words.clause(study, pair),
+        factor=_factor(verdict),
         latency=study.pair(pair, slow.metric) if slow else None,
-        latency_name=percentile_of(slow) if slow else "",
+        latency_name=words.percentile(slow.metric) if slow else "",
         cpu=study.pair(pair, "cpu_s_per_request"),
         caveats=tuple(
             (words.called(study, study.arms[caveat.arm]) if caveat.arm in study.arms else "", caveat)
@@ -185,9 +206,9 @@ def _pair(study: Study, pair: str, limits: tuple[float, float]) -> PairView:
     )
 
 
-def _side(study: Study, arm: Arm, limit: str | None) -> Side:
+def _arm(study: Study, arm: Arm, limit: str | None) -> ArmView:
     trials = [trial for phase in PHASES for trial in study.trials(arm.id, phase)]
-    return Side(
+    return ArmView(
         arm=arm,
         setup=words.setup(arm),
         own=words.own(arm),
@@ -195,7 +216,7 @@ def _side(study: Study, arm: Arm, limit: str | None) -> Side:
         bound=words.bound(arm, limit, study.cores),
         of_ceiling=study.arm(arm.id, "of_ceiling"),
         validity=_validity(trials),
-        unfit=tuple(dict.fromkeys(reason for trial in trials for reason in why(trial))),
+        unfit=words.alike(words.first_line(reason) for trial in trials for reason in why(trial)),
     )
 
 
@@ -206,21 +227,26 @@ def _validity(trials: Sequence[Trial]) -> str:
     invalid = sum(not trial.valid and trial.error is None for trial in trials)
     good = len(trials) - failed - invalid
     parts = [
-        f"all {words.plural(good, 'trial')} valid" if good == len(trials) else f"{good} of {len(trials)} trials valid"
+        f"all {units.plural(good, 'trial')} valid" if good == len(trials) else f"{good} of {len(trials)} trials valid"
     ]
     parts += [f"{invalid} invalid"] if invalid else []
     parts += [f"{failed} failed"] if failed else []
     return ", ".join(parts)
 
 
-def _reasons(study: Study, verdict: PairVerdict | None) -> tuple[str, ...]:
+def _factor(verdict: PairVerdict | None) -> str:
+    return words.turned(verdict).partition(" ")[0] if verdict and verdict.ratio else ""
+
+
+def _reasons(study: Study, pair: str, verdict: PairVerdict | None) -> tuple[str, ...]:
+    """What stands below a verdict: what would settle it, and why there is none where no answer above says it."""
     if verdict is None:
         return ()
     if verdict.ratio is None:
-        return tuple(words.reason(study, text) for text in verdict.reasons)
+        return words.reasons(study, verdict) if study.pairs[pair].null else ()
     if verdict.low is None:
         return ("one block: no interval",)
-    return (verdict.settle,) if verdict.settle else ()
+    return tuple(map(words.shown, filter(None, (verdict.settle, *verdict.caveats))))
 
 
 def track_of(verdict: PairVerdict | None, limits: tuple[float, float]) -> Track | None:
@@ -232,5 +258,4 @@ def track_of(verdict: PairVerdict | None, limits: tuple[float, float]) -> Track 
 
 
 def _place(ratio: float, limits: tuple[float, float]) -> float:
-    low, high = limits
-    return round(100 * min(1.0, max(0.0, math.log(ratio / low) / math.log(high / low))), 2)
+    return round(100 * place(ratio, limits), 2)

@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness import record
+from harness.judge.compare import within
 from harness.record import GeneratorCheck, Latency, Run, RunInfo, SliceRow, Trial
+from harness.report.build import build
+from harness.report.figures import Study, study
 from harness.spec.histogram import Histogram
 from harness.suite import (
     Arm,
@@ -239,8 +242,8 @@ def plan(pairs: list[FakePair], *, suite: str = "quick", blocks: int = 5, phases
     for index, pair in enumerate(pairs, 1):
         driven: tuple[Phase, ...] = phases if pair.rate_rps is None else ("open",)
         sides = _arm(f"p{index}a", pair, pair.a, driven), _arm(f"p{index}b", pair, pair.b, driven)
-        one = Pair(id=f"p{index}", a=sides[0].id, b=sides[1].id, null=pair.null)
-        groups.setdefault((pair.scenario, pair.rate_rps is not None), []).append((one, *sides))
+        planned = Pair(id=f"p{index}", a=sides[0].id, b=sides[1].id, null=pair.null)
+        groups.setdefault((pair.scenario, pair.rate_rps is not None), []).append((planned, *sides))
     return Plan(
         suite=suite,
         about="Six pairs that show what pooling, caching and workers do.",
@@ -252,7 +255,7 @@ def plan(pairs: list[FakePair], *, suite: str = "quick", blocks: int = 5, phases
                 arms=tuple(arm for _, *sides in members for arm in sides),
                 pairs=tuple(pair for pair, *_ in members),
             )
-            for index, ((name, rated), members) in enumerate(groups.items(), 1)
+            for index, ((name, _), members) in enumerate(groups.items(), 1)
         ),
         blocks=blocks,
         rounds=3,
@@ -366,7 +369,7 @@ def trial_of(rng: np.random.Generator, arm: Arm, side: Fake, when: Moment) -> Tr
         histogram=_histogram(values),
     )
     slices = _slices(rng, figures, rps, when.start_s, 3 if closed else 1)
-    return replace(figures, slices=slices, throughput_rps=sum(one.throughput_rps for one in slices) / len(slices))
+    return replace(figures, slices=slices, throughput_rps=sum(row.throughput_rps for row in slices) / len(slices))
 
 
 def _unmeasured(arm: Arm, when: Moment) -> Trial:
@@ -507,20 +510,30 @@ def written(whole: Run, folder: Path) -> Path:
     return target
 
 
+def study_of(whole: Run) -> Study:
+    """The run as a report sees it, without a folder."""
+    return Study(whole, within(whole))
+
+
+def built(folder: Path) -> Path:
+    """The page of the report that is made of a folder."""
+    return build(study(folder), folder)
+
+
 def many_pairs(count: int) -> list[FakePair]:
     """So many pairs over a dozen scenarios, as many as there are."""
     known = quick_pairs()
-    found = []
+    pairs = []
     for index in range(count):
         base, turn = known[index % len(known)], index // len(known)
         name = f"{base.scenario}-{turn % 4}" if turn % 4 else base.scenario
-        found.append(replace(base, scenario=name, connections=base.connections + turn // 4))
-    return found
+        pairs.append(replace(base, scenario=name, connections=base.connections + turn // 4))
+    return pairs
 
 
 def worker_pairs() -> list[FakePair]:
     """Two scenarios over worker counts."""
-    found = []
+    pairs = []
     for scenario_name, counts in (("external-data", (1, 2, 4, 8)), ("json", (1, 2, 4))):
         for count in counts:
             even = tuple([1 / count] * count)
@@ -532,7 +545,7 @@ def worker_pairs() -> list[FakePair]:
             if scenario_name == "json":
                 flask = replace(flask, rps=3890 * (1 - 0.02 * count), client="none", limit="server-cpu")
                 fastapi = replace(fastapi, rps=15300 * (1 - 0.03 * count), client="none")
-            found.append(
+            pairs.append(
                 FakePair(
                     scenario=scenario_name,
                     workers=count,
@@ -541,21 +554,21 @@ def worker_pairs() -> list[FakePair]:
                     b=fastapi,
                 )
             )
-    return found
+    return pairs
 
 
 def sweep_pairs() -> list[FakePair]:
     """One pair over connections and over rates; the highest rates are not held by a."""
     flask = Fake(rps=0, client="requests", cpu_us=870, limit="worker-slots")
     fastapi = Fake(rps=0, target="fastapi", server="uvicorn", threads=1, client="httpx", cpu_us=1790)
-    found = []
+    pairs = []
     for count in (1, 2, 4, 8, 16, 32, 64, 128, 256):
         a = replace(flask, rps=1 / (1 / (count * 45) + 1 / 361))
         b = replace(fastapi, rps=1 / (1 / (count * 44) + 1 / 560))
-        found.append(FakePair(scenario="external-data", pooling="pool", connections=count, a=a, b=b))
+        pairs.append(FakePair(scenario="external-data", pooling="pool", connections=count, a=a, b=b))
     lost = ("done 312 of 350 scheduled a second, under 99 %: the rate is more than it holds; offer less",)
     for rate in (25, 50, 100, 150, 200, 250, 300, 350):
         a = replace(flask, rps=361, response_ms=22 / (1 - min(rate, 340) / 361), reasons=lost if rate > 300 else ())
         b = replace(fastapi, rps=560, response_ms=23 / (1 - rate / 560))
-        found.append(FakePair(scenario="external-data", pooling="pool", connections=256, rate_rps=rate, a=a, b=b))
-    return found
+        pairs.append(FakePair(scenario="external-data", pooling="pool", connections=256, rate_rps=rate, a=a, b=b))
+    return pairs

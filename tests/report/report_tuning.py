@@ -71,7 +71,7 @@ def tuning(*, slo: bool = True) -> Recommendation:
         )
         for index, (rate, outcome, p99) in enumerate(cast("list[tuple[int, Outcome, int]]", tried))
     )
-    found = Capacity(
+    capacity = Capacity(
         low=880.0,
         high=950.0,
         trials=len(points),
@@ -84,7 +84,7 @@ def tuning(*, slo: bool = True) -> Recommendation:
         cause="late",
         limit="server-cpu",
     )
-    return replace(answer, slo="p99 < 100 ms", capacity_rps=found, searched=points)
+    return replace(answer, slo="p99 < 100 ms", capacity_rps=capacity, searched=points)
 
 
 def tune_run() -> Run:

@@ -14,8 +14,8 @@ import pytest
 
 from harness.judge import compare
 from harness.record import Run
-from harness.report import build, compare_page, index
-from harness.report.comparing import page_name
+from harness.report.comparing import compare_page, page_name
+from harness.report.index import index
 from harness.tune.recommendation import FILE, dump
 from tests.report import report_support as support
 from tests.report import report_tuning
@@ -86,7 +86,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     folders.append(support.written(_on_day(28, report_tuning.tune_run()), results / "tune"))
     (folders[-1] / FILE).write_text(dump(report_tuning.tuning()), encoding="utf-8")
     for folder in folders:
-        build(folder)
+        support.built(folder)
     compared = results / page_name(before.info.run, after.info.run)
     compare_page(before, after, compare.between(before, after), compared)
     index(results)
@@ -113,19 +113,19 @@ def browser() -> Iterator[Browser]:
 def opened(browser: Browser) -> Iterator[Opened]:
     """An empty page of a browser that is offline; at the end nothing may have gone wrong in it."""
     context = browser.new_context(viewport={"width": 1280, "height": 900}, offline=True, color_scheme="light")
-    one = Opened(context.new_page())
-    one.page.on("console", lambda said: one.problems.extend([said.text] if said.type == "error" else []))
-    one.page.on("pageerror", lambda error: one.problems.append(str(error)))
-    one.page.on("dialog", lambda dialog: _refuse(one, dialog))
-    one.page.on("request", lambda request: one.asked.append(request.url))
-    yield one
+    watched = Opened(context.new_page())
+    watched.page.on("console", lambda line: watched.problems.extend([line.text] if line.type == "error" else []))
+    watched.page.on("pageerror", lambda error: watched.problems.append(str(error)))
+    watched.page.on("dialog", lambda dialog: _refuse(watched, dialog))
+    watched.page.on("request", lambda request: watched.asked.append(request.url))
+    yield watched
     context.close()
-    assert one.problems == []
-    assert all(url.startswith(("file:", "data:")) for url in one.asked)
+    assert watched.problems == []
+    assert all(url.startswith(("file:", "data:")) for url in watched.asked)
 
 
-def _refuse(one: Opened, dialog: Dialog) -> None:
-    one.problems.append(f"dialog: {dialog.message}")
+def _refuse(watched: Opened, dialog: Dialog) -> None:
+    watched.problems.append(f"dialog: {dialog.message}")
     dialog.dismiss()
 
 
@@ -135,8 +135,8 @@ def address(path: Path) -> str:
 
 
 def shown(locator: Locator) -> list[str]:
-    """The texts of those that can be seen."""
-    return [one.inner_text() for one in locator.all() if one.is_visible()]
+    """The texts of the elements that are visible."""
+    return [element.inner_text() for element in locator.all() if element.is_visible()]
 
 
 def rows(page: Page) -> list[str]:
@@ -162,12 +162,12 @@ def test_axe_finds_nothing_serious(site: Site, opened: Opened, name: str, scheme
     opened.page.goto(address(path))
     for closed in opened.page.locator("details").all():
         closed.evaluate("node => { node.open = true }")
-    found = Axe().run(opened.page).response["violations"]
+    violations = Axe().run(opened.page).response["violations"]
     serious = [
-        f"{one['id']}: {one['help']}: {node['target']} {node.get('failureSummary', '')}"
-        for one in found
-        if one["impact"] in SERIOUS
-        for node in one["nodes"][:3]
+        f"{violation['id']}: {violation['help']}: {node['target']} {node.get('failureSummary', '')}"
+        for violation in violations
+        if violation["impact"] in SERIOUS
+        for node in violation["nodes"][:3]
     ]
     assert serious == []
     pictures = Path(os.environ.get("GATEBENCH_SCREENSHOTS", site.results / "pictures"))
@@ -198,8 +198,8 @@ def test_each_filter_leaves_what_it_names(site: Site, opened: Opened, name: str,
     page.select_option(f"#filters select[name={name}]", level)
     assert len(rows(page)) == left
     assert page.locator("#count").inner_text() == f"{left} of 6 pairs"
-    seen, wrong = page.evaluate(WRONGLY_SHOWN, [name, level])
-    assert seen > 200
+    checked, wrong = page.evaluate(WRONGLY_SHOWN, [name, level])
+    assert checked > 200
     assert wrong == []
     page.goto(page.url)
     assert len(rows(page)) == left
@@ -268,18 +268,18 @@ def test_pointing_at_a_number_or_a_mark_shows_what_it_is_exactly(site: Site, ope
 
 
 def test_a_chart_is_one_stop_and_arrows_go_through_its_marks(site: Site, opened: Opened) -> None:
-    """By keyboard alone; what is focused is told; Escape hides it."""
+    """By keyboard alone; what is focused is announced; Escape hides it."""
     page = opened.page
     page.goto(address(site.quick / "report.html"))
     page.locator("#factors .scroll").first.focus()
-    told = []
+    labels = []
     for _ in range(3):
         page.keyboard.press("ArrowRight")
-        told.append(page.evaluate("document.activeElement.getAttribute('aria-label')"))
-        assert told[-1] in page.locator("#tip").inner_text()
+        labels.append(page.evaluate("document.activeElement.getAttribute('aria-label')"))
+        assert labels[-1] in page.locator("#tip").inner_text()
     page.keyboard.press("ArrowLeft")
-    assert page.evaluate("document.activeElement.getAttribute('aria-label')") == told[1]
-    assert len(set(told)) == 3
+    assert page.evaluate("document.activeElement.getAttribute('aria-label')") == labels[1]
+    assert len(set(labels)) == 3
     page.keyboard.press("Escape")
     assert not page.locator("#tip").is_visible()
 
@@ -290,7 +290,7 @@ def test_links_lead_to_what_they_name(site: Site, opened: Opened) -> None:
     page.goto(address(site.quick / "report.html"))
     targets = page.evaluate("[...document.querySelectorAll('a[href^=\"#\"]')].map((a) => a.getAttribute('href'))")
     assert len(targets) > 30
-    assert [one for one in targets if page.locator(f"[id='{one[1:]}']").count() != 1] == []
+    assert [target for target in targets if page.locator(f"[id='{target[1:]}']").count() != 1] == []
     page.goto(address(site.quick / "report.html") + "?scenario=json#throughput-external-data")
     figure = page.locator("#throughput-external-data")
     assert figure.is_visible()
@@ -349,7 +349,7 @@ def test_the_index_is_newest_first_and_two_runs_can_be_picked(site: Site, opened
     page = opened.page
     page.goto(address(site.results / "index.html"))
     picks = page.locator("input[name=pick]")
-    names = [one.get_attribute("value") for one in picks.all()]
+    names = [pick.get_attribute("value") for pick in picks.all()]
     assert names == sorted((str(name) for name in names), reverse=True)
     command, link = page.locator("#compare pre"), page.locator("#compare a")
     assert not command.is_visible()

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from harness.judge import compare
 from harness.record import Run
-from harness.report import build, compare_page, index
-from harness.report.comparing import page_name
+from harness.report.comparing import compare_page, page_name
+from harness.report.index import index
 from tests.report import report_support as support
 
 
@@ -29,7 +29,7 @@ def small(name: str, day: int) -> Run:
 def test_the_index_has_a_row_for_every_run_newest_first(tmp_path: Path) -> None:
     """With suite, machine, versions and headline."""
     for name, day in (("b-first", 20), ("a-second", 21)):
-        build(support.written(small(name, day), tmp_path))
+        support.built(support.written(small(name, day), tmp_path))
     text = text_of(index(tmp_path))
     assert text.index("a-second") < text.index("b-first")
     assert "fastapi on uvicorn serves more in 1 of 1" in text
@@ -37,9 +37,31 @@ def test_the_index_has_a_row_for_every_run_newest_first(tmp_path: Path) -> None:
     assert "fastapi 0.165.0" in text
 
 
+def test_the_index_names_the_sides_where_pairs_have_different_ones(tmp_path: Path) -> None:
+    """By interface here, as the headline of the report does; never by a letter."""
+    pair = support.quick_pairs()[0]
+    other = replace(pair, b=replace(pair.b, server="granian-asgi"), a=replace(pair.a, server="gunicorn-sync"))
+    equals = replace(pair, a=pair.b, null=True)
+    support.built(support.written(support.run([pair, other, equals], phases=("closed",)), tmp_path))
+    text = text_of(index(tmp_path))
+    assert "ASGI serves more in 2 of 2" in text
+    assert "side b" not in text.lower()
+
+
+def test_the_page_of_two_runs_names_who_serves_more_first(tmp_path: Path) -> None:
+    """With a ratio above 1, whichever way it changed."""
+    pairs = support.quick_pairs()[:1]
+    slower = [replace(pairs[0], b=replace(pairs[0].b, rps=pairs[0].b.rps / 2))]
+    before, after = support.run(pairs, phases=("closed",)), support.run(slower, phases=("closed",), name="later")
+    page = compare_page(before, after, compare.between(before, after), tmp_path / "page.html")
+    says = r"before, fastapi on uvicorn served [12]\.\d+ times \([\d.]+ to [\d.]+\) what it serves after"
+    assert re.search(says, text_of(page))
+    assert "1 worse (json, 1 worker, 64 connections)" in text_of(page)
+
+
 def test_a_run_without_report_or_with_records_of_another_format_is_told_as_such(tmp_path: Path) -> None:
     """The others are shown all the same."""
-    build(support.written(small("good", 20), tmp_path))
+    support.built(support.written(small("good", 20), tmp_path))
     support.written(support.interrupted(small("bare", 21), 3), tmp_path)
     (tmp_path / "old").mkdir()
     (tmp_path / "old" / "run.json").write_text('{"format": 99}')

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from harness.judge import compare
 from harness.record import Run
-from harness.report import terminal
 from harness.report.markdown import summary
-from harness.report.study import Study
-from harness.report.terminal import between
+from harness.report.terminal import between, terminal
 from harness.report.words import text, under
 from tests.report import report_support as support
 
@@ -27,7 +29,7 @@ def console(width: int, *, colour: bool = False) -> Console:
 def printed(run: Run, width: int = 140, *, colour: bool = False) -> str:
     """What the terminal shows of a run."""
     on = console(width, colour=colour)
-    terminal(run, compare.within(run), on)
+    terminal(support.study_of(run), on)
     assert isinstance(on.file, StringIO)
     return on.file.getvalue()
 
@@ -35,7 +37,7 @@ def printed(run: Run, width: int = 140, *, colour: bool = False) -> str:
 def test_every_pair_has_its_throughputs_ratio_interval_and_verdict() -> None:
     """In their units."""
     run = support.run()
-    study = Study(run, compare.within(run))
+    study = support.study_of(run)
     table = printed(run)
     for pair in study.pairs:
         for arm in study.sides(pair):
@@ -53,6 +55,17 @@ def test_no_line_is_wider_than_the_terminal(width: int) -> None:
     table = printed(support.run(), width)
     assert max(map(len, table.splitlines())) <= width
     assert re.search(r"3\.\d\d", table)
+
+
+def test_the_table_needs_nothing_that_draws(checkout: Path) -> None:
+    """No chart and not matplotlib: a verdict in a terminal is there at once."""
+    code = (
+        "import sys, harness.report.terminal;"
+        "print([name for name in sys.modules if name.startswith(('harness.report.charts', 'matplotlib'))])"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(checkout)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
 
 
 def test_there_is_no_colour_where_it_was_not_asked_for() -> None:
@@ -74,6 +87,27 @@ def test_what_failed_is_told_in_its_row() -> None:
     table = printed(support.run(support.broken_pairs()))
     assert "no Redis" in " ".join(table.split())
     assert "20 invalid · 20 failed" in table
+
+
+def test_why_several_pairs_failed_is_told_once() -> None:
+    """The sentence of the error, with all its pairs; neither it nor the log's lines again beside it."""
+    log = "uvicorn: ended with exit code 3: no module named shop; its log: logs/p1b.log\nTraceback\n  File shop.py"
+    pairs = [replace(pair, b=replace(pair.b, error=log)) for pair in support.quick_pairs()[:2]]
+    run = support.run(pairs)
+    table = " ".join(printed(run, 300).split())
+    assert table.count("no module named shop") == 1
+    assert "✕ json, 1 worker; external-data, unpooled, 1 worker, 32 connections: fastapi on uvicorn: uvicorn:" in table
+    markdown = summary(support.study_of(run))
+    assert markdown.count("no module named shop; its log: logs/p1b.log") == 1
+    assert "Traceback" not in table + markdown
+
+
+def test_each_answer_stands_above_the_table_where_they_are_few() -> None:
+    """With its cause; of many the report has them."""
+    table = " ".join(printed(support.run(), 300).split())
+    assert "• json, 1 worker: fastapi on uvicorn serves" in table
+    assert "flask is bound by its 8 worker slots" in table
+    assert "•" not in printed(support.run(support.sweep_pairs()), 300)
 
 
 def test_a_run_without_any_trial_says_that_it_was_interrupted() -> None:
@@ -100,7 +134,7 @@ def test_two_runs_are_told_apart_pair_by_pair() -> None:
 def test_the_markdown_summary_has_an_answer_and_a_row_for_every_pair() -> None:
     """Fit for a comment: a list of sentences, one table, the caveats, the versions."""
     run = support.run()
-    study = Study(run, compare.within(run))
+    study = support.study_of(run)
     lines = summary(study).splitlines()
     table = [line for line in lines if line.startswith("|")]
     assert len([line for line in lines if line.startswith("- ")]) == 6
@@ -115,8 +149,8 @@ def test_the_markdown_summary_has_an_answer_and_a_row_for_every_pair() -> None:
 def test_names_are_no_markup_in_markdown() -> None:
     """A pipe in a name makes no column."""
     run = support.run(support.hostile_pairs())
-    made = summary(Study(run, compare.within(run)))
-    table = [line for line in made.splitlines() if line.startswith("|")]
+    markdown = summary(support.study_of(run))
+    table = [line for line in markdown.splitlines() if line.startswith("|")]
     bare = [re.sub(r"\\.", "", line) for line in table]
     assert len({line.count("|") for line in bare}) == 1
-    assert "<script" not in re.sub(r"\\.", "", made)
+    assert "<script" not in re.sub(r"\\.", "", markdown)

@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from harness import record
 from harness.errors import RecordError
 from harness.judge import compare
-from harness.report import build, index, terminal
 from harness.report.charts.candidates import candidates
 from harness.report.charts.search import search
-from harness.report.study import Study
+from harness.report.figures import Study, study
+from harness.report.index import index
+from harness.report.terminal import terminal
 from harness.tune.recommendation import FILE, Recommendation, dump
 from tests.report import report_support as support
 from tests.report import report_tuning
@@ -38,14 +38,14 @@ def text_of(path: Path) -> str:
 
 
 def study_of(answer: Recommendation) -> Study:
-    """Its run, made ready to be told."""
+    """Its run, as the report sees it."""
     run = report_tuning.tune_run()
     return Study(run, compare.within(run), answer)
 
 
 def test_the_page_opens_with_what_to_deploy(tmp_path: Path) -> None:
     """Workers, the rate that holds, the paragraph, the command line."""
-    text = text_of(build(written(tmp_path, report_tuning.tuning())))
+    text = text_of(support.built(written(tmp_path, report_tuning.tuning())))
     headline = "Run flask on gunicorn-gthread with 4 workers of 8 threads; it holds p99 < 100 ms up to 880/s"
     assert headline in text
     assert text.index("it is the smallest") < text.index("Data of this chart")
@@ -55,9 +55,10 @@ def test_the_page_opens_with_what_to_deploy(tmp_path: Path) -> None:
 
 def test_a_capacity_that_is_not_settled_only_probably_holds(tmp_path: Path) -> None:
     """In the headline, beside both ends, and over the chart."""
-    told = report_tuning.tuning()
-    assert told.capacity_rps is not None
-    text = text_of(build(written(tmp_path, replace(told, capacity_rps=replace(told.capacity_rps, settled=False)))))
+    answer = report_tuning.tuning()
+    assert answer.capacity_rps is not None
+    unsettled = replace(answer, capacity_rps=replace(answer.capacity_rps, settled=False))
+    text = text_of(support.built(written(tmp_path, unsettled)))
     assert "it probably holds p99 < 100 ms up to 880/s" in text
     assert "p99 < 100 ms probably holds the highest rate" in text
     assert "p99 < 100 ms probably does not hold the lowest rate" in text
@@ -67,7 +68,7 @@ def test_a_capacity_that_is_not_settled_only_probably_holds(tmp_path: Path) -> N
 def test_the_summary_has_every_candidate_and_both_ends_of_the_bracket(tmp_path: Path) -> None:
     """A row each, and metric."""
     folder = written(tmp_path, report_tuning.tuning())
-    build(folder)
+    support.built(folder)
     with (folder / "summary.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     throughput = [row for row in rows if row["kind"] == "candidate" and row["metric"] == "throughput_rps"]
@@ -109,36 +110,25 @@ def test_a_tuning_that_found_nothing_says_so(tmp_path: Path) -> None:
     )
     none = replace(answer.capacity_rps, low=None) if answer.capacity_rps else None
     nothing = replace(answer, candidates=failed, recommended=None, ties=(), capacity_rps=none, command=())
-    text = text_of(build(written(tmp_path, nothing)))
+    text = text_of(support.built(written(tmp_path, nothing)))
     assert "Nothing to recommend for flask on gunicorn-gthread" in text
     assert "No rate holds p99 < 100 ms" in text
-
-
-def test_a_search_without_a_trial_that_could_be_used_does_not_say_that_no_rate_holds() -> None:
-    """Its chart says that it is not known, for nothing was shown either way."""
-    answer = report_tuning.tuning()
-    assert answer.capacity_rps is not None
-    unknown = replace(answer.capacity_rps, low=None, high=None, ending="unusable")
-    chart = search(study_of(replace(answer, capacity_rps=unknown)))
-    assert chart is not None
-    assert chart.title == "Whether any rate holds p99 < 100 ms is not known"
 
 
 def test_the_terminal_shows_the_candidates(tmp_path: Path) -> None:
     """And the paragraph."""
     folder = written(tmp_path, report_tuning.tuning())
-    run = record.read(folder)
     console = Console(file=StringIO(), width=120)
-    terminal(run, compare.within(run), console)
+    terminal(study(folder), console)
     assert isinstance(console.file, StringIO)
-    said = console.file.getvalue()
-    assert re.search(r"4 +8 +985/s \(955/s to 1,010/s\).* recommended", said)
-    assert "it is the smallest" in said
+    table = console.file.getvalue()
+    assert re.search(r"4 +8 +985/s \(955/s to 1,010/s\).* recommended", table)
+    assert "it is the smallest" in table
 
 
 def test_the_index_tells_what_was_recommended(tmp_path: Path) -> None:
     """Instead of verdicts."""
-    build(written(tmp_path, report_tuning.tuning()))
+    support.built(written(tmp_path, report_tuning.tuning()))
     assert "recommends 4 workers of 8 threads" in text_of(index(tmp_path))
 
 
@@ -147,4 +137,4 @@ def test_a_broken_answer_is_named(tmp_path: Path) -> None:
     folder = support.written(report_tuning.tune_run(), tmp_path)
     (folder / FILE).write_text("{}")
     with pytest.raises(RecordError, match=FILE):
-        build(folder)
+        support.built(folder)

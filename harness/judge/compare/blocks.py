@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from harness.errors import RecordError
-from harness.judge.compare.metrics import Metric
+from harness.judge.metrics import Metric
 from harness.judge.validity import impossible
 from harness.record import Run, Trial
 from harness.suite import Pair, Phase

@@ -13,7 +13,7 @@ from itertools import combinations, product
 from typing import Any
 
 from harness.judge.compare.blocks import Trials, sample
-from harness.judge.compare.metrics import metrics
+from harness.judge.metrics import metrics
 from harness.judge.statistics import Estimate, estimate, welch
 from harness.judge.validity import kept
 from harness.judge.verdicts import Effect

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.judge.compare.blocks import Trials, counts, sample
-from harness.judge.compare.metrics import THROUGHPUT
 from harness.judge.compare.verdict import MIN_BLOCKS, verdict
+from harness.judge.metrics import THROUGHPUT
 from harness.judge.statistics import estimate, sample_size
 from harness.judge.verdicts import PairVerdict
 from harness.record import Trial

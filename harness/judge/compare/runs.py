@@ -10,8 +10,8 @@ from typing import Any
 from harness.errors import UsageError
 from harness.judge.compare.blocks import Sample, Trials, refuse, sample
 from harness.judge.compare.conditions import BETTER_WAY, caveats, environment_changes
-from harness.judge.compare.metrics import Metric, metrics
 from harness.judge.compare.verdict import MIN_BLOCKS, common, factors, judge
+from harness.judge.metrics import Metric, metrics
 from harness.judge.statistics import geometric_mean, welch
 from harness.judge.verdicts import ArmChange, Caveat, Comparison, PairVerdict, Verdict
 from harness.record import Run

@@ -8,9 +8,9 @@ from dataclasses import replace
 from harness import units
 from harness.judge.compare.blocks import Trials, refuse, sample
 from harness.judge.compare.effects import effects
-from harness.judge.compare.metrics import metrics
 from harness.judge.compare.verdict import verdict
 from harness.judge.limits import diagnoses
+from harness.judge.metrics import metrics
 from harness.judge.verdicts import Caveat, Comparison, Noise, PairVerdict
 from harness.record import Run, Trial
 from harness.suite import PHASES

@@ -9,7 +9,7 @@ from typing import Any
 
 from harness import units
 from harness.judge.compare.blocks import Sample
-from harness.judge.compare.metrics import Metric, histogram
+from harness.judge.metrics import Metric, histogram
 from harness.judge.statistics import Estimate, estimate, geometric_mean, sample_size
 from harness.judge.verdicts import PairVerdict, Verdict
 from harness.record import Trial
@@ -157,7 +157,7 @@ def common(names: Iterable[str | None]) -> str | None:
 
 def _value(trials: Sequence[Trial], metric: Metric) -> float | None:
     """The metric of one side over its trials (geometric mean); None where a trial does not show it."""
-    values = [metric.value(trial) for trial in trials]
+    values = [metric.read(trial) for trial in trials]
     positive = [value for value in values if value]
     return geometric_mean(positive) if positive and len(positive) == len(values) else None
 

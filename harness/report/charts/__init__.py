@@ -17,7 +17,7 @@ from harness.report.charts.series import series
 from harness.report.charts.sweep import connections, rates
 from harness.report.charts.throughput import throughput
 from harness.report.charts.workers import workers
-from harness.report.study import Study
+from harness.report.figures import Study
 
 WHOLE = (candidates, search, forest, factors, workers, efficiency, balance)
 EACH = (throughput, connections, rates, latency, costs, series)
@@ -25,6 +25,6 @@ EACH = (throughput, connections, rates, latency, costs, series)
 
 def charts(study: Study) -> Iterator[Chart]:
     """Every chart that the run has the data for, in the order of the page."""
-    found = [make(study) for make in WHOLE]
-    found += [make(study, scenario) for scenario in study.scenarios for make in EACH]
-    yield from (chart for chart in found if chart is not None)
+    made = [make(study) for make in WHOLE]
+    made += [make(study, scenario) for scenario in study.scenarios for make in EACH]
+    yield from (chart for chart in made if chart is not None)

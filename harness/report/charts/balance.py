@@ -1,4 +1,4 @@
-"""Requests by worker: imbalance looks like scaling trouble."""
+"""Requests by worker: what looks like poor scaling may be poor sharing."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from harness import units
 from harness.report.charts.base import PAD, WIDTH, Chart, Row
 from harness.report.charts.marks import Drawing, Mark
 from harness.report.charts.throughput import colour_of
-from harness.report.study import Study
-from harness.report.words import called, condition, plural, shorten, shown
+from harness.report.figures import Study
+from harness.report.words import called, condition, shorten, shown
 from harness.suite import Arm
+from harness.units import plural
 
 ROW, LEFT, RIGHT, BELOW = 0.46, 3.6, 1.2, 0.5
 BAR = 0.56
@@ -21,7 +22,7 @@ BAR = 0.56
 
 def balance(study: Study) -> Chart | None:
     """The share of each worker, for every arm with several."""
-    shares = {arm.id: found for arm in study.arms.values() if (found := shares_of(study, arm))}
+    shares = {arm.id: ranked for arm in study.arms.values() if (ranked := shares_of(study, arm))}
     if not shares:
         return None
     return Chart(
@@ -33,7 +34,7 @@ def balance(study: Study) -> Chart | None:
         paint=lambda drawing: _paint(drawing, study, shares),
         quotable=True,
         columns=("scenario", "condition", "arm", "busiest", "even", "shares"),
-        rows=tuple(_row(study, study.arms[arm], found) for arm, found in shares.items()),
+        rows=tuple(_row(study, study.arms[arm], ranked) for arm, ranked in shares.items()),
         arms=tuple(shares),
     )
 
@@ -73,8 +74,8 @@ def _paint(drawing: Drawing, study: Study, shares: dict[str, list[float]]) -> No
     axes.xaxis.set_major_locator(MultipleLocator(0.25))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: units.percent(x)))
     axes.set_xlabel("share of the answers")
-    for index, (arm, found) in enumerate(shares.items()):
-        _arm(drawing, axes, study, study.arms[arm], found, len(shares) - 1 - index)
+    for index, (arm, ranked) in enumerate(shares.items()):
+        _arm(drawing, axes, study, study.arms[arm], ranked, len(shares) - 1 - index)
 
 
 def _arm(drawing: Drawing, axes: Axes, study: Study, arm: Arm, shares: list[float], y: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -11,17 +10,17 @@ from typing import Any
 
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from harness import units
 from harness.report import style
 from harness.report.charts.marks import Drawing
+from harness.report.figures import Value
+from harness.report.figures.axis import log_ticks
 from harness.report.style import Theme
-from harness.report.values import Value
 
 WIDTH = 9.0
-"""Inches of every chart: one width makes one size of type on the page."""
+"""Inches of every chart: with one width their type has one size on the page."""
 PAD = 0.12
 CHARACTERS = 100
-"""Of a title, in one line of that width."""
+"""So many of a title fit in a line of that width."""
 
 Cell = str | Value
 """What a table holds: words, or a value that is printed with its interval."""
@@ -78,20 +77,6 @@ def _start(title: str, note: str, theme: Theme, body: float) -> Drawing:
     return drawing
 
 
-NARROW = 1.02
-"""A range of this factor has no round numbers to speak of."""
-
-
-def log_ticks(low: float, high: float, most: int = 6) -> list[float]:
-    """Round numbers between `low` and `high`, as close together as `most` of them allow."""
-    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    choices = ((1, 1.2, 1.4, 1.6, 1.8, 2, 2.5, 3, 4, 5, 6, 7, 8, 9), (1, 1.5, 2, 3, 5, 7), (1, 2, 5), (1, 3), (1,))
-    fine = [[step * 10.0**d for d in decades for step in steps if low <= step * 10.0**d <= high] for steps in choices]
-    if high / low < NARROW:
-        fine = [[low + (high - low) * part / 4 for part in range(5)]]
-    return next((ticks for ticks in fine if len(ticks) <= most), fine[-1][:: max(1, len(fine[-1]) // most)])
-
-
 def log_axis(axis: Any, limits: tuple[float, float], label: Callable[[float], str], most: int = 6) -> None:
     """Make `axis` logarithmic between `limits`, with round ticks that `label` writes."""
     name = axis.axis_name
@@ -102,15 +87,10 @@ def log_axis(axis: Any, limits: tuple[float, float], label: Callable[[float], st
     axis.set_major_formatter(FuncFormatter(lambda x, _: label(x)))
 
 
-def times(x: float) -> str:
-    """A tick of a ratio axis."""
-    return f"{x:.3g}{units.TIMES}"
-
-
 def span(values: Iterable[float | None], around: float = 1.08) -> tuple[float, float]:
     """Limits of a logarithmic axis that holds all `values`."""
-    seen = [value for value in values if value and value > 0] or [1.0]
-    return min(seen) / around, max(seen) * around
+    positive = [value for value in values if value and value > 0] or [1.0]
+    return min(positive) / around, max(positive) * around
 
 
 def apart(places: Sequence[float], least: float) -> list[float]:

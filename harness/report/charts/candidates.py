@@ -10,13 +10,14 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
 from harness import units
-from harness.report.charts.base import WIDTH, Chart, Row, log_ticks
+from harness.report.charts.base import WIDTH, Chart, Row
 from harness.report.charts.marks import Drawing, Point
-from harness.report.rows import of_candidate
-from harness.report.study import Study
-from harness.report.tuned import METRICS
-from harness.report.words import plural, shown
+from harness.report.figures import Study
+from harness.report.figures.axis import log_ticks
+from harness.report.figures.rows import OF_CANDIDATE, of_candidate
+from harness.report.words import shown
 from harness.tune.recommendation import CandidateRow, Recommendation
+from harness.units import plural
 
 LEFT, RIGHT, BELOW, ABOVE = 0.95, 0.3, 0.5, 0.3
 THROUGHPUT, P99, MEMORY, BETWEEN = 2.4, 0.85, 0.85, 0.35
@@ -89,7 +90,7 @@ def _title(answer: Recommendation, rows: Sequence[CandidateRow]) -> str:
 
 
 def _row(row: CandidateRow) -> Row:
-    values = [of_candidate(row, metric) for metric in METRICS]
+    values = [of_candidate(row, metric) for metric in OF_CANDIDATE]
     return (
         f"{row.workers}",
         f"{row.threads}",
@@ -142,10 +143,10 @@ def _levels(drawing: Drawing, axes: Axes, rows: Sequence[CandidateRow], labels: 
         axes.plot(places, ceilings, color=theme.b, lw=1.2, ls=(0, (1, 2)))
         axes.plot(places, levels, color=theme.b, lw=1.2, alpha=0.5)
     for still in (True, False):
-        some = [(place, row) for place, row in enumerate(rows) if (row.standing == "behind") is not still]
+        alike = [(place, row) for place, row in enumerate(rows) if (row.standing == "behind") is not still]
         points = [
             Point(f"{labels[place]}, {STANDINGS[row.standing]}", of_candidate(row, "throughput_rps"), place)
-            for place, row in some
+            for place, row in alike
         ]
         drawing.points(axes, points, theme.b, upright=True, mfc=theme.b if still else theme.paper)
     for place, row in enumerate(rows):
@@ -165,8 +166,8 @@ def _levels(drawing: Drawing, axes: Axes, rows: Sequence[CandidateRow], labels: 
 
 
 def _p99(drawing: Drawing, axes: Axes, rows: Sequence[CandidateRow], labels: Sequence[str]) -> None:
-    found = [(place, of_candidate(row, "saturated_latency_p99_us")) for place, row in enumerate(rows)]
-    points = [Point(f"{labels[place]}, p99", value, place) for place, value in found if value.value is not None]
+    values = [(place, of_candidate(row, "saturated_latency_p99_us")) for place, row in enumerate(rows)]
+    points = [Point(f"{labels[place]}, p99", value, place) for place, value in values if value.value is not None]
     most = max((point.value.high or point.value.value or 0 for point in points), default=0) or 1
     axes.set_ylim(0, most * 1.2)
     axes.yaxis.set_major_locator(FixedLocator([0, *log_ticks(most / 2, most, 2)[-1:]]))
@@ -188,11 +189,11 @@ def _memory(drawing: Drawing, axes: Axes, rows: Sequence[CandidateRow], labels: 
         value = of_candidate(row, "memory_bytes")
         if value.value is not None:
             bars = axes.bar([place], [value.value], width=0.45, color=drawing.theme.third)
-            drawing.tell(bars.patches[0], f"{labels[place]}, memory", value)
+            drawing.mark_value(bars.patches[0], f"{labels[place]}, memory", value)
 
 
 def _naive(drawing: Drawing, axes: Axes, answer: Recommendation, rows: Sequence[CandidateRow]) -> None:
-    """Where the rule of thumb lies."""
+    """Mark the rule of thumb: 2 x cores + 1 workers."""
     naive = answer.service.naive if answer.service else None
     for place, row in enumerate(rows):
         if row.workers == naive:

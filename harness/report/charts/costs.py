@@ -8,12 +8,12 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from harness import units
+from harness.judge.metrics import METRICS
 from harness.report.charts.base import PAD, WIDTH, Cell, Chart, Row
 from harness.report.charts.marks import Drawing
 from harness.report.charts.throughput import colour_of
-from harness.report.metrics import METRICS
-from harness.report.study import Study
-from harness.report.words import called, condition, shorten, text, title, under
+from harness.report.figures import Study
+from harness.report.words import called, condition, ordered, shorten, text, title, turned, under
 from harness.suite import Arm
 
 ROW, LEFT, RIGHT, ABOVE, BELOW = 0.66, 2.45, 2.3, 0.26, 0.5
@@ -51,16 +51,15 @@ def _row(study: Study, arm: Arm) -> Row:
 
 def _title(study: Study, scenario: str, pairs: Sequence[str]) -> str:
     lead = f"{title(scenario)}: "
-    found = [(p, v) for p in pairs if (v := study.verdict(p, PARTS[0])) and v.ratio and not study.pairs[p].null]
-    if not found:
+    compared = [(p, v) for p in pairs if (v := study.verdict(p, PARTS[0])) and v.ratio and not study.pairs[p].null]
+    if not compared:
         return lead + "CPU a request"
-    pair, verdict = max(found, key=lambda one: max(one[1].ratio or 1, 1 / (one[1].ratio or 1)))
-    a, b = (called(study, arm) for arm in study.sides(pair))
+    pair, verdict = max(compared, key=lambda each: max(each[1].ratio or 1, 1 / (each[1].ratio or 1)))
+    less, more = (called(study, arm) for arm in ordered(study, verdict))
     where = f" ({under(study, pair)})" if len(pairs) > 1 else ""
-    figure = units.ratio(verdict.ratio, verdict.low, verdict.high)
     if max(verdict.ratio or 1, 1 / (verdict.ratio or 1)) < FAR:
-        return f"{lead}{a} and {b} spend nearly the same CPU on a request, {figure} times{where}"
-    return f"{lead}{b} spends {figure} times the CPU of {a} on a request{where}"
+        return f"{lead}{less} and {more} spend nearly the same CPU on a request, {turned(verdict)}{where}"
+    return f"{lead}{less} spends less CPU on a request: {more} takes {turned(verdict)} as much{where}"
 
 
 def _paint(drawing: Drawing, study: Study, pairs: Sequence[str]) -> None:
@@ -116,7 +115,7 @@ def _arm(drawing: Drawing, axes: Axes, study: Study, arm: Arm, y: float) -> None
         if value is None or value.value is None:
             continue
         bar = axes.barh([y], [value.value], left=start, height=BAR, color=fill, edgecolor=theme.paper, lw=0.6)
-        drawing.tell(
+        drawing.mark_value(
             bar.patches[0], f"{condition(study, arm)}, {called(study, arm)}, {METRICS[metric].label}", value, arm.id
         )
         start += value.value

@@ -9,11 +9,12 @@ from matplotlib.collections import LineCollection
 from matplotlib.ticker import FixedLocator
 
 from harness import units
-from harness.report.charts.base import PAD, WIDTH, Cell, Chart, Row, log_axis, log_ticks, span
+from harness.judge.metrics import METRICS
+from harness.report.charts.base import PAD, WIDTH, Cell, Chart, Row, log_axis, span
 from harness.report.charts.marks import Drawing, Point
-from harness.report.metrics import METRICS
-from harness.report.study import Study
-from harness.report.words import name, same_sides, setup, shorten, shown, under
+from harness.report.figures import Study
+from harness.report.figures.axis import log_ticks
+from harness.report.words import count, name, outcome, same_sides, setup, shorten, shown, under
 
 ROW, LEFT, GAP, ABOVE, BELOW = 0.42, 2.75, 0.22, 0.5, 0.5
 PANELS = (
@@ -50,17 +51,17 @@ def _row(study: Study, pair: str, side: int) -> Row:
 
 
 def _title(study: Study, pairs: Sequence[str]) -> str:
-    real = [pair for pair in pairs if not study.pairs[pair].null]
-    b = (same_sides(study, real) or ("", "side b"))[1]
     parts = []
     for metric, words in (("requests_per_cpu_s", "a CPU second"), ("rps_per_gib", "a GiB of memory")):
-        both = [
-            (x.value or 0, y.value or 0)
-            for one, other in map(study.sides, real)
-            if (x := study.arm(one.id, metric)) and (y := study.arm(other.id, metric))
+        outcomes = [
+            outcome(study, pair, "better" if (b.value or 0) > (a.value or 0) else "worse")
+            for pair in pairs
+            if not study.pairs[pair].null
+            and (a := study.arm(study.pairs[pair].a, metric))
+            and (b := study.arm(study.pairs[pair].b, metric))
         ]
-        parts.append(f"with {words} in {sum(second > first for first, second in both)} of {len(both)} pairs")
-    return f"{b[0].upper() + b[1:] if b.startswith('side') else b} does more {', '.join(parts)}"
+        parts += [f"{words} {count(outcomes, 'does more')}"] if outcomes else []
+    return f"With {'; with '.join(parts)}" if parts else "What a core and a GiB of memory yield"
 
 
 def _paint(drawing: Drawing, study: Study, pairs: Sequence[str]) -> None:

@@ -16,16 +16,14 @@ from harness.report.charts.base import (
     Chart,
     Row,
     log_axis,
-    log_ticks,
     span,
-    times,
 )
 from harness.report.charts.marks import Drawing, Point
-from harness.report.rows import of_effect
-from harness.report.study import Study
+from harness.report.figures import Study, Value
+from harness.report.figures.axis import log_ticks
+from harness.report.figures.rows import of_effect
 from harness.report.style import Theme
-from harness.report.values import Value
-from harness.report.words import interval, shorten, shown
+from harness.report.words import interval, shorten, shown, times
 from harness.suite import Factor
 
 METRIC = "throughput_rps"
@@ -65,38 +63,38 @@ class Contrast:
 def factors(study: Study) -> Chart | None:
     """Effects of the factors on throughput, by interface."""
     effects = [effect for effect in study.comparison.effects if effect.metric == METRIC]
-    found = contrasts(effects, study.run.info.plan.factors)
-    if not found:
+    changes = contrasts(effects, study.factors)
+    if not changes:
         return None
     return Chart(
         name="factors",
-        title=_title(found),
+        title=_title(changes),
         note="Throughput at the second level over that at the first, closed load, everything else equal, with 95 % "
         "interval. On the right: how the effect differs between the interfaces.",
-        body=ROW * len(found) + ABOVE + BELOW,
-        paint=lambda drawing: _paint(drawing, found),
+        body=ROW * len(changes) + ABOVE + BELOW,
+        paint=lambda drawing: _paint(drawing, changes),
         quotable=True,
         columns=("scenario", "factor", "change", "context", "interface", "times the throughput"),
-        rows=tuple(_row(contrast, effect) for contrast in found for effect in contrast.effects.values()),
+        rows=tuple(_row(contrast, effect) for contrast in changes for effect in contrast.effects.values()),
     )
 
 
 def contrasts(effects: Iterable[Effect], factors: Sequence[Factor]) -> list[Contrast]:
     """Effects of one change side by side; two of the same interface (other targets, clients) in rows of their own."""
     by_name = {factor.name: factor for factor in factors}
-    rows: dict[tuple[str, ...], Contrast] = {}
+    by_change: dict[tuple[str, ...], Contrast] = {}
     for effect in effects:
         change = f"{effect.low_level} → {effect.high_level}"
         context = _shared(effect.context, factors)
-        for twin in range(len(rows) + 1):
+        for twin in range(len(by_change) + 1):
             key = (effect.factor, change, effect.scenario, context, str(twin))
-            row = rows.setdefault(key, Contrast(by_name[effect.factor], change, effect.scenario, context))
-            if effect.where not in row.effects:
-                row.effects[effect.where] = effect
+            contrast = by_change.setdefault(key, Contrast(by_name[effect.factor], change, effect.scenario, context))
+            if effect.where not in contrast.effects:
+                contrast.effects[effect.where] = effect
                 break
     order = list(by_name)
-    ranked = [row for row in rows.values() if row.inside]
-    return sorted(ranked, key=lambda row: order.index(row.factor.name))
+    inside = [contrast for contrast in by_change.values() if contrast.inside]
+    return sorted(inside, key=lambda contrast: order.index(contrast.factor.name))
 
 
 def _shared(context: str, factors: Sequence[Factor]) -> str:
@@ -118,10 +116,11 @@ def _row(contrast: Contrast, effect: Effect) -> Row:
     )
 
 
-def _title(found: Sequence[Contrast]) -> str:
+def _title(changes: Sequence[Contrast]) -> str:
     parts = []
-    for name in dict.fromkeys(one.factor.name for one in found):
-        most = max((one for one in found if one.factor.name == name), key=lambda one: one.size)
+    for name in dict.fromkeys(contrast.factor.name for contrast in changes):
+        of_factor = [contrast for contrast in changes if contrast.factor.name == name]
+        most = max(of_factor, key=lambda contrast: contrast.size)
         figures = ", ".join(
             f"{where} {units.ratio(effect.ratio)}{units.TIMES}" for where, effect in most.inside.items()
         )
@@ -130,13 +129,13 @@ def _title(found: Sequence[Contrast]) -> str:
     return f"Throughput changes with {', '.join(parts[:MOST])}"
 
 
-def _paint(drawing: Drawing, found: Sequence[Contrast]) -> None:
+def _paint(drawing: Drawing, changes: Sequence[Contrast]) -> None:
     theme = drawing.theme
-    axes = drawing.axes(LEFT, BELOW, WIDTH - LEFT - RIGHT, ROW * len(found))
-    inside = [effect for one in found for effect in one.inside.values()]
+    axes = drawing.axes(LEFT, BELOW, WIDTH - LEFT - RIGHT, ROW * len(changes))
+    inside = [effect for contrast in changes for effect in contrast.inside.values()]
     low, high = span([end for effect in inside for end in (effect.low, effect.high, 1.0)], 1.12)
     log_axis(axes.xaxis, (low, high), times)
-    axes.set_ylim(-0.5, len(found) - 0.5)
+    axes.set_ylim(-0.5, len(changes) - 0.5)
     axes.yaxis.set_visible(False)
     axes.spines["left"].set_visible(False)
     axes.grid(axis="x")
@@ -144,7 +143,7 @@ def _paint(drawing: Drawing, found: Sequence[Contrast]) -> None:
     axes.set_xlabel("times the throughput (logarithmic)" if len(log_ticks(low, high)) > 1 else "times the throughput")
     right = 1 + 0.12 / (WIDTH - LEFT - RIGHT)
     heads = [(0.0, "● wsgi", theme.a), (0.17, "● asgi", theme.b)]
-    heads += [(right, "asgi over wsgi", theme.muted)] if any(contrast.difference for contrast in found) else []
+    heads += [(right, "asgi over wsgi", theme.muted)] if any(contrast.difference for contrast in changes) else []
     for x, words, colour in heads:
         axes.annotate(
             words,
@@ -156,8 +155,8 @@ def _paint(drawing: Drawing, found: Sequence[Contrast]) -> None:
             fontsize=8.5,
             annotation_clip=False,
         )
-    for index, contrast in enumerate(found):
-        _contrast(drawing, axes, contrast, len(found) - 1 - index, right)
+    for index, contrast in enumerate(changes):
+        _contrast(drawing, axes, contrast, len(changes) - 1 - index, right)
 
 
 def _contrast(drawing: Drawing, axes: Axes, contrast: Contrast, y: int, right: float) -> None:

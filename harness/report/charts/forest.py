@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 
 from harness import units
 from harness.judge.verdicts import PairVerdict
-from harness.report.charts.base import PAD, WIDTH, Chart, Row, log_axis, times
+from harness.report.charts.base import PAD, WIDTH, Chart, Row, log_axis
 from harness.report.charts.marks import Drawing, intervals
-from harness.report.study import Study
+from harness.report.figures import Study, Value
+from harness.report.figures.axis import reach
 from harness.report.style import Theme
-from harness.report.values import Value
-from harness.report.words import SYMBOLS, called, name, reason, same_sides, shorten, shown, tally, under
+from harness.report.words import SYMBOLS, called, name, reasons, same_sides, shorten, shown, sides, tally, times, under
 from harness.report.words import side as label
 
 ROW = 0.42
 LEFT, RIGHT = 3.1, 2.2
-LEAST_REACH = 1.3
-"""The axis reaches at least this factor to either side of 1."""
 ABOVE, BELOW = 0.28, 0.5
 
 
@@ -51,19 +48,6 @@ def _row(study: Study, pair: str) -> Row:
     return name(study, pair), a, b, value or units.MISSING, verdict, blocks
 
 
-def reach(study: Study, metric: str = "throughput_rps") -> tuple[float, float]:
-    """Limits of the ratio axis of a run's forest."""
-    return limits_of([verdict for pair in study.pairs if (verdict := study.verdict(pair, metric))])
-
-
-def limits_of(verdicts: Iterable[PairVerdict]) -> tuple[float, float]:
-    """Limits of a ratio axis: all intervals, and room on both sides of 1."""
-    ends = [end for verdict in verdicts for end in (verdict.ratio, verdict.low, verdict.high) if end]
-    low, high = min([*ends, 1 / LEAST_REACH]), max([*ends, LEAST_REACH])
-    room = math.exp(math.log(high / low) * 0.27)  # both headings stand beside 1
-    return min(low / 1.06, 1 / room), max(high * 1.06, room)
-
-
 def _paint(drawing: Drawing, study: Study, pairs: Sequence[str]) -> None:
     theme, rows = drawing.theme, len(pairs)
     axes = drawing.axes(LEFT, BELOW, WIDTH - LEFT - RIGHT, ROW * rows)
@@ -81,7 +65,7 @@ def _paint(drawing: Drawing, study: Study, pairs: Sequence[str]) -> None:
     axes.axvline(1, color=theme.line, lw=1, zorder=1)
     for index, pair in enumerate(pairs):
         _pair(drawing, axes, study, pair, rows - 1 - index)
-    _headings(axes, theme, same_sides(study, pairs) or ("side a", "side b"), rows)
+    _headings(axes, theme, sides(study, pairs) or ("the one named second", "the one named first"), rows)
 
 
 def _headings(axes: Axes, theme: Theme, names: tuple[str, str], rows: int) -> None:
@@ -117,7 +101,7 @@ def _pair(drawing: Drawing, axes: Axes, study: Study, pair: str, y: int) -> None
     word = f"{SYMBOLS[verdict.verdict]} {verdict.verdict}"
     if verdict.ratio is None:
         axes.text(1.03, y + 0.17, word, color=theme.muted, va="center", transform=side)
-        why = shorten("; ".join(reason(study, text) for text in verdict.reasons), 42)
+        why = shorten("; ".join(reasons(study, verdict)), 42)
         axes.text(1.03, y - 0.19, why, fontsize=8, color=theme.muted, va="center", transform=side)
         return
     _point(drawing, axes, verdict, value, y, name(study, pair))
@@ -131,7 +115,7 @@ def _point(drawing: Drawing, axes: Axes, verdict: PairVerdict, value: Value, y: 
     intervals(axes, [(value, y)], colour, width=9)
     face = drawing.theme.paper if verdict.verdict == "inconclusive" else colour
     (point,) = axes.plot([verdict.ratio or 1], [y], "o", ms=6, mec=colour, mfc=face, mew=1.5, zorder=4)
-    drawing.tell(point, label_, value)
+    drawing.mark_value(point, label_, value)
 
 
 def hue(verdict: PairVerdict, theme: Theme) -> str:

@@ -9,13 +9,13 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter
 
 from harness import units
-from harness.judge.verdicts import PairVerdict
+from harness.judge.metrics import latency_name, quantile_label
 from harness.report.charts.base import PAD, WIDTH, Chart, Row, log_axis, span
 from harness.report.charts.marks import Drawing, Point
 from harness.report.charts.throughput import colour_of
-from harness.report.metrics import latency_name, quantile_label
-from harness.report.study import Study
-from harness.report.words import called, condition, shorten, title, under
+from harness.report.figures import Study
+from harness.report.words import called, condition, count, outcome, percentile, shorten, title, under
+from harness.report.words import latency as latency_clause
 from harness.spec.percentiles import QUANTILES, SAMPLES_BEYOND
 from harness.suite import Arm
 
@@ -50,47 +50,17 @@ def _row(study: Study, pair: str, arm: Arm) -> Row:
     return (condition(study, arm), called(study, arm), units.rps(study.rate(pair)), *figures)
 
 
-def highest(study: Study, pair: str) -> PairVerdict | None:
-    """The verdict on the highest percentile that has an interval; without any the highest with a ratio."""
-    found = [v for q in reversed(QUANTILES) if (v := study.verdict(pair, latency_name(q, "open"))) and v.ratio]
-    return next((verdict for verdict in found if verdict.low is not None), found[0] if found else None)
-
-
-def percentile_of(verdict: PairVerdict) -> str:
-    """`p99` of the metric latency_p99_us."""
-    return quantile_label(verdict.metric.removeprefix("saturated_").removeprefix("latency_").removesuffix("_us"))
-
-
 def _title(study: Study, scenario: str, pairs: Sequence[str]) -> str:
-    verdicts = [verdict for pair in pairs if (verdict := highest(study, pair))]
+    verdicts = [verdict for pair in pairs if (verdict := study.latency(pair))]
     lead = f"{title(scenario)}: "
     if not verdicts:
         return lead + "too few answers for a comparison of latencies"
     if len(pairs) == 1:
-        return lead + _compared(study, pairs[0], verdicts[0])
-    said_of_each: list[str] = [verdict.verdict for verdict in verdicts]
-    count = said_of_each.count
-    parts = [
-        f"b answers {word} in {count(said)}"
-        for said, word in (("better", "sooner"), ("worse", "later"), ("equivalent", "as soon"))
-        if count(said)
-    ]
-    open_ = count("inconclusive") + count("not resolved")
-    parts += [f"undecided in {open_}"] if open_ else []
-    names = {percentile_of(verdict) for verdict in verdicts}
+        return f"{lead}at {units.rps(study.rate(pairs[0]))} {latency_clause(study, verdicts[0])}"
+    names = {percentile(verdict.metric) for verdict in verdicts}
     which = f"by {names.pop()}" if len(names) == 1 else "by the highest percentile resolved"
-    return f"{lead}at equal rates, {', '.join(parts)} of {len(pairs)} ({which})"
-
-
-def _compared(study: Study, pair: str, verdict: PairVerdict) -> str:
-    a, b = (called(study, arm) for arm in study.sides(pair))
-    figure = f"{units.ratio(verdict.ratio, verdict.low, verdict.high)} times"
-    lead = f"at {units.rps(study.rate(pair))} the {percentile_of(verdict)} latency"
-    if verdict.verdict == "equivalent":
-        return f"{lead} is the same, {figure}"
-    if verdict.verdict == "inconclusive":
-        return f"{lead} cannot be told apart, {figure}"
-    return f"{lead} of {b} is {figure} that of {a}"
+    outcomes = [outcome(study, verdict.pair, verdict.verdict) for verdict in verdicts]
+    return f"{lead}at equal rates, {count(outcomes, 'answers sooner')} ({which})"
 
 
 def columns(pairs: Sequence[str]) -> int:
@@ -133,7 +103,7 @@ def _head(drawing: Drawing, study: Study, pair: str, left: float, top: float) ->
 
 def _panel(drawing: Drawing, axes: Axes, study: Study, pair: str) -> None:
     most = 1.0
-    seen: list[float] = []
+    ends: list[float] = []
     for arm in study.sides(pair):
         histogram = study.histogram(arm.id, "open")
         if histogram is None or histogram.count <= SAMPLES_BEYOND:
@@ -142,9 +112,9 @@ def _panel(drawing: Drawing, axes: Axes, study: Study, pair: str) -> None:
         xs = [reach * i / POINTS for i in range(POINTS + 1)]
         ys = [max(histogram.percentile(100 * (1 - 10**-x)), 1) for x in xs]
         axes.plot(xs, ys, color=colour_of(study, arm, drawing), lw=1.8, drawstyle="steps-mid", zorder=3)
-        most, seen = max(most, reach), [*seen, ys[0], ys[-1]]
+        most, ends = max(most, reach), [*ends, ys[0], ys[-1]]
         _points(drawing, axes, study, arm)
-    log_axis(axes.yaxis, span(seen, 1.15), lambda y: units.tick(units.duration_us(y)), 5)
+    log_axis(axes.yaxis, span(ends, 1.15), lambda y: units.tick(units.duration_us(y)), 5)
     axes.set_xlim(0, most * 1.03)
     places = {nines(q): text for q, text in TICKS.items() if nines(q) <= most * 1.03}
     axes.xaxis.set_major_locator(FixedLocator(list(places)))
@@ -153,10 +123,10 @@ def _panel(drawing: Drawing, axes: Axes, study: Study, pair: str) -> None:
 
 
 def _points(drawing: Drawing, axes: Axes, study: Study, arm: Arm) -> None:
-    found = [
+    points = [
         Point(f"{condition(study, arm)}, {called(study, arm)}, {quantile_label(name)}", value, nines(level), arm.id)
         for name, level in QUANTILES.items()
         if (value := study.arm(arm.id, latency_name(name, "open"), "open"))
     ]
     edge = {"mec": drawing.theme.paper, "mew": 0.8}
-    drawing.points(axes, found, colour_of(study, arm, drawing), upright=True, size=4.5, **edge)
+    drawing.points(axes, points, colour_of(study, arm, drawing), upright=True, size=4.5, **edge)

@@ -11,9 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
+from harness.report.figures import Value
 from harness.report.style import Theme
-from harness.report.values import Value
-from harness.report.words import interval, plural
+from harness.report.words import interval
+from harness.units import plural
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Point:
     label: str
     value: Value
     at: float
-    """Across the axis that the value lies on."""
+    """Its place on the other axis than the one that the value lies on."""
     arm: str = ""
 
 
@@ -44,7 +45,7 @@ class Drawing:
     theme: Theme
     header: float
     marks: dict[str, tuple[Mark, ...]] = field(default_factory=dict)
-    """By the id of their SVG group; several belong to its markers one by one."""
+    """By the id of their SVG group; where a group has several, they belong to its markers in order."""
 
     def axes(self, left: float, bottom: float, width: float, height: float) -> Axes:
         """Axes at a place in inches from the bottom left corner."""
@@ -62,9 +63,9 @@ class Drawing:
         artist.set_gid(name)
         self.marks[name] = marks
 
-    def tell(self, artist: Artist, label: str, value: Value, arm: str = "") -> None:
-        """Let `artist` say a value."""
-        self.mark(artist, telling(label, value, arm))
+    def mark_value(self, artist: Artist, label: str, value: Value, arm: str = "") -> None:
+        """Let `artist` answer with a value."""
+        self.mark(artist, value_mark(label, value, arm))
 
     def points(
         self, axes: Axes, points: Sequence[Point], colour: str, *, upright: bool = False, size: float = 5.5, **how: Any
@@ -76,12 +77,12 @@ class Drawing:
         xs, ys = (places, values) if upright else (values, places)
         look: dict[str, Any] = {"marker": "o", "ls": "none", "color": colour, "ms": size, "zorder": 4}
         (dots,) = axes.plot(xs, ys, **look | how)
-        self.mark(dots, *(telling(point.label, point.value, point.arm) for point in points))
+        self.mark(dots, *(value_mark(point.label, point.value, point.arm) for point in points))
 
 
 def intervals(
     axes: Axes,
-    found: Iterable[tuple[Value, float]],
+    values: Iterable[tuple[Value, float]],
     colour: str,
     *,
     upright: bool = False,
@@ -89,13 +90,13 @@ def intervals(
     **how: Any,
 ) -> None:
     """The intervals of values as soft bars along x, or along y when `upright`; of a value without one nothing."""
-    ends = [(value.low, value.high, at) for value, at in found if value.low is not None and value.high is not None]
+    ends = [(value.low, value.high, at) for value, at in values if value.low is not None and value.high is not None]
     lines = [((at, low), (at, high)) if upright else ((low, at), (high, at)) for low, high, at in ends]
     look: dict[str, Any] = {"linewidths": width, "alpha": 0.38, "capstyle": "butt", "zorder": 3}
     axes.add_collection(LineCollection(lines, colors=colour, **look | how), autolim=False)
 
 
-def telling(label: str, value: Value, arm: str = "") -> Mark:
+def value_mark(label: str, value: Value, arm: str = "") -> Mark:
     """The mark of a value: with its interval and on how many blocks it rests."""
     blocks = f", {plural(value.blocks, 'block')}" if value.blocks else ""
     bare = "" if value.low is not None else ", no interval"

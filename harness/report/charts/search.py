@@ -12,7 +12,7 @@ from harness.errors import UsageError
 from harness.judge.slo import parse
 from harness.report.charts.base import WIDTH, Chart, Row, log_axis, span
 from harness.report.charts.marks import Drawing, Mark
-from harness.report.study import Study
+from harness.report.figures import Study
 from harness.report.words import shorten, shown
 from harness.tune.recommendation import RatePoint, Recommendation
 
@@ -41,14 +41,12 @@ def search(study: Study) -> Chart | None:
 
 
 def _held(answer: Recommendation) -> str:
-    found, slo = answer.capacity_rps, shown(answer.slo or "the objective")
-    if found is not None and not found.known:
-        return f"Whether any rate holds {slo} is not known"
-    if found is None or found.low is None:
+    capacity, slo = answer.capacity_rps, shown(answer.slo or "the objective")
+    if capacity is None or capacity.low is None:
         return f"No rate holds {slo}"
-    if found.high is None:
-        return f"{slo} {found.holds} at {units.rps(found.low)}; no rate was found at which it does not"
-    return f"{slo} {found.holds} up to {units.rps(found.low)} and not at {units.rps(found.high)}"
+    if capacity.high is None:
+        return f"{slo} {capacity.holds} at {units.rps(capacity.low)}; no rate was capacity at which it does not"
+    return f"{slo} {capacity.holds} up to {units.rps(capacity.low)} and not at {units.rps(capacity.high)}"
 
 
 def _tried(point: RatePoint) -> Row:
@@ -70,8 +68,8 @@ def _paint_search(drawing: Drawing, answer: Recommendation) -> None:
     axes = drawing.axes(LEFT, BELOW, WIDTH - LEFT - RIGHT, BODY - BELOW - ABOVE)
     limits = _limits(answer.slo)
     log_axis(axes.xaxis, span([point.trial.rate_rps for point in points], 1.15), lambda x: units.tick(units.rps(x)), 8)
-    seen = [*(point.trial.p99_us for point in points), *limits.values()]
-    log_axis(axes.yaxis, span(seen, 1.5), lambda y: units.tick(units.duration_us(y)), 5)
+    levels = [*(point.trial.p99_us for point in points), *limits.values()]
+    log_axis(axes.yaxis, span(levels, 1.5), lambda y: units.tick(units.duration_us(y)), 5)
     axes.grid()
     axes.set_xlabel("rate offered (logarithmic)")
     axes.set_ylabel("p99 response time")
@@ -100,24 +98,24 @@ def _limits(slo: str | None) -> dict[str, float]:
         objectives = parse(slo).objectives if slo else ()
     except UsageError:
         return {}
-    return {one.text: float(one.limit_us) for one in objectives if one.limit_us and one.metric == "p99"}
+    return {each.text: float(each.limit_us) for each in objectives if each.limit_us and each.metric == "p99"}
 
 
 def _bracket(drawing: Drawing, axes: Axes, answer: Recommendation) -> None:
-    found, theme = answer.capacity_rps, drawing.theme
-    if found is None or found.low is None:
+    capacity, theme = answer.capacity_rps, drawing.theme
+    if capacity is None or capacity.low is None:
         return
-    high = found.high or axes.get_xlim()[1]
-    axes.axvspan(found.low, high, color=theme.band, lw=0, zorder=0)
-    words = f"{found.holds} at {units.rps(found.low)}"
-    words += f", not at {units.rps(found.high)}" if found.high else ""
+    high = capacity.high or axes.get_xlim()[1]
+    axes.axvspan(capacity.low, high, color=theme.band, lw=0, zorder=0)
+    words = f"{capacity.holds} at {units.rps(capacity.low)}"
+    words += f", not at {units.rps(capacity.high)}" if capacity.high else ""
     axes.annotate(
         shorten(words, 60),
-        (found.low, 1),
+        (capacity.low, 1),
         (0, 5),
         xycoords=("data", "axes fraction"),
         textcoords="offset points",
-        ha="right" if found.low > math.sqrt(math.prod(axes.get_xlim())) else "left",
+        ha="right" if capacity.low > math.sqrt(math.prod(axes.get_xlim())) else "left",
         fontsize=8.5,
         color=theme.muted,
         annotation_clip=False,

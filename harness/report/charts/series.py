@@ -16,8 +16,8 @@ from harness.record import SliceRow, Trial
 from harness.report.charts.base import WIDTH, Chart, Row
 from harness.report.charts.marks import Drawing, Mark
 from harness.report.charts.throughput import colour_of
-from harness.report.study import Study
-from harness.report.words import called, condition, same_sides, shorten, title
+from harness.report.figures import Study
+from harness.report.words import called, condition, shorten, sides, title
 from harness.suite import Arm
 
 BODY, LEFT, RIGHT, BELOW, ABOVE = 2.5, 0.8, 0.25, 0.45, 0.3
@@ -36,12 +36,12 @@ class Span:
     scale: float
 
     def at(self, moment: float) -> float:
-        """Where a moment of it lies."""
+        """Where a moment of the block lies across the chart."""
         return self.left + (moment - self.begin) * self.scale
 
 
 @dataclass(frozen=True)
-class Point:
+class SlicePoint:
     """One slice, relative to what its arm did on average."""
 
     arm: Arm
@@ -52,7 +52,7 @@ class Point:
 
     @property
     def kept(self) -> bool:
-        """Whether it counts."""
+        """Whether the slice counts."""
         return self.trial.valid and self.slice.round not in self.trial.dropped_rounds
 
 
@@ -75,7 +75,7 @@ def series(study: Study, scenario: str) -> Chart | None:
     )
 
 
-def _points(study: Study, scenario: str) -> Iterator[Point]:
+def _points(study: Study, scenario: str) -> Iterator[SlicePoint]:
     for arm in study.arms.values():
         if arm.cell.scenario != scenario:
             continue
@@ -85,21 +85,21 @@ def _points(study: Study, scenario: str) -> Iterator[Point]:
             continue
         mean = math.fsum(logs) / len(logs)
         for trial in trials:
-            for one in trial.slices:
-                if one.throughput_rps > 0:
-                    yield Point(arm, trial, one, math.log(one.throughput_rps) - mean)
+            for row in trial.slices:
+                if row.throughput_rps > 0:
+                    yield SlicePoint(arm, trial, row, math.log(row.throughput_rps) - mean)
 
 
-def _levels(points: Sequence[Point]) -> dict[int, float]:
+def _levels(points: Sequence[SlicePoint]) -> dict[int, float]:
     """Mean level of each block."""
-    found: dict[int, list[float]] = {}
+    by_block: dict[int, list[float]] = {}
     for point in points:
         if point.kept:
-            found.setdefault(point.trial.block, []).append(point.level)
-    return {block: math.fsum(levels) / len(levels) for block, levels in found.items()}
+            by_block.setdefault(point.trial.block, []).append(point.level)
+    return {block: math.fsum(levels) / len(levels) for block, levels in by_block.items()}
 
 
-def _title(study: Study, scenario: str, points: Sequence[Point]) -> str:
+def _title(study: Study, scenario: str, points: Sequence[SlicePoint]) -> str:
     levels = list(_levels(points).values())
     lead = f"{title(scenario)}: "
     spreads = [
@@ -115,7 +115,7 @@ def _title(study: Study, scenario: str, points: Sequence[Point]) -> str:
     return f"{lead}blocks differ by {drift} (SD), the ratios within them by {ratio} at most{dropped}"
 
 
-def _row(points: Sequence[Point], block: int) -> Row:
+def _row(points: Sequence[SlicePoint], block: int) -> Row:
     mine = [point for point in points if point.trial.block == block]
     level = _levels(mine).get(block)
     return (
@@ -127,15 +127,15 @@ def _row(points: Sequence[Point], block: int) -> Row:
     )
 
 
-def _paint(drawing: Drawing, study: Study, scenario: str, points: Sequence[Point]) -> None:
+def _paint(drawing: Drawing, study: Study, scenario: str, points: Sequence[SlicePoint]) -> None:
     theme = drawing.theme
     axes = drawing.axes(LEFT, BELOW, WIDTH - LEFT - RIGHT, BODY - BELOW - ABOVE)
     spans = _spans(points)
     axes.set_xlim(-0.02, 1.02)
     reach = max(0.04, *(abs(point.level) for point in points)) * 1.1
     axes.set_ylim(math.exp(-reach), math.exp(reach))
-    for one, other in pairwise(spans.values()):
-        axes.axvspan(one.right, other.left, color=theme.band, lw=0, zorder=0)
+    for before, after in pairwise(spans.values()):
+        axes.axvspan(before.right, after.left, color=theme.band, lw=0, zorder=0)
     axes.axhline(1, color=theme.line, lw=0.9, zorder=1)
     axes.grid(axis="y")
     axes.yaxis.set_major_locator(MaxNLocator(5))
@@ -148,7 +148,7 @@ def _paint(drawing: Drawing, study: Study, scenario: str, points: Sequence[Point
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: begins.get(x, "")))
     axes.tick_params(axis="x", length=0)
     _dots(drawing, axes, study, points, spans)
-    names = same_sides(study, study.pairs_of(scenario)) or ("side a", "side b")
+    names = sides(study, study.pairs_of(scenario)) or ("named second", "named first")
     for x, words, colour in ((0.0, names[0], theme.a), (0.3, names[1], theme.b)):
         axes.annotate(
             f"\u25cf {shorten(words, 34)}",
@@ -162,7 +162,7 @@ def _paint(drawing: Drawing, study: Study, scenario: str, points: Sequence[Point
         )
 
 
-def _spans(points: Sequence[Point]) -> dict[int, Span]:
+def _spans(points: Sequence[SlicePoint]) -> dict[int, Span]:
     """Where each block lies across the chart: as wide as it was long, with room between."""
     times: dict[int, list[float]] = {}
     for point in points:
@@ -172,29 +172,29 @@ def _spans(points: Sequence[Point]) -> dict[int, Span]:
     ordered = sorted(times.items(), key=lambda item: min(item[1]))
     total = sum(max(each) - min(each) for _, each in ordered) or 1.0
     scale = (1 - GAP * (len(ordered) - 1)) / total
-    found, left = {}, 0.0
+    spans, left = {}, 0.0
     for block, each in ordered:
         right = left + (max(each) - min(each)) * scale
-        found[block] = Span(left, right, min(each), scale)
+        spans[block] = Span(left, right, min(each), scale)
         left = right + GAP
-    return found
+    return spans
 
 
-def _dots(drawing: Drawing, axes: Axes, study: Study, points: Sequence[Point], spans: dict[int, Span]) -> None:
+def _dots(drawing: Drawing, axes: Axes, study: Study, points: Sequence[SlicePoint], spans: dict[int, Span]) -> None:
     for block, span in spans.items():
         mine = [point for point in points if point.trial.block == block]
         for arm in dict.fromkeys(point.arm.id for point in mine):
             for kept, marker in ((True, "o"), (False, "x")):
-                some = [point for point in mine if point.arm.id == arm and point.kept is kept]
-                if not some:
+                alike = [point for point in mine if point.arm.id == arm and point.kept is kept]
+                if not alike:
                     continue
-                colour = colour_of(study, some[0].arm, drawing) if kept else drawing.theme.muted
-                xs = [span.at(point.slice.start_s + point.slice.length_s / 2) for point in some]
-                ys = [math.exp(point.level) for point in some]
+                colour = colour_of(study, alike[0].arm, drawing) if kept else drawing.theme.muted
+                xs = [span.at(point.slice.start_s + point.slice.length_s / 2) for point in alike]
+                ys = [math.exp(point.level) for point in alike]
                 (dots,) = axes.plot(xs, ys, marker, color=colour, ms=4, alpha=0.85, ls="none", zorder=3)
-                said = ", ".join(units.rps(point.slice.throughput_rps) for point in some)
+                rates = ", ".join(units.rps(point.slice.throughput_rps) for point in alike)
                 lost = "" if kept else " (not counted)"
-                drawing.mark(dots, Mark(f"block {block + 1}, {_named(study, some[0].arm)}{lost}: {said}", arm))
+                drawing.mark(dots, Mark(f"block {block + 1}, {_named(study, alike[0].arm)}{lost}: {rates}", arm))
 
 
 def _named(study: Study, arm: Arm) -> str:

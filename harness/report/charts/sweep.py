@@ -10,18 +10,17 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from harness import units
+from harness.judge.metrics import label, latency_name
 from harness.report.charts.base import WIDTH, Chart, Row, apart, log_axis, span
 from harness.report.charts.marks import Drawing, Mark, Point
 from harness.report.charts.throughput import colour_of
-from harness.report.metrics import label, latency_name
-from harness.report.rows import why
-from harness.report.study import Study
-from harness.report.values import Value
-from harness.report.words import condition, plural, setup, shorten, shown, text, title
+from harness.report.figures import Study, Value
+from harness.report.figures.rows import why
+from harness.report.words import alike, condition, first_line, setup, shorten, shown, text, title
 from harness.suite import Arm, Phase
 
 POINTS = 3
-"""Fewer make no curve."""
+"""Loads that make a curve; fewer do not."""
 BODY, LEFT, GAP, RIGHT, BELOW, ABOVE = 3.2, 0.8, 1.6, 1.15, 0.5, 0.3
 CLOSE = 0.075
 """Share of an axis's height within which two labels would touch."""
@@ -37,8 +36,8 @@ class Sweep:
 
     def values(self, study: Study, metric: str) -> list[tuple[float, Arm, Value]]:
         """Where there is a valid figure."""
-        found = [(x, arm, study.arm(arm.id, metric, self.phase)) for x, arm in zip(self.xs, self.arms, strict=True)]
-        return [(x, arm, value) for x, arm, value in found if value is not None]
+        values = [(x, arm, study.arm(arm.id, metric, self.phase)) for x, arm in zip(self.xs, self.arms, strict=True)]
+        return [(x, arm, value) for x, arm, value in values if value is not None]
 
 
 def connections(study: Study, scenario: str) -> Chart | None:
@@ -98,13 +97,13 @@ def _knees(study: Study, sweeps: Sequence[Sweep]) -> str:
     margin = 1 + study.run.info.plan.margin
     parts = []
     for sweep in sweeps:
-        found = sweep.values(study, "throughput_rps")
-        if not found:
+        values = sweep.values(study, "throughput_rps")
+        if not values:
             continue
-        name = shown(found[0][1].cell.target)
-        most = max(found, key=lambda one: one[2].value or 0)
+        name = shown(values[0][1].cell.target)
+        most = max(values, key=lambda each: each[2].value or 0)
         best = most[2].value or 0
-        knee, last = next(one for one in found if (one[2].value or 0) * margin >= best), found[-1]
+        knee, last = next(each for each in values if (each[2].value or 0) * margin >= best), values[-1]
         if (last[2].value or 0) * margin < best:
             falls = f"falls to {text(last[2])} with {last[0]:g}"
             parts.append(f"{name} peaks with {_connections(most[0])} ({text(most[2])}) and {falls}")
@@ -114,18 +113,18 @@ def _knees(study: Study, sweeps: Sequence[Sweep]) -> str:
 
 
 def _connections(count: float) -> str:
-    return plural(round(count), "connection")
+    return units.plural(round(count), "connection")
 
 
 def _held(study: Study, sweeps: Sequence[Sweep]) -> str:
     """The highest rate that each holds, and the median that it has there."""
-    found = [(sweep, values[-1]) for sweep in sweeps if (values := sweep.values(study, latency_name("p50", "open")))]
+    held = [(sweep, values[-1]) for sweep in sweeps if (values := sweep.values(study, latency_name("p50", "open")))]
     offered = {sweep.xs[-1] for sweep in sweeps}
-    if len(found) == len(sweeps) and {x for _, (x, _, _) in found} == offered and len(offered) == 1:
-        medians = " and ".join(f"{text(value)} for {shown(arm.cell.target)}" for _, (_, arm, value) in found)
+    if len(held) == len(sweeps) and {x for _, (x, _, _) in held} == offered and len(offered) == 1:
+        medians = " and ".join(f"{text(value)} for {shown(arm.cell.target)}" for _, (_, arm, value) in held)
         return f"at {units.rps(offered.pop())}, the most that was offered, the median is {medians}"
     parts = []
-    for sweep, (x, arm, value) in found:
+    for sweep, (x, arm, value) in held:
         every = " at least" if x == sweep.xs[-1] else ""
         parts.append(f"{shown(arm.cell.target)} holds {units.rps(x)}{every} (median {text(value)})")
     return ", ".join(parts) or "no rate was held"
@@ -144,8 +143,8 @@ def _rows(study: Study, sweeps: Iterable[Sweep], by: str) -> Iterable[Row]:
 
 
 def _why(study: Study, arm: Arm) -> str:
-    reasons = dict.fromkeys(reason for trial in study.trials(arm.id, "open") for reason in why(trial))
-    return f"no: {shown('; '.join(reasons))}"
+    reasons = alike(first_line(reason) for trial in study.trials(arm.id, "open") for reason in why(trial))
+    return f"no: {'; '.join(reasons)}"
 
 
 def _paint_connections(drawing: Drawing, study: Study, sweeps: Sequence[Sweep]) -> None:
@@ -164,7 +163,7 @@ def _paint_connections(drawing: Drawing, study: Study, sweeps: Sequence[Sweep]) 
         axes.grid()
     lines = [_line(drawing, left, study, sweep, "throughput_rps") for sweep in sweeps]
     left.set_ylim(0, left.get_ylim()[1] * 1.05)
-    ends = [(found[-1], found[-1][2].value or 0.0) for found in lines if found]
+    ends = [(line[-1], line[-1][2].value or 0.0) for line in lines if line]
     places = apart([y for _, y in ends], left.get_ylim()[1] * CLOSE)
     for ((x, arm, _), _), y in zip(ends, places, strict=True):
         _label(left, (x, y), shorten(shown(arm.cell.target), 16), colour_of(study, arm, drawing))
@@ -191,15 +190,15 @@ def _paint_rates(drawing: Drawing, study: Study, sweeps: Sequence[Sweep]) -> Non
 
 
 def _latencies(drawing: Drawing, axes: Axes, study: Study, sweeps: Sequence[Sweep], phase: Phase) -> None:
-    ends, seen = [], []
+    ends, levels = [], []
     for sweep in sweeps:
         for quantile, thin in (("p50", False), ("p99", True)):
-            found = _line(drawing, axes, study, sweep, latency_name(quantile, phase), thin=thin)
-            seen += [end for _, _, value in found for end in (value.value, value.low, value.high)]
-            if found:
-                name = f"{shorten(shown(found[-1][1].cell.target), 16)} {quantile}"
-                ends.append((found[-1][0], found[-1][2].value or 1, name, colour_of(study, found[-1][1], drawing)))
-    low, high = span(seen, 1.25)
+            line = _line(drawing, axes, study, sweep, latency_name(quantile, phase), thin=thin)
+            levels += [end for _, _, value in line for end in (value.value, value.low, value.high)]
+            if line:
+                name = f"{shorten(shown(line[-1][1].cell.target), 16)} {quantile}"
+                ends.append((line[-1][0], line[-1][2].value or 1, name, colour_of(study, line[-1][1], drawing)))
+    low, high = span(levels, 1.25)
     log_axis(axes.yaxis, (low, high), lambda y: units.tick(units.duration_us(y)), 6)
     axes.set_ylabel("response time")
     places = apart([math.log(y) for _, y, _, _ in ends], math.log(high / low) * CLOSE)
@@ -224,14 +223,14 @@ def _label(axes: Axes, end: tuple[float, float], name: str, colour: str) -> None
 def _line(
     drawing: Drawing, axes: Axes, study: Study, sweep: Sweep, metric: str, *, thin: bool = False
 ) -> list[tuple[float, Arm, Value]]:
-    found = sweep.values(study, metric)
-    if not found:
-        return found
+    values = sweep.values(study, metric)
+    if not values:
+        return values
     colour = colour_of(study, sweep.arms[0], drawing)
-    ys = [value.value or 0 for _, _, value in found]
-    axes.plot([x for x, _, _ in found], ys, color=colour, lw=1.0 if thin else 1.8, alpha=0.75 if thin else 1)
+    ys = [value.value or 0 for _, _, value in values]
+    axes.plot([x for x, _, _ in values], ys, color=colour, lw=1.0 if thin else 1.8, alpha=0.75 if thin else 1)
     points = [
-        Point(f"{setup(arm)}, {condition(study, arm)}, {label(metric)}", value, x, arm.id) for x, arm, value in found
+        Point(f"{setup(arm)}, {condition(study, arm)}, {label(metric)}", value, x, arm.id) for x, arm, value in values
     ]
     drawing.points(axes, points, colour, upright=True, size=3.5 if thin else 5)
-    return found
+    return values

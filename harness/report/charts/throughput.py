@@ -12,14 +12,14 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from harness import units
 from harness.report.charts.base import PAD, WIDTH, Chart, Row
 from harness.report.charts.marks import Drawing, intervals
-from harness.report.study import Study
-from harness.report.values import Value, average
+from harness.report.figures import Study
+from harness.report.figures.value import Value, average
 from harness.report.words import clause, condition, own, setup, shorten, shown, tally, text, title, under
 from harness.suite import Arm
 
 ROW, LEFT, RIGHT, BELOW = 0.8, 2.45, 2.0, 0.5
 BAR, ABOVE, BELOW_IT = 0.26, 0.08, -0.24
-"""Height of a bar, and where the bars of a and b lie, where a pair's row is 1."""
+"""Height of a bar, and where the bars of a and b lie, as parts of a pair's row."""
 
 
 def throughput(study: Study, scenario: str) -> Chart | None:
@@ -90,8 +90,8 @@ def _paint(drawing: Drawing, study: Study, pairs: Sequence[str]) -> None:
         places += [(a, y + ABOVE), (b, y + BELOW_IT)]
     for arm, place in places:
         _arm(drawing, axes, study, arm, place)
-    found = [(value, y) for arm, y in places if (value := study.arm(arm.id, "throughput_rps"))]
-    intervals(axes, found, drawing.theme.ink, width=1.4, alpha=1)
+    ends = [(value, y) for arm, y in places if (value := study.arm(arm.id, "throughput_rps"))]
+    intervals(axes, ends, drawing.theme.ink, width=1.4, alpha=1)
     tops = [(top, y) for arm, y in places if (top := _ceiling(study, arm, axes))]
     lines = [((top, y - BAR * 0.62), (top, y + BAR * 0.62)) for top, y in tops]
     dashes: Any = (0, (2, 1.2))
@@ -110,7 +110,7 @@ def _arm(drawing: Drawing, axes: Axes, study: Study, arm: Arm, y: float) -> None
         axes.text(0.01, y, "✕ no valid result", color=theme.muted, fontsize=9, va="center", transform=side)
         return
     bar = axes.barh([y], [value.value], height=BAR, color=colour)
-    drawing.tell(bar.patches[0], f"{condition(study, arm)}, {setup(arm)}", value, arm.id)
+    drawing.mark_value(bar.patches[0], f"{condition(study, arm)}, {setup(arm)}", value, arm.id)
     top = _ceiling(study, arm, axes) or 0.0
     _label(axes, value, y, max(value.high or 0, value.value, top), drawing)
 
@@ -122,7 +122,7 @@ def _ceiling(study: Study, arm: Arm, axes: Axes) -> float | None:
 
 
 def _label(axes: Axes, value: Value, y: float, x: float, drawing: Drawing) -> None:
-    said = axes.annotate(
+    number = axes.annotate(
         text(value),
         (x, y),
         (5, 0),
@@ -137,7 +137,7 @@ def _label(axes: Axes, value: Value, y: float, x: float, drawing: Drawing) -> No
             shown(value.limit),
             (1, 0.5),
             (5, 0),
-            xycoords=said,
+            xycoords=number,
             textcoords="offset points",
             va="center",
             fontsize=8.5,

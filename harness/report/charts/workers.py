@@ -13,10 +13,10 @@ from harness import units
 from harness.report.charts.base import PAD, WIDTH, Chart, Row, apart
 from harness.report.charts.marks import Drawing, Point
 from harness.report.charts.throughput import ceiling, colour_of
-from harness.report.study import Study
-from harness.report.values import Value
-from harness.report.words import condition, plural, setup, shorten, shown
+from harness.report.figures import Study, Value
+from harness.report.words import condition, setup, shorten, shown
 from harness.suite import Arm
+from harness.units import plural
 
 PANEL, GAP, HEAD, BELOW = 2.3, 0.75, 0.42, 0.5
 RIGHT = 1.25
@@ -73,14 +73,14 @@ def _panels(study: Study) -> dict[str, list[Curve]]:
         if study.arm(arm.id, "throughput_rps"):
             key = (replace(arm.cell, workers=1), arm.connections, arm.rate_rps)
             cells.setdefault(key, {}).setdefault(arm.cell.workers, arm)
-    found: dict[str, list[Curve]] = {}
+    panels: dict[str, list[Curve]] = {}
     for counts in cells.values():
         if len(counts) < 2:  # noqa: PLR2004 - a curve has two points
             continue
         arms = tuple(counts[count] for count in sorted(counts))
         values = tuple(value for arm in arms if (value := study.arm(arm.id, "throughput_rps")))
-        found.setdefault(_where(study, arms[0]), []).append(Curve(arms, values))
-    return found
+        panels.setdefault(_where(study, arms[0]), []).append(Curve(arms, values))
+    return panels
 
 
 def _where(study: Study, arm: Arm) -> str:
@@ -162,7 +162,10 @@ def _curve(drawing: Drawing, axes: Axes, study: Study, curve: Curve) -> None:
     axes.plot(counts, [top or math.nan for top in tops], color=colour, lw=1.2, ls=(0, (1, 2)))
     points = [
         Point(
-            f"{_where(study, arm)}, {setup(arm)}, {plural(arm.cell.workers, 'worker')}", value, arm.cell.workers, arm.id
+            f"{_where(study, arm)}, {setup(arm)}, {plural(arm.cell.workers, 'worker')}",
+            value,
+            arm.cell.workers,
+            arm.id,
         )
         for arm, value in zip(curve.arms, curve.values, strict=True)
     ]

@@ -97,8 +97,8 @@
     return `exactly ${round(value)}${interval}${blocks > 0 ? `, ${blocks} blocks` : ""}`;
   };
   const show = (node, x, y) => {
-    const told = [node.dataset.tip ?? node.getAttribute("aria-label"), node.dataset.value && exactly(node)];
-    tip.textContent = told.filter(Boolean).join("\n");
+    const lines = [node.dataset.tip ?? node.getAttribute("aria-label"), node.dataset.value && exactly(node)];
+    tip.textContent = lines.filter(Boolean).join("\n");
     tip.hidden = false;
     const box = tip.getBoundingClientRect();
     tip.style.left = `${Math.max(8, Math.min(x + 12, innerWidth - box.width - 8))}px`;

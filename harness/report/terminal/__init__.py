@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from rich import box
 from rich.console import Console, Group, RenderableType
@@ -14,37 +13,37 @@ from rich.text import Text
 from harness import units
 from harness.judge.verdicts import Comparison, PairVerdict
 from harness.record import Run
-from harness.report.comparing import headline as changed
-from harness.report.comparing import shared
-from harness.report.rows import of_candidate
-from harness.report.study import Study
+from harness.report.figures import Study
+from harness.report.figures.rows import of_candidate
 from harness.report.terminal.pairs import STYLES, table, word
-from harness.report.tuned import tuned
-from harness.report.words import SYMBOLS, headline, interval, name, plural, reason, shown, told
+from harness.report.words import changed, headline, interval, sentence, shared, shown, warning, without_result
 from harness.suite import Factor
 from harness.tune.recommendation import Recommendation
 
 __all__ = ["between", "terminal"]
 
 CAVEATS = 6
-"""So many are printed; the report has them all."""
+"""Caveats that are printed; the report has them all."""
+FEW = 8
+"""Up to so many pairs, each has its sentence above the table; of more the report has them."""
 
 
-def terminal(run: Run, comparison: Comparison, console: Console) -> None:
+def terminal(study: Study, console: Console) -> None:
     """Print what a run shows."""
-    study = Study(run, comparison, tuned(Path(run.path)))
     pairs = [pair for pair in study.pairs if study.verdict(pair)]
     parts: list[RenderableType] = [Text(headline(study), style="bold")]
+    parts += _answers(study, pairs)
     parts += [table(study, pairs, console.width)] if pairs else []
     parts += [_candidates(study.tuned), Text(shown(study.tuned.explanation)), Text()] if study.tuned else []
     parts += _foot(study)
-    _print(console, parts, f" {shown(run.info.plan.suite)}", f" · {shown(run.info.run)}")
+    _print(console, parts, f" {shown(study.run.info.plan.suite)}", f" · {shown(study.run.info.run)}")
 
 
 def between(before: Run, after: Run, comparison: Comparison, console: Console) -> None:
     """Print how two runs differ: each pair's ratio after over before."""
     primary = [verdict for verdict in comparison.pairs if verdict.primary]
-    parts: list[RenderableType] = [Text(changed(primary), style="bold"), _changes(primary, after.info.plan.factors)]
+    factors = after.info.plan.factors
+    parts: list[RenderableType] = [Text(changed(primary, factors), style="bold"), _changes(primary, factors)]
     unsettled = dict.fromkeys(verdict.settle for verdict in primary if verdict.settle)
     parts += [Text(f"? undecided: {shown(settle)}", style="dim") for settle in unsettled]
     news = comparison.environment_changes.items()
@@ -67,60 +66,68 @@ def _print(console: Console, parts: Sequence[RenderableType], title: str, more: 
 
 
 def _changes(verdicts: Sequence[PairVerdict], factors: Sequence[Factor]) -> Table:
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim")
+    changes = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim")
     for heading in ("scenario", "a", "b"):
-        made.add_column(heading)
-    made.add_column("after / before", justify="right")
-    made.add_column("verdict")
+        changes.add_column(heading)
+    changes.add_column("after / before", justify="right")
+    changes.add_column("verdict")
     for verdict in verdicts:
         ratio = Text(units.ratio(verdict.ratio), style=STYLES.get(verdict.verdict, ""))
         if verdict.low is not None:
             ratio.append(f"\n{units.ratio(verdict.low)} to {units.ratio(verdict.high)}", style="not bold dim")
         scenario = Text(shown(verdict.scenario), style="bold")
         scenario.append(f"\n{shared(verdict, factors)}", style="not bold dim")
-        made.add_row(scenario, Text(shown(verdict.a)), Text(shown(verdict.b)), ratio, word(verdict))
-    return made
+        changes.add_row(scenario, Text(shown(verdict.a)), Text(shown(verdict.b)), ratio, word(verdict))
+    return changes
 
 
 def _candidates(answer: Recommendation) -> Table:
     """What tune tried."""
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    candidates = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     for heading in ("workers", "threads", "throughput", "of the best", "memory", "picked"):
-        made.add_column(heading, justify="right")
-    made.add_column("standing")
+        candidates.add_column(heading, justify="right")
+    candidates.add_column("standing")
     for row in answer.candidates:
         metrics = ("throughput_rps", "of_best", "memory_bytes", "share_of_picks")
         figures = (interval(of_candidate(row, metric)) for metric in metrics)
         style = "bold blue" if row.standing == "recommended" else "" if row.standing == "tie" else "dim"
-        made.add_row(f"{row.workers}", f"{row.threads}", *figures, row.standing, style=style)
-    return made
+        candidates.add_row(f"{row.workers}", f"{row.threads}", *figures, row.standing, style=style)
+    return candidates
 
 
 def _foot(study: Study) -> Iterator[Text]:
     trials = study.run.trials
     failed = sum(trial.error is not None for trial in trials)
     invalid = sum(not trial.valid and trial.error is None for trial in trials)
-    facts = [f"{len(trials) - failed - invalid} of {plural(len(trials), 'trial')} valid"]
+    facts = [f"{len(trials) - failed - invalid} of {units.plural(len(trials), 'trial')} valid"]
     facts += [f"{invalid} invalid"] if invalid else []
     facts += [f"{failed} failed"] if failed else []
-    facts += [f"servers on {plural(study.cores, 'core')}"]
+    facts += [f"servers on {units.plural(study.cores, 'core')}"]
     facts += [] if study.run.info.finished else ["interrupted"]
     yield Text(" · ".join(facts), style="dim")
     for noise in study.comparison.noise:
         if noise.metric == "throughput_rps":
             yield Text(f"A/A throughput {units.ratio(noise.ratio, noise.low, noise.high)}", style="dim")
-    for pair in study.pairs:
-        verdict = study.verdict(pair)
-        if verdict is not None and verdict.ratio is None:
-            why = "; ".join(reason(study, text) for text in verdict.reasons)
-            yield Text.assemble((f"{SYMBOLS[verdict.verdict]} ", "red"), f"{name(study, pair)}: ", (why, "dim"))
+    for names, why in without_result(study):
+        yield Text.assemble(("✕ ", "red"), f"{'; '.join(names)}: ", (why, "dim"))
     caveats = study.comparison.caveats
     for caveat in caveats[:CAVEATS]:
-        yield _caveat(told(study, caveat), caveat.remedy)
+        yield _caveat(warning(study, caveat), caveat.remedy)
     if len(caveats) > CAVEATS:
         yield Text(f"  and {len(caveats) - CAVEATS} more in the report", style="dim")
 
 
-def _caveat(text: str, remedy: str) -> Text:
-    line = Text.assemble(("! ", "bold yellow"), text)
+def _answers(study: Study, pairs: Sequence[str]) -> Iterator[RenderableType]:
+    """What each pair says, in a sentence, where they are a few; of a single one the headline says it."""
+    real = [pair for pair in pairs if not study.pairs[pair].null]
+    answers = [pair for pair in real if (value := study.pair(pair)) and value.value is not None]
+    if 1 < len(real) <= FEW and answers:
+        sentences = Table.grid(padding=(0, 1))
+        for pair in answers:
+            sentences.add_row("•", Text(sentence(study, pair)))
+        yield sentences
+
+
+def _caveat(says: str, remedy: str) -> Text:
+    line = Text.assemble(("! ", "bold yellow"), says)
     return line.append(f" → {shown(remedy)}", style="dim") if remedy else line

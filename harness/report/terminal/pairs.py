@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,13 +11,13 @@ from rich.text import Text
 
 from harness import units
 from harness.judge.verdicts import PairVerdict
-from harness.report.charts.forest import reach
-from harness.report.charts.latency import highest, percentile_of
-from harness.report.study import Study
+from harness.report.figures import Study
+from harness.report.figures.axis import place, reach
 from harness.report.words import (
     SYMBOLS,
     ends,
     own,
+    percentile,
     same_sides,
     setup,
     shown,
@@ -60,17 +59,19 @@ def _columns(study: Study, pairs: Sequence[str], width: int) -> dict[str, tuple[
     same = same_sides(study, study.pairs)
     heads = [Text(f"{x}\n{same[i].replace(' on ', chr(10) + 'on ')}" if same else x) for i, x in enumerate("ab")]
     roomy = width >= WIDE
-    found: dict[str, tuple[Text | str, dict[str, Any]]] = {"scenario": ("scenario", {"min_width": 18 if roomy else 12})}
+    columns: dict[str, tuple[Text | str, dict[str, Any]]] = {
+        "scenario": ("scenario", {"min_width": 18 if roomy else 12})
+    }
     if width >= NARROW:
         for side, head, least in zip("ab", heads, (19, 14), strict=True):
-            found[side] = (head, {"justify": "right", "min_width": least if roomy else 8})
-    found["ratio"] = ("b / a", {"justify": "right", "no_wrap": True})
+            columns[side] = (head, {"justify": "right", "min_width": least if roomy else 8})
+    columns["ratio"] = ("b / a", {"justify": "right", "no_wrap": True})
     if roomy:
-        found["strip"] = (_scale(study), {"no_wrap": True})
-    found["verdict"] = ("verdict", {"min_width": 14, "max_width": 15})
-    if width >= WIDER and any(highest(study, pair) for pair in pairs):
-        found["latency"] = ("latency b / a\nequal rates", {"justify": "right", "no_wrap": True, "min_width": 13})
-    return found
+        columns["strip"] = (_scale(study), {"no_wrap": True})
+    columns["verdict"] = ("verdict", {"min_width": 14, "max_width": 15})
+    if width >= WIDER and any(study.latency(pair) for pair in pairs):
+        columns["latency"] = ("latency b / a\nequal rates", {"justify": "right", "no_wrap": True, "min_width": 13})
+    return columns
 
 
 def _row(study: Study, pair: str, verdict: PairVerdict) -> dict[str, Text]:
@@ -104,15 +105,16 @@ def _side(study: Study, arm: Arm, limit: str | None, *, named: bool) -> Text:
 
 
 def _settled(verdict: PairVerdict) -> Text:
-    more = shown(verdict.settle) if verdict.settle else ""
+    few = verdict.verdict == "inconclusive" and verdict.blocks < verdict.blocks_measured
+    more = f"{verdict.blocks} of {verdict.blocks_measured} blocks valid" if few else shown(verdict.settle or "")
     return word(verdict).append(f"\n{more}" if more else "", style="not bold dim")
 
 
 def _latency(study: Study, pair: str) -> Text:
-    verdict = highest(study, pair)
+    verdict = study.latency(pair)
     if verdict is None:
         return Text("not resolved", style="dim")
-    text = Text(f"{percentile_of(verdict)}  {units.ratio(verdict.ratio)}")
+    text = Text(f"{percentile(verdict.metric)}  {units.ratio(verdict.ratio)}")
     if verdict.low is not None:
         text.append(f"\n{units.ratio(verdict.low)} to {units.ratio(verdict.high)}", style="dim")
     return text
@@ -120,14 +122,13 @@ def _latency(study: Study, pair: str) -> Text:
 
 def _scale(study: Study) -> Text:
     low, high = reach(study)
-    one = _column(1, (low, high))
-    text = f"{low:.2g}{TIMES}".ljust(one) + "1"
+    middle = _column(1, (low, high))
+    text = f"{low:.2g}{TIMES}".ljust(middle) + "1"
     return Text(text + f"{high:.2g}{TIMES}".rjust(STRIP - len(text)))
 
 
 def _column(ratio: float, limits: tuple[float, float]) -> int:
-    low, high = limits
-    return min(STRIP - 1, max(0, round((STRIP - 1) * math.log(ratio / low) / math.log(high / low))))
+    return round((STRIP - 1) * place(ratio, limits))
 
 
 def _strip(study: Study, verdict: PairVerdict) -> Text:

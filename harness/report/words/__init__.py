@@ -1,12 +1,12 @@
 """Arms, pairs and verdicts in words: labels, and the sentences that a report opens with."""
 
-from harness.report.words.figures import ends, interval, text
+from harness.report.words.causes import bound
+from harness.report.words.changes import change, changed, shared
 from harness.report.words.names import (
     called,
     condition,
     name,
     own,
-    plural,
     same_sides,
     setup,
     shorten,
@@ -15,45 +15,60 @@ from harness.report.words.names import (
     title,
     under,
 )
+from harness.report.words.reasons import alike, first_line, reasons, without_result
 from harness.report.words.sentences import (
     SYMBOLS,
-    bound,
     clause,
-    count,
     deployed,
     headline,
-    reason,
-    said,
+    latency,
+    ordered,
     sentence,
-    tally,
-    told,
+    warning,
 )
+from harness.report.words.tally import Contender, Outcome, contender, count, outcome, sides, tally
+from harness.report.words.values import ends, form, interval, percentile, text, times, turned
 
 __all__ = [
     "SYMBOLS",
+    "Contender",
+    "Outcome",
+    "alike",
     "bound",
     "called",
+    "change",
+    "changed",
     "clause",
     "condition",
+    "contender",
     "count",
     "deployed",
     "ends",
+    "first_line",
+    "form",
     "headline",
     "interval",
+    "latency",
     "name",
+    "ordered",
+    "outcome",
     "own",
-    "plural",
-    "reason",
-    "said",
+    "percentile",
+    "reasons",
     "same_sides",
     "sentence",
     "setup",
+    "shared",
     "shorten",
     "shown",
     "side",
+    "sides",
     "tally",
     "text",
+    "times",
     "title",
-    "told",
+    "turned",
     "under",
+    "warning",
+    "without_result",
 ]

@@ -6,8 +6,9 @@ import unicodedata
 from collections.abc import Iterable
 
 from harness import units
-from harness.report.study import Study
+from harness.report.figures import Study
 from harness.suite import Arm
+from harness.units import plural
 
 ISOLATE, POP = "\u2068", "\u2069"
 RIGHT_TO_LEFT = {"R", "AL", "RLE", "RLO", "RLI", "LRE", "LRO", "LRI", "FSI", "PDF", "PDI"}
@@ -28,11 +29,6 @@ def shown(text: str) -> str:
     return f"{ISOLATE}{clean}{POP}" if any(direction in {"R", "AL"} for _, direction in kinds) else clean
 
 
-def plural(count: int, noun: str) -> str:
-    """`1 worker`, `4 workers`."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
-
-
 def setup(arm: Arm) -> str:
     """What serves: `fastapi on uvicorn`."""
     return f"{shown(arm.cell.target)} on {shown(arm.cell.server)}"
@@ -46,8 +42,8 @@ def own(arm: Arm) -> str:
 def called(study: Study, arm: Arm) -> str:
     """What serves, with what sets it apart where its partner is called the same: `fastapi on uvicorn (aiohttp)`."""
     partners = study.sides(arm.pair) if arm.pair in study.pairs else ()
-    same = [one for one in partners if one.id != arm.id and setup(one) == setup(arm)]
-    apart = [shown(part) for one in same for part in arm.own if part not in one.own]
+    alike = [partner for partner in partners if partner.id != arm.id and setup(partner) == setup(arm)]
+    apart = [shown(part) for partner in alike for part in arm.own if part not in partner.own]
     return f"{setup(arm)} ({', '.join(apart)})" if apart else setup(arm)
 
 
@@ -58,7 +54,7 @@ def side(arm: Arm) -> str:
 
 def condition(study: Study, arm: Arm) -> str:
     """What an arm shares with its partner beside the scenario: `pooled, 4 workers`."""
-    shared = [factor for factor in study.run.info.plan.factors if factor.on == "pair"]
+    shared = [factor for factor in study.factors if factor.on == "pair"]
     shared.sort(key=lambda factor: factor.is_count)  # counts last: `pooled, 4 workers`
     parts = [
         factor.say(arm.cell.level(factor.name))
@@ -104,12 +100,7 @@ def shorten(text: str, most: int) -> str:
 def same_sides(study: Study, pairs: Iterable[str]) -> tuple[str, str] | None:
     """What a and b are called when these pairs all compare the same two; otherwise None."""
     names = {tuple(map(setup, study.sides(pair))) for pair in pairs if not study.pairs[pair].null}
-    found = names.pop() if len(names) == 1 else None
-    return (found[0], found[1]) if found else None
-
-
-def interfaces(study: Study, pairs: Iterable[str]) -> tuple[str, str] | None:
-    """`WSGI` and `ASGI` when all of these pairs compare these two, whatever runs on them; otherwise None."""
-    found = {tuple(arm.target.interface for arm in study.sides(pair)) for pair in pairs}
-    a, b = found.pop() if len(found) == 1 else ("", "")
-    return (a.upper(), b.upper()) if a != b else None
+    if len(names) != 1:
+        return None
+    a, b = names.pop()
+    return a, b

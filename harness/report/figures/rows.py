@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from harness.judge.compare.verdict import common
+from harness.judge.metrics import METRICS
 from harness.judge.verdicts import Effect, Noise, PairVerdict
 from harness.record import Trial
-from harness.report.metrics import METRICS
-from harness.report.values import Figures, Value
+from harness.report.figures.value import Figures, Value
 from harness.suite import Arm
 from harness.tune.recommendation import CandidateRow, Recommendation
 
-UNVARIED = ("connections", "load", "rate_rps", "a", "b")
-"""What stands among a verdict's factors and is none that both sides share."""
+OF_CANDIDATE = ("throughput_rps", "of_best", "saturated_latency_p99_us", "memory_bytes", "share_of_picks")
+"""The metrics of a candidate that tune tried."""
+
+
+NO_LEVELS = ("connections", "load", "rate_rps", "a", "b")
+"""What stands among a verdict's factors and is no level that both sides share."""
 
 
 def of_pair(verdict: PairVerdict, rate_rps: float | None) -> Value:
@@ -23,7 +27,7 @@ def of_pair(verdict: PairVerdict, rate_rps: float | None) -> Value:
         kind="pair",
         id=verdict.pair,
         scenario=verdict.scenario,
-        levels={name: level for name, level in factors.items() if name not in UNVARIED},
+        levels={name: level for name, level in factors.items() if name not in NO_LEVELS},
         connections=factors.get("connections"),
         load=verdict.phase,
         rate_rps=rate_rps,
@@ -90,6 +94,13 @@ def of_effect(effect: Effect) -> Value:
     )
 
 
+def of_tuning(answer: Recommendation) -> list[Value]:
+    """Every number that tune found."""
+    values = [of_candidate(row, metric, answer) for row in answer.candidates for metric in OF_CANDIDATE]
+    values += [of_capacity(answer, end) for end in ("low", "high")] if answer.capacity_rps else []
+    return [value for value in values if value.value is not None or value.metric == "throughput_rps"]
+
+
 def of_candidate(row: CandidateRow, metric: str, answer: Recommendation | None = None) -> Value:
     """One metric of a candidate that tune tried."""
     figures: dict[str, tuple[str, Figures]] = {
@@ -123,7 +134,7 @@ def of_candidate(row: CandidateRow, metric: str, answer: Recommendation | None =
 
 def of_capacity(answer: Recommendation, end: str) -> Value:
     """An end of the bracket: `low`, the highest rate that holds, or `high`, the lowest that does not."""
-    found = answer.capacity_rps
+    capacity = answer.capacity_rps
     return Value(
         kind="capacity",
         id=end,
@@ -133,7 +144,7 @@ def of_capacity(answer: Recommendation, end: str) -> Value:
         load="open",
         metric="capacity_rps",
         unit="1/s",
-        value=getattr(found, end) if found else None,
+        value=getattr(capacity, end) if capacity else None,
         reasons=answer.slo,
     )
 
@@ -159,7 +170,17 @@ def effect_id(effect: Effect) -> str:
 
 def why(trial: Trial) -> tuple[str, ...]:
     """Why a trial may not be used; empty when it may."""
-    return (trial.error,) if trial.error is not None else trial.reasons
+    return (sentence_of(trial.error),) if trial.error is not None else trial.reasons
+
+
+def sentence_of(error: str) -> str:
+    """The first line of an error; the lines of a server's log that may follow it stay in the records.
+
+    A first line that ends in a colon says nothing without them: then the last of them, which is what a traceback ends
+    with, is added to it.
+    """
+    first, *log = error.strip().splitlines() or [""]
+    return f"{first} {log[-1].strip()}" if log and first.endswith(":") else first
 
 
 def _joined(reasons: Iterable[str]) -> str | None:

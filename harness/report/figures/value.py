@@ -21,7 +21,7 @@ class Value:
     """One number with its interval."""
 
     kind: str
-    """pair (value is b / a), arm, effect or noise; of a tuning candidate or capacity."""
+    """pair (value is b / a), arm, effect, noise (of an A/A pair); of a tuning candidate or capacity."""
     id: str
     scenario: str = ""
     interface: str | None = None
@@ -52,7 +52,7 @@ class Value:
 
 
 def frame(values: Iterable[Value], factors: Sequence[str]) -> pd.DataFrame:
-    """Values as a table with a column for each of `factors`, whole numbers kept whole."""
+    """Values as a table with a column for each of `factors`; counts stay whole numbers where some are missing."""
     names = [item.name for item in fields(Value)]
     place = names.index("levels")
     columns = [*names[:place], *factors, *names[place + 1 :]]
@@ -62,12 +62,12 @@ def frame(values: Iterable[Value], factors: Sequence[str]) -> pd.DataFrame:
 
 
 def average(values: Sequence[float], *, logarithmic: bool = True) -> Figures:
-    """Mean over blocks with its t interval, on the log scale unless told otherwise; one block has no interval."""
+    """Mean over blocks with its t interval, on the log scale if `logarithmic`; a single block has no interval."""
     if not values or (logarithmic and min(values) <= 0):
         return NOTHING
-    found = estimate([math.log(value) for value in values] if logarithmic else values)
+    estimated = estimate([math.log(value) for value in values] if logarithmic else values)
     back = math.exp if logarithmic else float
     if len(values) == 1:
-        return back(found.mean), None, None
-    low, high = found.interval()
-    return back(found.mean), back(low), back(high)
+        return back(estimated.mean), None, None
+    low, high = estimated.interval()
+    return back(estimated.mean), back(low), back(high)

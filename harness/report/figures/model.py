@@ -1,4 +1,4 @@
-"""A run made ready to be told: every number that any report prints, each once, under a key of its own.
+"""One run as every report sees it: each number that is printed stands here once, under a key of its own.
 
 The page, summary.csv and `compare --json` agree because all of them print these values.
 """
@@ -12,15 +12,13 @@ from functools import cached_property, lru_cache
 import pandas as pd
 
 from harness.judge.compare import Trials
-from harness.judge.compare.metrics import histogram
+from harness.judge.metrics import METRICS, Metric, histogram, latency_name
 from harness.judge.verdicts import Caveat, Comparison, PairVerdict
 from harness.record import Run, Trial
-from harness.report.metrics import METRICS, Metric
-from harness.report.rows import of_arm, of_effect, of_noise, of_pair
-from harness.report.tuned import tuned_values
-from harness.report.values import NOTHING, Figures, Value, average, frame
+from harness.report.figures.rows import of_arm, of_effect, of_noise, of_pair, of_tuning
+from harness.report.figures.value import NOTHING, Figures, Value, average, frame
 from harness.spec.histogram import Histogram
-from harness.spec.percentiles import resolved
+from harness.spec.percentiles import QUANTILES, resolved
 from harness.suite import PHASES, Arm, Factor, Pair, Phase, Scenario
 from harness.tune.recommendation import Recommendation
 
@@ -32,7 +30,7 @@ class Study:
     run: Run
     comparison: Comparison
     tuned: Recommendation | None = None
-    """What tune found, of a run of its."""
+    """What tune found, if the run is a tuning."""
 
     @cached_property
     def arms(self) -> dict[str, Arm]:
@@ -42,8 +40,8 @@ class Study:
     @cached_property
     def pairs(self) -> dict[str, Pair]:
         """The planned pairs by id, in the order of the suite."""
-        found = [pair for group in self.run.info.plan.groups for pair in group.pairs]
-        return {pair.id: pair for pair in sorted(found, key=lambda pair: _natural(pair.id))}
+        planned = [pair for group in self.run.info.plan.groups for pair in group.pairs]
+        return {pair.id: pair for pair in sorted(planned, key=lambda pair: _natural(pair.id))}
 
     @cached_property
     def scenarios(self) -> dict[str, Scenario]:
@@ -60,10 +58,15 @@ class Study:
         """Whether the arms of a scenario differ in their number of connections."""
         return len({arm.connections for arm in self.arms.values() if arm.cell.scenario == scenario}) > 1
 
+    @property
+    def factors(self) -> tuple[Factor, ...]:
+        """What the run varies, in the order of reports."""
+        return self.run.info.plan.factors
+
     def telling(self, scenario: str) -> tuple[Factor, ...]:
         """The factors of a side in which the pairs of a scenario differ on their side b: what tells them apart."""
         cells = [self.sides(pair)[1].cell for pair in self.pairs_of(scenario)]
-        own = [factor for factor in self.run.info.plan.factors if factor.on == "side" and not factor.is_count]
+        own = [factor for factor in self.factors if factor.on == "side" and not factor.is_count]
         return tuple(factor for factor in own if len({cell.level(factor.name) for cell in cells}) > 1)
 
     def sides(self, pair: str) -> tuple[Arm, Arm]:
@@ -75,15 +78,15 @@ class Study:
         return [pair for pair in self.pairs if self.sides(pair)[0].cell.scenario == scenario]
 
     def trials(self, arm: str, phase: Phase) -> tuple[Trial, ...]:
-        """The trials of an arm by block; of one that was measured again the last."""
-        found = self._trials.of(arm, phase)
-        return tuple(found[block] for block in sorted(found))
+        """The trials of an arm by block; of a block that was measured again the last."""
+        by_block = self._trials.of(arm, phase)
+        return tuple(by_block[block] for block in sorted(by_block))
 
     def used(self, arm: str, phase: Phase) -> tuple[Trial, ...]:
         """What the figures of an arm rest on: valid trials, in blocks where its partner's are too if there are any."""
         own = [trial for trial in self.trials(arm, phase) if trial.valid and trial.error is None]
-        other = {trial.block for trial in self.trials(self._partner.get(arm, ""), phase) if trial.valid}
-        return tuple([trial for trial in own if trial.block in other] or own)
+        partner = {trial.block for trial in self.trials(self._partner.get(arm, ""), phase) if trial.valid}
+        return tuple([trial for trial in own if trial.block in partner] or own)
 
     def rate(self, pair: str) -> float | None:
         """The rate that was offered to both arms of a pair in its open phase."""
@@ -100,6 +103,12 @@ class Study:
     def verdict(self, pair: str, metric: str = "throughput_rps") -> PairVerdict | None:
         """The verdict on one metric of a pair, if there is one."""
         return self._verdicts.get((pair, metric))
+
+    def latency(self, pair: str) -> PairVerdict | None:
+        """The verdict on the highest latency percentile that has an interval; without any the highest with a ratio."""
+        verdicts = [self.verdict(pair, latency_name(quantile, "open")) for quantile in reversed(QUANTILES)]
+        known = [verdict for verdict in verdicts if verdict and verdict.ratio]
+        return next((verdict for verdict in known if verdict.low is not None), known[0] if known else None)
 
     def arm(self, arm: str, metric: str, phase: Phase = "closed") -> Value | None:
         """What the run shows of one arm; None where it shows nothing."""
@@ -120,26 +129,26 @@ class Study:
         """Every number of the report by its key."""
         rates = {pair: self.rate(pair) for pair in self.pairs}
         pairs = self.comparison.pairs
-        found = [
+        values = [
             *(of_pair(verdict, rates.get(verdict.pair) if verdict.phase == "open" else None) for verdict in pairs),
             *self._of_arms(),
             *(of_effect(effect) for effect in self.comparison.effects),
             *(of_noise(noise, number) for number, noise in enumerate(self.comparison.noise, 1)),
-            *(tuned_values(self.tuned) if self.tuned else ()),
+            *(of_tuning(self.tuned) if self.tuned else ()),
         ]
-        return {value.key: value for value in found}
+        return {value.key: value for value in values}
 
     @cached_property
     def frame(self) -> pd.DataFrame:
         """summary.csv: one row a pair, arm or effect and metric."""
-        return frame(self.values.values(), [factor.name for factor in self.run.info.plan.factors])
+        return frame(self.values.values(), [factor.name for factor in self.factors])
 
     def _of_arms(self) -> Iterator[Value]:
         for arm in self.arms.values():
             for phase in PHASES:
                 trials, used = self.trials(arm.id, phase), self.used(arm.id, phase)
                 for metric in METRICS.values() if trials else ():
-                    if metric.phase not in (None, phase):
+                    if phase not in metric.phases:
                         continue
                     figures = self._figures(arm.id, phase, metric, used)
                     if figures[0] is not None or metric.name == "throughput_rps":
@@ -147,12 +156,12 @@ class Study:
 
     def _figures(self, arm: str, phase: Phase, metric: Metric, used: tuple[Trial, ...]) -> Figures:
         numbers = [metric.read(trial) for trial in used]
-        seen = [number for number in numbers if number is not None]
-        if seen and len(seen) == len(used):
-            return average(seen, logarithmic=metric.logarithmic)
-        merged = self.histogram(arm, phase) if metric.quantile else None
-        if merged is not None and metric.quantile:
-            return resolved(merged, metric.quantile), None, None
+        known = [number for number in numbers if number is not None]
+        if known and len(known) == len(used):
+            return average(known, logarithmic=metric.geometric)
+        merged = self.histogram(arm, phase) if metric.percentile else None
+        if merged is not None and metric.percentile:
+            return resolved(merged, metric.percentile), None, None
         return NOTHING
 
     @cached_property
@@ -161,7 +170,7 @@ class Study:
 
     @cached_property
     def _partner(self) -> dict[str, str]:
-        return {one: other for p in self.pairs.values() for one, other in ((p.a, p.b), (p.b, p.a))}
+        return {arm: partner for p in self.pairs.values() for arm, partner in ((p.a, p.b), (p.b, p.a))}
 
     @cached_property
     def _verdicts(self) -> dict[tuple[str, str], PairVerdict]:

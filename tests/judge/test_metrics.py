@@ -1,0 +1,38 @@
+"""The one registry of metrics."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.judge.metrics import COMPARED, METRICS, metrics
+from harness.suite import PHASES, Phase
+from tests import factories
+
+GROUP = factories.group()
+
+
+def test_what_pairs_are_compared_by_is_what_arms_show() -> None:
+    """A comparison has no metric of its own, and exactly one is primary."""
+    for name, phases in COMPARED.items():
+        assert METRICS[name].name == name
+        assert set(phases) <= set(METRICS[name].phases)
+    assert [metric.name for metric in METRICS.values() if metric.primary] == ["throughput_rps"]
+
+
+@pytest.mark.parametrize(
+    ("phases", "compared"),
+    [
+        (PHASES, {"throughput_rps": "closed", "cpu_s_per_request": "closed", "latency_p99_us": "open"}),
+        (
+            ("closed",),
+            {"throughput_rps": "closed", "cpu_s_per_request": "closed", "saturated_latency_p99_us": "closed"},
+        ),
+        (("open",), {"cpu_s_per_request": "open", "memory_bytes": "open", "latency_p50_us": "open"}),
+    ],
+)
+def test_a_group_is_compared_by_what_its_phases_show(phases: tuple[Phase, ...], compared: dict[str, Phase]) -> None:
+    """CPU and memory in the closed phase where there is one."""
+    shown = {metric.name: metric.phase for metric in metrics(factories.in_phases(GROUP, *phases))}
+    assert compared.items() <= shown.items()
+    assert set(shown.values()) <= set(phases)
+    assert ("throughput_rps" in shown) == ("closed" in phases)
