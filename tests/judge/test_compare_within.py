@@ -402,3 +402,13 @@ def test_a_torn_line_is_left_out_with_a_caveat(tmp_path: Path):
     assert [caveat.kind for caveat in comparison.caveats] == ["torn"]
     assert "--resume" in comparison.caveats[0].remedy
     assert comparison.pairs[0].blocks == 5
+
+
+def test_a_verdict_carries_the_rate_that_was_really_offered():
+    """Derived or asked for, as the open trials have it; a closed metric has none."""
+    arms = [replace(each, loads=factories.loads("open", rate_rps=700.0)) for each in OPEN.arms]
+    opened = [factories.trial(arm, phase="open", block=block) for block in range(3) for arm in arms]
+    closed = [factories.trial(arm, block=block) for block in range(3) for arm in OPEN.arms]
+    verdicts = within(factories.run(factories.plan(OPEN, blocks=3), (*closed, *opened))).pairs
+    rates = {verdict.phase: verdict.factors["rate_rps"] for verdict in verdicts}
+    assert rates == {"closed": None, "open": 700.0}

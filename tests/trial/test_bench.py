@@ -1,0 +1,84 @@
+"""What the first blocks fix for the rest of a run: rates, and response times."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, cast
+
+import pytest
+
+from harness import spec
+from harness.record import Trial
+from harness.suite import Group
+from harness.trial import phase
+from harness.trial.bench import OPEN_SHARE, Bench, GroupState, Rates, resume
+from tests import factories
+
+ALIVE, DEAD = ("p1a", "p1b"), ("p2a", "p2b")
+
+
+def group() -> Group:
+    """Two pairs, driven closed and then openly at a derived rate."""
+    arms = [factories.flask_arm(name) if name.endswith("a") else factories.arm(name) for name in (*ALIVE, *DEAD)]
+    return factories.in_phases(factories.group(*arms), "closed", "open")
+
+
+def closed_trial(name: str, rps: float, block: int = 0) -> Trial:
+    """A closed trial of that arm at that throughput."""
+    arm = next(arm for arm in group().arms if arm.id == name)
+    return factories.trial(arm, rps=rps, block=block)
+
+
+def test_a_derived_rate_is_a_share_of_the_slower_arms_capacity_and_is_kept() -> None:
+    """The first block that shows it fixes it; a faster second block changes nothing."""
+    state = GroupState(group())
+    assert state.rates.of(group().arm("p1a")) is None
+    state.keep([closed_trial("p1a", 1000.0), closed_trial("p1b", 400.0)])
+    state.keep([closed_trial("p1a", 2000.0, block=1), closed_trial("p1b", 2000.0, block=1)])
+    assert state.rates.of(group().arm("p1a")) == state.rates.of(group().arm("p1b")) == pytest.approx(OPEN_SHARE * 400)
+    assert state.load(group().arm("p1a"), "open").rate_rps == pytest.approx(OPEN_SHARE * 400)
+
+
+def test_a_rate_that_was_asked_for_is_offered() -> None:
+    """Whatever the capacity is."""
+    asked = factories.arm("p3b", rate_rps=25.0)
+    rates = Rates()
+    rates.derive([closed_trial("p1a", 1000.0)])
+    assert rates.of(asked) == 25.0
+
+
+def test_a_resumed_run_offers_what_it_offered_before() -> None:
+    """An open trial on record has the rate, also where the capacities on record would give another."""
+    opened = factories.trial(factories.arm("p1b", rate_rps=33.0), phase="open")
+    state = resume(group(), [closed_trial("p1a", 1000.0), closed_trial("p1b", 1000.0), opened])
+    assert state.rates.of(group().arm("p1a")) == 33.0
+
+
+def test_a_warm_up_without_an_answer_fixes_no_response_time() -> None:
+    """The next block's is learnt instead, and then kept."""
+    state = GroupState(group())
+    nothing = spec.Totals(arm="p1a", attempts=9, good=0, errors=9, connects=9, reconnects=0, response_s=None)
+    state.learn([nothing])
+    assert state.response_s == {}
+    state.learn([replace(nothing, response_s=0.2)])
+    state.learn([replace(nothing, response_s=0.9)])
+    assert state.response_s == {"p1a": 0.2}
+
+
+def test_a_pair_without_a_good_closed_answer_costs_its_own_open_phase_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its arms have rows that say why; the other pair of the group is driven."""
+    state = GroupState(group())
+    state.keep([closed_trial("p1a", 1000.0), closed_trial("p1b", 400.0)])
+    driven: list[str] = []
+
+    def drive(*arguments: Any) -> list[Trial]:
+        driven.extend(arm.id for arm in arguments[4])
+        return []
+
+    monkeypatch.setattr(phase, "_driven", drive)
+    monkeypatch.setattr(phase, "_spec", lambda *_: None)
+    serving = cast("dict[str, phase.Serving]", dict.fromkeys((*ALIVE, *DEAD)))
+    rows = phase.measure_phase(cast("Bench", None), state, 0, "open", serving)
+    assert driven == list(ALIVE)
+    assert [row.arm for row in rows] == list(DEAD)
+    assert all(row.error is not None and row.error.startswith("no rate to offer") for row in rows)
