@@ -134,6 +134,14 @@ def test_links_between_the_pages_lead_somewhere(page: Path) -> None:
             assert anchor in {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in headings}, target
 
 
+def test_every_path_that_the_architecture_names_is_there() -> None:
+    """Folders and files, so that whoever follows it finds what it says."""
+    page = (ROOT / "docs/ARCHITECTURE.md").read_text()
+    paths = set(re.findall(r"`((?:harness|loadtests|targets|benchmarks)/[\w/.]*)`", page))
+    assert len(paths) > 20
+    assert [path for path in sorted(paths) if not (ROOT / path).exists()] == []
+
+
 def test_the_readme_names_every_verb_with_all_its_options() -> None:
     """`gatebench VERB` and each `--option` of it stand in the README."""
     group = typer.main.get_command(app)

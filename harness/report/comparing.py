@@ -64,7 +64,7 @@ def page_name(before: str, after: str) -> str:
 
 
 def _change(verdict: PairVerdict, limits: tuple[float, float], factors: Sequence[Factor]) -> Change:
-    value = of_pair(verdict, verdict.factors.get("rate_rps"))
+    value = of_pair(verdict)
     condition = words.shared(verdict, factors)
     name = f"{words.shown(verdict.scenario)}, {condition}"
     reasons = verdict.reasons if verdict.ratio is None else filter(None, (verdict.settle, *verdict.caveats))

@@ -15,6 +15,7 @@ from harness.report.facts import described, method
 from harness.report.figures import Study
 from harness.report.slugs import slugs
 from harness.report.templating import render
+from harness.spec.loads import LOADS
 
 CALIBRATION = "calibration"
 """What `gatebench calibrate` found, as the environment of a run quotes it."""
@@ -119,11 +120,11 @@ def _missing(study: Study, scenario: str) -> list[str]:
     """What a scenario's section cannot show, and why."""
     groups = [group for group in study.run.info.plan.groups if group.scenario == scenario]
     phases = {phase for group in groups for phase in group.phases}
-    missing = []
-    if "open" not in phases:
-        missing.append("No open load was planned here, so there are no latencies at equal rates.")
-    if "closed" not in phases:
-        missing.append("No closed load was planned here, so there is no throughput to compare.")
+    missing = [
+        f"No {phase} load was planned here, so {load.unplanned}."
+        for phase, load in LOADS.items()
+        if phase not in phases
+    ]
     missing += [
         f"Nothing valid was measured under {phase} load."
         for phase in sorted(phases)

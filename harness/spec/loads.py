@@ -62,10 +62,17 @@ class Closed:
     """Response time in seconds by which slices were sized; None: not known yet."""
 
     warm_up_s = WARM_UP_S
-    slice_key = "slice_s"
+    more_samples = "a longer slice (slice_s)"
+    unplanned = "there is no throughput to compare"
+    shows_capacity = True
     rate_rps = None
     arrivals = None
     when_full = None
+
+    @property
+    def can_be_offered(self) -> bool:
+        """Whether nothing is missing of it: a closed load offers what the server takes."""
+        return True
 
     def rounds(self, slicing: Slicing) -> int:
         """Slices of an arm in a block."""
@@ -103,8 +110,15 @@ class Open:
     when_full: WhenFull = "queue"
 
     warm_up_s = 0.0
-    slice_key = "open_slice_s"
+    more_samples = "a longer slice (open_slice_s) or a higher rate"
+    unplanned = "there are no latencies at equal rates"
+    shows_capacity = False
     response_s = None
+
+    @property
+    def can_be_offered(self) -> bool:
+        """Whether nothing is missing of it: its rate is known."""
+        return self.rate_rps is not None
 
     def rounds(self, slicing: Slicing) -> int:  # noqa: ARG002 - one long slice, so that percentiles have their samples
         """Slices of an arm in a block."""
@@ -133,3 +147,6 @@ class Open:
 
 
 Load = Annotated[Closed | Open, Field(discriminator="kind")]
+LOADS: dict[Phase, type[Closed | Open]] = {"closed": Closed, "open": Open}
+"""The kinds of load by their phase. Each says what gives a percentile more samples (`more_samples`), what a report
+lacks without it (`unplanned`), and whether its throughput is the server's capacity (`shows_capacity`)."""

@@ -87,7 +87,7 @@ class Rates:
             pair = trial.pair or trial.arm
             if trial.load.rate_rps is not None:
                 self._derived_rps.setdefault(pair, trial.load.rate_rps)
-            elif trial.phase == "closed" and trial.throughput_rps:
+            elif trial.load.shows_capacity and trial.throughput_rps:
                 capacities.setdefault(pair, []).append(trial.throughput_rps)
         for pair, shown_rps in capacities.items():
             self._derived_rps.setdefault(pair, OPEN_SHARE * min(shown_rps))

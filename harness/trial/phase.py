@@ -58,8 +58,8 @@ def measure_phase(
     invalid for that.
     """
     loads = {arm.id: state.load(arm, phase) for arm in state.group.arms if arm.id in serving}
-    driven = [arm for arm in state.group.arms if arm.id in serving and _can_be_offered(loads[arm.id])]
-    rateless = [arm for arm in state.group.arms if arm.id in serving and not _can_be_offered(loads[arm.id])]
+    driven = [arm for arm in state.group.arms if arm.id in serving and loads[arm.id].can_be_offered]
+    rateless = [arm for arm in state.group.arms if arm.id in serving and not loads[arm.id].can_be_offered]
     trials = [failed(arm, state, block, phase, NO_RATE) for arm in rateless]
     if not driven:
         return trials
@@ -97,10 +97,6 @@ def failed(arm: Arm, state: GroupState, block: int, phase: Phase, why: str, star
         started=started or utc_now(),
         error=why,
     )
-
-
-def _can_be_offered(load: Load) -> bool:
-    return load.kind == "closed" or load.rate_rps is not None
 
 
 def _driven(

@@ -14,6 +14,7 @@ from harness.judge.statistics import Estimate, estimate, geometric_mean, sample_
 from harness.judge.verdicts import PairVerdict, Verdict
 from harness.record import Trial
 from harness.spec.histogram import Histogram
+from harness.spec.loads import LOADS
 from harness.spec.percentiles import resolved, samples_needed
 from harness.suite import Arm, Group, Pair, Plan, block_seconds
 
@@ -94,7 +95,7 @@ def _unresolved(metric: Metric, sample: Sample) -> dict[str, Any]:
     if metric.percentile is None:
         return {"verdict": "not resolved", "reasons": ("a block has no figure for it",), "blocks": 0}
     need = samples_needed(metric.percentile)
-    remedy = "a longer slice (open_slice_s) or a higher rate" if metric.phase == "open" else "a longer slice (slice_s)"
+    remedy = LOADS[metric.phase].more_samples
     texts = [(a.histogram, b.histogram) for a, b in sample.usable]
     if not all(text for pair in texts for text in pair):
         return {"verdict": "not resolved", "reasons": ("a block has no histogram on record",), "blocks": 0}

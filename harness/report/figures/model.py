@@ -127,10 +127,8 @@ class Study:
     @cached_property
     def values(self) -> dict[str, Value]:
         """Every number of the report by its key."""
-        rates = {pair: self.rate(pair) for pair in self.pairs}
-        pairs = self.comparison.pairs
         values = [
-            *(of_pair(verdict, rates.get(verdict.pair) if verdict.phase == "open" else None) for verdict in pairs),
+            *(of_pair(verdict) for verdict in self.comparison.pairs),
             *self._of_arms(),
             *(of_effect(effect) for effect in self.comparison.effects),
             *(of_noise(noise, number) for number, noise in enumerate(self.comparison.noise, 1)),

@@ -20,7 +20,7 @@ NO_LEVELS = ("connections", "load", "rate_rps", "a", "b")
 """What stands among a verdict's factors and is no level that both sides share."""
 
 
-def of_pair(verdict: PairVerdict, rate_rps: float | None) -> Value:
+def of_pair(verdict: PairVerdict) -> Value:
     """The ratio of a pair in one metric."""
     factors = verdict.factors
     return Value(
@@ -30,7 +30,7 @@ def of_pair(verdict: PairVerdict, rate_rps: float | None) -> Value:
         levels={name: level for name, level in factors.items() if name not in NO_LEVELS},
         connections=factors.get("connections"),
         load=verdict.phase,
-        rate_rps=rate_rps,
+        rate_rps=factors.get("rate_rps"),
         a=verdict.a,
         b=verdict.b,
         metric=verdict.metric,
