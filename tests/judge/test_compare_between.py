@@ -11,7 +11,7 @@ from harness.errors import RecordError, UsageError
 from harness.judge.compare import between, regressions, within
 from harness.judge.verdicts import PairVerdict
 from harness.record import Run
-from harness.suite import Plan
+from harness.suite import Factor, Plan
 from tests import factories
 
 SCENARIOS = ("json", "payload", "cpu", "form")
@@ -199,3 +199,23 @@ def test_a_corrupted_record_in_either_run_is_refused():
     for before, after in ((good, bad), (bad, good)):
         with pytest.raises(RecordError, match="results/bad: trial p1a/0/closed: throughput"):
             between(before, after)
+
+
+def test_a_run_from_before_there_was_a_factor_stands_at_its_default():
+    """Its pairs match those at the default of what came later, and no others."""
+    loop = Factor(name="loop", levels=("uvloop", "asyncio"), default="uvloop", on="side")
+
+    def later(level: str) -> Run:
+        arms = [replace(arm, cell=arm.cell.at(loop=level)) for arm in factories.group().arms]
+        plan = factories.plan(factories.group(*arms), factors=(*factories.FACTORS.values(), loop))
+        return factories.simulated_run(plan, seed=2)
+
+    plain = [factor for factor in factories.FACTORS.values() if factor.name != "loop"]
+    bare = [
+        replace(arm, cell=replace(arm.cell, levels=tuple(level for level in arm.cell.levels if level[0] != "loop")))
+        for arm in factories.group().arms
+    ]
+    before = factories.simulated_run(factories.plan(factories.group(*bare), factors=tuple(plain)))
+    assert between(before, later("uvloop")).pairs
+    with pytest.raises(UsageError, match="no pair is common"):
+        between(before, later("asyncio"))

@@ -15,7 +15,7 @@ from harness.judge.metrics import Metric, metrics
 from harness.judge.statistics import geometric_mean, welch
 from harness.judge.verdicts import ArmChange, Caveat, Comparison, PairVerdict, Verdict
 from harness.record import Run
-from harness.suite import Arm, Group, Pair
+from harness.suite import NONE, Arm, Cell, Factor, Group, Pair
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def between(before: Run, after: Run) -> Comparison:
     """
     refuse(before)
     refuse(after)
-    old, new = _places(before), _places(after)
+    old, new = _places(before, after), _places(after, before)
     shared = [key for key in new if key in old]
     if not shared:
         message = f"no pair is common to {before.path} and {after.path}: compare runs of the same suite"
@@ -66,17 +66,28 @@ def between(before: Run, after: Run) -> Comparison:
     )
 
 
-def _places(run: Run) -> dict[tuple[Any, ...], Place]:
+def _places(run: Run, other: Run) -> dict[tuple[Any, ...], Place]:
     """The pairs of a run by what they compare: cells, loads, and their number among pairs that are alike."""
     trials = Trials(run.trials)
+    known = {factor.name for factor in other.info.plan.factors}
+    unknown = [factor for factor in run.info.plan.factors if factor.name not in known]
     places: dict[tuple[Any, ...], Place] = {}
     for group in run.info.plan.groups:
         for pair in group.pairs:
             place = Place(run, trials, group, pair)
-            sides = tuple((arm.cell, arm.connections, arm.rate_rps) for arm in place.arms)
+            sides = tuple((_compared(arm.cell, unknown), arm.connections, arm.rate_rps) for arm in place.arms)
             alike = sum(1 for key in places if key[:2] == (sides, pair.null))
             places[sides, pair.null, alike] = place
     return places
+
+
+def _compared(cell: Cell, unknown: Iterable[Factor]) -> tuple[tuple[str, Any], ...]:
+    """The keys of a cell that tell it apart; of a factor that the other run does not know, only what is no default.
+
+    A record from before there was a factor was measured at its default.
+    """
+    usual = {factor.name: (NONE, factor.default) for factor in unknown}
+    return tuple(sorted((key, level) for key, level in cell.keys.items() if level not in usual.get(key, ())))
 
 
 def _verdicts(old: Place, new: Place) -> Iterator[PairVerdict]:
