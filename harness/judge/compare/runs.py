@@ -15,7 +15,7 @@ from harness.judge.metrics import Metric, metrics
 from harness.judge.statistics import geometric_mean, welch
 from harness.judge.verdicts import ArmChange, Caveat, Comparison, PairVerdict, Verdict
 from harness.record import Run
-from harness.suite import NONE, Arm, Cell, Factor, Group, Pair
+from harness.suite import NONE, Arm, Factor, Group, Pair
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,19 +75,19 @@ def _places(run: Run, other: Run) -> dict[tuple[Any, ...], Place]:
     for group in run.info.plan.groups:
         for pair in group.pairs:
             place = Place(run, trials, group, pair)
-            sides = tuple((_compared(arm.cell, unknown), arm.connections, arm.rate_rps) for arm in place.arms)
+            sides = tuple((_compared(arm, unknown), arm.connections, arm.rate_rps) for arm in place.arms)
             alike = sum(1 for key in places if key[:2] == (sides, pair.null))
             places[sides, pair.null, alike] = place
     return places
 
 
-def _compared(cell: Cell, unknown: Iterable[Factor]) -> tuple[tuple[str, Any], ...]:
+def _compared(arm: Arm, unknown: Iterable[Factor]) -> tuple[tuple[str, Any], ...]:
     """The keys of a cell that tell it apart; of a factor that the other run does not know, only what is no default.
 
     A record from before there was a factor was measured at its default.
     """
-    usual = {factor.name: (NONE, factor.default) for factor in unknown}
-    return tuple(sorted((key, level) for key, level in cell.keys.items() if level not in usual.get(key, ())))
+    usual = {factor.name: (NONE, factor.default_of(arm.target)) for factor in unknown}
+    return tuple(sorted((key, level) for key, level in arm.cell.keys.items() if level not in usual.get(key, ())))
 
 
 def _verdicts(old: Place, new: Place) -> Iterator[PairVerdict]:
