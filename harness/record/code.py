@@ -11,8 +11,8 @@ from harness.suite import Plan
 def digests(plan: Plan) -> dict[str, str]:
     """Target -> digest of its code, for every target of `plan` whose code can be read."""
     targets = {arm.target.name: arm.target for group in plan.groups for arm in group.arms}
-    found = {name: digest(Path(target.folder), target.app) for name, target in targets.items()}
-    return {name: code for name, code in found.items() if code is not None}
+    by_target = {name: digest(Path(target.folder), target.app) for name, target in targets.items()}
+    return {name: code for name, code in by_target.items() if code is not None}
 
 
 def digest(folder: Path, app: str) -> str | None:

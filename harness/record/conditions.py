@@ -36,7 +36,7 @@ def first(info: RunInfo, code: Mapping[str, str] | None = None) -> SittingRow:
 def today(info: RunInfo, versions: Mapping[str, str] | None = None) -> SittingRow:
     """A sitting of the run `info` on this machine as it is now, with the placement of the sitting before it.
 
-    `versions` are those that are installed now; without them only the version of gatebench itself is told.
+    `versions` are those that are installed now; without them only the version of gatebench itself is compared.
     """
     return SittingRow(
         started=utc_now(),

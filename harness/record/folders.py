@@ -51,8 +51,8 @@ def find(name: str, results: Path) -> Path:
         return every[-1]
     if len(runs) == 1:
         return runs[0]
-    found = f"{len(runs)} runs match: {', '.join(path.name for path in runs[:5])}" if runs else "no such run"
-    message = f"{name}: {found} (looked in {results}/ for a directory with {INFO})"
+    problem = f"{len(runs)} runs match: {', '.join(path.name for path in runs[:5])}" if runs else "no such run"
+    message = f"{name}: {problem} (looked in {results}/ for a directory with {INFO})"
     raise UsageError(message)
 
 

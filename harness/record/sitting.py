@@ -60,9 +60,9 @@ def resume(folder: Path, now: SittingRow | None = None, *, accept_changes: bool 
     before, now = sittings(run.info)[-1], now or today(run.info)
     changed = changes(before, now)
     if changed and not accept_changes:
-        told = "; ".join(f"{name}: {earlier} before, {later} now" for name, (earlier, later) in changed.items())
+        listed = "; ".join(f"{name}: {earlier} before, {later} now" for name, (earlier, later) in changed.items())
         raise UsageError(
-            f"{folder}: it would not go on as it was begun: {told}. Undo that, or go on with --accept-changes"
+            f"{folder}: it would not go on as it was begun: {listed}. Undo that, or go on with --accept-changes"
         )
     placement = place(tuple(now.environment["usable_cpus"])).as_dict() if "placement" in changed else before.placement
     info = replace(run.info, placement=placement, versions=now.versions)

@@ -50,7 +50,7 @@ class Writer:
         A row that no reader would take, as with a figure that is not finite, becomes a row with `error`.
         """
         line = _line(replace(trial, sitting=len(self.info.sittings) - 1))
-        with _told(self.folder, self.info):
+        with _as_storage_error(self.folder, self.info):
             durable.append(self._file, line)
 
     def note_version(self, name: str, version: str) -> None:
@@ -69,9 +69,13 @@ class Writer:
         """Note in run.json that the run came to its end; raises `StorageError`."""
         self._note(replace(self.info, finished=utc_now()))
 
+    def store(self, name: str, content: bytes) -> None:
+        """Give a file beside the records this content, all of it or none; raises `StorageError`."""
+        with _as_storage_error(self.folder, self.info):
+            durable.replace(self.folder / name, content)
+
     def _note(self, info: RunInfo) -> None:
-        with _told(self.folder, info):
-            _write_info(self.folder, info)
+        self.store(INFO, _head(info))
         self.info = info
 
 
@@ -84,11 +88,11 @@ def writing(folder: Path, info: RunInfo) -> Iterator[Writer]:
     written, `RecordError` where its run.json cannot be read.
     """
     with ExitStack() as stack:
-        with _told(folder, info):
+        with _as_storage_error(folder, info):
             durable.make_folder(folder, exist_ok=True)
             stack.enter_context(lock.held(folder))
             info = _with_this_sitting(folder, info)
-            _write_info(folder, info)
+            durable.replace(folder / INFO, _head(info))
             path = folder / TRIALS
             if path.exists():
                 durable.cut_torn_line(path)
@@ -146,12 +150,12 @@ def _without_figures(trial: Trial, error: str) -> Trial:
     )
 
 
-def _write_info(folder: Path, info: RunInfo) -> None:
-    durable.replace(folder / INFO, adapter(RunInfo).dump_json(info, indent=1) + b"\n")
+def _head(info: RunInfo) -> bytes:
+    return adapter(RunInfo).dump_json(info, indent=1) + b"\n"
 
 
 @contextmanager
-def _told(folder: Path, info: RunInfo) -> Iterator[None]:
+def _as_storage_error(folder: Path, info: RunInfo) -> Iterator[None]:
     """Turn an `OSError` into a message with what is to be done, and how the run goes on then."""
     try:
         yield

@@ -7,7 +7,6 @@ import json
 import math
 import os
 import re
-import resource
 import signal
 import subprocess
 import sys
@@ -23,6 +22,7 @@ from harness.record import durable
 from harness.record import sitting as sittings
 from tests import factories
 
+ROOT = Path(__file__).resolve().parent.parent.parent
 RUN = factories.simulated_run()
 HOLDER = """
 import sys, time
@@ -32,12 +32,32 @@ with lock.held(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)
 """
+FILLING = """
+import resource, sys
+from pathlib import Path
+from harness import record
+from harness.errors import StorageError
+from tests import factories
+run = factories.simulated_run()
+rows = [record.writer.adapter(record.Trial).dump_json(trial) + b"\\n" for trial in run.trials]
+try:
+    with record.writing(Path(sys.argv[1]), run.info) as writer:
+        size = sum(map(len, rows[:2])) + len(rows[2]) // 2
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+        for trial in run.trials:
+            writer.append(trial)
+except StorageError as error:
+    print(error)
+    sys.exit(error.exit_code)
+"""
 
 
 @pytest.fixture
 def holder(tmp_path: Path):
     """Another process that holds the lock of `tmp_path`."""
-    process = subprocess.Popen([sys.executable, "-c", HOLDER, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
     assert process.stdout is not None
     assert process.stdout.readline() == "held\n"
     yield process
@@ -168,23 +188,26 @@ def test_a_row_that_cannot_be_written_is_one_message_and_leaves_whole_rows(
     assert (run.trials, run.torn) == (RUN.trials[:1], 0)
 
 
-def test_a_row_that_only_partly_fits_is_cut_off_again(tmp_path: Path) -> None:
-    """The kernel writes what fits, and fails only then."""
-    line = b"x" * 600 + b"\n"
-    path = tmp_path / "rows"
-    pid = os.fork()
-    if pid == 0:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (1500, 1500))
-        failed = 1
-        with path.open("ab", buffering=0) as file:
-            try:
-                for _ in range(3):
-                    durable.append(file, line)
-            except OSError as error:
-                failed = 0 if error.errno == errno.EFBIG else 2
-        os._exit(failed)
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
-    assert path.read_bytes() == 2 * line
+def test_a_disk_that_fills_up_in_a_row_ends_the_run_with_whole_rows(tmp_path: Path) -> None:
+    """The kernel writes what fits of the row, and fails only then: that part is cut off again."""
+    folder = tmp_path / "run"
+    done = subprocess.run(
+        [sys.executable, "-c", FILLING, str(folder)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 3, done.stderr
+    assert done.stdout == (
+        f"{folder} cannot be written: File too large; what was measured before is kept. "
+        f"Raise the limit of the size of a file (ulimit -f), then: gatebench run --resume {folder}\n"
+    )
+    run = record.read(folder)
+    assert run.torn == 0
+    assert 0 < len(run.trials) < len(RUN.trials)
+    assert run.trials == RUN.trials[: len(run.trials)]
 
 
 def test_a_folder_that_vanished_is_one_message(tmp_path: Path) -> None:
