@@ -6,6 +6,7 @@ GatebenchError              one clear message, no traceback
 ├── NothingValidError       nothing valid came out, or a port that was asked for is taken: exit 3
 ├── GateError               a gate failed: a regression, a missed SLO, a wrong answer, an unfit machine: exit 1
 ├── RecordError             a file under results/ is not what it should be, by name: exit 2
+│   └── StorageError        a record cannot be written, the disk is full or read-only: exit 3
 ├── LaunchError             a process did not come up, or died; carries the last lines of its log
 ├── AnswerError             a target answered wrongly: never a measurement
 └── LoadError               the Locust run ended early
@@ -49,6 +50,12 @@ class RecordError(GatebenchError):
     """A record cannot be read, or cannot be true."""
 
     exit_code = 2
+
+
+class StorageError(RecordError):
+    """A record cannot be written."""
+
+    exit_code = 3
 
 
 class LaunchError(GatebenchError):

@@ -8,10 +8,12 @@ from harness.record.rows import (
     Latency,
     Run,
     RunInfo,
+    SittingRow,
     SliceRow,
     Trial,
 )
-from harness.record.writer import Writer, as_json, keep_only, utc_now, writing
+from harness.record.times import utc_now
+from harness.record.writer import Writer, as_json, writing
 
 __all__ = [
     "FORMAT",
@@ -21,13 +23,13 @@ __all__ = [
     "Latency",
     "Run",
     "RunInfo",
+    "SittingRow",
     "SliceRow",
     "Trial",
     "Writer",
     "as_json",
     "find",
     "folders",
-    "keep_only",
     "new_folder",
     "read",
     "read_info",

@@ -66,7 +66,7 @@ def store(calibration: Calibration, results: Path) -> Path:
     """Write it beside the runs and return its path; raises `RecordError` when that fails."""
     path = results / FILE
     try:
-        results.mkdir(parents=True, exist_ok=True)
+        durable.make_folder(results, exist_ok=True)
         durable.replace(path, adapter(Calibration).dump_json(calibration, indent=1) + b"\n")
     except OSError as error:
         raise RecordError(f"{path} cannot be written: {error.strerror}") from error

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 from pathlib import Path
+from typing import IO
 
 _CANNOT_SYNC = {errno.EINVAL, errno.ENOTSUP}
 
@@ -29,6 +30,47 @@ def replace(path: Path, content: bytes) -> None:
             aside.unlink()
         raise
     sync_folder(path.parent)
+
+
+def make_folder(folder: Path, *, exist_ok: bool = False) -> None:
+    """Make `folder` and the parents that it lacks, and bring their names to the disk.
+
+    Raises `FileExistsError` where it is there already, unless `exist_ok`, and `OSError` when the disk fails.
+    """
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=exist_ok)
+    for path in reversed(missing):
+        sync_folder(path.parent)
+
+
+def append(file: IO[bytes], line: bytes) -> None:
+    """Add `line` to the end of `file`, which is unbuffered, and bring it to the disk.
+
+    Raises `OSError` when that fails; what was written of the line is then cut off again, as far as the disk allows.
+    """
+    end = os.fstat(file.fileno()).st_size
+    try:
+        rest = memoryview(line)
+        while rest:  # a disk that fills up takes the first part of a line
+            rest = rest[file.write(rest) :]
+        os.fsync(file.fileno())
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.ftruncate(file.fileno(), end)
+        raise
+
+
+def cut_torn_line(path: Path) -> None:
+    """Cut off what follows the last line end of `path`: a line that a kill has left unfinished.
+
+    The file is cut shorter where it lies. Raises `OSError` when the disk fails.
+    """
+    with path.open("rb+") as file:
+        content = file.read()
+        end = content.rfind(b"\n") + 1
+        if end < len(content):
+            file.truncate(end)
+            os.fsync(file.fileno())
 
 
 def sync_folder(folder: Path) -> None:

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
 from harness.errors import UsageError
+from harness.record import durable
 
 INFO, TRIALS = "run.json", "trials.jsonl"
 
 
 def new_folder(results: Path, suite: str, now: datetime | None = None) -> Path:
-    """A directory for a new run, `results/<UTC time>-<suite>`; a run is never overwritten."""
-    stem = f"{(now or datetime.now(UTC)):%Y%m%dT%H%M%SZ}-{suite}"
+    """A directory for a new run, `results/<UTC time>-<suite>`; a run is never overwritten.
+
+    Of the suite's name it takes what is safe in a folder's name. Raises `UsageError` where it cannot be made.
+    """
+    stem = f"{(now or datetime.now(UTC)):%Y%m%dT%H%M%SZ}-{safe(suite)}"
     for number in range(1, 1000):
         folder = results / (stem if number == 1 else f"{stem}-{number}")
         try:
-            folder.mkdir(parents=True)
+            durable.make_folder(folder)
         except FileExistsError:
             continue
         except OSError as error:
@@ -25,6 +32,14 @@ def new_folder(results: Path, suite: str, now: datetime | None = None) -> Path:
         return folder
     message = f"{results}/{stem}: too many runs in one second"
     raise UsageError(message)
+
+
+def safe(name: str) -> str:
+    """`name` as part of a folder's name: letters, digits, `_` and `.` stay, each run of other characters is a `-`.
+
+    It neither leaves the folder that it is in nor is hidden there, and it is at most 80 characters long.
+    """
+    return re.sub(r"[^A-Za-z0-9_.]+", "-", name).strip("-.")[:80] or "suite"
 
 
 def find(name: str, results: Path) -> Path:
@@ -36,13 +51,26 @@ def find(name: str, results: Path) -> Path:
         return every[-1]
     if len(runs) == 1:
         return runs[0]
-    found = f"{len(runs)} runs match: {', '.join(path.name for path in runs[:5])}" if runs else "no such run"
-    message = f"{name}: {found} (looked in {results}/ for a directory with {INFO})"
+    problem = f"{len(runs)} runs match: {', '.join(path.name for path in runs[:5])}" if runs else "no such run"
+    message = f"{name}: {problem} (looked in {results}/ for a directory with {INFO})"
     raise UsageError(message)
 
 
 def folders(results: Path) -> list[Path]:
-    """Directories of the runs under `results`, oldest first; before them those that carry no time, as references."""
-    return sorted(
-        (path.parent for path in results.glob(f"*/{INFO}")), key=lambda one: (one.name[:1].isdigit(), one.name)
-    )
+    """Directories of the runs under `results`, oldest start first.
+
+    Of two that started at the same time, as a run and its copy under the name of a reference, the one whose name
+    begins with a time comes last. The start of a run that cannot be read is the time in its name.
+    """
+    runs = (path.parent for path in results.glob(f"*/{INFO}"))
+    return sorted(runs, key=lambda folder: (_started(folder), folder.name[:1].isdigit(), folder.name))
+
+
+def _started(folder: Path) -> datetime:
+    """When the run in `folder` started; only this key is read, because run.json may be large and of any version."""
+    with contextlib.suppress(OSError, ValueError, TypeError, KeyError, RecursionError):
+        started = datetime.fromisoformat(json.loads((folder / INFO).read_bytes())["started"])
+        return started if started.tzinfo else started.replace(tzinfo=UTC)
+    with contextlib.suppress(ValueError):
+        return datetime.strptime(folder.name[:16], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    return datetime.min.replace(tzinfo=UTC)

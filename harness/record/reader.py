@@ -21,7 +21,8 @@ T = TypeVar("T")
 def read(folder: Path) -> Run:
     """Read a run; raises `RecordError` naming file, line and key for whatever is not as it must be.
 
-    A torn last line (a run that was killed while it wrote) is left out and counted in `Run.torn`.
+    A torn last line (a run that was killed while it wrote) is left out and counted in `Run.torn`. Of a block only the
+    rows of the latest sitting that measured it are kept; the others are counted in `Run.superseded`.
     """
     info = read_info(folder)
     trials = []
@@ -31,7 +32,8 @@ def read(folder: Path) -> Run:
             torn = 1
         elif line.strip():
             trials.append(_parse(Trial, f"{folder / TRIALS}:{number}", line))
-    return Run(str(folder), info, tuple(trials), torn)
+    kept = _latest_of_each_block(trials)
+    return Run(str(folder), info, kept, torn, superseded=len(trials) - len(kept))
 
 
 def read_info(folder: Path) -> RunInfo:
@@ -49,6 +51,15 @@ def whole_blocks(run: Run) -> tuple[Trial, ...]:
             if len(rows) == len(group.arms) * len(group.phases):
                 kept += rows
     return tuple(kept)
+
+
+def _latest_of_each_block(trials: list[Trial]) -> tuple[Trial, ...]:
+    """A block that was interrupted is measured again as a whole: rows of two sittings never make up one block."""
+    latest: dict[tuple[str, int], int] = {}
+    for trial in trials:
+        block = trial.group, trial.block
+        latest[block] = max(trial.sitting, latest.get(block, 0))
+    return tuple(trial for trial in trials if trial.sitting == latest[trial.group, trial.block])
 
 
 def _lines(path: Path) -> Iterator[bytes]:
@@ -90,6 +101,6 @@ def _parse(kind: type[T], where: Path | str, text: str | bytes) -> T:
         key = ".".join(str(part) for part in first["loc"])
         message = f"{where}: {key}: {first['msg']} (and {error.error_count() - 1} more)"
         raise RecordError(message) from error
-    except (ValueError, AttributeError) as error:
-        message = f"{where}: not a JSON object: {error}"
+    except (ValueError, AttributeError, TypeError, KeyError, RecursionError) as error:
+        message = f"{where}: not a JSON object of a record: {error}"
         raise RecordError(message) from error

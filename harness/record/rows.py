@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from harness.strict import STRICT
 from harness.suite import Cell, Load, Phase, Plan
 
 FORMAT = 2
 """Version of the records; `format1` reads the one before, any other is refused by name."""
+
+ROW = STRICT | ConfigDict(ser_json_inf_nan="constants")
+"""A number that is not finite is written as NaN, which no reader takes; as null it would read as not known."""
 
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=0)]
@@ -22,7 +25,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 class Latency:
     """Percentiles in microseconds; None where the samples do not reach (a percentile q needs 10 / (1 - q))."""
 
-    __pydantic_config__ = STRICT
+    __pydantic_config__ = ROW
 
     p50: NonNegative | None
     p90: NonNegative | None
@@ -37,7 +40,7 @@ class Latency:
 class GeneratorCheck:
     """The generator's judgement of itself, the worst over the slices."""
 
-    __pydantic_config__ = STRICT
+    __pydantic_config__ = ROW
 
     cpu_percent: NonNegative
     waiting_fraction: NonNegative
@@ -50,7 +53,7 @@ class GeneratorCheck:
 class SliceRow:
     """One slice of one arm, with what the harness saw at its edges."""
 
-    __pydantic_config__ = STRICT
+    __pydantic_config__ = ROW
 
     round: Count
     start_s: NonNegative
@@ -84,7 +87,7 @@ class Trial:
     A failure is a row with `error` set and no figures: every figure may be None, none is ever a stand-in zero.
     """
 
-    __pydantic_config__ = STRICT
+    __pydantic_config__ = ROW
 
     format: int = FORMAT
     trial: str
@@ -98,6 +101,8 @@ class Trial:
     load: Load
     started: str
     """UTC, ISO 8601."""
+    sitting: Count = 0
+    """Number of the sitting that measured it: its place in the `sittings` of run.json."""
     valid: bool = False
     reasons: tuple[str, ...] = ()
     """Why it is not valid, each with its remedy."""
@@ -145,10 +150,24 @@ class Trial:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SittingRow:
+    """What one sitting of a run was measured with. The first begins the run, each --resume adds another."""
+
+    __pydantic_config__ = ROW
+
+    started: str
+    versions: dict[str, str]
+    environment: dict[str, Any]
+    placement: dict[str, tuple[int, ...]]
+    code: dict[str, str] = field(default_factory=dict)
+    """Target -> digest of its code (`harness.record.code`); a target whose code cannot be read is not in it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunInfo:
     """run.json: what was planned, with what, where."""
 
-    __pydantic_config__ = STRICT
+    __pydantic_config__ = ROW
 
     format: int = FORMAT
     run: str
@@ -167,6 +186,8 @@ class RunInfo:
     baseline: str | None = None
     kind: str = "suite"
     """suite, or tune."""
+    sittings: tuple[SittingRow, ...] = ()
+    """In their order. Versions, environment and placement above are those of the first; empty in older records."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,3 +199,5 @@ class Run:
     trials: tuple[Trial, ...]
     torn: int = 0
     """1 when the last line was torn: it is tolerated, said, and measured again on resume."""
+    superseded: int = 0
+    """Rows of interrupted blocks that a later sitting measured again: they stay in the file and are left out here."""

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.errors import UsageError
 from harness.machine import environment
-from harness.machine.placement import Placement
+from harness.machine.placement import Placement, place
 from harness.record import calibration as calibrations
+from harness.record import durable, lock
 from harness.record.calibration import Calibration
+from harness.record.conditions import changes, sittings, today
 from harness.record.reader import read, whole_blocks
-from harness.record.rows import RunInfo, Trial
-from harness.record.writer import keep_only, utc_now
+from harness.record.rows import RunInfo, SittingRow, Trial
+from harness.record.times import utc_now
 from harness.suite import Plan
 
 
@@ -41,25 +44,45 @@ def begin(
     return Sitting(folder, new_info(folder, plan, placement, calibration, baseline=baseline))
 
 
-def resume(folder: Path) -> Sitting:
-    """The next sitting of the run in `folder`; raises `UsageError` where nothing is left to do, `RecordError`.
+def resume(folder: Path, now: SittingRow | None = None, *, accept_changes: bool = False) -> Sitting:
+    """The next sitting of the run in `folder`, which measures an interrupted block again; the records stay as they are.
 
-    The records are rewritten without the trials of an interrupted block, which are set aside.
+    `now` is what it would be measured with (`conditions.today`, which is also the default). Raises `UsageError` where
+    nothing is left to do, where another harness measures into the folder, or where machine, versions or code are no
+    longer those of the sitting before and `accept_changes` is not given; `RecordError` where the records are wrong.
     """
+    lock.refuse_if_held(folder)
     run = read(folder)
     if run.info.kind != "suite":
         raise UsageError(f"{folder} is a {run.info.kind} run: gatebench {run.info.kind} --resume goes on with it")
     if run.info.finished is not None:
         raise UsageError(f"{folder} came to its end: nothing is left to measure")
-    whole = whole_blocks(run)
-    keep_only(folder, whole)
-    return Sitting(folder, run.info, whole, torn=bool(run.torn))
+    before, now = sittings(run.info)[-1], now or today(run.info)
+    changed = changes(before, now)
+    if changed and not accept_changes:
+        listed = "; ".join(f"{name}: {earlier} before, {later} now" for name, (earlier, later) in changed.items())
+        raise UsageError(
+            f"{folder}: it would not go on as it was begun: {listed}. Undo that, or go on with --accept-changes"
+        )
+    placement = place(tuple(now.environment["usable_cpus"])).as_dict() if "placement" in changed else before.placement
+    info = replace(run.info, placement=placement, versions=now.versions)
+    return Sitting(folder, info, whole_blocks(run), torn=bool(run.torn))
+
+
+def refuse_new_plan(options: Mapping[str, object]) -> None:
+    """Raise `UsageError` where an option is given that would change the plan of a run that is gone on with.
+
+    `options` are values by name, as `{"--blocks": 7, "--width": None}`; None and "" mean that it is not given.
+    """
+    given = [name for name, value in options.items() if value not in (None, "")]
+    if given:
+        raise UsageError(f"{', '.join(given)}: --resume goes on with the plan of the run: leave the rest out")
 
 
 def own_folder(out: Path) -> Path:
     """The folder that a user asks for, made; raises `UsageError` where it exists or cannot be made."""
     try:
-        out.mkdir(parents=True)
+        durable.make_folder(out)
     except FileExistsError as error:
         raise UsageError(
             f"--out {out}: exists already; a run is never overwritten (--resume goes on with it)"

@@ -1,19 +1,38 @@
-"""Write records: run.json once, a line a trial, on disk before the next one starts; nothing is ever overwritten."""
+"""Write records: a line a trial, on disk before the next trial starts; no file is ever rewritten in place."""
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
+from pydantic import ValidationError
+
+from harness.errors import StorageError
+from harness.record import durable, lock
+from harness.record.code import digests
+from harness.record.conditions import first, sittings, today
 from harness.record.folders import INFO, TRIALS
+from harness.record.reader import read_info
 from harness.record.rows import RunInfo, Trial
+from harness.record.times import utc_now
 from harness.strict import adapter
 from harness.suite import Plan
+
+_VERBS = {"suite": "run"}
+"""Kind of a run -> the verb that goes on with it, where they are called differently."""
+_REMEDIES = {
+    errno.ENOSPC: "make room on the disk",
+    errno.EDQUOT: "make room in your quota of the disk",
+    errno.EFBIG: "raise the limit of the size of a file (ulimit -f)",
+    errno.EROFS: "make the file system writable",
+    errno.EACCES: "make the folder writable",
+    errno.ENOENT: "put the folder back",
+}
 
 
 class Writer:
@@ -26,54 +45,61 @@ class Writer:
         self._file = file
 
     def append(self, trial: Trial) -> None:
-        """Add a row, flushed to disk."""
-        self._file.write(adapter(Trial).dump_json(trial) + b"\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        """Add a row, with the number of this sitting, and bring it to the disk; raises `StorageError`.
+
+        A row that no reader would take, as with a figure that is not finite, becomes a row with `error`.
+        """
+        line = _line(replace(trial, sitting=len(self.info.sittings) - 1))
+        with _as_storage_error(self.folder, self.info):
+            durable.append(self._file, line)
 
     def note_version(self, name: str, version: str) -> None:
-        """Note in run.json the version of something that is known only once it runs (Redis)."""
-        self.info = replace(self.info, versions=self.info.versions | {name: version})
-        _write_info(self.folder, self.info)
+        """Note in run.json the version of something that is known only once it runs (Redis); raises `StorageError`."""
+        *before, last = self.info.sittings
+        noted = replace(last, versions=last.versions | {name: version})
+        self._note(
+            replace(self.info, versions={name: version} | self.info.versions, sittings=(*before, noted)),
+        )
 
     def note_plan(self, plan: Plan) -> None:
-        """Note in run.json what is to be measured, where that is decided as the run goes on (tune)."""
-        self.info = replace(self.info, plan=plan)
-        _write_info(self.folder, self.info)
+        """Note in run.json what is to be measured, where that is decided as the run goes on; raises `StorageError`."""
+        self._note(replace(self.info, plan=plan))
 
     def finish(self) -> None:
-        """Note in run.json that the run came to its end."""
-        self.info = replace(self.info, finished=utc_now())
-        _write_info(self.folder, self.info)
+        """Note in run.json that the run came to its end; raises `StorageError`."""
+        self._note(replace(self.info, finished=utc_now()))
+
+    def store(self, name: str, content: bytes) -> None:
+        """Give a file beside the records this content, all of it or none; raises `StorageError`."""
+        with _as_storage_error(self.folder, self.info):
+            durable.replace(self.folder / name, content)
+
+    def _note(self, info: RunInfo) -> None:
+        self.store(INFO, _head(info))
+        self.info = info
 
 
 @contextmanager
 def writing(folder: Path, info: RunInfo) -> Iterator[Writer]:
-    """Open `folder` for the records of a run, new or resumed; a torn last line of an earlier sitting is cut off."""
-    folder.mkdir(parents=True, exist_ok=True)
-    _write_info(folder, info)
-    path = folder / TRIALS
-    if path.exists():
-        _cut_torn_line(path)
-    with path.open("ab") as file:
+    """Open `folder` for a sitting of a run, its first or a later one, and hold its lock.
+
+    run.json gets one more entry of `sittings`, with the versions of `info`. A torn last line of an earlier sitting is
+    cut off. Raises `UsageError` where another harness measures into the folder, `StorageError` where it cannot be
+    written, `RecordError` where its run.json cannot be read.
+    """
+    with ExitStack() as stack:
+        with _as_storage_error(folder, info):
+            durable.make_folder(folder, exist_ok=True)
+            stack.enter_context(lock.held(folder))
+            info = _with_this_sitting(folder, info)
+            durable.replace(folder / INFO, _head(info))
+            path = folder / TRIALS
+            if path.exists():
+                durable.cut_torn_line(path)
+            # Without a buffer: one would be written again, and fail again, when the file is closed.
+            file = stack.enter_context(path.open("ab", buffering=0))
+            durable.sync_folder(folder)
         yield Writer(folder, file, info)
-
-
-def keep_only(folder: Path, trials: tuple[Trial, ...]) -> None:
-    """Rewrite the records without the trials of an interrupted block; they are set aside, not lost."""
-    path = folder / TRIALS
-    if not path.exists():
-        return
-    partial = folder / f"{TRIALS}.part"
-    partial.write_bytes(b"".join(adapter(Trial).dump_json(trial) + b"\n" for trial in trials))
-    number = len(list(folder.glob(f"{TRIALS}.before-resume*")))
-    path.rename(folder / f"{TRIALS}.before-resume{number + 1}")
-    partial.rename(path)
-
-
-def utc_now() -> str:
-    """The time of day, as records keep it."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def as_json(value: Trial | RunInfo) -> dict[str, Any]:
@@ -81,14 +107,63 @@ def as_json(value: Trial | RunInfo) -> dict[str, Any]:
     return dict(adapter(type(value)).dump_python(value, mode="json"))
 
 
-def _write_info(folder: Path, info: RunInfo) -> None:
-    text = adapter(RunInfo).dump_json(info, indent=1)
-    partial = folder / f"{INFO}.part"
-    partial.write_bytes(text + b"\n")
-    partial.replace(folder / INFO)
+def _with_this_sitting(folder: Path, info: RunInfo) -> RunInfo:
+    """`info` with one more sitting; what earlier sittings were measured with stays as it stands in run.json."""
+    if not (folder / INFO).exists():
+        return replace(info, sittings=(first(info, digests(info.plan)),))
+    before = read_info(folder)
+    sitting = replace(today(info), versions=info.versions, placement=info.placement)
+    return replace(
+        info,
+        versions=info.versions | before.versions,
+        environment=before.environment,
+        placement=before.placement,
+        sittings=(*sittings(before), sitting),
+    )
 
 
-def _cut_torn_line(path: Path) -> None:
-    with path.open("rb+") as file:
-        content = file.read()
-        file.truncate(content.rfind(b"\n") + 1)
+def _line(trial: Trial) -> bytes:
+    """The row of `trial`. It is read once before it is written: a row that cannot be read would cost the whole run."""
+    text = adapter(Trial).dump_json(trial)
+    try:
+        adapter(Trial).validate_json(text)
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_context=False)[0]
+        key = ".".join(str(part) for part in problem["loc"])
+        text = adapter(Trial).dump_json(_without_figures(trial, f"cannot be recorded: {key}: {problem['msg']}"))
+    return text + b"\n"
+
+
+def _without_figures(trial: Trial, error: str) -> Trial:
+    return Trial(
+        trial=trial.trial,
+        arm=trial.arm,
+        pair=trial.pair,
+        group=trial.group,
+        block=trial.block,
+        phase=trial.phase,
+        cell=trial.cell,
+        load=trial.load,
+        started=trial.started,
+        sitting=trial.sitting,
+        error=error,
+    )
+
+
+def _head(info: RunInfo) -> bytes:
+    return adapter(RunInfo).dump_json(info, indent=1) + b"\n"
+
+
+@contextmanager
+def _as_storage_error(folder: Path, info: RunInfo) -> Iterator[None]:
+    """Turn an `OSError` into a message with what is to be done, and how the run goes on then."""
+    try:
+        yield
+    except OSError as error:
+        remedy = _REMEDIES.get(error.errno or 0, "look after the disk")
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        verb = _VERBS.get(info.kind, info.kind)
+        raise StorageError(
+            f"{folder} cannot be written: {reason}; what was measured before is kept. {remedy[0].upper()}{remedy[1:]}, "
+            f"then: gatebench {verb} --resume {folder}"
+        ) from error

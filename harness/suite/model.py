@@ -14,7 +14,11 @@ from harness.suite.factors import NONE, Factor
 from harness.suite.subjects import Count, Interface, Level, Name, Scenario, Server, Target
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)]
+Times = Annotated[int, Field(ge=1, le=10_000)]
+"""How often something is measured."""
+Milliseconds = Annotated[float, Field(ge=0, le=600_000, allow_inf_nan=False)]
+"""At most ten minutes."""
 Levels = tuple[tuple[str, Level], ...]
 """Factor and level, in the order of the factors."""
 GENERATOR = GeneratorLimits()
@@ -78,11 +82,11 @@ class Upstream:
 
     __pydantic_config__ = STRICT
 
-    delay_ms: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 20.0
+    delay_ms: Milliseconds = 20.0
     law: Literal["fixed", "lognormal"] = "fixed"
-    sigma: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.5
+    sigma: Annotated[float, Field(ge=0, le=10, allow_inf_nan=False)] = 0.5
     failure_rate: Fraction = 0.0
-    busy_ms: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    busy_ms: Milliseconds = 0.0
     """CPU it burns a request: an upstream that is itself out of CPU."""
 
 
@@ -99,7 +103,7 @@ class Thresholds:
     littles_law: Fraction = 0.10
     done_of_scheduled: Fraction = 0.99
     error_ratio: Fraction = 0.001
-    errors_at_least: Count = 2
+    errors_at_least: Annotated[int, Field(ge=1, le=1_000_000_000)] = 2
     steal: Fraction = 0.05
     outside_load: Fraction = 0.10
     """Share of the CPUs used by processes that are none of ours."""
@@ -131,8 +135,8 @@ class Suite:
 
     name: Name
     about: str = ""
-    blocks: Count = 5
-    rounds: Count = 3
+    blocks: Times = 5
+    rounds: Times = 3
     phases: tuple[Phase, ...] = PHASES
     slice_s: Annotated[float, Field(ge=0.1, le=3600)] = 0.5
     open_slice_s: Annotated[float, Field(ge=0.5, le=3600)] = 2.0

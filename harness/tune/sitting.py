@@ -11,7 +11,7 @@ from pathlib import Path
 from harness import record, units
 from harness.errors import NothingValidError, UsageError
 from harness.machine.placement import Placement
-from harness.record import RunInfo, Trial, Writer
+from harness.record import RunInfo, Trial, Writer, lock
 from harness.subject.receipts import receipts
 from harness.suite import Arm
 from harness.trial.bench import opened
@@ -61,8 +61,9 @@ def begun(subject: Subject, question: Question, memory_bytes: int | None, folder
 def resumed(folder: Path, budget_s: float | None) -> Sitting:
     """A sitting that goes on from `folder`, with its budget or a new budget, which is for all sittings together.
 
-    Raises `UsageError` where nothing is left to do, or there is nothing to go on from.
+    Raises `UsageError` where nothing is left to do, there is nothing to go on from, or it is still running.
     """
+    lock.refuse_if_held(folder)  # first: to read the steps cuts off a torn line
     run = record.read(folder)
     if run.info.kind != "tune":
         raise UsageError(f"{folder} is no tuning: gatebench run --resume goes on with it")
@@ -100,7 +101,7 @@ def measure(sitting: Sitting, say: Callable[[str], None]) -> tuple[Tuning, Recom
         if not tuning.interrupted and tuning.failure is None:
             writer.finish()
     recommendation = conclusion.recommend(sitting.question, arm, tuning, sitting.info.plan.factors)
-    (folder / FILE).write_text(dump(recommendation), encoding="utf-8")
+    writer.store(FILE, dump(recommendation).encode())
     return tuning, recommendation
 
 

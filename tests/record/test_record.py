@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -28,8 +29,8 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     folder, run = written(tmp_path)
     again = record.read(folder)
     assert again.trials == run.trials
-    assert again.info == run.info
-    assert again.torn == 0
+    assert replace(again.info, sittings=()) == run.info
+    assert (again.torn, again.superseded) == (0, 0)
 
 
 def test_a_torn_last_line_is_tolerated_and_counted(tmp_path: Path) -> None:
@@ -39,9 +40,9 @@ def test_a_torn_last_line_is_tolerated_and_counted(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-40])
     again = record.read(folder)
     assert (len(again.trials), again.torn) == (len(run.trials) - 1, 1)
-    with record.writing(folder, run.info) as writer:
-        writer.append(run.trials[-1])
-    assert record.read(folder).trials == run.trials
+    with record.writing(folder, run.info):
+        pass
+    assert record.read(folder) == replace(again, info=record.read_info(folder), torn=0)
 
 
 @pytest.mark.parametrize(
@@ -78,19 +79,6 @@ def test_a_torn_line_in_the_middle_is_refused(tmp_path: Path) -> None:
         record.read(folder)
 
 
-def test_a_block_that_is_not_whole_is_set_aside_on_resume(tmp_path: Path) -> None:
-    """Its rows are kept beside the records."""
-    folder, run = written(tmp_path)
-    record.keep_only(folder, run.trials[:-1])
-    part = record.read(folder)
-    whole = record.whole_blocks(part)
-    lost = run.trials[-1]
-    assert not [trial for trial in whole if (trial.group, trial.block) == (lost.group, lost.block)]
-    record.keep_only(folder, whole)
-    assert record.read(folder).trials == whole
-    assert len(list(folder.glob("trials.jsonl.before-resume*"))) == 2
-
-
 def test_a_run_is_never_overwritten(tmp_path: Path) -> None:
     """Two in one second get two directories."""
     now = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
@@ -116,3 +104,49 @@ def test_a_run_is_found_by_path_name_part_and_age(tmp_path: Path) -> None:
         record.find("quick", tmp_path)
     with pytest.raises(UsageError, match="no such run"):
         record.find("nothing", tmp_path)
+
+
+def test_latest_goes_by_the_start_in_the_records_and_not_by_the_name(tmp_path: Path) -> None:
+    """A folder that was renamed, copied, or asked for with --out has a name that says nothing of its time."""
+    for name, started in (
+        ("20990101T000000Z-quick", "2026-11-24T09:00:00.000+00:00"),
+        ("mine", "2026-11-24T10:00:00.000+00:00"),
+    ):
+        with record.writing(tmp_path / name, replace(factories.simulated_run().info, started=started)):
+            pass
+    assert [path.name for path in record.folders(tmp_path)] == ["20990101T000000Z-quick", "mine"]
+    assert record.find("latest", tmp_path).name == "mine"
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"started": 5}', '{"started": "yesterday"}', "[" * 100_000])
+def test_a_run_that_cannot_be_read_takes_its_place_by_the_time_in_its_name(tmp_path: Path, content: str) -> None:
+    """It is listed, so that its fault is seen."""
+    with record.writing(tmp_path / "mine", replace(factories.simulated_run().info, started="2026-11-24T10:00:00Z")):
+        pass
+    for name in ("20261124T090000Z-broken", "20261124T110000Z-broken", "broken"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / record.INFO).write_text(content)
+    names = [path.name for path in record.folders(tmp_path)]
+    assert names == ["broken", "20261124T090000Z-broken", "mine", "20261124T110000Z-broken"]
+
+
+@pytest.mark.parametrize(
+    ("suite", "name"),
+    [
+        ("a/../../../x", "a-..-..-..-x"),
+        ("team/api", "team-api"),
+        ("../..", "suite"),
+        (".hidden", "hidden"),
+        ("naïve \x00 <b>", "na-ve-b"),
+        ("v1.2_final-b", "v1.2_final-b"),
+        ("x" * 300, "x" * 80),
+    ],
+)
+def test_a_suite_name_stays_one_folder_in_the_results(tmp_path: Path, suite: str, name: str) -> None:
+    """Whatever it is, the run is found again."""
+    folder = record.new_folder(tmp_path / "results", suite, datetime(2026, 11, 24, 9, 0, tzinfo=UTC))
+    assert folder.name == f"20261124T090000Z-{name}"
+    assert folder.parent == tmp_path / "results"
+    with record.writing(folder, factories.simulated_run().info):
+        pass
+    assert record.find("latest", tmp_path / "results") == folder

@@ -9,6 +9,7 @@ import pytest
 from harness import record
 from harness.errors import NothingValidError, UsageError
 from harness.subject.receipts import Receipts
+from harness.tune import journal
 from harness.tune import sitting as sittings
 from harness.tune.candidates import Candidate
 from harness.tune.recommendation import FILE, Recommendation, load
@@ -48,6 +49,19 @@ def test_a_whole_sitting_is_finished(tmp_path: Path, monkeypatch: pytest.MonkeyP
     with pytest.raises(UsageError, match="came to its end"):
         sittings.resumed(tmp_path, None)
     assert sittings.resumed(tmp_path, 600.0).question.budget_s == 600.0
+
+
+def test_a_tuning_that_is_still_running_is_not_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor is the line cut off that it is just writing."""
+    sat(new_sitting(tmp_path), Fake(fail_at=20), monkeypatch)
+    steps = tmp_path / journal.FILE
+    with record.writing(tmp_path, record.read_info(tmp_path)):
+        torn = steps.read_bytes() + b'{"elapsed_s":'
+        steps.write_bytes(torn)
+        with pytest.raises(UsageError, match="is measuring into it"):
+            sittings.resumed(tmp_path, None)
+        assert steps.read_bytes() == torn
+    assert sittings.resumed(tmp_path, None).tuning.trials
 
 
 def test_a_server_that_cannot_be_launched_at_all_leaves_no_folder(

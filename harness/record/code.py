@@ -1,0 +1,35 @@
+"""Digests of the applications that are measured, so that a run does not go on with another code unnoticed."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from harness.suite import Plan
+
+
+def digests(plan: Plan) -> dict[str, str]:
+    """Target -> digest of its code, for every target of `plan` whose code can be read."""
+    targets = {arm.target.name: arm.target for group in plan.groups for arm in group.arms}
+    by_target = {name: digest(Path(target.folder), target.app) for name, target in targets.items()}
+    return {name: code for name, code in by_target.items() if code is not None}
+
+
+def digest(folder: Path, app: str) -> str | None:
+    """SHA-256 of the Python files of the package or module that `app` is imported from; None where there are none.
+
+    Of `shop.web:app` these are all Python files below `folder/shop`, or `folder/shop.py`. Other files in the folder
+    do not count: a virtual environment or the results may lie there.
+    """
+    top = folder / app.partition(":")[0].partition(".")[0]
+    total = hashlib.sha256()
+    try:
+        files = sorted(top.rglob("*.py")) if top.is_dir() else [top.with_name(f"{top.name}.py")]
+        for file in files:
+            # The name and the length keep two files apart from one that holds both texts.
+            content = file.read_bytes()
+            total.update(f"{file.relative_to(folder)}\0{len(content)}\0".encode(errors="surrogateescape"))
+            total.update(content)
+    except OSError:
+        return None
+    return total.hexdigest() if files else None
