@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from harness import record, units
+from harness.cli.gate import AllowFailedBlocks, FailOnInconclusive, FailOnRegression, GateMetrics, demands, enforce
 from harness.cli.options import (
     RESULTS,
     AsJson,
@@ -23,6 +24,8 @@ from harness.cli.options import (
 )
 from harness.cli.output import answers, print_json, quoted, remarks
 from harness.errors import NothingValidError, UsageError
+from harness.judge.demands import Demands
+from harness.judge.verdicts import Gate
 from harness.machine.placement import Placement
 from harness.record.sitting import Sitting, begin, own_folder
 from harness.record.sitting import resume as go_on
@@ -48,13 +51,19 @@ def run(
     resume: Annotated[str | None, typer.Option(metavar="RUN", help="Go on with a run that was interrupted.")] = None,
     baseline: Baseline = None,
     server_cpus: ServerCpus = None,
+    fail_on_regression: FailOnRegression = None,
+    allow_failed_blocks: AllowFailedBlocks = None,
+    metric: GateMetrics = None,
+    fail_on_inconclusive: FailOnInconclusive = False,
     as_json: AsJson = False,
 ) -> None:
     """Measure a suite and draw its report.
 
     Examples: `gatebench run quick`, `gatebench run my-suite.toml --width 3% --budget 10m`,
-    `gatebench run full --filter scenario=json`, `gatebench run --resume latest`.
+    `gatebench run full --filter scenario=json`, `gatebench run --resume latest`,
+    `gatebench run shop.toml --baseline shop-main --fail-on-regression 5%`.
     """
+    asked = demands(fail_on_regression, allow_failed_blocks, metric, fail_on_inconclusive=fail_on_inconclusive)
     if resume is not None:
         sitting = _resumed(resume, suite)
     elif suite is None:
@@ -71,10 +80,10 @@ def run(
             budget_s=seconds(budget) if budget else None,
         )
         sitting = _begun(build_plan(*load_suite(suite), options), placed(server_cpus), out, baseline)
-    _measured(sitting, as_json=as_json)
+    _measured(sitting, asked, as_json=as_json)
 
 
-def _measured(sitting: Sitting, *, as_json: bool) -> None:
+def _measured(sitting: Sitting, asked: Demands | None, *, as_json: bool) -> None:
     from harness.cli.progress import shown
     from harness.measure import measure
 
@@ -88,22 +97,25 @@ def _measured(sitting: Sitting, *, as_json: bool) -> None:
     except KeyboardInterrupt as stop:
         interrupted = stop
         console.print(f"interrupted; what is measured is kept: gatebench run --resume {sitting.folder}", soft_wrap=True)
-    valid = _show(sitting.folder, as_json=as_json)
+    valid, decision = _show(sitting.folder, asked, as_json=as_json)
     if interrupted is not None:
         raise interrupted
+    if decision is not None and (valid or decision.failed):
+        enforce(decision)
     if not valid:
         where = f"{sitting.folder}/{record.TRIALS}"
         raise NothingValidError(f"nothing valid came out; the reasons stand in {where} and the report")
 
 
-def _show(folder: Path, *, as_json: bool) -> int:
-    """Draw the report and print the answer; returns how many trials are valid."""
+def _show(folder: Path, asked: Demands | None, *, as_json: bool) -> tuple[int, Gate | None]:
+    """Draw the report and print the answer; returns how many trials are valid, and what a gate decides."""
     from harness.judge.compare import as_json as comparison_json
-    from harness.judge.compare import within
+    from harness.judge.compare import gate, within
     from harness.report import build, index, terminal
 
     run = record.read(folder)
     comparison = within(run)
+    decision = gate(comparison, [run], asked) if asked is not None else None
     page = build(folder)
     if folder.resolve().parent == RESULTS.resolve():  # beside a run of --out lies what is none of ours
         index(RESULTS)
@@ -111,11 +123,11 @@ def _show(folder: Path, *, as_json: bool) -> int:
     failed = sum(trial.error is not None for trial in run.trials)
     if as_json:
         counts = {"valid": valid, "invalid": len(run.trials) - valid - failed, "failed": failed}
-        print_json({"run": str(folder), "trials": len(run.trials)} | counts | comparison_json(comparison))
+        print_json({"run": str(folder), "trials": len(run.trials)} | counts | comparison_json(comparison, decision))
     else:
         terminal(run, comparison, answers())
         answers().print(f"\nreport: {page}", soft_wrap=True)
-    return valid
+    return valid, decision
 
 
 def _begun(plan: Plan, placement: Placement, out: Path | None, baseline: str | None) -> Sitting:

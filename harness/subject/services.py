@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from harness.errors import GatebenchError, LaunchError
+from harness.errors import GatebenchError, LaunchError, ServiceError
 from harness.machine.environment import find_redis
 from harness.machine.process import Process, clean_environment, running
 from harness.subject.answers import POLL_S, require_own, verify, wait_ready, wait_until
@@ -99,7 +99,7 @@ def free_port() -> int:
     for port in islice(_unused, len(PORTS)):
         if is_free(HOST, port):
             return port
-    raise LaunchError(f"no free port between {PORTS[0]} and {PORTS[-1]}")
+    raise ServiceError(f"no free port between {PORTS[0]} and {PORTS[-1]}")
 
 
 def is_free(host: str, port: int) -> bool:

@@ -49,7 +49,7 @@ def between(before: Run, after: Run) -> Comparison:
     """
     refuse(before)
     refuse(after)
-    old, new = _places(before), _places(after)
+    old, new = places(before), places(after)
     shared = [key for key in new if key in old]
     if not shared:
         message = f"no pair is common to {before.path} and {after.path}: compare runs of the same suite"
@@ -66,7 +66,7 @@ def between(before: Run, after: Run) -> Comparison:
     )
 
 
-def _places(run: Run) -> dict[tuple[Any, ...], Place]:
+def places(run: Run) -> dict[tuple[Any, ...], Place]:
     """The pairs of a run by what they compare: cells, loads, and their number among pairs that are alike."""
     trials = Trials(run.trials)
     places: dict[tuple[Any, ...], Place] = {}
