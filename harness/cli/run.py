@@ -100,7 +100,7 @@ def _measured(sitting: Sitting, asked: Demands | None, *, as_json: bool) -> None
     valid, decision = _show(sitting.folder, asked, as_json=as_json)
     if interrupted is not None:
         raise interrupted
-    if decision is not None and (valid or decision.failed):
+    if decision is not None:
         enforce(decision)
     if not valid:
         where = f"{sitting.folder}/{record.TRIALS}"

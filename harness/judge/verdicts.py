@@ -53,7 +53,7 @@ class PairVerdict:
     null: bool = False
     """An A/A pair."""
     adjusted_p: float | None = None
-    """Between runs, with a regression gate: Holm's adjusted p."""
+    """Holm's adjusted p, in what `regressions` returns."""
     standard_error: float | None = None
     """Of the logarithm of the ratio, on `degrees` degrees of freedom."""
     degrees: float | None = None
