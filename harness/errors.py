@@ -5,20 +5,29 @@ GatebenchError              one clear message, no traceback
 │   └── DefinitionError     every error of the TOML files at once, each with file and key
 ├── NothingValidError       nothing valid came out, or a port that was asked for is taken: exit 3
 ├── GateError               a gate failed: a regression, a missed SLO, a wrong answer, an unfit machine: exit 1
+├── UndecidedError          a gate has no verdict on a pair, and no candidate failed: exit 3
 ├── RecordError             a file under results/ is not what it should be, by name: exit 2
 │   └── StorageError        a record cannot be written, the disk is full or read-only: exit 3
 ├── LaunchError             a process did not come up, or died; carries the last lines of its log
+│   └── ServiceError        what a server needs beside it is not there: a service, a free port
 ├── AnswerError             a target answered wrongly: never a measurement
 └── LoadError               the Locust run ended early
 """
 
 from __future__ import annotations
 
+from typing import ClassVar, Literal
+
+Fault = Literal["arm", "machine", "unclear"]
+"""Whose fault a failure is: the arm's own; that of the machine, the services or the load generator; or not known."""
+
 
 class GatebenchError(Exception):
     """The root; `exit_code` is what the command line ends with."""
 
     exit_code = 3
+    fault: ClassVar[Fault] = "unclear"
+    """Whose fault it is when an arm cannot be measured for this error."""
 
 
 class UsageError(GatebenchError):
@@ -46,6 +55,10 @@ class GateError(GatebenchError):
     exit_code = 1
 
 
+class UndecidedError(GatebenchError):
+    """A gate has no verdict on a pair, and no candidate failed."""
+
+
 class RecordError(GatebenchError):
     """A record cannot be read, or cannot be true."""
 
@@ -61,9 +74,19 @@ class StorageError(RecordError):
 class LaunchError(GatebenchError):
     """A process did not come up, or died."""
 
+    fault: ClassVar[Fault] = "arm"
+
+
+class ServiceError(LaunchError):
+    """What a server needs beside it is not there."""
+
+    fault: ClassVar[Fault] = "machine"
+
 
 class AnswerError(GatebenchError):
     """A target answered wrongly."""
+
+    fault: ClassVar[Fault] = "arm"
 
 
 class LoadError(GatebenchError):

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from harness import record, units
-from harness.cli.options import RESULTS, AsJson, Results, RunName, fraction
+from harness import record
+from harness.cli.gate import AllowFailedBlocks, FailOnInconclusive, FailOnRegression, GateMetrics, demands, enforce
+from harness.cli.options import RESULTS, AsJson, Results, RunName
 from harness.cli.output import answers, print_json, remarks
-from harness.errors import GateError
 
 
 def compare(
@@ -19,9 +19,10 @@ def compare(
         str | None, typer.Argument(metavar="[RUN]", help="A second, later run: how did each pair change?")
     ] = None,
     *,
-    fail_on_regression: Annotated[
-        str | None, typer.Option(metavar="5%", help="Exit 1 when a throughput verdict is worse by that margin (Holm).")
-    ] = None,
+    fail_on_regression: FailOnRegression = None,
+    allow_failed_blocks: AllowFailedBlocks = None,
+    metric: GateMetrics = None,
+    fail_on_inconclusive: FailOnInconclusive = False,
     page: Annotated[
         Path | None, typer.Option(metavar="FILE", help="With two runs: where their page is written.")
     ] = None,
@@ -36,23 +37,23 @@ def compare(
     Examples: `gatebench compare latest`, `gatebench compare BEFORE AFTER --fail-on-regression 5%`.
     """
     from harness.judge.compare import as_json as comparison_json
-    from harness.judge.compare import between, regressions
+    from harness.judge.compare import between, gate
     from harness.report.comparing import compare_page
     from harness.report.figures import study
     from harness.report.index import index
     from harness.report.terminal import between as terminal_between
     from harness.report.terminal import terminal
 
-    threshold = fraction(fail_on_regression) if fail_on_regression else None
+    asked = demands(fail_on_regression, allow_failed_blocks, metric, fail_on_inconclusive=fail_on_inconclusive)
     earlier = record.find(run, results)
     if after is None:
         opened = study(earlier)
-        comparison = opened.comparison
+        comparison, runs = opened.comparison, [opened.run]
         if not as_json:
             terminal(opened, answers())
     else:
-        first = record.read(earlier)
-        second = record.read(record.find(after, results))
+        first, second = record.read(earlier), record.read(record.find(after, results))
+        runs = [first, second]
         comparison = between(first, second)
         where = page or results / f"compare-{first.info.run}-{second.info.run}.html"
         compare_page(first, second, comparison, where)
@@ -62,8 +63,8 @@ def compare(
             answers().print(f"\npage: {where}", soft_wrap=True)
     for caveat in comparison.caveats if as_json else ():
         remarks().print(f"{caveat.text} {caveat.remedy}".strip(), soft_wrap=True)
+    decision = gate(comparison, runs, asked) if asked is not None else None
     if as_json:
-        print_json(comparison_json(comparison))
-    if threshold is not None and (worse := regressions(comparison, threshold)):
-        listed = "; ".join(f"{one.pair} {one.scenario}: {units.ratio(one.ratio, one.low, one.high)}" for one in worse)
-        raise GateError(f"{len(worse)} regression(s) beyond {units.percent(threshold)}: {listed}")
+        print_json(comparison_json(comparison, decision))
+    if decision is not None:
+        enforce(decision)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from harness import record, units
+from harness.cli.gate import AllowFailedBlocks, FailOnInconclusive, FailOnRegression, GateMetrics, demands, enforce
 from harness.cli.options import (
     RESULTS,
     AsJson,
@@ -23,8 +24,11 @@ from harness.cli.options import (
 )
 from harness.cli.output import answers, print_json, quoted, remarks
 from harness.errors import NothingValidError, UsageError
+from harness.judge.demands import Demands
+from harness.judge.verdicts import Gate
 from harness.machine.placement import Placement
-from harness.record.sitting import Sitting, begin, own_folder
+from harness.record.conditions import today
+from harness.record.sitting import Sitting, begin, own_folder, refuse_new_plan
 from harness.record.sitting import resume as go_on
 from harness.suite import Options, Plan, load_suite
 from harness.suite import build as build_plan
@@ -46,17 +50,39 @@ def run(
     seed: Seed = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="The run's own directory; it must not exist.")] = None,
     resume: Annotated[str | None, typer.Option(metavar="RUN", help="Go on with a run that was interrupted.")] = None,
+    accept_changes: Annotated[
+        bool, typer.Option("--accept-changes", help="With --resume: go on under another machine, versions or code.")
+    ] = False,
     baseline: Baseline = None,
     server_cpus: ServerCpus = None,
+    fail_on_regression: FailOnRegression = None,
+    allow_failed_blocks: AllowFailedBlocks = None,
+    metric: GateMetrics = None,
+    fail_on_inconclusive: FailOnInconclusive = False,
     as_json: AsJson = False,
 ) -> None:
     """Measure a suite and draw its report.
 
     Examples: `gatebench run quick`, `gatebench run my-suite.toml --width 3% --budget 10m`,
-    `gatebench run full --filter scenario=json`, `gatebench run --resume latest`.
+    `gatebench run full --filter scenario=json`, `gatebench run --resume latest`,
+    `gatebench run shop.toml --baseline shop-main --fail-on-regression 5%`.
     """
+    asked = demands(fail_on_regression, allow_failed_blocks, metric, fail_on_inconclusive=fail_on_inconclusive)
     if resume is not None:
-        sitting = _resumed(resume, suite)
+        refuse_new_plan(
+            {
+                "SUITE": suite,
+                "--blocks": blocks,
+                "--width": width,
+                "--budget": budget,
+                "--filter": wanted,
+                "--baseline": baseline,
+                "--seed": seed,
+                "--server-cpus": server_cpus,
+                "--out": out,
+            }
+        )
+        sitting = _resumed(resume, accept_changes=accept_changes)
     elif suite is None:
         raise UsageError("which suite? `gatebench list suites` shows them; --resume RUN goes on with a run")
     else:
@@ -71,10 +97,10 @@ def run(
             budget_s=seconds(budget) if budget else None,
         )
         sitting = _begun(build_plan(*load_suite(suite), options), placed(server_cpus), out, baseline)
-    _measured(sitting, as_json=as_json)
+    _measured(sitting, asked, as_json=as_json)
 
 
-def _measured(sitting: Sitting, *, as_json: bool) -> None:
+def _measured(sitting: Sitting, asked: Demands | None, *, as_json: bool) -> None:
     from harness.cli.progress import shown
     from harness.measure import measure
 
@@ -88,17 +114,20 @@ def _measured(sitting: Sitting, *, as_json: bool) -> None:
     except KeyboardInterrupt as stop:
         interrupted = stop
         console.print(f"interrupted; what is measured is kept: gatebench run --resume {sitting.folder}", soft_wrap=True)
-    valid = _show(sitting.folder, as_json=as_json)
+    valid, decision = _show(sitting.folder, asked, as_json=as_json)
     if interrupted is not None:
         raise interrupted
+    if decision is not None:
+        enforce(decision)
     if not valid:
         where = f"{sitting.folder}/{record.TRIALS}"
         raise NothingValidError(f"nothing valid came out; the reasons stand in {where} and the report")
 
 
-def _show(folder: Path, *, as_json: bool) -> int:
-    """Draw the report and print the answer; returns how many trials are valid."""
+def _show(folder: Path, asked: Demands | None, *, as_json: bool) -> tuple[int, Gate | None]:
+    """Draw the report and print the answer; returns how many trials are valid, and what a gate decides."""
     from harness.judge.compare import as_json as comparison_json
+    from harness.judge.compare import gate
     from harness.report.build import build
     from harness.report.figures import study
     from harness.report.index import index
@@ -107,17 +136,19 @@ def _show(folder: Path, *, as_json: bool) -> int:
     opened = study(folder)
     run = opened.run
     page = build(opened, folder)
+    decision = gate(opened.comparison, [run], asked) if asked is not None else None
     if folder.resolve().parent == RESULTS.resolve():  # beside a run of --out lies what is none of ours
         index(RESULTS)
     valid = sum(trial.valid for trial in run.trials)
     failed = sum(trial.error is not None for trial in run.trials)
     if as_json:
         counts = {"valid": valid, "invalid": len(run.trials) - valid - failed, "failed": failed}
-        print_json({"run": str(folder), "trials": len(run.trials)} | counts | comparison_json(opened.comparison))
+        compared = comparison_json(opened.comparison, decision)
+        print_json({"run": str(folder), "trials": len(run.trials)} | counts | compared)
     else:
         terminal(opened, answers())
         answers().print(f"\nreport: {page}", soft_wrap=True)
-    return valid
+    return valid, decision
 
 
 def _begun(plan: Plan, placement: Placement, out: Path | None, baseline: str | None) -> Sitting:
@@ -127,10 +158,14 @@ def _begun(plan: Plan, placement: Placement, out: Path | None, baseline: str | N
     return begin(folder, plan, placement, quoted(folder.parent), baseline=baseline)
 
 
-def _resumed(name: str, suite: str | None) -> Sitting:
-    if suite is not None:
-        raise UsageError("--resume takes its suite from the run: leave SUITE out")
-    sitting = go_on(record.find(name, RESULTS))
+def _resumed(name: str, *, accept_changes: bool) -> Sitting:
+    from harness.subject.receipts import receipts
+
+    folder = record.find(name, RESULTS)
+    info = record.read_info(folder)
+    arms = [arm for group in info.plan.groups for arm in group.arms]
+    now = today(info, receipts(arms).versions)
+    sitting = go_on(folder, now, accept_changes=accept_changes)
     if sitting.torn:
         remarks().print("the last line was torn; that trial's block is measured again")
     return sitting

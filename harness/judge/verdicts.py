@@ -9,6 +9,11 @@ Verdict = Literal["better", "worse", "equivalent", "inconclusive", "invalid", "e
 """The last three say why there is no ratio: no valid trial, a failure, or too few samples for the percentile."""
 
 
+Blame = Literal["candidate", "baseline", "machine", "unclear"]
+"""Whose fault it is that a block does not count; the services and the load generator count as the machine."""
+GateKind = Literal["regression", "spoiled", "inconclusive", "no verdict"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairVerdict:
     """One metric of one pair: ratio = b / a, with the 95 % interval over blocks."""
@@ -48,7 +53,7 @@ class PairVerdict:
     null: bool = False
     """An A/A pair."""
     adjusted_p: float | None = None
-    """Between runs, with a regression gate: Holm's adjusted p."""
+    """Holm's adjusted p, in what `regressions` returns."""
     standard_error: float | None = None
     """Of the logarithm of the ratio, on `degrees` degrees of freedom."""
     degrees: float | None = None
@@ -111,6 +116,42 @@ class ArmChange:
     before_rps: float
     after_rps: float
     ratio: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateFinding:
+    """Why a gate fails a pair, or could not decide on it."""
+
+    pair: str
+    scenario: str
+    candidate: str
+    """TARGET on SERVER, with what is its side's own."""
+    kind: GateKind
+    metric: str | None = None
+    """None for blocks that the candidate spoiled: they are missing from every metric."""
+    blocks: tuple[int, ...] = ()
+    """Those that the candidate spoiled."""
+    faults: tuple[Blame, ...]
+    reasons: tuple[str, ...] = ()
+    """What happened in which blocks, each with its remedy; none where the ratio says it."""
+    ratio: float | None = None
+    low: float | None = None
+    high: float | None = None
+    adjusted_p: float | None = None
+    """Of a regression: Holm's adjusted p over all pairs and metrics of the gate."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """The decision of `--fail-on-regression`: it passes when nothing failed and nothing is undecided."""
+
+    threshold: float
+    metrics: tuple[str, ...]
+    allowed_failed_blocks: int
+    pairs: tuple[str, ...]
+    """The pairs that were judged."""
+    failed: tuple[GateFinding, ...]
+    undecided: tuple[GateFinding, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

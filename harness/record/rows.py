@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field
 
+from harness.errors import Fault
 from harness.strict import STRICT
 from harness.suite import Cell, Load, Phase, Plan
 
@@ -109,6 +110,8 @@ class Trial:
     limit: str | None = None
     ceiling_rps: NonNegative | None = None
     error: str | None = None
+    fault: Fault | None = None
+    """Whose fault the error is, or what was seen of the processes after the load; None where the figures say it."""
     requests: Count = 0
     errors: Count = 0
     error_kinds: dict[str, int] = field(default_factory=dict)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.errors import LaunchError
+from harness.errors import ServiceError
 from harness.machine.process import Process, clean_environment, running
 from harness.machine.usage import usage
 from harness.subject.answers import POLL_S, READY_S, Answer, verify, wait_ready
@@ -58,7 +58,7 @@ def launch(
     """
     varied = tuple(factors)
     if "redis" in needs([arm], varied) and services.redis_url is None:
-        raise LaunchError(services.redis_error)
+        raise ServiceError(services.redis_error)
     host, port = (HOST, free_port()) if address is None else address
     argv = fill(arm, varied, host, port)
     env = clean_environment(settings(arm, varied, services, key))

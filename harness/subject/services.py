@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from harness.errors import GatebenchError, LaunchError
+from harness.errors import GatebenchError, ServiceError
 from harness.machine.environment import find_redis
 from harness.machine.process import Process, clean_environment, running
 from harness.subject.answers import POLL_S, require_own, verify, wait_ready, wait_until
@@ -55,10 +55,10 @@ class Services:
         return {str(arm): int(count) for arm, count in json.loads(answer.body).items()}
 
     def check(self) -> None:
-        """Raise `LaunchError` when a service has died."""
+        """Raise `ServiceError` when a service has died."""
         for process in self.processes.values():
             if not process.alive():
-                raise process.died()
+                raise ServiceError(str(process.died()))
 
 
 @contextlib.contextmanager
@@ -94,12 +94,12 @@ def free_port() -> int:
     """A port that nobody listens on, below the range that the kernel gives clients theirs from.
 
     No port is given twice before each was given once: a server may not listen on its port yet when the next server is
-    launched, and on one port with it the two could not be told apart. Raises `LaunchError` when no port is free.
+    launched, and on one port with it the two could not be told apart. Raises `ServiceError` when no port is free.
     """
     for port in islice(_unused, len(PORTS)):
         if is_free(HOST, port):
             return port
-    raise LaunchError(f"no free port between {PORTS[0]} and {PORTS[-1]}")
+    raise ServiceError(f"no free port between {PORTS[0]} and {PORTS[-1]}")
 
 
 def is_free(host: str, port: int) -> bool:
@@ -114,7 +114,7 @@ def is_free(host: str, port: int) -> bool:
 
 
 def redis_version(url: str) -> str:
-    """`redis 7.0.15` or `valkey 8.0`, as the server at `url` says; raises `LaunchError` when it does not answer."""
+    """`redis 7.0.15` or `valkey 8.0`, as the server at `url` says; raises `ServiceError` when it does not answer."""
     import redis  # noqa: PLC0415 - 60 ms, needed only where a cell has Redis
 
     deadline = time.monotonic() + REDIS_READY_S  # a Redis that compose starts beside us may come up after us
@@ -126,7 +126,7 @@ def redis_version(url: str) -> str:
         except (redis.RedisError, ValueError, OSError) as error:
             if time.monotonic() > deadline or isinstance(error, ValueError):
                 message = f"Redis at {url} does not answer: {error}; {NO_REDIS}"
-                raise LaunchError(message) from error
+                raise ServiceError(message) from error
             time.sleep(POLL_S)
     assert isinstance(info, dict)  # noqa: S101 - the synchronous client returns the value itself
     name = str(info.get("server_name", "redis"))
@@ -162,7 +162,7 @@ def _upstream(settings: Upstream, port: int, cpus: tuple[int, ...], logs: Path, 
 def _private_redis(processes: dict[str, Process], cpus: tuple[int, ...], logs: Path) -> Iterator[str]:
     binary = find_redis()
     if binary is None:
-        raise LaunchError(NO_REDIS)
+        raise ServiceError(NO_REDIS)
     port = free_port()
     url = f"redis://{HOST}:{port}/0"
     argv = [binary, "--bind", HOST, "--port", str(port), "--save", "", "--appendonly", "no"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from harness.errors import AnswerError, LaunchError, LoadError
+from harness.errors import AnswerError, GatebenchError, LaunchError, LoadError
 from harness.record import Trial
 from harness.subject.launch import Launched, launch, wait_settled
 from harness.suite import Arm
@@ -22,34 +22,41 @@ def measure_block(bench: Bench, state: GroupState, block: int) -> Iterator[Trial
         _warm_up(bench, state, block, serving, errors)
         for phase in state.group.phases:
             broken = [arm for arm in state.group.arms if arm.id in errors]
-            trials = [failed(arm, state, block, phase, errors[arm.id]) for arm in broken]
+            trials = [
+                failed(arm, state, block, phase, str(error), fault=error.fault)
+                for arm, error in ((arm, errors[arm.id]) for arm in broken)
+            ]
             trials += measure_phase(bench, state, block, phase, serving) if serving else []
             state.keep(trials)
             yield from trials
 
 
-def _warm_up(bench: Bench, state: GroupState, block: int, serving: dict[str, Serving], errors: dict[str, str]) -> None:
+def _warm_up(
+    bench: Bench, state: GroupState, block: int, serving: dict[str, Serving], errors: dict[str, GatebenchError]
+) -> None:
     """Warm up what the first load does not warm up by itself; where that fails, nothing of the block is measured."""
     if not serving or state.group.arms[0].loads[0].warm_up_s:
         return
     try:
         warm_up(bench, state, block, serving)
     except LoadError as error:
-        errors |= dict.fromkeys(serving, str(error))
+        errors |= dict.fromkeys(serving, error)
         serving.clear()
 
 
 def _launch_all(
     bench: Bench, state: GroupState, block: int, stack: contextlib.ExitStack
-) -> tuple[list[Launched], dict[str, str]]:
+) -> tuple[list[Launched], dict[str, GatebenchError]]:
     launched = []
-    errors = {arm.id: bench.missing[arm.id] for arm in state.group.arms if arm.id in bench.missing}
+    errors: dict[str, GatebenchError] = {
+        arm.id: LaunchError(bench.missing[arm.id]) for arm in state.group.arms if arm.id in bench.missing
+    }
     for arm in state.group.arms:
         if arm.id not in errors:
             try:
                 launched.append(stack.enter_context(_launch(bench, arm, block)))
             except LaunchError as error:
-                errors[arm.id] = str(error)
+                errors[arm.id] = error
     return launched, errors
 
 
@@ -58,7 +65,7 @@ def _launch(bench: Bench, arm: Arm, block: int) -> contextlib.AbstractContextMan
     return launch(arm, bench.plan.factors, bench.services, cpus=bench.placement.server, log=log, key=f"/{block}")
 
 
-def _verify_all(launched: list[Launched], errors: dict[str, str]) -> dict[str, Serving]:
+def _verify_all(launched: list[Launched], errors: dict[str, GatebenchError]) -> dict[str, Serving]:
     """The arms that are ready and answer rightly, by id; the others go into `errors`."""
     serving = {}
     for one in launched:
@@ -66,7 +73,7 @@ def _verify_all(launched: list[Launched], errors: dict[str, str]) -> dict[str, S
             one.wait_ready()
             first, second = one.verify(), one.verify()
         except (LaunchError, AnswerError) as error:
-            errors[one.arm.id] = str(error)
+            errors[one.arm.id] = error
         else:
             serving[one.arm.id] = Serving(one, second, digest_holds=first.body == second.body)
     return serving

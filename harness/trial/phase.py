@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from harness import spec
-from harness.errors import AnswerError, LoadError
+from harness.errors import AnswerError, Fault, LoadError
 from harness.judge.limits import limit
 from harness.judge.validity import judge, left_out
 from harness.machine.process import Process
@@ -83,8 +83,17 @@ def warm_up(bench: Bench, state: GroupState, block: int, serving: Mapping[str, S
     state.learn(result.totals)
 
 
-def failed(arm: Arm, state: GroupState, block: int, phase: Phase, why: str, started: str | None = None) -> Trial:
-    """The row of an arm that could not be measured."""
+def failed(
+    arm: Arm,
+    state: GroupState,
+    block: int,
+    phase: Phase,
+    why: str,
+    started: str | None = None,
+    *,
+    fault: Fault = "unclear",
+) -> Trial:
+    """The row of an arm that could not be measured, and whose fault that is."""
     return Trial(
         trial=trial_name(arm, block, phase),
         arm=arm.id,
@@ -96,6 +105,7 @@ def failed(arm: Arm, state: GroupState, block: int, phase: Phase, why: str, star
         load=state.load(arm, phase),
         started=started or utc_now(),
         error=why,
+        fault=fault,
     )
 
 
@@ -120,7 +130,7 @@ def _driven(
     try:
         result = _generated(bench, told, on_event)
     except LoadError as error:
-        return [failed(arm, state, block, told.kind, str(error), started) for arm in arms]
+        return [failed(arm, state, block, told.kind, str(error), started, fault=error.fault) for arm in arms]
     hits_after = bench.services.hits()
     totals = {total.arm: total for total in result.totals}
     state.learn(totals.values())
@@ -231,6 +241,6 @@ def _seen_wrong(server: Launched, workers_before: set[int]) -> list[str]:
 def _judged(bench: Bench, arm: Arm, trial: Trial, seen: list[str], *, overload: bool) -> Trial:
     calls = arm.scenario.upstream_calls
     reasons = judge(trial, bench.plan.thresholds, upstream_calls=calls, seen=seen, overload=overload)
-    judged = replace(trial, valid=not reasons, reasons=reasons)
+    judged = replace(trial, valid=not reasons, reasons=reasons, fault="arm" if seen else None)
     bound, ceiling = limit(judged, arm, bench.plan, bench.placement.as_dict())
     return replace(judged, limit=bound, ceiling_rps=ceiling)

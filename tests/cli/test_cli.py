@@ -172,7 +172,8 @@ def test_an_interrupted_run_keeps_what_it_has_and_goes_on(tmp_path: Path) -> Non
     done = gatebench("run", "--resume", "mine", cwd=tmp_path)
     assert done.returncode in {0, 3}, done.stderr
     run = record.read(tmp_path / "mine")
-    assert len(run.trials) == len({trial.trial for trial in run.trials}) == 12
+    assert len(run.trials) == len({trial.trial for trial in run.trials})
+    assert len(run.trials) in {12, 16}  # three blocks, and one more in place of one that something disturbed
 
 
 @pytest.mark.live

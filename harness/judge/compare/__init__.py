@@ -2,7 +2,7 @@
 
 from harness.judge.compare.blocks import Trials, refuse
 from harness.judge.compare.export import as_json
-from harness.judge.compare.gate import regressions
+from harness.judge.compare.gate import gate, regressions
 from harness.judge.compare.progress import Forecast, enough, forecast, progress
 from harness.judge.compare.runs import between
 from harness.judge.compare.single import within
@@ -14,6 +14,7 @@ __all__ = [
     "between",
     "enough",
     "forecast",
+    "gate",
     "progress",
     "refuse",
     "regressions",

@@ -6,11 +6,14 @@ import math
 from dataclasses import asdict
 from typing import Any
 
-from harness.judge.verdicts import Comparison
+from harness.judge.verdicts import Comparison, Gate
 
 
-def as_json(comparison: Comparison) -> dict[str, Any]:
-    """The comparison's fields as JSON values; `noise` is that of the primary metric, null without an A/A pair."""
+def as_json(comparison: Comparison, gate: Gate | None = None) -> dict[str, Any]:
+    """The comparison's fields as JSON values, and the decision of the gate, if there is one.
+
+    `noise` is that of the primary metric, null without an A/A pair.
+    """
     noise = [asdict(each) for each in comparison.noise]
     primary = [each for each in noise if each["metric"] == "throughput_rps"] or noise
     answer = {
@@ -22,6 +25,7 @@ def as_json(comparison: Comparison) -> dict[str, Any]:
         "caveats": [asdict(caveat) for caveat in comparison.caveats],
         "environment_changes": {name: list(pair) for name, pair in comparison.environment_changes.items()},
         "arms": [asdict(change) for change in comparison.arms],
+        "gate": None if gate is None else asdict(gate),
     }
     return {key: _plain(value) for key, value in answer.items()}
 

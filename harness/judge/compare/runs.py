@@ -49,7 +49,7 @@ def between(before: Run, after: Run) -> Comparison:
     """
     refuse(before)
     refuse(after)
-    old, new = _places(before, after), _places(after, before)
+    old, new = places(before, after), places(after, before)
     shared = [key for key in new if key in old]
     if not shared:
         message = f"no pair is common to {before.path} and {after.path}: compare runs of the same suite"
@@ -66,7 +66,7 @@ def between(before: Run, after: Run) -> Comparison:
     )
 
 
-def _places(run: Run, other: Run) -> dict[tuple[Any, ...], Place]:
+def places(run: Run, other: Run) -> dict[tuple[Any, ...], Place]:
     """The pairs of a run by what they compare: cells, loads, and their number among pairs that are alike."""
     trials = Trials(run.trials)
     known = {factor.name for factor in other.info.plan.factors}

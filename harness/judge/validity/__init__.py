@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.judge.validity.faults import Cause, causes
 from harness.judge.validity.generator import generator_cpu, generator_waiting
 from harness.judge.validity.records import impossible
 from harness.judge.validity.rules import BROKEN_BY_OVERLOAD, RULES, Rule, hits
@@ -13,7 +14,9 @@ from harness.suite import Thresholds
 
 __all__ = [
     "RULES",
+    "Cause",
     "Rule",
+    "causes",
     "disturbed",
     "generator_cpu",
     "generator_waiting",

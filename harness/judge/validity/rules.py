@@ -6,9 +6,10 @@ to do about it. Thresholds are :class:`harness.suite.Thresholds`, which a suite 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from harness import units
+from harness.errors import Fault
 from harness.judge.validity.generator import generator_cpu, generator_waiting, lateness
 from harness.judge.validity.slices import kept, mean
 from harness.judge.validity.steadiness import connections_busy, halves, littles_law
@@ -19,12 +20,15 @@ from harness.suite import Thresholds
 Rule = Callable[[Trial, Thresholds], Iterator[str]]
 
 
-def answered(trial: Trial, _: Thresholds) -> Iterator[str]:
-    """Every slice that counts has good answers, and there is such a slice."""
-    slices = kept(trial)
-    if not slices:
+def slices_left(trial: Trial, _: Thresholds) -> Iterator[str]:
+    """There is a slice that counts."""
+    if not kept(trial):
         yield "no slice is left to count, for every round was disturbed: measure again when the machine is quieter"
-    elif silent := [slice_.round for slice_ in slices if slice_.throughput_rps == 0]:
+
+
+def answered(trial: Trial, _: Thresholds) -> Iterator[str]:
+    """Every slice that counts has good answers."""
+    if silent := [slice_.round for slice_ in kept(trial) if slice_.throughput_rps == 0]:
         yield f"no good answer in {rounds(silent)}: read the server's log; give slices more time (slice_s)"
 
 
@@ -118,21 +122,29 @@ def hits(trial: Trial, limits: Thresholds, upstream_calls: int = 1) -> Iterator[
         )
 
 
-RULES: tuple[Rule, ...] = (
-    answered,
-    generator_cpu,
-    generator_waiting,
-    lateness,
-    littles_law,
-    connections_busy,
-    done_of_scheduled,
-    drops,
-    errors,
-    wrong_answers,
-    steal,
-    outside_load,
-    halves,
-)
+RULES: Mapping[Rule, Fault] = {
+    slices_left: "machine",
+    answered: "arm",
+    generator_cpu: "machine",
+    generator_waiting: "machine",
+    lateness: "machine",
+    littles_law: "unclear",
+    connections_busy: "unclear",
+    done_of_scheduled: "unclear",
+    drops: "unclear",
+    errors: "arm",
+    wrong_answers: "arm",
+    steal: "machine",
+    outside_load: "machine",
+    halves: "unclear",
+}
+"""The rules in the order in which their reasons are given, and whose fault it is when each is broken.
+
+The load generator counts as the machine. Unclear is what a server and a disturbance break alike.
+"""
+
+BROKEN_BY_DISTURBANCE: tuple[Rule, ...] = (answered, errors)
+"""The arm's own rules that a disturbed machine, or a service that both arms call, may break too."""
 
 BROKEN_BY_OVERLOAD: tuple[Rule, ...] = (generator_waiting, done_of_scheduled, drops, errors, halves)
 """Rules that a load breaks by being more than the server holds.
