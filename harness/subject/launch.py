@@ -13,8 +13,8 @@ from harness.errors import LaunchError
 from harness.machine.process import Process, clean_environment, running
 from harness.machine.usage import usage
 from harness.subject.answers import POLL_S, READY_S, Answer, verify, wait_ready
-from harness.subject.services import HOST, Services, free_port
-from harness.suite import Arm, Factor, needs
+from harness.subject.services import HOST, Services, free_port, needed
+from harness.suite import Arm, Factor
 
 QUIET_S, QUIET_CPUS = 0.15, 0.05
 """The servers of a block are settled when together they have used less than QUIET_CPUS for QUIET_S."""
@@ -57,8 +57,9 @@ def launch(
     started, or a service that it needs is not there.
     """
     varied = tuple(factors)
-    if "redis" in needs([arm], varied) and services.redis_url is None:
-        raise LaunchError(services.redis_error)
+    for service in sorted(needed(arm, varied)):
+        if why := services.missing(service):
+            raise LaunchError(why)
     host, port = (HOST, free_port()) if address is None else address
     argv = fill(arm, varied, host, port)
     env = clean_environment(settings(arm, varied, services, key))

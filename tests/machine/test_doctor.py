@@ -83,7 +83,7 @@ def test_without_a_redis_it_is_said_how_to_get_one(monkeypatch: pytest.MonkeyPat
     ("swept", "grade", "seen"),
     [
         ([], "ok", "nothing"),
-        ([Swept(Identity(7, 1), ended=2, left=0)], "ok", "processes ended now: 2, started by gatebench with process id 7"),
+        ([Swept(Identity(7, 1), ended=2, left=0)], "ok", "processes ended now: 2, started by gatebench"),
         ([Swept(Identity(7, 1), 1, 0), Swept(Identity(8, 1), 0, 1)], "warning", "processes that cannot be ended: 1"),
     ],
 )
