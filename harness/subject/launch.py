@@ -12,7 +12,7 @@ from pathlib import Path
 from harness.errors import LaunchError
 from harness.machine.process import Process, clean_environment, running
 from harness.machine.usage import usage
-from harness.subject.answers import POLL_S, READY_S, Answer, verify, wait_ready
+from harness.subject.answers import ASK_S, POLL_S, READY_S, Answer, verify, wait_ready
 from harness.subject.services import HOST, Services, free_port, needed
 from harness.suite import Arm, Factor
 
@@ -35,9 +35,9 @@ class Launched:
         """Poll until it answers; raises `LaunchError` that says why it does not, and where its log is."""
         wait_ready(self.process, self.host, self.port, self.arm.scenario.request, timeout_s)
 
-    def verify(self) -> Answer:
+    def verify(self, timeout_s: float = ASK_S) -> Answer:
         """Ask the scenario's request and check the answer; raises `AnswerError`."""
-        return verify(self.host, self.port, self.arm.scenario.request, self.arm.scenario.expect)
+        return verify(self.host, self.port, self.arm.scenario.request, self.arm.scenario.expect, timeout_s)
 
 
 @contextlib.contextmanager

@@ -76,7 +76,7 @@ class Services:
         return self.upstream_error if self.upstream_port is None else ""
 
     def problem(self, service: str) -> str:
-        """Why `service` cannot be used now, with its log where it has one; empty when it can. Takes ANSWER_S at most."""
+        """Why `service` cannot be used now, with its log if it has one; empty when it can. Takes ANSWER_S at most."""
         why, process = self.missing(service), self.processes.get(service)
         if why:
             return why

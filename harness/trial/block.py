@@ -8,24 +8,42 @@ from collections.abc import Iterator
 from harness.errors import AnswerError, LaunchError, LoadError
 from harness.record import Trial
 from harness.subject.launch import Launched, launch, wait_settled
-from harness.suite import Arm
+from harness.suite import Arm, Phase
+from harness.trial import faults
 from harness.trial.bench import Bench, GroupState
-from harness.trial.phase import Serving, failed, measure_phase, warm_up
+from harness.trial.phase import failed, measure_phase, warm_up
+from harness.trial.serving import Serving
 
 
 def measure_block(bench: Bench, state: GroupState, block: int) -> Iterator[Trial]:
-    """Yield a trial for each arm and phase; an arm that does not come up, or answers wrongly, is a row with `error`."""
+    """Yield a trial for each arm and phase.
+
+    An arm that does not come up, answers wrongly, dies or needs a service that cannot be had is a row with `error`.
+    Services that died or hang are started afresh before anything is launched.
+    """
+    bench.services.heal()
     with contextlib.ExitStack() as stack:
         launched, errors = _launch_all(bench, state, block, stack)
-        serving = _verify_all(launched, errors)
+        serving = _verify_all(bench, launched, errors)
         wait_settled([ready.server for ready in serving.values()])
         _warm_up(bench, state, block, serving, errors)
+        before: Phase | None = None
         for phase in state.group.phases:
+            if before is not None:
+                _lose(serving, errors, faults.gone(serving, before))
             broken = [arm for arm in state.group.arms if arm.id in errors]
             trials = [failed(arm, state, block, phase, errors[arm.id]) for arm in broken]
             trials += measure_phase(bench, state, block, phase, serving) if serving else []
             state.keep(trials)
             yield from trials
+            before = phase
+
+
+def _lose(serving: dict[str, Serving], errors: dict[str, str], lost: dict[str, str]) -> None:
+    """Drive those that were lost no more; their rows say why."""
+    for arm, why in lost.items():
+        del serving[arm]
+        errors[arm] = why
 
 
 def _warm_up(bench: Bench, state: GroupState, block: int, serving: dict[str, Serving], errors: dict[str, str]) -> None:
@@ -34,9 +52,8 @@ def _warm_up(bench: Bench, state: GroupState, block: int, serving: dict[str, Ser
         return
     try:
         warm_up(bench, state, block, serving)
-    except LoadError as error:
-        errors |= dict.fromkeys(serving, str(error))
-        serving.clear()
+    except (LoadError, LaunchError) as error:
+        _lose(serving, errors, dict.fromkeys(serving, str(error)))
 
 
 def _launch_all(
@@ -58,15 +75,26 @@ def _launch(bench: Bench, arm: Arm, block: int) -> contextlib.AbstractContextMan
     return launch(arm, bench.plan.factors, bench.services, cpus=bench.placement.server, log=log, key=f"/{block}")
 
 
-def _verify_all(launched: list[Launched], errors: dict[str, str]) -> dict[str, Serving]:
+def _verify_all(bench: Bench, launched: list[Launched], errors: dict[str, str]) -> dict[str, Serving]:
     """The arms that are ready and answer rightly, by id; the others go into `errors`."""
     serving = {}
-    for one in launched:
+    for server in launched:
         try:
-            one.wait_ready()
-            first, second = one.verify(), one.verify()
-        except (LaunchError, AnswerError) as error:
-            errors[one.arm.id] = str(error)
+            server.wait_ready()
+            first, second = server.verify(), server.verify()
+        except LaunchError as error:
+            errors[server.arm.id] = str(error)
+        except AnswerError as error:
+            errors[server.arm.id] = _why_wrong(bench, server, error)
         else:
-            serving[one.arm.id] = Serving(one, second, digest_holds=first.body == second.body)
+            serving[server.arm.id] = Serving(server, second, digest_holds=first.body == second.body)
     return serving
+
+
+def _why_wrong(bench: Bench, server: Launched, error: AnswerError) -> str:
+    """The cause of a wrong answer: a service that is gone, a server that died, or else the answer itself."""
+    if service_fault := faults.of_services(bench, [server.arm]).get(server.arm.id):
+        return service_fault
+    if not server.process.alive():
+        return str(server.process.died())
+    return server.process.with_log(f"answers wrongly ({error})")
