@@ -24,7 +24,7 @@ from itertools import count
 from pathlib import Path
 
 from harness.machine import ledger
-from harness.machine.identity import Family, Identity, identity, lives
+from harness.machine.identity import Family, Identity, identity, lives, mark_of
 from harness.machine.reaper import GONE_S, end
 
 PR_SET_CHILD_SUBREAPER = 36
@@ -59,7 +59,7 @@ def _swept(within: Path) -> Iterator[Swept]:
             families = ledger.decode(path.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError):  # gone meanwhile, or of another namespace, where its owner may live
             continue
-        ended, left = end(families)
+        ended, left = end(families, harness)
         if not left:
             path.unlink(missing_ok=True)
         if ended or left:
@@ -111,8 +111,9 @@ class Guard:
             if self.reaper.stdin is not None:
                 with contextlib.suppress(OSError):
                     self.reaper.stdin.close()
+        harness, where = self.harness, str(self.ledger or "/nonexistent")
         self.reaper = subprocess.Popen(
-            [sys.executable, "-I", "-c", REAPER, str(ROOT), str(self.ledger or "/nonexistent")],
+            [sys.executable, "-I", "-c", REAPER, str(ROOT), str(harness.pid), str(harness.start), where],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -142,6 +143,7 @@ def guard() -> Guard:
     within = ledger.folder()
     sweep(within)
     made = Guard(ourselves, ledger.path_of(ourselves, within) if within else None)
+    made.tell()  # before anything is started: whoever ends us meanwhile leaves nothing
     atexit.register(made.dismiss)
     return made
 
@@ -151,5 +153,4 @@ _serial = count()
 
 def next_mark() -> str:
     """The mark of a family that is started next: of this harness alone, and given once."""
-    harness = guard().harness
-    return f"{harness.pid}-{harness.start}-{next(_serial)}"
+    return mark_of(guard().harness, next(_serial))

@@ -98,11 +98,29 @@ def kin(
 
 def marked(pid: int, mark: str) -> bool:
     """Whether process `pid` has that mark in its environment; False where it may not be read."""
+    return f"{MARK}={mark}".encode() in _environment(pid)
+
+
+def _environment(pid: int) -> list[bytes]:
     try:
-        environment = (PROC / str(pid) / "environ").read_bytes()
+        return (PROC / str(pid) / "environ").read_bytes().split(b"\0")
     except OSError:
-        return False
-    return f"{MARK}={mark}".encode() in environment.split(b"\0")
+        return []
+
+
+def started_by(harness: Identity, processes: Mapping[int, Entry]) -> set[Identity]:
+    """All processes that have a mark of that harness: also those that it had no time to note."""
+    beginning = f"{MARK}={mark_of(harness, '')}".encode()
+    return {
+        each.identity
+        for each in processes.values()
+        if any(variable.startswith(beginning) for variable in _environment(each.identity.pid))
+    }
+
+
+def mark_of(harness: Identity, serial: object) -> str:
+    """The mark of a family that `harness` starts; `serial` tells its families apart."""
+    return f"{harness.pid}-{harness.start}-{serial}"
 
 
 def kill(process: Identity) -> None:

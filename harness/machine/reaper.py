@@ -2,7 +2,8 @@
 
 `harness.machine.guard` starts it, in a session of its own, and writes to its standard input a line with the list of all
 families that live, whenever that list changes. However the harness ends, by SIGKILL too, the kernel closes that pipe.
-Then the reaper kills every process that still lives of the families in the last line. Until then it sleeps in `read`.
+Then the reaper kills every process that still lives of the families in the last line, and whatever else has a mark of
+that harness in its environment. Until then it sleeps in `read`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from harness.machine.identity import Family, Identity, kill, kin, table
+from harness.machine.identity import Family, Identity, kill, kin, started_by, table
 from harness.machine.ledger import decode
 
 GONE_S = 10.0
@@ -25,14 +26,18 @@ def members(sessions: set[int]) -> list[int]:
     return [pid for pid, entry in table().items() if entry.session in sessions and not entry.ended]
 
 
-def end(families: Iterable[Family], timeout_s: float = GONE_S) -> tuple[int, int]:
-    """Kill all processes of `families`; how many were ended, and how many still live when the time is up."""
+def end(families: Iterable[Family], harness: Identity, timeout_s: float = GONE_S) -> tuple[int, int]:
+    """Kill all processes of `families`, and all others that `harness` started.
+
+    Returns how many were ended, and how many still live when the time is up.
+    """
     families = list(families)
     killed: set[Identity] = set()
     deadline = time.monotonic() + timeout_s
     while True:
         processes = table()
         everyone = {process for family in families for process in kin(family, processes)}
+        everyone |= started_by(harness, processes)
         living = {process for process in everyone if not processes[process.pid].ended}
         if not living or time.monotonic() > deadline:
             return len(killed - living), len(living)
@@ -50,7 +55,8 @@ def main() -> None:
     for line in sys.stdin:
         if line.endswith("\n"):
             last = line
+    pid, start, ledger = sys.argv[-3:]
     families = decode(last) if last else []
-    _, left = end(families)
+    _, left = end(families, Identity(int(pid), int(start)))
     if families and not left:
-        Path(sys.argv[-1]).unlink(missing_ok=True)
+        Path(ledger).unlink(missing_ok=True)

@@ -42,7 +42,7 @@ from pathlib import Path
 from harness.machine.guard import guard
 from harness.machine.process import running
 with running([sys.executable, "-c", sys.argv[2]], name="server", log=Path(sys.argv[1], "log")) as process:
-    while len(process.members()) < 2:
+    while "escaped" not in process.tail() or len(process.members()) != 2:
         time.sleep(0.01)
     print(guard().reaper.pid, *process.members(), flush=True)
     time.sleep(60)
@@ -184,6 +184,28 @@ def test_what_harness_and_reaper_left_when_both_were_killed_is_swept(
         assert sweep() == [Swept(owner, ended=2, left=0)]
         assert not any(map(lives, members))
     assert list(tmp_path.glob("gatebench-*/*")) == []
+
+
+def test_what_was_started_in_the_moment_of_the_death_is_ended_too(tmp_path: Path) -> None:
+    """The reaper was not told of it: it has the mark of the harness."""
+    code = f"""
+import os, sys
+from pathlib import Path
+from harness.machine.guard import Guard
+from harness.machine.process import running
+def die(self, family):
+    print(family.leader.pid, flush=True)
+    while "GATEBENCH_FAMILY" not in Path(f"/proc/{{family.leader.pid}}/environ").read_text():
+        pass
+    os.kill(os.getpid(), 9)
+Guard.entrust = die
+with running([sys.executable, "-c", {SLEEP!r}], name="server", log=Path({str(tmp_path / "log")!r})):
+    pass
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == -signal.SIGKILL
+    server = int(done.stdout)
+    assert until(lambda: not any(pid == server and not entry.ended for pid, entry in table().items()))
 
 
 def test_ledgers_stand_in_a_folder_of_ours_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

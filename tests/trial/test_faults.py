@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -209,6 +209,32 @@ def test_an_upstream_that_cannot_be_started_again_is_an_error_of_those_that_need
     assert rows["p1a closed"].error == rows["p1a open"].error == "upstream cannot be started: no memory"
     assert rows["p1b closed"].error is None
     assert rows["p1b closed"].requests > 0
+
+
+def test_arms_that_do_not_come_up_or_answer_wrongly_are_rows_with_their_logs(tmp_path: Path) -> None:
+    """In every phase of the block."""
+    wrong = shop("p1a", tmp_path)
+    wrong = replace(wrong, scenario=replace(wrong.scenario, expect=Expect(contains="goodbye")))
+    state = GroupState(factories.group(wrong, shop("p1b", tmp_path, {"PYTHONHOME": "/nowhere"})))
+    rows = block(bench_of(state, Services(), tmp_path, lambda _arm: None), state)
+    assert rows.keys() == {"p1a closed", "p1a open", "p1b closed", "p1b open"}
+    assert rows["p1a open"].error == (
+        f"shop on tiny answers wrongly (GET /: body lacks 'goodbye': hello); log: {tmp_path / 'logs/p1a.log'}"
+    )
+    assert (rows["p1b open"].error or "").startswith("shop on tiny ended with exit code 1: ")
+    assert (rows["p1b open"].error or "").endswith(f"; log: {tmp_path / 'logs/p1b.log'}")
+
+
+def test_a_wrong_answer_of_an_arm_whose_service_died_is_the_services_fault(tmp_path: Path) -> None:
+    """Its row names the service."""
+    wrong = shop("p1a", tmp_path, upstream_calls=1)
+    wrong = replace(wrong, scenario=replace(wrong.scenario, expect=Expect(contains="goodbye")))
+    state = GroupState(factories.group(wrong, shop("p1b", tmp_path, {"PYTHONHOME": "/nowhere"})))
+    with running([sys.executable, "-c", ""], name="upstream", log=tmp_path / "log") as upstream:
+        assert until(lambda: not upstream.alive())
+        bench = bench_of(state, Services(processes={"upstream": upstream}), tmp_path, lambda _arm: None)
+        rows = block(bench, state)
+    assert rows["p1a closed"].error == f"upstream ended with exit code 0; log: {tmp_path / 'log'}"
 
 
 def test_a_server_that_hangs_is_noticed_within_a_deadline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
