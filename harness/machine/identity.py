@@ -86,14 +86,14 @@ def kin(
     leader = processes.get(family.leader.pid)
     led = leader is not None and leader.identity == family.leader
     was_known = set(known) | {family.leader}
-    found = {each.identity for each in processes.values() if each.identity in was_known}
+    relatives = {each.identity for each in processes.values() if each.identity in was_known}
     for each in processes.values():
         in_session = each.session == family.leader.pid
         # Its number alone proves nothing once the leader is gone: the session may be a stranger's by now.
         doubtful = adopter is None or each.parent == adopter or in_session
         if (in_session and led) or (doubtful and marked(each.identity.pid, family.mark)):
-            found.add(each.identity)
-    return found | _descendants(found, processes)
+            relatives.add(each.identity)
+    return relatives | _descendants(relatives, processes)
 
 
 def marked(pid: int, mark: str) -> bool:
@@ -138,11 +138,11 @@ def _descendants(roots: set[Identity], processes: Mapping[int, Entry]) -> set[Id
     children: dict[int, list[Identity]] = {}
     for each in processes.values():
         children.setdefault(each.parent, []).append(each.identity)
-    found: set[Identity] = set()
+    descendants: set[Identity] = set()
     ahead = list(roots)
     while ahead:
         for child in children.get(ahead.pop().pid, ()):
-            if child not in roots and child not in found:
-                found.add(child)
+            if child not in roots and child not in descendants:
+                descendants.add(child)
                 ahead.append(child)
-    return found
+    return descendants

@@ -66,16 +66,16 @@ class Process:
 
     def _living(self) -> set[Identity]:
         processes, us = table(), os.getpid()
-        found = kin(self.family, processes, self.known, adopter=us)
-        ended = {process for process in found if processes[process.pid].ended}
+        relatives = kin(self.family, processes, self.known, adopter=us)
+        ended = {process for process in relatives if processes[process.pid].ended}
         self.known.clear()
-        self.known.update(found - ended)
+        self.known.update(relatives - ended)
         for process in ended:
             # We have adopted it as a subreaper, and nobody else takes note of its end.
             if processes[process.pid].parent == us and process != self.family.leader:
                 with contextlib.suppress(ChildProcessError):
                     os.waitpid(process.pid, os.WNOHANG)
-        return found - ended
+        return relatives - ended
 
     def tail(self, lines: int = 15) -> str:
         """The last lines that it wrote to its log."""
