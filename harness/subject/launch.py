@@ -12,9 +12,9 @@ from pathlib import Path
 from harness.errors import ServiceError
 from harness.machine.process import Process, clean_environment, running
 from harness.machine.usage import usage
-from harness.subject.answers import POLL_S, READY_S, Answer, verify, wait_ready
-from harness.subject.services import HOST, Services, free_port
-from harness.suite import Arm, Factor, needs
+from harness.subject.answers import ASK_S, POLL_S, READY_S, Answer, verify, wait_ready
+from harness.subject.services import HOST, Services, free_port, needed
+from harness.suite import Arm, Factor
 
 QUIET_S, QUIET_CPUS = 0.15, 0.05
 """The servers of a block are settled when together they have used less than QUIET_CPUS for QUIET_S."""
@@ -35,9 +35,9 @@ class Launched:
         """Poll until it answers; raises `LaunchError` that says why it does not, and where its log is."""
         wait_ready(self.process, self.host, self.port, self.arm.scenario.request, timeout_s)
 
-    def verify(self) -> Answer:
+    def verify(self, timeout_s: float = ASK_S) -> Answer:
         """Ask the scenario's request and check the answer; raises `AnswerError`."""
-        return verify(self.host, self.port, self.arm.scenario.request, self.arm.scenario.expect)
+        return verify(self.host, self.port, self.arm.scenario.request, self.arm.scenario.expect, timeout_s)
 
 
 @contextlib.contextmanager
@@ -57,8 +57,9 @@ def launch(
     started, or a service that it needs is not there.
     """
     varied = tuple(factors)
-    if "redis" in needs([arm], varied) and services.redis_url is None:
-        raise ServiceError(services.redis_error)
+    for service in sorted(needed(arm, varied)):
+        if why := services.missing(service):
+            raise ServiceError(why)
     host, port = (HOST, free_port()) if address is None else address
     argv = fill(arm, varied, host, port)
     env = clean_environment(settings(arm, varied, services, key))

@@ -1,4 +1,8 @@
-"""The services beside the targets, the upstream and Redis: started for a run on free ports, stopped at its end."""
+"""The services beside the targets, the upstream and Redis: started for a run on free ports, stopped at its end.
+
+One that has died or does not answer is started afresh by `Services.heal`, which is called before each block, when no
+target runs. It has another port then, and the new upstream counts its calls from zero.
+"""
 
 from __future__ import annotations
 
@@ -9,20 +13,23 @@ import random
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from harness.errors import GatebenchError, ServiceError
+from harness.errors import AnswerError, GatebenchError, LaunchError, ServiceError
 from harness.machine.environment import find_redis
+from harness.machine.logs import one_line
 from harness.machine.process import Process, clean_environment, running
 from harness.subject.answers import POLL_S, require_own, verify, wait_ready, wait_until
-from harness.suite import BENCHMARKS, Ask, Expect, Upstream
+from harness.suite import BENCHMARKS, Arm, Ask, Expect, Factor, Upstream, needs
 
 HOST = "127.0.0.1"
 PORTS = range(20_000, 30_001)
 REDIS_READY_S = 10.0
+ANSWER_S = 5.0
+"""How long a service may take for an answer, before it is taken to hang."""
 REDIS_URL = "GATEBENCH_REDIS_URL"
 """Environment variable that names a Redis to use instead of starting one."""
 NO_REDIS = (
@@ -31,7 +38,11 @@ NO_REDIS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+Start = Callable[[contextlib.ExitStack], None]
+"""Starts a service, notes in `Services` where it is, and leaves on the stack what stops it; raises `LaunchError`."""
+
+
+@dataclass(slots=True)
 class Services:
     """The services of a run, while they run."""
 
@@ -40,25 +51,93 @@ class Services:
     redis_version: str | None = None
     redis_error: str = NO_REDIS
     """Why there is no Redis, with the remedy; only read when `redis_url` is None."""
+    upstream_error: str = ""
+    """Why there is no upstream any more; empty while it is there, or where none was asked for."""
     processes: dict[str, Process] = field(default_factory=dict)
     """Those that we started, by service."""
+    _starts: dict[str, Start] = field(default_factory=dict)
+    _started: dict[str, contextlib.ExitStack] = field(default_factory=dict)
 
     def upstream_url(self, arm: str) -> str:
         """Where the arm called `arm` finds the slow API; empty when there is none."""
         return "" if self.upstream_port is None else f"http://{HOST}:{self.upstream_port}/arm/{arm}/data"
 
     def hits(self) -> dict[str, int]:
-        """Calls that the upstream has had, by arm; raises `AnswerError` when it does not answer."""
+        """Calls that the upstream has had since it started, by arm; raises `AnswerError` when it does not answer."""
         if self.upstream_port is None:
             return {}
-        answer = verify(HOST, self.upstream_port, Ask(path="/hits"), Expect())
+        answer = verify(HOST, self.upstream_port, Ask(path="/hits"), Expect(), ANSWER_S)
         return {str(arm): int(count) for arm, count in json.loads(answer.body).items()}
 
-    def check(self) -> None:
-        """Raise `ServiceError` when a service has died."""
-        for process in self.processes.values():
-            if not process.alive():
-                raise ServiceError(str(process.died()))
+    def missing(self, service: str) -> str:
+        """Why `service` is not there; empty when it is, whether or not it answers."""
+        if service == "redis":
+            return self.redis_error if self.redis_url is None else ""
+        return self.upstream_error if self.upstream_port is None else ""
+
+    def problem(self, service: str) -> str:
+        """Why `service` cannot be used now, with its log if it has one; empty when it can. Takes ANSWER_S at most."""
+        why, process = self.missing(service), self.processes.get(service)
+        if why:
+            return why
+        if process is not None and not process.alive():
+            return str(process.died())
+        try:
+            self._ask(service)
+        except AnswerError as error:
+            what = f"does not answer ({one_line(str(error))})"
+            return process.with_log(what) if process is not None else f"{service} {what}"
+        return ""
+
+    def heal(self) -> bool:
+        """Start afresh what has died or does not answer; returns whether there was anything.
+
+        What cannot be started is noted (`missing`), and tried again next time.
+        """
+        broken = [service for service in self._starts if self.problem(service)]
+        for service in broken:
+            try:
+                self.start(service)
+            except LaunchError as error:
+                self._lose(service, str(error))
+        return bool(broken)
+
+    def start(self, service: str) -> None:
+        """Start `service`, after ending it if it still runs; raises `LaunchError`."""
+        self._stop(service)
+        with contextlib.ExitStack() as stack:
+            self._starts[service](stack)
+            self._started[service] = stack.pop_all()
+
+    def stop(self) -> None:
+        """Stop them all."""
+        for stack in self._started.values():
+            stack.close()
+
+    def _ask(self, service: str) -> None:
+        if service == "redis" and self.redis_url is not None:
+            ping(self.redis_url)
+        elif service == "upstream" and self.upstream_port is not None:
+            verify(HOST, self.upstream_port, Ask(path="/health"), Expect(), ANSWER_S)
+
+    def _stop(self, service: str) -> None:
+        process, stack = self.processes.pop(service, None), self._started.pop(service, None)
+        if process is not None:
+            process.kill()  # it hangs, or is dead: there is nothing to wait for
+        if stack is not None:
+            stack.close()
+
+    def _lose(self, service: str, why: str) -> None:
+        self.processes.pop(service, None)
+        if service == "redis":
+            self.redis_url, self.redis_error = None, why
+        else:
+            self.upstream_port, self.upstream_error = None, why
+
+
+def needed(arm: Arm, factors: Iterable[Factor]) -> frozenset[str]:
+    """The services without which `arm` cannot be measured."""
+    return needs([arm], factors) | ({"upstream"} if arm.scenario.upstream_calls else set())
 
 
 @contextlib.contextmanager
@@ -66,20 +145,31 @@ def started(
     *, upstream: Upstream | None, redis: bool, cpus: tuple[int, ...], logs: Path, seed: int = 0
 ) -> Iterator[Services]:
     """Start what is asked for; a Redis that cannot be had is an error in `Services`, not the end of the run."""
+    services = Services()
+
+    def start_upstream(stack: contextlib.ExitStack) -> None:
+        assert upstream is not None  # noqa: S101 - it is called only then
+        port = free_port()
+        services.processes["upstream"] = stack.enter_context(_upstream(upstream, port, cpus, logs, seed))
+        services.upstream_port = port
+
+    def start_redis(stack: contextlib.ExitStack) -> None:
+        url = os.environ.get(REDIS_URL) or stack.enter_context(_private_redis(services.processes, cpus, logs))
+        services.redis_version = redis_version(url)
+        services.redis_url = url
+
     with contextlib.ExitStack() as stack:
-        processes: dict[str, Process] = {}
-        port = None
+        stack.callback(services.stop)
         if upstream is not None:
-            port = free_port()
-            processes["upstream"] = stack.enter_context(_upstream(upstream, port, cpus, logs, seed))
-        url, version, error = None, None, NO_REDIS
+            services._starts["upstream"] = start_upstream  # noqa: SLF001 - its maker
+            services.start("upstream")
         if redis:
+            services._starts["redis"] = start_redis  # noqa: SLF001 - its maker
             try:
-                url = os.environ.get(REDIS_URL) or stack.enter_context(_private_redis(processes, cpus, logs))
-                version = redis_version(url)
+                services.start("redis")
             except GatebenchError as problem:
-                url, error = None, str(problem)
-        yield Services(port, url, version, error, processes)
+                services._lose("redis", str(problem))  # noqa: SLF001 - its maker
+        yield services
 
 
 def _in_random_order() -> Iterator[int]:
@@ -131,6 +221,20 @@ def redis_version(url: str) -> str:
     assert isinstance(info, dict)  # noqa: S101 - the synchronous client returns the value itself
     name = str(info.get("server_name", "redis"))
     return f"{name} {info.get(f'{name}_version', info['redis_version'])}"
+
+
+def ping(url: str) -> None:
+    """Ask the Redis at `url` for a sign of life; raises `AnswerError` when it gives none within ANSWER_S."""
+    import redis  # noqa: PLC0415 - 60 ms, needed only where a cell has Redis
+    from redis.backoff import NoBackoff  # noqa: PLC0415 - as above
+    from redis.retry import Retry  # noqa: PLC0415 - as above
+
+    once = Retry(NoBackoff(), 0)
+    try:
+        with redis.Redis.from_url(url, socket_timeout=ANSWER_S, socket_connect_timeout=ANSWER_S, retry=once) as client:
+            client.ping()
+    except (redis.RedisError, ValueError, OSError) as error:
+        raise AnswerError(f"PING: {one_line(str(error))}") from error
 
 
 @contextlib.contextmanager

@@ -22,10 +22,10 @@ K = TypeVar("K", int, str)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observed:
-    """One slice: what was measured and what was seen."""
+    """One slice: what the generator measured, and what the harness observed meanwhile."""
 
     measured: spec.Slice
-    seen: Observation
+    observation: Observation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +38,7 @@ class Hits:
 
 def slice_row(observed: Observed, run_started_ns: int) -> SliceRow:
     """The record of one slice."""
-    measured, seen = observed.measured, observed.seen
+    measured, observation = observed.measured, observed.observation
     return SliceRow(
         round=measured.round,
         start_s=max(0.0, (measured.start_ns - run_started_ns) * NANO),
@@ -49,9 +49,9 @@ def slice_row(observed: Observed, run_started_ns: int) -> SliceRow:
         half_rps=measured.half_rps,
         in_flight=measured.in_flight,
         mean_latency_us=measured.mean_latency_us,
-        cpu_s=sum(seen.cpu_s.values()),
-        steal_fraction=seen.steal_fraction,
-        outside_fraction=seen.outside_fraction,
+        cpu_s=sum(observation.cpu_s.values()),
+        steal_fraction=observation.steal_fraction,
+        outside_fraction=observation.outside_fraction,
         dropped=measured.dropped,
         scheduled=measured.scheduled,
         done=measured.done,
@@ -99,11 +99,11 @@ def assemble(parts: Parts, run_started_ns: int) -> Trial:
     """One row of the records, not judged yet."""
     arm, load, kept, hits = parts.arm, parts.load, parts.kept, parts.hits
     slices = [observed.measured for observed in kept]
-    seen = [observed.seen for observed in kept]
-    length_s = sum(piece.length_s for piece in slices)
-    good = sum(piece.good for piece in slices)
-    requests = sum(piece.requests for piece in slices)
-    histogram = _merged(piece.latency for piece in slices)
+    observations = [observed.observation for observed in kept]
+    length_s = sum(each.length_s for each in slices)
+    good = sum(each.good for each in slices)
+    requests = sum(each.requests for each in slices)
+    histogram = _merged(each.latency for each in slices)
     return Trial(
         trial=parts.name,
         arm=arm.id,
@@ -115,33 +115,33 @@ def assemble(parts: Parts, run_started_ns: int) -> Trial:
         load=load,
         started=parts.started,
         requests=requests,
-        errors=sum(piece.errors for piece in slices),
-        error_kinds={kind: int(count) for kind, count in _sum(piece.error_kinds for piece in slices).items()},
-        dropped=sum(piece.dropped for piece in slices),
+        errors=sum(each.errors for each in slices),
+        error_kinds={kind: int(count) for kind, count in _sum(each.error_kinds for each in slices).items()},
+        dropped=sum(each.dropped for each in slices),
         dropped_rounds=parts.dropped_rounds,
-        reconnects=sum(piece.reconnects for piece in slices),
+        reconnects=sum(each.reconnects for each in slices),
         throughput_rps=_ratio(good, length_s),
         offered_rps=_offered(slices, length_s),
         latency_us=latency(histogram),
-        service_us=latency(_merged(piece.service for piece in slices)),
-        lateness_us=latency(_merged(piece.lateness for piece in slices)),
+        service_us=latency(_merged(each.service for each in slices)),
+        lateness_us=latency(_merged(each.lateness for each in slices)),
         slices=tuple(slice_row(observed, run_started_ns) for observed in parts.slices),
-        cpu_s_per_request=_ratio(sum(sum(one.cpu_s.values()) for one in seen), good),
-        generator_cpu_s_per_request=_ratio(sum(one.generator_cpu_s for one in seen), good),
-        services_cpu_s=_sum(one.services_cpu_s for one in seen),
-        memory_bytes=max((one.memory_bytes for one in seen if one.memory_bytes is not None), default=None),
-        processes=max((one.processes for one in seen), default=None),
-        threads=max((one.threads for one in seen), default=None),
-        context_switches_per_request=_ratio(sum(one.context_switches for one in seen), good),
+        cpu_s_per_request=_ratio(sum(sum(each.cpu_s.values()) for each in observations), good),
+        generator_cpu_s_per_request=_ratio(sum(each.generator_cpu_s for each in observations), good),
+        services_cpu_s=_sum(each.services_cpu_s for each in observations),
+        memory_bytes=max((each.memory_bytes for each in observations if each.memory_bytes is not None), default=None),
+        processes=max((each.processes for each in observations), default=None),
+        threads=max((each.threads for each in observations), default=None),
+        context_switches_per_request=_ratio(sum(each.context_switches for each in observations), good),
         worker_shares=worker_shares(kept),
-        connections_per_request=_ratio(sum(piece.connects for piece in slices), requests),
+        connections_per_request=_ratio(sum(each.connects for each in slices), requests),
         upstream_hits=hits.calls if hits else None,
         upstream_attempts=hits.totals.attempts if hits else None,
         upstream_good=hits.totals.good if hits else None,
         upstream_reconnects=hits.totals.reconnects if hits else None,
         cache_hit_ratio=_hit_ratio(arm, hits) if parts.cached else None,
-        steal_fraction=max((one.steal_fraction for one in seen), default=None),
-        pressure=_pressure(seen, length_s),
+        steal_fraction=max((each.steal_fraction for each in observations), default=None),
+        pressure=_pressure(observations, length_s),
         answer_bytes=parts.answer_bytes,
         generator=_generator(slices),
         histogram=histogram.encode() if histogram else None,
@@ -154,9 +154,9 @@ def worker_shares(kept: Iterable[Observed]) -> dict[str, float]:
     Where connections are kept alive, by who holds the connection that each answer came over; where they are not, or
     the table of sockets could not be read, by CPU used (the master of a pre-forking server uses next to none).
     """
-    mapped = all(observed.seen.owners is not None for observed in kept)
+    mapped = all(observed.observation.owners is not None for observed in kept)
     by_answers = _sum(_answers(observed) for observed in kept) if mapped else {}
-    counted = by_answers or _sum(observed.seen.cpu_s for observed in kept)
+    counted = by_answers or _sum(observed.observation.cpu_s for observed in kept)
     total = sum(counted.values())
     if total <= 0:
         return {}
@@ -166,7 +166,7 @@ def worker_shares(kept: Iterable[Observed]) -> dict[str, float]:
 
 def _answers(observed: Observed) -> dict[int, float]:
     """Answers by the process that held the connection they came over."""
-    owners = observed.seen.owners or {}
+    owners = observed.observation.owners or {}
     return _sum({owners[port]: float(count)} for port, count in observed.measured.ports if port in owners)
 
 
@@ -192,17 +192,17 @@ def _hit_ratio(arm: Arm, hits: Hits | None) -> float | None:
 
 def _offered(slices: Sequence[spec.Slice], length_s: float) -> float | None:
     """Arrivals a second that were scheduled; None where none are, as under closed load."""
-    scheduled = [piece.scheduled for piece in slices if piece.scheduled is not None]
+    scheduled = [each.scheduled for each in slices if each.scheduled is not None]
     return _ratio(sum(scheduled), length_s) if scheduled else None
 
 
-def _pressure(seen: Sequence[Observation], length_s: float) -> float | None:
-    known = [one.pressure_s for one in seen if one.pressure_s is not None]
+def _pressure(observations: Sequence[Observation], length_s: float) -> float | None:
+    known = [each.pressure_s for each in observations if each.pressure_s is not None]
     return sum(known) / length_s if known and length_s > 0 else None
 
 
 def _generator(slices: Sequence[spec.Slice]) -> GeneratorCheck | None:
-    checks = [piece.generator for piece in slices]
+    checks = [each.generator for each in slices]
     if not checks:
         return None
     return GeneratorCheck(

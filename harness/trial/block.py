@@ -4,53 +4,67 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from typing import TypeAlias
 
 from harness.errors import AnswerError, GatebenchError, LaunchError, LoadError
 from harness.record import Trial
 from harness.subject.launch import Launched, launch, wait_settled
-from harness.suite import Arm
+from harness.suite import Arm, Phase
+from harness.trial import faults
 from harness.trial.bench import Bench, GroupState
-from harness.trial.phase import Serving, failed, measure_phase, warm_up
+from harness.trial.phase import failed, measure_phase, warm_up
+from harness.trial.serving import Serving
+
+Errors: TypeAlias = dict[str, GatebenchError]
+"""Arm -> why it cannot be measured; the class of the error says whose fault it is."""
 
 
 def measure_block(bench: Bench, state: GroupState, block: int) -> Iterator[Trial]:
-    """Yield a trial for each arm and phase; an arm that does not come up, or answers wrongly, is a row with `error`."""
+    """Yield a trial for each arm and phase.
+
+    An arm that does not come up, answers wrongly, dies or needs a service that cannot be had is a row with `error`.
+    Services that died or hang are started afresh before anything is launched.
+    """
+    bench.services.heal()
     with contextlib.ExitStack() as stack:
         launched, errors = _launch_all(bench, state, block, stack)
-        serving = _verify_all(launched, errors)
+        serving = _verify_all(bench, launched, errors)
         wait_settled([ready.server for ready in serving.values()])
         _warm_up(bench, state, block, serving, errors)
+        before: Phase | None = None
         for phase in state.group.phases:
+            if before is not None:
+                _lose(serving, errors, faults.gone(serving, before))
             broken = [arm for arm in state.group.arms if arm.id in errors]
-            trials = [
-                failed(arm, state, block, phase, str(error), fault=error.fault)
-                for arm, error in ((arm, errors[arm.id]) for arm in broken)
-            ]
+            trials = [failed(arm, state, block, phase, errors[arm.id]) for arm in broken]
             trials += measure_phase(bench, state, block, phase, serving) if serving else []
             state.keep(trials)
             yield from trials
+            before = phase
 
 
-def _warm_up(
-    bench: Bench, state: GroupState, block: int, serving: dict[str, Serving], errors: dict[str, GatebenchError]
-) -> None:
+def _lose(serving: dict[str, Serving], errors: Errors, lost: Errors) -> None:
+    """Drive those that were lost no more; their rows say why."""
+    for arm, why in lost.items():
+        del serving[arm]
+        errors[arm] = why
+
+
+def _warm_up(bench: Bench, state: GroupState, block: int, serving: dict[str, Serving], errors: Errors) -> None:
     """Warm up what the first load does not warm up by itself; where that fails, nothing of the block is measured."""
     if not serving or state.group.arms[0].loads[0].warm_up_s:
         return
     try:
         warm_up(bench, state, block, serving)
-    except LoadError as error:
-        errors |= dict.fromkeys(serving, error)
-        serving.clear()
+    except (LoadError, LaunchError) as error:
+        _lose(serving, errors, dict.fromkeys(serving, error))
 
 
 def _launch_all(
     bench: Bench, state: GroupState, block: int, stack: contextlib.ExitStack
-) -> tuple[list[Launched], dict[str, GatebenchError]]:
+) -> tuple[list[Launched], Errors]:
     launched = []
-    errors: dict[str, GatebenchError] = {
-        arm.id: LaunchError(bench.missing[arm.id]) for arm in state.group.arms if arm.id in bench.missing
-    }
+    errors: Errors = {arm.id: LaunchError(bench.missing[arm.id]) for arm in state.group.arms if arm.id in bench.missing}
     for arm in state.group.arms:
         if arm.id not in errors:
             try:
@@ -65,15 +79,26 @@ def _launch(bench: Bench, arm: Arm, block: int) -> contextlib.AbstractContextMan
     return launch(arm, bench.plan.factors, bench.services, cpus=bench.placement.server, log=log, key=f"/{block}")
 
 
-def _verify_all(launched: list[Launched], errors: dict[str, GatebenchError]) -> dict[str, Serving]:
+def _verify_all(bench: Bench, launched: list[Launched], errors: Errors) -> dict[str, Serving]:
     """The arms that are ready and answer rightly, by id; the others go into `errors`."""
     serving = {}
-    for one in launched:
+    for server in launched:
         try:
-            one.wait_ready()
-            first, second = one.verify(), one.verify()
-        except (LaunchError, AnswerError) as error:
-            errors[one.arm.id] = error
+            server.wait_ready()
+            first, second = server.verify(), server.verify()
+        except LaunchError as error:
+            errors[server.arm.id] = error
+        except AnswerError as error:
+            errors[server.arm.id] = _why_wrong(bench, server, error)
         else:
-            serving[one.arm.id] = Serving(one, second, digest_holds=first.body == second.body)
+            serving[server.arm.id] = Serving(server, second, digest_holds=first.body == second.body)
     return serving
+
+
+def _why_wrong(bench: Bench, server: Launched, error: AnswerError) -> GatebenchError:
+    """The cause of a wrong answer: a service that is gone, a server that died, or else the answer itself."""
+    if service_error := faults.of_services(bench, [server.arm]).get(server.arm.id):
+        return service_error
+    if not server.process.alive():
+        return server.process.died()
+    return AnswerError(server.process.with_log(f"answers wrongly ({error})"))

@@ -25,20 +25,24 @@ from harness.suite import BENCHMARKS
 
 PATIENCE_S = 30.0
 """Silence beyond the longest slice and the read time-out that means the run hangs."""
+END_S = 10.0
+"""How long the generator may take to end, once it has closed its standard output."""
 
 
 def run(
-    told: spec.Spec, *, cpus: tuple[int, ...], log: Path, on_event: Callable[[spec.Event, Process], None]
+    load: spec.Spec, *, cpus: tuple[int, ...], log: Path, on_event: Callable[[spec.Event, Process], None]
 ) -> spec.Result:
-    """Run the load that `told` describes and return what it showed; raises `LoadError` when it ended early.
+    """Run the load that `load` describes and return what it showed.
+
+    Raises `LoadError` when it ended early, died or hangs, and `LaunchError` when it cannot be started.
 
     `on_event` is called for each event as it comes, with the generator's process.
     """
     with tempfile.TemporaryDirectory(prefix="gatebench-") as folder:
-        asked, answered = Path(folder, "spec.json"), Path(folder, "result.json")
-        asked.write_text(spec.dump(told), encoding="utf-8")
+        spec_file, result_file = Path(folder, "spec.json"), Path(folder, "result.json")
+        spec_file.write_text(spec.dump(load), encoding="utf-8")
         # -P: the folder that gatebench is called in may hold a loadtests/ of the user's own.
-        argv = [sys.executable, "-P", "-m", "loadtests", str(asked), str(answered)]
+        argv = [sys.executable, "-P", "-m", "loadtests", str(spec_file), str(result_file)]
         with running(
             argv,
             name="load generator",
@@ -48,11 +52,22 @@ def run(
             cpus=cpus,
             stdout=subprocess.PIPE,
         ) as process:
-            silence_s = PATIENCE_S + told.patience_s + told.slice_s + told.read_timeout_s
-            for event in _events(process, silence_s):
+            for event in _events(process, longest_silence_s(load)):
                 on_event(event, process)
-            process.popen.wait()
-        return _result(answered, process)
+            _wait_ended(process)
+        return _result(result_file, process)
+
+
+def longest_silence_s(load: spec.Spec) -> float:
+    """How long the generator may print no event under `load`; after that it hangs."""
+    return PATIENCE_S + load.patience_s + load.slice_s + load.read_timeout_s
+
+
+def _wait_ended(process: Process) -> None:
+    try:
+        process.popen.wait(END_S)
+    except subprocess.TimeoutExpired as error:
+        raise LoadError(process.with_log(f"does not end within {END_S:g} s")) from error
 
 
 def _environment() -> dict[str, str]:
@@ -79,13 +94,23 @@ def _events(process: Process, silence_s: float) -> Iterator[spec.Event]:
                 return
             *lines, pending = (pending + chunk).split(b"\n")
             for line in lines:
-                yield spec.load(spec.Event, line)
+                yield _event(line, process)
+
+
+def _event(line: bytes, process: Process) -> spec.Event:
+    try:
+        return spec.load(spec.Event, line)
+    except ValidationError as error:
+        printed = one_line(line.decode("utf-8", "replace"))
+        raise LoadError(process.with_log(f"printed what is no event ({printed})")) from error
 
 
 def _result(path: Path, process: Process) -> spec.Result:
     try:
         result = spec.load(spec.Result, path.read_bytes())
     except (OSError, ValidationError) as error:
+        if process.popen.returncode:
+            raise LoadError(str(process.died())) from error
         raise LoadError(process.with_log(f"left no result ({one_line(str(error))})")) from error
     if result.error is not None:
         message = f"the load generator ended early: {result.error}"

@@ -1,4 +1,4 @@
-"""What the harness sees of a slice while Locust drives it: CPU, steal, memory, who holds which connection.
+"""What the harness observes of a slice while Locust drives it: CPU, steal, memory, who holds which connection.
 
 Readings are taken when the generator says that a window opened or closed. Server and generator are tied to their CPUs;
 the kernel gives the harness, which is not, the CPU with most time to spare: the generator's, unless the server is idle.
@@ -21,7 +21,7 @@ from harness.subject.services import Services
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What was seen of one slice, between the edges of its counted window where nothing else is said."""
+    """What the harness observed of one slice, between the edges of its counted window where nothing else is said."""
 
     cpu_s: Mapping[int, float] = field(default_factory=dict)
     """Of the arm, by process."""
@@ -51,15 +51,16 @@ class _Edge:
 
 
 class Observer:
-    """Listens to the events of one Locust run; `seen` maps (arm, round) to what was seen."""
+    """Listens to the events of one Locust run; `observations` maps (arm, round) to what was observed."""
 
     def __init__(self, servers: Mapping[str, Launched], services: Services) -> None:
         """Watch `servers` (by arm) and the services beside them."""
-        self.seen: dict[tuple[str, int], Observation] = {}
+        self.observations: dict[tuple[str, int], Observation] = {}
         self._servers = servers
         self._services = services
         self._pids: list[int] = []
         self._generator: list[int] = []
+        self._beside: dict[str, list[int]] = {}
         self._opened: _Edge | None = None
         self._owners: Mapping[int, int] | None = None
 
@@ -71,6 +72,7 @@ class Observer:
         if event.event == "started":
             self._pids = server.process.members()
             self._generator = generator.members()
+            self._beside = {name: process.members() for name, process in self._services.processes.items()}
         elif event.event == "opened":
             # The CPU first: the window has opened, and what the server uses while its sockets are looked up belongs to
             # it. The look-up then falls into the window too, but its cost is the harness's: it counts neither as the
@@ -78,16 +80,15 @@ class Observer:
             self._opened = self._edge()
             self._owners = self._connection_owners(server)
         elif event.event == "closed" and self._opened is not None:
-            self.seen[event.arm, event.round] = self._between(self._opened, self._edge())
-        elif event.event == "drained" and (event.arm, event.round) in self.seen:
-            before = self.seen[event.arm, event.round]
-            self.seen[event.arm, event.round] = replace(before, memory_bytes=usage.memory_bytes(self._pids))
+            self.observations[event.arm, event.round] = self._between(self._opened, self._edge())
+        elif event.event == "drained" and (event.arm, event.round) in self.observations:
+            before = self.observations[event.arm, event.round]
+            self.observations[event.arm, event.round] = replace(before, memory_bytes=usage.memory_bytes(self._pids))
 
     def _edge(self) -> _Edge:
-        processes = self._services.processes
         return _Edge(
             usage.usage(self._pids),
-            {name: usage.usage([process.pid]) for name, process in processes.items()},
+            {name: usage.usage(pids) for name, pids in self._beside.items()},
             usage.usage(self._generator),
             usage.usage([os.getpid()]),
             usage.machine(),

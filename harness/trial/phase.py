@@ -2,43 +2,29 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from harness import spec
-from harness.errors import AnswerError, Fault, LoadError
+from harness.errors import GatebenchError, LoadError, ServiceError
 from harness.judge.limits import limit
 from harness.judge.validity import judge, left_out
 from harness.machine.process import Process
 from harness.record import SliceRow, Trial, utc_now
 from harness.spec.loads import WARM_UP_S
-from harness.subject.answers import Answer
-from harness.subject.launch import Launched
-from harness.suite import Arm, Closed, Load, Phase, Scenario, rounds, spares_upstream
-from harness.trial import generator
+from harness.suite import Arm, Closed, Phase, spares_upstream
+from harness.trial import faults, generator
 from harness.trial.assemble import Hits, Observed, Parts, assemble, slice_row, trial_name
 from harness.trial.bench import Bench, GroupState
 from harness.trial.observe import Observer
+from harness.trial.order import arm_spec, phase_spec
+from harness.trial.serving import Serving
 
-WARMUP_REQUESTS = 50
-"""A worker; by then its pools are open and its memory cache is filled."""
 NO_RATE = (
     "no rate to offer: no closed slice of its pair has a good answer yet, and the open phase offers a share of what "
     "those show; see why they failed, or state a rate (rate_rps)"
 )
 NO_SLICES = "no slice was measured: the generator ended before it, see its log under logs/"
-DIED = "a worker process died or was started again during the load: look at the arm's log under logs/"
-
-
-@dataclass(frozen=True, slots=True)
-class Serving:
-    """An arm that runs and has answered rightly."""
-
-    server: Launched
-    answer: Answer
-    digest_holds: bool
-    """Whether two answers were the same to the byte, so that a digest may be held against them."""
 
 
 def measure_phase(
@@ -60,38 +46,34 @@ def measure_phase(
     loads = {arm.id: state.load(arm, phase) for arm in state.group.arms if arm.id in serving}
     driven = [arm for arm in state.group.arms if arm.id in serving and loads[arm.id].can_be_offered]
     rateless = [arm for arm in state.group.arms if arm.id in serving and not loads[arm.id].can_be_offered]
-    trials = [failed(arm, state, block, phase, NO_RATE) for arm in rateless]
+    trials = [failed(arm, state, block, phase, LoadError(NO_RATE)) for arm in rateless]
     if not driven:
         return trials
-    told = _spec(bench, state, block, phase, driven, serving)
+    load = phase_spec(bench, state, block, phase, driven, serving)
     if queue is not None:
-        told = replace(told, queue=queue, stops=stops)
-    return trials + _driven(bench, state, block, told, driven, serving)
+        load = replace(load, queue=queue, stops=stops)
+    return trials + _driven(bench, state, block, load, driven, serving)
 
 
 def warm_up(bench: Bench, state: GroupState, block: int, serving: Mapping[str, Serving]) -> None:
-    """A closed load without rounds, for arms whose first load does not warm them up; raises `LoadError`."""
+    """A closed load without rounds, for arms whose first load does not warm them up.
+
+    Raises `LoadError`, or `LaunchError` when the generator cannot be started.
+    """
     arms = [arm for arm in state.group.arms if arm.id in serving]
     closed = {arm.id: Closed(connections=arm.connections) for arm in arms}
-    told = spec.Spec(
-        arms=tuple(_arm(bench, state, block, arm, closed[arm.id], serving[arm.id]) for arm in arms),
+    load = spec.Spec(
+        arms=tuple(arm_spec(bench, state, block, arm, closed[arm.id], serving[arm.id]) for arm in arms),
         rounds=(),
         warmup_s=WARM_UP_S,
         limits=bench.plan.thresholds.generator,
     )
-    result = _generated(bench, told, lambda *_: None)
+    result = _generated(bench, load, lambda *_: None)
     state.learn(result.totals)
 
 
 def failed(
-    arm: Arm,
-    state: GroupState,
-    block: int,
-    phase: Phase,
-    why: str,
-    started: str | None = None,
-    *,
-    fault: Fault = "unclear",
+    arm: Arm, state: GroupState, block: int, phase: Phase, error: GatebenchError, started: str | None = None
 ) -> Trial:
     """The row of an arm that could not be measured, and whose fault that is."""
     return Trial(
@@ -104,8 +86,8 @@ def failed(
         cell=arm.cell,
         load=state.load(arm, phase),
         started=started or utc_now(),
-        error=why,
-        fault=fault,
+        error=str(error),
+        fault=error.fault,
     )
 
 
@@ -113,134 +95,112 @@ def _driven(
     bench: Bench,
     state: GroupState,
     block: int,
-    told: spec.Spec,
+    load: spec.Spec,
     arms: Sequence[Arm],
     serving: Mapping[str, Serving],
 ) -> list[Trial]:
-    """Run the generator over `arms` and put their trials together."""
-    observer = Observer({arm.id: serving[arm.id].server for arm in arms}, bench.services)
-    started, workers_before = utc_now(), {arm.id: set(serving[arm.id].server.process.members()) for arm in arms}
-    hits_before = bench.services.hits()
-
-    def on_event(event: spec.Event, generator: Process) -> None:
-        observer(event, generator)
-        if event.event == "drained" and event.throughput_rps is not None:
-            bench.progress.slice_done(event.arm, event.throughput_rps)
-
+    """Run the generator over `arms` and put their trials together; what went wrong with one is in its row alone."""
+    started = utc_now()
+    processes = {arm.id: set(serving[arm.id].server.process.members()) for arm in arms}
+    broken = faults.of_services(bench, arms)
+    if len(broken) == len(arms):
+        return [failed(arm, state, block, load.kind, broken[arm.id], started) for arm in arms]
     try:
-        result = _generated(bench, told, on_event)
-    except LoadError as error:
-        return [failed(arm, state, block, told.kind, str(error), started, fault=error.fault) for arm in arms]
-    hits_after = bench.services.hits()
-    totals = {total.arm: total for total in result.totals}
-    state.learn(totals.values())
-    observed = [
-        Observed(measured=piece, seen=observer.seen[piece.arm, piece.round])
-        for piece in result.slices
-        if (piece.arm, piece.round) in observer.seen
-    ]
-    dropped = _left_out(bench, observed)
+        measured = _measured(bench, load, arms, serving)
+    except GatebenchError as error:
+        # Whatever it is, it is none of the arms': the generator's, or that of a service that may be gone by now.
+        broken = faults.of_services(bench, arms)
+        cause = error if isinstance(error, LoadError) else ServiceError(str(error))
+        return [failed(arm, state, block, load.kind, broken.get(arm.id, cause), started) for arm in arms]
+    state.learn(measured.totals.values())
+    broken = faults.of_services(bench, arms) | broken
+    dropped = _left_out(bench, measured.slices)
     trials = []
     for arm in arms:
-        slices = [one for one in observed if one.measured.arm == arm.id]
-        if not slices:
-            trials.append(failed(arm, state, block, told.kind, NO_SLICES, started))
+        server = serving[arm.id].server
+        slices = [observed for observed in measured.slices if observed.measured.arm == arm.id]
+        if arm.id in broken or not slices:
+            lost = LoadError(NO_SLICES) if server.process.alive() else server.process.died()
+            trials.append(failed(arm, state, block, load.kind, broken.get(arm.id, lost), started))
             continue
-        calls = hits_after.get(arm.id, 0) - hits_before.get(arm.id, 0)
         parts = Parts(
             arm=arm,
             group=state.group.id,
             block=block,
-            load=state.load(arm, told.kind),
+            load=state.load(arm, load.kind),
             started=started,
             slices=slices,
             dropped_rounds=dropped,
             cached=spares_upstream(arm.cell, bench.plan.factors),
-            hits=Hits(calls=calls, totals=totals[arm.id]) if arm.scenario.upstream_calls else None,
+            hits=measured.hits(arm),
             answer_bytes=len(serving[arm.id].answer.body),
         )
         trial = assemble(parts, bench.started_ns)
-        wrong = _seen_wrong(serving[arm.id].server, workers_before[arm.id])
-        trials.append(_judged(bench, arm, trial, wrong, overload=bool(told.stops)))
+        wrong = faults.after_load(server, processes[arm.id])
+        trials.append(_judged(bench, arm, trial, wrong, overload=bool(load.stops)))
     return trials
 
 
-def _generated(bench: Bench, told: spec.Spec, on_event: Callable[[spec.Event, Process], None]) -> spec.Result:
-    """What the generator measured; raises `LoadError` when it, or a service beside it, ended early."""
-    result = generator.run(told, cpus=bench.placement.generator, log=bench.logs / "generator.log", on_event=on_event)
-    bench.services.check()
-    return result
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """What a phase showed of all its arms."""
+
+    slices: list[Observed]
+    totals: dict[str, spec.Totals]
+    """By arm."""
+    calls: dict[str, int]
+    """Of the upstream, in this phase, by arm. A service is never started afresh within a phase."""
+
+    def hits(self, arm: Arm) -> Hits | None:
+        """Calls of the upstream for `arm`; None where its scenario has none."""
+        if not arm.scenario.upstream_calls:
+            return None
+        return Hits(calls=self.calls.get(arm.id, 0), totals=self.totals[arm.id])
 
 
-def _spec(
-    bench: Bench, state: GroupState, block: int, phase: Phase, arms: Sequence[Arm], serving: Mapping[str, Serving]
-) -> spec.Spec:
-    plan = bench.plan
-    place = {arm.id: index for index, arm in enumerate(arms)}
-    order = tuple(
-        tuple(place[name] for name in (state.group.arms[index].id for index in each) if name in place)
-        for each in rounds(plan, state.group, block, phase)
-    )
-    load = arms[0].load(phase)
-    return spec.Spec(
-        arms=tuple(_arm(bench, state, block, arm, state.load(arm, phase), serving[arm.id]) for arm in arms),
-        rounds=order,
-        slice_s=load.least_slice_s(plan),
-        warmup_s=load.warm_up_s,
-        limits=plan.thresholds.generator,
-    )
+def _measured(bench: Bench, load: spec.Spec, arms: Sequence[Arm], serving: Mapping[str, Serving]) -> _Measured:
+    """Run the generator; raises `LoadError`, or `AnswerError` and `LaunchError` of a service beside the arms."""
+    observer = Observer({arm.id: serving[arm.id].server for arm in arms}, bench.services)
+    before = _hits(bench, arms)
+
+    def on_event(event: spec.Event, generator: Process) -> None:
+        observer(event, generator)
+        if event.event == "drained":
+            faults.require_services(bench, arms)
+            if event.throughput_rps is not None:
+                bench.progress.slice_done(event.arm, event.throughput_rps)
+
+    result = _generated(bench, load, on_event)
+    slices = [
+        Observed(measured=measured, observation=observer.observations[measured.arm, measured.round])
+        for measured in result.slices
+        if (measured.arm, measured.round) in observer.observations
+    ]
+    after = _hits(bench, arms)
+    calls = {arm: count - before.get(arm, 0) for arm, count in after.items()}
+    return _Measured(slices, {total.arm: total for total in result.totals}, calls)
 
 
-def _arm(bench: Bench, state: GroupState, block: int, arm: Arm, load: Load, serving: Serving) -> spec.Arm:
-    return spec.Arm(
-        name=arm.id,
-        host=serving.server.host,
-        port=serving.server.port,
-        request=_request(arm.scenario, serving),
-        load=load,
-        response_s=state.response_s.get(arm.id),
-        warmup_requests=WARMUP_REQUESTS * arm.cell.workers,
-        # Equal for both arms of a pair, so that they replay the same arrivals.
-        arrivals_seed=zlib.crc32(f"{bench.plan.seed}/{arm.pair or arm.id}/{block}".encode()),
-    )
+def _hits(bench: Bench, arms: Sequence[Arm]) -> dict[str, int]:
+    return bench.services.hits() if any(arm.scenario.upstream_calls for arm in arms) else {}
 
 
-def _request(scenario: Scenario, serving: Serving) -> spec.Request:
-    asked = scenario.request
-    return spec.Request(
-        method=asked.method,
-        path=asked.path,
-        headers=tuple(asked.headers.items()),
-        body=asked.body,
-        status=scenario.expect.status,
-        length=len(serving.answer.body) if serving.digest_holds else None,
-        sha256=serving.answer.sha256 if serving.digest_holds else None,
-    )
+def _generated(bench: Bench, load: spec.Spec, on_event: Callable[[spec.Event, Process], None]) -> spec.Result:
+    log = bench.logs / "generator.log"
+    return generator.run(load, cpus=bench.placement.generator, log=log, on_event=on_event)
 
 
 def _left_out(bench: Bench, observed: list[Observed]) -> tuple[int, ...]:
     """Rounds to leave out for every arm because something outside disturbed them."""
     rows: dict[int, list[SliceRow]] = {}
-    for one in observed:
-        rows.setdefault(one.measured.round, []).append(slice_row(one, bench.started_ns))
+    for each in observed:
+        rows.setdefault(each.measured.round, []).append(slice_row(each, bench.started_ns))
     return left_out(rows, bench.plan.thresholds)
 
 
-def _seen_wrong(server: Launched, workers_before: set[int]) -> list[str]:
-    """What only a look at the live processes can tell against the trial."""
-    reasons = []
-    if set(server.process.members()) != workers_before:
-        reasons.append(DIED)
-    try:
-        server.verify()
-    except AnswerError as error:
-        reasons.append(f"wrong answer after the load: {error}")
-    return reasons
-
-
-def _judged(bench: Bench, arm: Arm, trial: Trial, seen: list[str], *, overload: bool) -> Trial:
+def _judged(bench: Bench, arm: Arm, trial: Trial, wrong: list[str], *, overload: bool) -> Trial:
     calls = arm.scenario.upstream_calls
-    reasons = judge(trial, bench.plan.thresholds, upstream_calls=calls, seen=seen, overload=overload)
-    judged = replace(trial, valid=not reasons, reasons=reasons, fault="arm" if seen else None)
+    reasons = judge(trial, bench.plan.thresholds, upstream_calls=calls, seen=wrong, overload=overload)
+    judged = replace(trial, valid=not reasons, reasons=reasons, fault="arm" if wrong else None)
     bound, ceiling = limit(judged, arm, bench.plan, bench.placement.as_dict())
     return replace(judged, limit=bound, ceiling_rps=ceiling)

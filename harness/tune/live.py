@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from itertools import count
 from pathlib import Path
 
 from harness.errors import LaunchError
@@ -19,7 +18,8 @@ from harness.subject.launch import launch, wait_settled
 from harness.suite import Arm, Group, Open, own_words, slots
 from harness.trial.bench import Bench, GroupState
 from harness.trial.block import measure_block
-from harness.trial.phase import Serving, measure_phase, warm_up
+from harness.trial.phase import measure_phase, warm_up
+from harness.trial.serving import Serving
 from harness.tune.blocks import BlockOutcome, Measured
 from harness.tune.candidates import Candidate, Service
 from harness.tune.next_rate import Try
@@ -90,23 +90,29 @@ class Live:
 
     @contextmanager
     def searching(self, chosen: Candidate, seed_rps: float, connections: int) -> Iterator[Offer]:
-        """Hand out what offers `chosen` one rate; it is launched with the first, and afresh after LAUNCH_TRIALS."""
+        """Hand out what offers `chosen` one rate; it is launched with the first, and afresh after LAUNCH_TRIALS.
+
+        It is also launched afresh when it, or a service beside it, has died.
+        """
         searched = replace(self._arm(SEARCH, chosen), loads=(Open(connections=connections),))
         group = self._group((searched,))
         self._response_s[SEARCH] = connections / (OPENING * seed_rps)
         serving: dict[str, Serving] = {}
-        began, offered = time.monotonic(), count()
+        began, launches, offered = time.monotonic(), 0, LAUNCH_TRIALS
         with contextlib.ExitStack() as launched:
 
             def offer(step: Try) -> RateTrial:
-                launch_number, tried = divmod(next(offered), LAUNCH_TRIALS)
-                if tried == 0:
+                nonlocal launches, offered
+                healed = self.bench.services.heal()  # what was launched before knows the old address of a service
+                if healed or offered >= LAUNCH_TRIALS or not serving[SEARCH].server.process.alive():
                     launched.close()
                     serving[SEARCH] = self._launched(group, launched)
+                    launches, offered = launches + 1, 0
+                offered += 1
                 start = time.monotonic()
                 trial = self._judged(step, self._offered(group, step, serving))
                 took_s = time.monotonic() - start
-                return replace(trial, start_s=start - began, took_s=took_s, launch=launch_number)
+                return replace(trial, start_s=start - began, took_s=took_s, launch=launches - 1)
 
             yield offer
 

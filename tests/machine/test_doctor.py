@@ -11,6 +11,8 @@ import pytest
 
 from harness.machine import doctor, usage
 from harness.machine.doctor import Finding, examine
+from harness.machine.guard import Swept
+from harness.machine.identity import Identity
 from harness.machine.usage import Machine, Usage
 
 
@@ -27,6 +29,7 @@ def test_everything_is_looked_at_and_what_is_not_well_has_a_remedy():
         "file descriptors",
         "client ports",
         "Redis",
+        "left behind",
         "frequency",
         "load of others",
         "steal",
@@ -74,6 +77,23 @@ def test_without_a_redis_it_is_said_how_to_get_one(monkeypatch: pytest.MonkeyPat
     redis = finding("Redis")
     assert redis.grade == "warning"
     assert "apt install redis-server" in redis.remedy
+
+
+@pytest.mark.parametrize(
+    ("swept", "grade", "seen"),
+    [
+        ([], "ok", "nothing"),
+        ([Swept(Identity(7, 1), ended=2, left=0)], "ok", "processes ended now: 2, started by gatebench"),
+        ([Swept(Identity(7, 1), 1, 0), Swept(Identity(8, 1), 0, 1)], "warning", "processes that cannot be ended: 1"),
+    ],
+)
+def test_what_earlier_runs_have_left_is_told(
+    swept: list[Swept], grade: str, seen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is ended by the look itself."""
+    monkeypatch.setattr(doctor, "sweep", lambda: swept)
+    assert finding("left behind").grade == grade
+    assert finding("left behind").seen.startswith(seen)
 
 
 @pytest.mark.parametrize(("governor", "grade"), [("performance", "ok"), ("powersave", "warning")])

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from harness.errors import AnswerError, LaunchError
-from harness.subject import services
+from harness.machine.environment import find_redis
+from harness.subject import answers, services
+from harness.subject.launch import launch
 from harness.subject.services import HOST, PORTS, Services, free_port
+from harness.suite import Ask, Upstream
+from tests import factories
 
 
 def test_a_port_is_given_once_although_nobody_listens_there_yet() -> None:
@@ -39,3 +48,92 @@ def test_an_upstream_that_does_not_answer_is_one_clear_error():
 def test_without_an_upstream_there_are_no_calls():
     """As where no scenario calls out."""
     assert Services().hits() == {}
+
+
+FAULTS = pytest.mark.parametrize(
+    ("fault", "reason"),
+    [(signal.SIGKILL, "ended by signal 9 (Killed)"), (signal.SIGSTOP, "does not answer")],
+)
+
+
+def until(holds: Callable[[], object], seconds: float = 20.0) -> bool:
+    """Poll until `holds`, or the time is up."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+@pytest.fixture
+def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
+    """An upstream, and a Redis where there is one to be had; what hangs is soon noticed."""
+    monkeypatch.setattr(services, "ANSWER_S", 0.5)
+    monkeypatch.delenv(services.REDIS_URL, raising=False)
+    with services.started(upstream=Upstream(), redis=find_redis() is not None, cpus=(), logs=tmp_path) as started:
+        yield started
+
+
+def strike(running: Services, service: str, fault: signal.Signals) -> None:
+    """Kill the service, or have it hang."""
+    process = running.processes[service]
+    os.kill(process.pid, fault)
+    if fault == signal.SIGKILL:
+        assert until(lambda: not process.alive())
+
+
+@FAULTS
+def test_an_upstream_that_died_or_hangs_is_named_and_started_afresh(
+    running: Services, fault: signal.Signals, reason: str, tmp_path: Path
+) -> None:
+    """On another port, where it counts from zero."""
+    port, process = running.upstream_port, running.processes["upstream"]
+    assert port is not None
+    answers.ask(HOST, port, Ask(path="/arm/p1a/data"))
+    assert running.hits() == {"p1a": 1}
+    assert not running.heal(), "nothing is wrong"
+    strike(running, "upstream", fault)
+    began = time.monotonic()
+    assert running.problem("upstream").startswith(f"upstream {reason}")
+    assert running.problem("upstream").endswith(f"; log: {tmp_path / 'upstream.log'}")
+    assert time.monotonic() - began < 5.0
+    assert running.heal()
+    assert process.members() == []
+    assert running.problem("upstream") == ""
+    assert running.hits() == {}
+
+
+@FAULTS
+def test_a_redis_that_died_or_hangs_is_named_and_started_afresh(
+    running: Services, fault: signal.Signals, reason: str
+) -> None:
+    """Its address changes with its port."""
+    if "redis" not in running.processes:
+        pytest.skip("no Redis on this machine")
+    before = running.redis_url
+    strike(running, "redis", fault)
+    began = time.monotonic()
+    assert running.problem("redis").startswith(f"redis {reason}")
+    assert time.monotonic() - began < 5.0
+    assert running.heal()
+    assert running.problem("redis") == ""
+    assert running.redis_url != before
+
+
+def test_a_service_that_cannot_be_started_again_is_an_error_of_those_that_need_it(
+    running: Services, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Until it can."""
+    strike(running, "upstream", signal.SIGKILL)
+    with monkeypatch.context() as without:
+        without.setattr("sys.executable", "/no/such/python")
+        assert running.heal()
+    why = running.problem("upstream")
+    assert why.startswith("upstream cannot be started: ")
+    assert running.hits() == {}
+    calling = factories.arm(scenario=factories.upstream_scenario())
+    with pytest.raises(LaunchError, match="upstream cannot be started"):
+        launch(calling, (), running, cpus=(), log=tmp_path / "log").__enter__()
+    assert running.heal()
+    assert running.problem("upstream") == ""

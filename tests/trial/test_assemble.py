@@ -82,7 +82,7 @@ def put_together(*observed: Observed, hits: Hits | None = None, **changes: Any) 
 def test_slices_of_unequal_length_are_weighed_by_it() -> None:
     """Throughput is good answers over time, CPU a request is CPU over good answers."""
     short, long = piece(), piece(round=1, length_s=1.5, good=500.0, requests=500)
-    trial = put_together(Observed(measured=short, seen=SEEN), Observed(measured=long, seen=SEEN))
+    trial = put_together(Observed(measured=short, observation=SEEN), Observed(measured=long, observation=SEEN))
     assert trial.throughput_rps == pytest.approx(1000 / 2.0)
     assert trial.cpu_s_per_request == pytest.approx(2 * 0.401 / 1000)
     assert trial.requests == 1000
@@ -111,21 +111,21 @@ def test_ten_thousand_samples_resolve_p99_9() -> None:
 def test_shares_go_by_who_holds_the_connection() -> None:
     """The master, which holds none, has no share."""
     uneven = piece(ports=((40001, 100), (40002, 300)))
-    assert worker_shares([Observed(measured=uneven, seen=SEEN)]) == {"11": 0.25, "12": 0.75}
+    assert worker_shares([Observed(measured=uneven, observation=SEEN)]) == {"11": 0.25, "12": 0.75}
 
 
 def test_shares_go_by_cpu_where_connections_do_not_last() -> None:
     """And a process that uses next to none is no worker."""
     seen = replace(SEEN, owners=None)
-    assert worker_shares([Observed(measured=piece(ports=()), seen=seen)]).keys() == {"11", "12"}
+    assert worker_shares([Observed(measured=piece(ports=()), observation=seen)]).keys() == {"11", "12"}
 
 
 def test_the_cache_hit_ratio_comes_from_the_upstreams_hits() -> None:
     """Only where there is a cache."""
     totals = spec.Totals(arm="p1a", attempts=1000, good=1000, errors=0, connects=10, reconnects=0, response_s=0.01)
     hits = Hits(calls=10, totals=totals)
-    plain = put_together(Observed(measured=piece(), seen=SEEN), hits=hits)
-    cached = put_together(Observed(measured=piece(), seen=SEEN), hits=hits, cache="redis")
+    plain = put_together(Observed(measured=piece(), observation=SEEN), hits=hits)
+    cached = put_together(Observed(measured=piece(), observation=SEEN), hits=hits, cache="redis")
     assert plain.cache_hit_ratio is None
     assert cached.cache_hit_ratio == pytest.approx(0.99)
     assert (cached.upstream_hits, cached.upstream_attempts) == (10, 1000)
@@ -141,7 +141,7 @@ def test_a_hit_spares_all_calls_of_an_answer() -> None:
         block=0,
         load=Closed(connections=10),
         started="2026-11-24T09:00:00+00:00",
-        slices=[Observed(measured=piece(), seen=SEEN)],
+        slices=[Observed(measured=piece(), observation=SEEN)],
         cached=True,
         hits=Hits(calls=300, totals=totals),
     )
@@ -151,7 +151,7 @@ def test_a_hit_spares_all_calls_of_an_answer() -> None:
 def test_slices_of_a_disturbed_round_stay_in_the_row_and_count_nowhere() -> None:
     """Raw samples are never lost; where all are disturbed the row has no figures, rather than being missing."""
     quiet, disturbed = piece(), piece(round=1, good=100.0, throughput_rps=200.0, requests=100)
-    observed = [Observed(measured=quiet, seen=SEEN), Observed(measured=disturbed, seen=SEEN)]
+    observed = [Observed(measured=quiet, observation=SEEN), Observed(measured=disturbed, observation=SEEN)]
     parts = Parts(
         arm=factories.arm("p1a"),
         group="g1",
@@ -173,7 +173,9 @@ def test_slices_of_a_disturbed_round_stay_in_the_row_and_count_nowhere() -> None
 def test_the_generator_is_judged_by_its_worst_slice() -> None:
     """One bad slice is enough."""
     bad = spec.Generator(cpu_percent=97.0, waiting_fraction=0.2, valid=False, reasons=("saturated",))
-    trial = put_together(Observed(measured=piece(), seen=SEEN), Observed(measured=piece(generator=bad), seen=SEEN))
+    trial = put_together(
+        Observed(measured=piece(), observation=SEEN), Observed(measured=piece(generator=bad), observation=SEEN)
+    )
     assert trial.generator is not None
     assert (trial.generator.cpu_percent, trial.generator.valid, trial.generator.reasons) == (
         97.0,

@@ -12,6 +12,7 @@ from harness.record import Trial
 from harness.suite import Group
 from harness.trial import phase
 from harness.trial.bench import OPEN_SHARE, Bench, GroupState, Rates, resume
+from harness.trial.serving import Serving
 from tests import factories
 
 ALIVE, DEAD = ("p1a", "p1b"), ("p2a", "p2b")
@@ -76,8 +77,8 @@ def test_a_pair_without_a_good_closed_answer_costs_its_own_open_phase_only(monke
         return []
 
     monkeypatch.setattr(phase, "_driven", drive)
-    monkeypatch.setattr(phase, "_spec", lambda *_: None)
-    serving = cast("dict[str, phase.Serving]", dict.fromkeys((*ALIVE, *DEAD)))
+    monkeypatch.setattr(phase, "phase_spec", lambda *_: None)
+    serving = cast("dict[str, Serving]", dict.fromkeys((*ALIVE, *DEAD)))
     rows = phase.measure_phase(cast("Bench", None), state, 0, "open", serving)
     assert driven == list(ALIVE)
     assert [row.arm for row in rows] == list(DEAD)

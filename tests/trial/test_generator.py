@@ -59,3 +59,29 @@ def test_a_result_that_says_why_it_ended_early_is_an_error(tmp_path: Path) -> No
         pytest.raises(LoadError, match="the load generator ended early: out of ports"),
     ):
         generator._result(tmp_path / "result.json", process)
+
+
+def test_a_generator_that_was_killed_is_told_by_its_signal(tmp_path: Path) -> None:
+    """Not by the result that it left none of."""
+    with generating("import os; os.kill(os.getpid(), 9)", tmp_path / "log") as process:
+        process.popen.wait(20)
+        with pytest.raises(LoadError, match=r"load generator ended by signal 9 \(Killed\); log: "):
+            generator._result(tmp_path / "result.json", process)
+
+
+def test_a_generator_that_does_not_end_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has closed its output, and lives."""
+    monkeypatch.setattr(generator, "END_S", 0.5)
+    with generating("import os, time; os.close(1); time.sleep(60)", tmp_path / "log") as process:
+        assert list(generator._events(process, silence_s=20.0)) == []
+        with pytest.raises(LoadError, match=r"load generator does not end within 0\.5 s; log: "):
+            generator._wait_ended(process)
+
+
+def test_what_is_no_event_is_an_error(tmp_path: Path) -> None:
+    """With what it is, on one line."""
+    with (
+        generating("print('Segmentation fault', flush=True)", tmp_path / "log") as process,
+        pytest.raises(LoadError, match=r"load generator printed what is no event \(Segmentation fault\); log: "),
+    ):
+        list(generator._events(process, silence_s=20.0))

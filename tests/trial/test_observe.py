@@ -1,4 +1,4 @@
-"""What the harness sees of a slice, and in which order it looks."""
+"""What the harness observes of a slice, and in which order it looks."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def observe(process: Process, workers: int = 2) -> Observation:
     observer = Observer({"p1b": Launched(arm, process, port=8000)}, Services())
     for name in ("started", "opened", "closed", "drained"):
         observer(Event(event=name, arm="p1b"), process)
-    return observer.seen["p1b", 0]
+    return observer.observations["p1b", 0]
 
 
 def test_the_servers_cpu_is_read_before_its_sockets(process: Process, looks: list[str]) -> None:
@@ -101,4 +101,4 @@ def test_the_warm_up_is_not_observed(process: Process) -> None:
     observer = Observer({"p1b": Launched(factories.arm("p1b"), process, port=8000)}, Services())
     for name in ("started", "opened", "closed", "drained"):
         observer(Event(event=name, arm="p1b", round=-1), process)
-    assert observer.seen == {}
+    assert observer.observations == {}

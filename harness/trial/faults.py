@@ -1,0 +1,56 @@
+"""What went wrong with an arm, in words for its row: a server that died or hangs, a worker, a service beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from harness.errors import AnswerError, GatebenchError, LaunchError, ServiceError
+from harness.subject.answers import ASK_S
+from harness.subject.launch import Launched
+from harness.subject.services import needed
+from harness.suite import Arm, Phase
+from harness.trial.bench import Bench
+from harness.trial.serving import Serving
+
+
+def of_services(bench: Bench, arms: Iterable[Arm]) -> dict[str, GatebenchError]:
+    """Arm -> why it cannot be measured now: a service that it needs has died or does not answer."""
+    needs = {arm.id: sorted(needed(arm, bench.plan.factors)) for arm in arms}
+    problems = {name: bench.services.problem(name) for name in {name for names in needs.values() for name in names}}
+    why = {arm: "; ".join(problems[name] for name in names if problems[name]) for arm, names in needs.items()}
+    return {arm: ServiceError(text) for arm, text in why.items() if text}
+
+
+def require_services(bench: Bench, arms: Iterable[Arm]) -> None:
+    """Raise `ServiceError` when every one of `arms` needs a service that has died: nothing is worth going on for."""
+    dead = {name: process for name, process in bench.services.processes.items() if not process.alive()}
+    if not dead:
+        return
+    needs = [needed(arm, bench.plan.factors) & dead.keys() for arm in arms]
+    if all(needs):
+        raise ServiceError(str(dead[min(needs[0])].died()))
+
+
+def after_load(server: Launched, processes_before: set[int]) -> list[str]:
+    """What only a look at the live server can tell against its trial; empty when nothing does."""
+    if not server.process.alive():
+        return [f"died during the load: {server.process.died()}"]
+    reasons = []
+    if set(server.process.members()) != processes_before:
+        reasons.append(server.process.with_log("lost a worker process during the load, or started one again"))
+    try:
+        server.verify(ASK_S)
+    except AnswerError as error:
+        reasons.append(server.process.with_log(f"gave a wrong answer or none after the load ({error})"))
+    return reasons
+
+
+def gone(serving: Mapping[str, Serving], after: Phase) -> dict[str, GatebenchError]:
+    """Arm -> why it is not driven any more: it died in the phase `after`, or gives no answer within ASK_S since."""
+    errors: dict[str, GatebenchError] = {}
+    for arm, ready in serving.items():
+        try:
+            ready.server.wait_ready(ASK_S)
+        except LaunchError as error:
+            errors[arm] = LaunchError(f"not driven, for it was lost in the {after} phase of this block: {error}")
+    return errors

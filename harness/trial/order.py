@@ -1,0 +1,62 @@
+"""What the generator is to do: the spec of a load on the arms of a block."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+
+from harness import spec
+from harness.suite import Arm, Load, Phase, Scenario, rounds
+from harness.trial.bench import Bench, GroupState
+from harness.trial.serving import Serving
+
+WARMUP_REQUESTS = 50
+"""A worker; by then its pools are open and its memory cache is filled."""
+
+
+def phase_spec(
+    bench: Bench, state: GroupState, block: int, phase: Phase, arms: Sequence[Arm], serving: Mapping[str, Serving]
+) -> spec.Spec:
+    """The load of `phase` on `arms`, which all serve, in the rounds of the plan."""
+    plan = bench.plan
+    position = {arm.id: index for index, arm in enumerate(arms)}
+    order = tuple(
+        tuple(position[name] for name in (state.group.arms[index].id for index in turn) if name in position)
+        for turn in rounds(plan, state.group, block, phase)
+    )
+    load = arms[0].load(phase)
+    return spec.Spec(
+        arms=tuple(arm_spec(bench, state, block, arm, state.load(arm, phase), serving[arm.id]) for arm in arms),
+        rounds=order,
+        slice_s=load.least_slice_s(plan),
+        warmup_s=load.warm_up_s,
+        limits=plan.thresholds.generator,
+    )
+
+
+def arm_spec(bench: Bench, state: GroupState, block: int, arm: Arm, load: Load, serving: Serving) -> spec.Arm:
+    """`load` on one arm."""
+    return spec.Arm(
+        name=arm.id,
+        host=serving.server.host,
+        port=serving.server.port,
+        request=_request(arm.scenario, serving),
+        load=load,
+        response_s=state.response_s.get(arm.id),
+        warmup_requests=WARMUP_REQUESTS * arm.cell.workers,
+        # Equal for both arms of a pair, so that they replay the same arrivals.
+        arrivals_seed=zlib.crc32(f"{bench.plan.seed}/{arm.pair or arm.id}/{block}".encode()),
+    )
+
+
+def _request(scenario: Scenario, serving: Serving) -> spec.Request:
+    asked = scenario.request
+    return spec.Request(
+        method=asked.method,
+        path=asked.path,
+        headers=tuple(asked.headers.items()),
+        body=asked.body,
+        status=scenario.expect.status,
+        length=len(serving.answer.body) if serving.digest_holds else None,
+        sha256=serving.answer.sha256 if serving.digest_holds else None,
+    )
