@@ -194,6 +194,13 @@ def third_party_imports(folder: str) -> set[str]:
     return found - set(sys.stdlib_module_names) - OWN
 
 
+def test_no_module_of_the_harness_is_long() -> None:
+    """A module of harness/ has at most 300 lines: beyond that it does more than one thing."""
+    lines = {path: len(path.read_text().splitlines()) for path in (ROOT / "harness").rglob("*.py")}
+    assert lines
+    assert {str(path.relative_to(ROOT)): count for path, count in lines.items() if count > 300} == {}
+
+
 def names(requirements: list[str]) -> set[str]:
     """Normalized names of requirements, whatever their markers."""
     return {re.sub(r"[-_.]+", "-", Requirement(line).name).lower() for line in requirements}

@@ -19,6 +19,8 @@ from harness.suite.subjects import Level, Name, Scenario, Server, Target
 
 NONE = "none"
 """The level of a factor that does not apply."""
+COUNTS = ("workers", "threads")
+"""The factors whose levels are whole numbers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,25 +125,29 @@ def by_name(factors: Iterable[Factor]) -> dict[str, Factor]:
 def problems(factor: Factor, reserved: frozenset[str]) -> Iterator[str]:
     """What is wrong with a definition in itself; `reserved` are names that mean something else."""
     if factor.levels == "count":
-        if factor.name not in ("workers", "threads"):
+        if factor.name not in COUNTS:
             yield "levels: 'count' is for workers and threads only; list the levels"
         return
-    if factor.name in reserved or factor.name in ("workers", "threads"):
+    if factor.name in reserved or factor.name in COUNTS:
         yield f"name: {factor.name!r} is a key of cell, pair or load; call the factor something else"
-    levels = set(factor.levels)
-    stated: tuple[tuple[str, Iterable[Level]], ...] = (
+    if len(set(factor.levels)) != len(factor.levels) or not factor.levels:
+        yield "levels: one at least, and no two alike"
+    yield from _stray_levels(factor, factor.levels)
+    if factor.fills and (missing := {str(level) for level in factor.levels} - set(factor.fills)):
+        yield f"fills: says nothing of {', '.join(sorted(missing))}"
+    if set(re.findall(r"\{[^}]*\}", factor.effect)) - {"{low}", "{high}"}:
+        yield "effect: only {low} and {high} may stand in braces"
+
+
+def _stray_levels(factor: Factor, levels: tuple[Level, ...]) -> Iterator[str]:
+    """Keys of the definition that name a level which is not among `levels`."""
+    lists: tuple[tuple[str, Iterable[Level]], ...] = (
         ("default", (factor.default,)),
         *((f"targets.{name}", narrowed) for name, narrowed in factor.targets.items()),
         ("spares_upstream", factor.spares_upstream),
     )
-    for key, used in stated:
-        yield from (f"{key}: {level!r} is none of the levels" for level in used if level not in levels)
-    named = {str(level) for level in levels}
+    for key, listed in lists:
+        yield from (f"{key}: {level!r} is none of the levels" for level in listed if level not in levels)
+    texts = {str(level) for level in levels}  # a key of a TOML table is a string
     for key, table in (("fills", factor.fills), ("words", factor.words), ("needs", factor.needs)):
-        yield from (f"{key}.{level}: is none of the levels" for level in table if level not in named)
-    if factor.fills and set(factor.fills) != named:
-        yield f"fills: says nothing of {', '.join(sorted(named - set(factor.fills)))}"
-    if set(re.findall(r"\{[^}]*\}", factor.effect)) - {"{low}", "{high}"}:
-        yield "effect: only {low} and {high} may stand in braces"
-    if len(levels) != len(factor.levels) or not levels:
-        yield "levels: one at least, and no two alike"
+        yield from (f"{key}.{level}: is none of the levels" for level in table if level not in texts)
