@@ -107,7 +107,7 @@ def test_a_ceiling_without_an_answer_is_an_error_and_no_zero(tmp_path: Path, mon
         half_rps=(0, 0),
         in_flight=1,
         mean_latency_us=None,
-        generator=spec.Generator(cpu_percent=0, waiting_fraction=0),
+        generator=spec.SliceCheck(cpu_percent=0, waiting_fraction=0),
     )
     monkeypatch.setattr(calibrate, "_closed", lambda *_, **__: (slice_,))
     with pytest.raises(LoadError, match="answered nothing"):

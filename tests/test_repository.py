@@ -81,7 +81,7 @@ def test_the_answer_of_compare_has_the_documented_keys() -> None:
 
 def test_the_answer_of_load_has_the_documented_keys() -> None:
     """FORMAT lists what `gatebench load --json --histogram` prints."""
-    generator = spec.Generator(cpu_percent=10, waiting_fraction=0)
+    generator = spec.SliceCheck(cpu_percent=10, waiting_fraction=0)
     counted = spec.Slice(
         arm="load",
         round=0,

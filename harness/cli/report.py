@@ -26,11 +26,11 @@ def report(
     from harness.report import build, index, terminal
 
     folder = record.find(run, results)
-    read = record.read(folder)
+    run_read = record.read(folder)
     page = build(folder)
     if folder.resolve().parent == results.resolve():
         index(results)
-    terminal(read, within(read), answers())
+    terminal(run_read, within(run_read), answers())
     answers().print(f"\nreport: {page}", soft_wrap=True)
     if open_:
         webbrowser.open(page.resolve().as_uri())

@@ -124,7 +124,7 @@ def _driven(
     try:
         result = _generated(bench, told, on_event)
     except LoadError as error:
-        return [failed(arm, state, block, told.kind, str(error), started) for arm in arms]
+        return [failed(arm, state, block, told.phase, str(error), started) for arm in arms]
     hits_after = bench.services.hits()
     totals = {total.arm: total for total in result.totals}
     state.learn(totals.values())
@@ -138,14 +138,14 @@ def _driven(
     for arm in arms:
         slices = [one for one in observed if one.measured.arm == arm.id]
         if not slices:
-            trials.append(failed(arm, state, block, told.kind, NO_SLICES, started))
+            trials.append(failed(arm, state, block, told.phase, NO_SLICES, started))
             continue
         calls = hits_after.get(arm.id, 0) - hits_before.get(arm.id, 0)
         parts = Parts(
             arm=arm,
             group=state.group.id,
             block=block,
-            load=state.load(arm, told.kind),
+            load=state.load(arm, told.phase),
             started=started,
             slices=slices,
             dropped_rounds=dropped,
@@ -185,8 +185,8 @@ def _spec(
     )
 
 
-def _arm(bench: Bench, state: GroupState, block: int, arm: Arm, load: Load, serving: Serving) -> spec.Arm:
-    return spec.Arm(
+def _arm(bench: Bench, state: GroupState, block: int, arm: Arm, load: Load, serving: Serving) -> spec.DrivenArm:
+    return spec.DrivenArm(
         name=arm.id,
         host=serving.server.host,
         port=serving.server.port,

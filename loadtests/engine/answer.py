@@ -36,7 +36,7 @@ class Expected:
     """The request is a HEAD, whose answer ends with its headers."""
 
 
-class Answer:
+class AnswerReader:
     """Takes the bytes of one answer until it is `complete`, and judges it; `restart` readies it for the next answer."""
 
     __slots__ = (

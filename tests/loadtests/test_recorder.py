@@ -146,7 +146,7 @@ def judged(samples: list[tuple[int, int, int]], late_us: int = 0, response_us: i
         for value in (late_us, response_us):
             histograms.append(Histogram())
             histograms[-1].record(np.array([value]))
-        verdict = check.verdict(*histograms)
+        verdict = check.judge(*histograms)
         return verdict.valid, " ".join(verdict.reasons)
     finally:
         check.close()
@@ -195,7 +195,7 @@ def test_the_real_check_reads_this_very_process() -> None:
             pass
         gc.collect()
         check.finish()
-        verdict = check.verdict()
+        verdict = check.judge()
         assert verdict.cpu_percent > 0
         assert verdict.gc_pause_s > 0
         assert 0 <= verdict.waiting_fraction <= 1.5
