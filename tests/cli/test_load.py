@@ -22,7 +22,7 @@ from tests.loadtests.engine_support import null_server, run_rounds
         ("http://localhost/x", Address("localhost", 80, "/x")),
     ],
 )
-def test_a_url_is_taken_apart(url: str, address: Address) -> None:
+def test_a_url_is_split_into_host_port_and_path(url: str, address: Address) -> None:
     """Host, port and path with its query."""
     assert address_of(url) == address
 
@@ -56,7 +56,7 @@ def test_options_become_a_load() -> None:
         load_of(8, 5.0, "poisson", "wait")
 
 
-def test_no_warm_up_is_a_duration_and_no_duration_is_none() -> None:
+def test_a_warm_up_may_last_zero_seconds_and_a_duration_may_not() -> None:
     """So that a cold start can be measured."""
     assert seconds("0", or_none=True) == 0.0
     for text in ("0", "", "-1s", "1d", "nan", "9" * 400):

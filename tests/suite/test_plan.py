@@ -25,7 +25,7 @@ def test_a_group_holds_the_arms_of_one_scenario_eight_at_most() -> None:
             assert all({pair.a, pair.b} <= ids for pair in group.pairs)
 
 
-def test_full_stays_within_its_bounds() -> None:
+def test_suite_full_has_at_most_60_arms_and_takes_at_most_60_minutes() -> None:
     """At most 60 arms and 60 minutes; quick at most 9 minutes."""
     full = plan_of("full")
     assert sum(len(group.arms) for group in full.groups) <= 60
@@ -33,7 +33,7 @@ def test_full_stays_within_its_bounds() -> None:
     assert planning.seconds(plan_of("quick")) <= 540
 
 
-def test_the_two_of_a_pair_are_adjacent_in_every_round() -> None:
+def test_the_two_arms_of_a_pair_are_adjacent_in_every_round() -> None:
     """The order of pairs and the order inside a pair both vary."""
     plan = plan_of("quick")
     group = next(one for one in plan.groups if len(one.pairs) > 1)
@@ -56,7 +56,7 @@ def test_rounds_are_fixed_by_the_seed() -> None:
     assert len(planning.rounds(plan, group, 0, "open")) == 1
 
 
-def test_a_factor_that_does_not_matter_stands_at_none() -> None:
+def test_a_factor_that_does_not_apply_stands_at_none() -> None:
     """No client for json; external-data has its target's default."""
     plan = plan_of("quick")
     cells = {arm.id: arm.cell for group in plan.groups for arm in group.arms}
@@ -76,7 +76,7 @@ def test_a_filter_keeps_pairs_of_which_one_side_matches() -> None:
         plan_of("quick", wanted="colour=red")
 
 
-def test_a_pair_with_a_rate_is_open_only_and_keeps_apart() -> None:
+def test_a_pair_with_a_rate_is_open_only_and_in_a_group_of_its_own_kind() -> None:
     """So a sweep over rates is not mixed with one over connections."""
     plan = plan_of("sweep")
     for group in plan.groups:
@@ -90,7 +90,7 @@ def test_equal_sides_are_an_a_a_pair() -> None:
     assert all(pair.null for group in plan_of("null").groups for pair in group.pairs)
 
 
-def test_a_baseline_stands_in_for_every_a() -> None:
+def test_a_baseline_takes_the_place_of_every_a() -> None:
     """On b's server, with b's factors; it must be of b's interface."""
     plan = plan_of("quick", baseline="fastapi-threadpool", wanted="scenario=json")
     a, b = plan.groups[0].arms
