@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -100,7 +101,7 @@ def _factor(factor: Factor) -> Row:
     return {"name": factor.name, "levels": levels, "default": factor.default, "on": factor.on, "told by": told_by}
 
 
-def _run(path: Any) -> Row:
+def _run(path: Path) -> Row:
     try:
         run = read(path)
     except GatebenchError as error:

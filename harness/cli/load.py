@@ -21,7 +21,7 @@ from harness.spec.histogram import Histogram
 from harness.spec.loads import Closed, Load, Open, WhenFull
 from harness.trial.generator import run as run_load
 
-Report = dict[str, Any]
+Summary = dict[str, Any]
 LEAST_RPS, MOST_RPS = 0.1, 1e6
 """Arrivals a second. Fewer show nothing within minutes; more are beyond what a generator on one core can send."""
 
@@ -85,15 +85,15 @@ def load(
         raise NothingValidError(f"no good answer from {url}: {summary['error_kinds']}")
 
 
-def summarise(measured: spec.Slice, totals: spec.Totals, *, with_histogram: bool = False) -> Report:
+def summarise(measured: spec.Slice, totals: spec.Totals, *, with_histogram: bool = False) -> Summary:
     """What `gatebench load --json` prints, of the one slice that was measured and the totals of the run."""
     from harness.trial.assemble import latency
 
-    def percentiles(text: str | None) -> Report | None:
+    def percentiles(text: str | None) -> Summary | None:
         times = latency(Histogram.decode(text)) if text is not None else None
         return None if times is None else {name: getattr(times, name) for name in times.__slots__}
 
-    report: Report = {
+    summary: Summary = {
         "requests": measured.requests,
         "errors": measured.errors,
         "error_kinds": measured.error_kinds,
@@ -111,20 +111,22 @@ def summarise(measured: spec.Slice, totals: spec.Totals, *, with_histogram: bool
             "reasons": list(measured.generator.reasons),
         },
     }
-    return report | ({"histogram": measured.latency} if with_histogram else {})
+    return summary | ({"histogram": measured.latency} if with_histogram else {})
 
 
-def _table(report: Report) -> Table:
+def _table(summary: Summary) -> Table:
     table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
-    table.add_row("throughput", units.rps(report["throughput_rps"]) + " good answers a second")
-    table.add_row("requests", f"{report['requests']}, of which {report['errors']} failed {report['error_kinds'] or ''}")
-    if report["offered_rps"] is not None:
-        table.add_row("offered", f"{units.rps(report['offered_rps'])}, {report['dropped']} arrivals dropped")
+    table.add_row("throughput", units.rps(summary["throughput_rps"]) + " good answers a second")
+    table.add_row(
+        "requests", f"{summary['requests']}, of which {summary['errors']} failed {summary['error_kinds'] or ''}"
+    )
+    if summary["offered_rps"] is not None:
+        table.add_row("offered", f"{units.rps(summary['offered_rps'])}, {summary['dropped']} arrivals dropped")
     for name, what in (("latency_us", "response time"), ("service_us", "service time"), ("lateness_us", "lateness")):
-        if report[name] is not None:
-            values = [f"{key} {units.duration_us(value)}" for key, value in report[name].items() if value is not None]
+        if summary[name] is not None:
+            values = [f"{key} {units.duration_us(value)}" for key, value in summary[name].items() if value is not None]
             table.add_row(what, "  ".join(values))
-    check = report["generator"]
+    check = summary["generator"]
     judgement = "valid" if check["valid"] else "INVALID: " + "; ".join(check["reasons"])
     table.add_row("generator", f"{check['cpu_percent']:.0f} % of a core, {judgement}")
     return table

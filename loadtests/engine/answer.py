@@ -85,7 +85,7 @@ class AnswerReader:
         self.complete = self._headers_done and not _framed(raw)
         return self.complete
 
-    def verdict(self) -> str | None:
+    def error_kind(self) -> str | None:
         """None for a good answer, else the kind of its error: `status` or `body`."""
         expected = self._expected
         if self.status != expected.status:

@@ -228,7 +228,7 @@ class Connection:
 
     def _judge(self, done_ns: int) -> None:
         answer = self._answer
-        kind = answer.verdict()
+        kind = answer.error_kind()
         if kind is None and self._raw is not None and answer.length < _LARGEST_TEMPLATE:
             self._exchange.learn(b"".join(self._raw), answer, digested=self._digested)
         self._done(kind, done_ns, keep=answer.keep_alive)

@@ -23,7 +23,7 @@ def arm(server: NullServer, name: str = "a", *, connections: int = 8, **more: An
 
 
 def percentile(slice_: Slice, q: float) -> float:
-    """Of its response times, in milliseconds."""
+    """A percentile of its response times, in milliseconds."""
     assert slice_.latency is not None
     return Histogram.decode(slice_.latency).percentile(q) / 1000
 
@@ -115,7 +115,7 @@ def test_one_error_in_ten_is_counted_exactly_and_in_no_percentile() -> None:
     assert slice_.errors / slice_.requests == pytest.approx(0.1, rel=0.2)
 
 
-def test_nobody_listening_is_counted_and_does_not_spin() -> None:
+def test_refused_connections_are_counted_and_tried_again_after_a_pause() -> None:
     """Refused connections are errors of their own kind, tried again no more than a hundred times a second."""
     with null_server("null") as server:
         pass

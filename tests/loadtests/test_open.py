@@ -27,7 +27,7 @@ def arm(server: NullServer, name: str = "a", *, seed: int = 1, connections: int 
 
 
 def spec_of(*arms: DrivenArm, **more: Any) -> Spec:
-    """One open slice of each."""
+    """A phase with one open slice of each arm."""
     given: dict[str, Any] = {"slice_s": 0.5, "warmup_s": 0.0, "rounds": (tuple(range(len(arms))),)} | more
     return Spec(arms=arms, **given)
 
@@ -77,7 +77,7 @@ def test_an_exhausted_pool_queues_and_the_wait_is_latency() -> None:
     assert lateness.percentile(50) < service.percentile(50)
 
 
-def test_an_exhausted_pool_drops_where_it_is_told_to() -> None:
+def test_an_exhausted_pool_drops_arrivals_where_the_load_says_drop() -> None:
     """The same with `drop`: about half is never sent, and counted."""
     with null_server("fixed:20") as server:
         run = run_rounds(spec_of(arm(server, rate_rps=200, connections=2, arrivals="constant", when_full="drop")))
@@ -90,8 +90,8 @@ def test_an_exhausted_pool_drops_where_it_is_told_to() -> None:
     assert response.percentile(50) == pytest.approx(service.percentile(50), rel=0.2)
 
 
-def test_a_full_queue_drops_too() -> None:
-    """Room for five: what comes sixth is counted as dropped."""
+def test_a_full_queue_drops_arrivals() -> None:
+    """It has room for five arrivals: the sixth is counted as dropped."""
     with null_server("fixed:20") as server:
         (slice_,) = run_rounds(spec_of(arm(server, rate_rps=400, connections=2), queue=5)).slices
     assert slice_.scheduled is not None
@@ -117,7 +117,7 @@ def test_a_slice_ends_early_once_an_objective_is_lost() -> None:
         assert slice_.half_rps[0] == pytest.approx(slice_.half_rps[1], rel=0.5)
 
 
-def test_errors_end_a_slice_too_and_what_is_allowed_does_not() -> None:
+def test_more_errors_than_are_allowed_end_a_slice_and_fewer_do_not() -> None:
     """One answer in ten is an error: ten errors are soon there, a thousand never."""
     with null_server("errors:10") as server:
         few, many = (
@@ -129,7 +129,7 @@ def test_errors_end_a_slice_too_and_what_is_allowed_does_not() -> None:
     assert many.length_s == pytest.approx(1.0)
 
 
-def test_a_stall_is_seen_by_those_who_came_during_it() -> None:
+def test_a_stall_shows_in_the_response_times_of_arrivals_during_it() -> None:
     """Half a second of three without an answer: open load shows it from p90 on, service and closed load hide it."""
     with null_server("stall:1000,500") as server:
         run = run_rounds(spec_of(arm(server, rate_rps=200, connections=4), slice_s=3.0))
