@@ -84,14 +84,14 @@ def matches(wanted: str, a: Arm, b: Arm) -> bool:
 def rounds(plan: Plan, group: Group, block: int, phase: Phase) -> tuple[tuple[int, ...], ...]:
     """For each round: indices into the group's arms. Pairs are shuffled, and so are the two arms of each pair."""
     place = {arm.id: index for index, arm in enumerate(group.arms)}
-    units = [[place[pair.a], place[pair.b]] for pair in group.pairs] or [[index] for index in place.values()]
+    neighbours = [[place[pair.a], place[pair.b]] for pair in group.pairs] or [[index] for index in place.values()]
     order = []
     for number in range(group.arms[0].load(phase).rounds(plan)):
         chance = random.Random(f"{plan.seed}/{group.id}/{block}/{phase}/{number}")
-        chance.shuffle(units)
-        for unit in units:
-            chance.shuffle(unit)
-        order.append(tuple(index for unit in units for index in unit))
+        chance.shuffle(neighbours)
+        for arms in neighbours:
+            chance.shuffle(arms)
+        order.append(tuple(index for arms in neighbours for index in arms))
     return tuple(order)
 
 
