@@ -71,7 +71,7 @@ def ours(server: Launched, cpus: tuple[int, ...], folder: Path) -> float:
     """Good answers a second, by our engine."""
     request = spec.Request(path=server.arm.scenario.request.path)
     phase = spec.Spec(
-        arms=(spec.Arm(name="p1b", port=server.port, request=request, load=LOAD),),
+        arms=(spec.DrivenArm(name="p1b", port=server.port, request=request, load=LOAD),),
         rounds=((0,),),
         slice_s=float(SECONDS),
     )

@@ -99,13 +99,13 @@ def null_server(where: Placed, law: str, *, workers: int = 1) -> Iterator[NullSe
         yield NullServer(port)
 
 
-def arm(port: int, *, connections: int = 32, load: Load | None = None, **more: Any) -> spec.Arm:
+def arm(port: int, *, connections: int = 32, load: Load | None = None, **more: Any) -> spec.DrivenArm:
     """An arm on that port, whose answers have five bytes; under closed load unless told otherwise."""
     driven = load or Closed(connections=connections)
-    return spec.Arm(name="a", port=port, load=driven, request=spec.Request(length=5), **more)
+    return spec.DrivenArm(name="a", port=port, load=driven, request=spec.Request(length=5), **more)
 
 
-def closed(*arms: spec.Arm, slices: int = 1, slice_s: float = 0.5, warmup_s: float = 0.5) -> spec.Spec:
+def closed(*arms: spec.DrivenArm, slices: int = 1, slice_s: float = 0.5, warmup_s: float = 0.5) -> spec.Spec:
     """Closed load on each arm, in so many rounds."""
     named = tuple(replace(arm, name=f"arm {number}") for number, arm in enumerate(arms))
     rounds = (tuple(range(len(arms))),) * slices

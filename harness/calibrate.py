@@ -1,7 +1,7 @@
-"""The instrument itself: its ceiling, its floor, its clock, its histogram, and a comparison of two equal cells.
+"""What the instrument can do: its ceiling, its floor, its clock, its histogram, and a comparison of two equal cells.
 
-Everything runs on the CPUs that a measurement would have: the generator on its own, and on the server's the null server
-(`loadtests.null_server`), which does nothing but answer.
+Everything runs on the CPUs that a measurement would use: the generator on the generator's, and on the server's CPUs the
+null server (`loadtests.null_server`), which does nothing but answer.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from typing import Any
 import numpy as np
 
 from harness import record, spec
-from harness import suite as planning
 from harness.errors import LaunchError, LoadError, NothingValidError
 from harness.judge.compare import within
 from harness.machine import environment
@@ -34,7 +33,7 @@ from harness.record.sitting import begin
 from harness.spec.histogram import Histogram
 from harness.spec.loads import Closed
 from harness.subject.services import HOST
-from harness.suite import BENCHMARKS, Thresholds
+from harness.suite import BENCHMARKS, Options, Thresholds, build, load_suite
 from harness.trial import generator
 from harness.trial.progress import Progress
 
@@ -45,9 +44,9 @@ FLOOR_REQUESTS = 5000
 SAMPLES = 200_000
 QUANTILES = (50.0, 90.0, 99.0, 99.9)
 PATIENCE_S = 60.0
-"""For a program that measures for a few seconds; beyond it the program hangs."""
+"""Seconds given to a program that measures for a few seconds: one that takes longer hangs."""
 START_S = 10.0
-"""For the null server to say where it listens."""
+"""Seconds given to the null server to say where it listens."""
 
 Fields = dict[str, Any]
 """Some fields of `Calibration`, by name."""
@@ -79,7 +78,7 @@ def pieces(placement: Placement, logs: Path) -> Generator[tuple[str, Fields], No
 
 
 def whole(fields: Fields) -> Calibration:
-    """The fields of all pieces, with where and when they were measured."""
+    """The calibration made of the fields of all pieces, with the machine and the time of measuring."""
     here = environment.describe()
     return Calibration(
         measured=record.utc_now(),
@@ -95,8 +94,8 @@ def equal_pair(placement: Placement, results: Path, calibration: Calibration, se
 
     The run is kept under `results`. Raises `NothingValidError` when it has no verdict.
     """
-    definitions, suite = planning.load_suite("null")
-    plan = planning.build(definitions, suite, planning.Options(seed=seed))
+    definitions, suite = load_suite("null")
+    plan = build(definitions, suite, Options(seed=seed))
     plan = replace(plan, groups=plan.groups[:1])
     folder = record.new_folder(results, "calibration")
     measure(begin(folder, plan, placement, calibration), say)
@@ -145,7 +144,7 @@ def _ceiling(placement: Placement, logs: Path, port: int) -> Fields:
     if not best.throughput_rps:
         raise LoadError(f"the null server answered nothing: {best.error_kinds}")
     allowed = Thresholds().generator_cpu_percent
-    # a generator that used all of its core was seen at its ceiling
+    # at less than a whole core the ceiling is what all of the core would send
     whole_core_rps = best.throughput_rps / min(1.0, best.generator.cpu_percent / 100)
     return {
         "seen_rps": best.throughput_rps,
@@ -165,7 +164,7 @@ def _wrk(placement: Placement, logs: Path, url: str) -> Fields:
         return {"wrk_rps": None, "wrk": "missing: apt-get install wrk"}
     try:
         output = _output(placement, logs, "wrk", [path, "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s", url])
-    except LaunchError as error:  # a stranger's program: its failure costs its own figure and no other
+    except LaunchError as error:  # not a part of gatebench: where it fails, only its own figure is missing
         return {"wrk_rps": None, "wrk": str(error)}
     rate = re.search(r"Requests/sec:\s*([\d.]+)", output)
     return {"wrk_rps": float(rate[1]) if rate else None, "wrk": path if rate else f"{path} printed no rate"}
@@ -187,13 +186,13 @@ def _clock(placement: Placement, logs: Path) -> Fields:
 
 
 def _closed(placement: Placement, logs: Path, port: int, connections: int, *, rounds: int) -> tuple[spec.Slice, ...]:
-    arm = spec.Arm(name="null", port=port, load=Closed(connections=connections), request=spec.Request())
+    arm = spec.DrivenArm(name="null", port=port, load=Closed(connections=connections), request=spec.Request())
     phase = spec.Spec(arms=(arm,), rounds=((0,),) * rounds, slice_s=1.0)
     return generator.run(phase, cpus=placement.generator, log=logs / "generator.log", on_event=lambda *_: None).slices
 
 
 def _rival(placement: Placement, logs: Path, *argv: str) -> Fields:
-    """The object that `loadtests.rivals` prints."""
+    """The figures that `loadtests.rivals` prints."""
     text = _output(placement, logs, argv[0], [sys.executable, "-P", "-m", "loadtests.rivals", *argv])
     try:
         figures: Fields = json.loads(text)
@@ -217,5 +216,5 @@ def _output(placement: Placement, logs: Path, name: str, argv: list[str]) -> str
 
 
 def _environment() -> dict[str, str]:
-    """With the folder that holds `loadtests` on the path, which -P leaves out."""
+    """The environment of programs run with -P, which takes the folder of `loadtests` off the path: it is put back."""
     return clean_environment({"PYTHONPATH": str(BENCHMARKS.parent)})

@@ -1,6 +1,6 @@
-"""What can go wrong, by what the user can do about it.
+"""The errors of gatebench, by what the user can do about them.
 
-GatebenchError              one clear message, no traceback
+GatebenchError              a message for the user, no traceback
 ├── UsageError              the call or a definition is wrong: exit 2
 │   └── DefinitionError     every error of the TOML files at once, each with file and key
 ├── NothingValidError       nothing valid came out, or a port that was asked for is taken: exit 3
@@ -23,7 +23,7 @@ Fault = Literal["arm", "machine", "unclear"]
 
 
 class GatebenchError(Exception):
-    """The root; `exit_code` is what the command line ends with."""
+    """The root of all errors; the command line ends with `exit_code`."""
 
     exit_code = 3
     fault: ClassVar[Fault] = "unclear"

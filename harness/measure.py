@@ -23,20 +23,20 @@ from harness.trial.progress import Progress
 
 
 def measure(sitting: Sitting, progress: Progress) -> None:
-    """Measure what the plan asks for and earlier sittings have not; each trial is on disk before the next block."""
+    """Measure the blocks of the plan that earlier sittings have not; each trial is on disk before the next block."""
     plan = sitting.info.plan
     arms = [arm for group in plan.groups for arm in group.arms]
-    stock = receipts(arms)
-    info = replace(sitting.info, versions=sitting.info.versions | stock.versions)
+    receipt = receipts(arms)
+    info = replace(sitting.info, versions=sitting.info.versions | receipt.versions)
     states = [resume(group, sitting.earlier) for group in plan.groups]
     with (
         record.writing(sitting.folder, info) as writer,
-        opened(plan, arms, sitting.placement, writer, progress, stock.missing) as bench,
+        opened(plan, arms, sitting.placement, writer, progress, receipt.missing) as bench,
     ):
         progress.run_started(plan, _left_s(bench, states))
-        while wanting := [state for state in states if not _enough(bench, state)]:
-            for state in wanting:
-                if not _enough(bench, state):  # the budget may have gone since the round of groups began
+        while unfinished := [state for state in states if not _enough(bench, state)]:
+            for state in unfinished:
+                if not _enough(bench, state):  # the blocks of earlier groups may have used up the budget
                     _next_block(bench, state, states, writer)
         writer.finish()
 
@@ -62,12 +62,15 @@ def _block_s(plan: Plan, state: GroupState) -> float:
 
 
 def _left_s(bench: Bench, states: Iterable[GroupState]) -> float:
-    """What the blocks still wanted will take: by what a group's own blocks took, else by the pace of all groups."""
+    """How long the missing blocks will take, in seconds.
+
+    A group goes by what its own blocks took, or, as long as it has none, by its estimate and how far the estimates of
+    the other groups were off.
+    """
     states = list(states)
     plan = bench.plan
-    guessed = [(sum(state.block_s), len(state.block_s) * block_seconds(plan, state.group)) for state in states]
-    planned = sum(guess for _, guess in guessed)
-    pace = sum(took for took, _ in guessed) / planned if planned else 1.0
+    estimated_s = sum(len(state.block_s) * block_seconds(plan, state.group) for state in states)
+    pace = sum(sum(state.block_s) for state in states) / estimated_s if estimated_s else 1.0
     left = 0.0
     for state in states:
         block_s = _block_s(plan, state) * (1.0 if state.block_s else pace)

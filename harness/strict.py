@@ -9,13 +9,13 @@ from pydantic import ConfigDict, TypeAdapter
 T = TypeVar("T")
 
 STRICT = ConfigDict(extra="forbid")
-"""As a dataclass's `__pydantic_config__`: a key that it does not know is an error."""
+"""For `__pydantic_config__` of a dataclass: a key that is no field of it is an error."""
 
 _adapters: dict[type[Any], TypeAdapter[Any]] = {}
 
 
 def adapter(kind: type[T]) -> TypeAdapter[T]:
-    """What parses and writes `kind`; made once, because making it takes milliseconds."""
+    """The adapter that parses and writes `kind`; made only once, because that takes milliseconds."""
     if kind not in _adapters:
         _adapters[kind] = TypeAdapter(kind)
     return _adapters[kind]

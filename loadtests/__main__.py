@@ -1,4 +1,4 @@
-"""`python -P -m loadtests SPEC RESULT`: one Locust run, from a file into a file.
+"""`python -P -m loadtests SPEC RESULT`: a Locust run, read from the file SPEC, its result written to the file RESULT.
 
 Standard output carries `harness.spec.Event`, a JSON object a line, and nothing else; logs go to standard error.
 """
@@ -20,7 +20,7 @@ from gevent.event import AsyncResult
 from locust.env import Environment
 from pydantic import ValidationError
 
-from harness.spec import FORMAT, Arm, Event, Result, Spec, dump, load
+from harness.spec import FORMAT, DrivenArm, Event, Result, Spec, dump, load
 from loadtests.engine.locust_stats import StatsLine
 from loadtests.engine.rounds import Rounds, Stopped
 from loadtests.engine.timer import monotonic_ns
@@ -31,21 +31,21 @@ log = logging.getLogger("loadtests")
 
 
 class Events:
-    """Standard output, taken over: whatever else prints goes to standard error."""
+    """The events on standard output. What anything else prints goes to standard error instead."""
 
     def __init__(self) -> None:
         self._fd = os.dup(1)
         os.dup2(2, 1)
 
     def emit(self, event: Event) -> None:
-        """One line; raises `OSError` when nobody reads any more."""
+        """Write the event as a line; raises `OSError` when nobody reads any more."""
         os.write(self._fd, dump(event).encode() + b"\n")
 
 
-def run(told: Spec, events: Events) -> Result:
-    """Let Locust run the phase."""
+def run(spec: Spec, events: Events) -> Result:
+    """Let Locust run the phase that `spec` describes."""
     environment = Environment(events=locust.events)
-    rounds = Rounds(told, events.emit, lambda arm: _line(environment, arm))
+    rounds = Rounds(spec, events.emit, lambda arm: _stats_line(environment, arm))
     finished: AsyncResult[None] = AsyncResult()
     environment.user_classes = [user_running(rounds.run, finished)]
     runner = environment.create_local_runner()
@@ -61,7 +61,10 @@ def run(told: Spec, events: Events) -> Result:
     error = None
     try:
         finished.get()
-    except (Exception, gevent.GreenletExit) as raised:  # whatever it was, what was measured until then is told
+    except (
+        Exception,
+        gevent.GreenletExit,
+    ) as raised:  # whatever happened, the slices measured until then are the result
         error = str(raised) or type(raised).__name__
         if not isinstance(raised, Stopped):
             log.exception("the run failed")
@@ -69,7 +72,7 @@ def run(told: Spec, events: Events) -> Result:
     return Result(slices=tuple(rounds.slices), totals=rounds.totals, error=error)
 
 
-def _line(environment: Environment, arm: Arm) -> StatsLine:
+def _stats_line(environment: Environment, arm: DrivenArm) -> StatsLine:
     return StatsLine(environment.stats, arm.request.method, f"{arm.name} {arm.request.path}")
 
 
@@ -80,23 +83,23 @@ def _watch_parent(parent: int, rounds: Rounds) -> None:
 
 
 def _write(path: Path, result: Result) -> None:
-    """Whole or not at all."""
+    """Write the file whole or not at all."""
     partial_path = path.with_name(path.name + ".part")
     partial_path.write_text(dump(result), encoding="utf-8")
     partial_path.replace(path)
 
 
 def main(spec_file: str, result_file: str) -> int:
-    """The exit status: 0 when the whole spec was run."""
+    """Run the spec of one file into the other; returns the exit status, 0 when all of it was run."""
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     events = Events()
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     try:
-        told = load(Spec, Path(spec_file).read_bytes())
-        if told.format != FORMAT:
-            raise ValueError(f"the spec has format {told.format}, this engine reads {FORMAT}")  # noqa: TRY301
-        result = run(told, events)
+        spec = load(Spec, Path(spec_file).read_bytes())
+        if spec.format != FORMAT:
+            raise ValueError(f"the spec has format {spec.format}, this engine reads {FORMAT}")  # noqa: TRY301
+        result = run(spec, events)
     except (OSError, ValueError, ValidationError) as error:
         log.exception("nothing was run")
         result = Result(error=f"nothing was run: {error}")

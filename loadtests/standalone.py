@@ -1,6 +1,7 @@
 """The engine under plain `locust -f`: one load from the start of the test until Locust stops it, then a drain.
 
-Locust shows it, on its console, its web page and in its files; our own, finer percentiles are logged at the end.
+Locust shows the load on its console, on its web page and in its files. At the end our own percentiles are logged, which
+are finer than Locust's.
 """
 
 from __future__ import annotations
@@ -37,32 +38,32 @@ log = logging.getLogger("loadtests")
 
 
 def locustfile(kind: Phase) -> type[User]:
-    """Add our arguments to Locust's, and return the user class that it is to run."""
+    """Add the engine's options to Locust's, and return the user class for Locust to run."""
     listen: Any = events.init_command_line_parser.add_listener  # Locust types its events loosely
     listen(lambda parser, **_: add_arguments(parser, kind))
 
-    class Engine(User):
+    class EngineUser(User):
         fixed_count = 1
         running = False
 
         @task
         def drive(self) -> None:
-            if Engine.running:
+            if EngineUser.running:
                 log.warning("one user drives all connections: further users do nothing; see --connections")
             else:
-                Engine.running = True
+                EngineUser.running = True
                 try:
                     Continuous(self.environment, kind).run()
                 finally:
-                    Engine.running = False
+                    EngineUser.running = False
             gevent.sleep(float("inf"))  # Locust ends it
 
-    Engine.__name__ = kind.capitalize()
-    return Engine
+    EngineUser.__name__ = kind.capitalize()
+    return EngineUser
 
 
 def add_arguments(parser: argparse.ArgumentParser, kind: Phase) -> None:
-    """The choices of a load, as options."""
+    """Add the options of a load."""
     add = parser.add_argument_group("gatebench", f"{kind} load").add_argument
     add("--connections", type=int, default=32, help="connections, kept alive")
     add("--path", default="/", help="what is asked for, behind --host")
@@ -102,10 +103,10 @@ class Continuous:
         self._periods = 0
 
     def run(self) -> None:
-        """From the first request to the last answer."""
+        """Drive the load from the first request to the last answer, then log the percentiles."""
         self._stopping.add_listener(self._finish)
         gc.collect()
-        gc.freeze()  # a full collection would stop everything for tens of milliseconds: what is there now stays
+        gc.freeze()  # a full collection would stop everything for tens of milliseconds: exempt what exists now
         self._check.start()
         self._reactor.every(PERIOD_NS, self._watch, over=self._drained.is_set)
         now, connections = monotonic_ns(), len(self._driver.connections)
@@ -121,25 +122,25 @@ class Continuous:
         self._report()
 
     def _finish(self, **_: Any) -> None:
-        """Locust is about to stop its users: drain first, or what is under way would be killed uncounted."""
+        """Drain before Locust stops its users: requests still under way would be killed uncounted."""
         self._reactor.at(monotonic_ns(), self._driver.stop)
         patience_s = self._driver.exchange.read_timeout_ns / 1e9 + 1
         if not self._drained.wait(patience_s):
             self._reactor.at(monotonic_ns(), self._driver.abandon)
             self._drained.wait(1)
         if self._csv:
-            # Locust writes these files once a second and not at its end: give it the time to write the last counts
+            # Locust writes these files once a second, and not at its end: wait until the last counts are written
             gevent.sleep(2 * CSV_STATS_INTERVAL_SEC)
 
     def _watch(self) -> None:
-        """Once a period: say so if it is the generator that is slow."""
+        """Judge the generator each period, and warn every ten seconds at most where it is too slow."""
         self._check.finish()
-        verdict = self._driver.verdict(self._check)
+        judgement = self._driver.judge(self._check)
         self._check.start()
         self._periods += 1
-        if not verdict.valid and self._periods - self._warned >= _WARN_EVERY:
+        if not judgement.valid and self._periods - self._warned >= _WARN_EVERY:
             self._warned = self._periods
-            log.warning("do not trust these numbers: %s", "; ".join(verdict.reasons))
+            log.warning("do not trust these numbers: %s", "; ".join(judgement.reasons))
 
     def _report(self) -> None:
         recorder = self._driver.recorder
@@ -181,7 +182,7 @@ def _driver(kind: Phase, options: argparse.Namespace, environment: Environment, 
         arrivals=options.arrivals,
         when_full=options.when_full,
     )
-    rank = getattr(environment.runner, "worker_index", 0)  # each process of a distributed test has its own arrivals
+    rank = getattr(environment.runner, "worker_index", 0)  # each process of a distributed test has arrivals of its own
     arrivals = load.law.schedule(options.rate, f"{options.seed}/{rank}")
     start_ns = now + options.connections * SPACING_NS
     return OpenDriver(exchange, reactor, recorder, load, shifted(arrivals, start_ns), queue=options.queue)

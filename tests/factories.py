@@ -246,9 +246,9 @@ def trial(arm: Arm | None = None, **changes: Any) -> Trial:
     """A valid closed trial of `arm`: totals follow from the slices unless they are given."""
     arm = arm or _default_arm()
     slices: tuple[SliceRow, ...] = changes.get("slices") or _slices(arm, **_take(changes, "rps", "rounds"))
-    kept = [one for one in slices if one.round not in changes.get("dropped_rounds", ())]
-    length = sum(one.length_s for one in kept)
-    good = sum(one.throughput_rps * one.length_s for one in kept)
+    kept = [slice_ for slice_ in slices if slice_.round not in changes.get("dropped_rounds", ())]
+    length = sum(slice_.length_s for slice_ in kept)
+    good = sum(slice_.throughput_rps * slice_.length_s for slice_ in kept)
     phase, block = changes.get("phase", "closed"), changes.get("block", 0)
     given: dict[str, Any] = {
         "trial": f"{arm.id}/{block}/{phase}",
@@ -261,13 +261,13 @@ def trial(arm: Arm | None = None, **changes: Any) -> Trial:
         "load": loads(phase, connections=arm.connections, rate_rps=arm.rate_rps)[0],
         "started": "2026-01-01T00:00:00Z",
         "valid": True,
-        "requests": sum(one.requests for one in kept),
-        "errors": sum(one.errors for one in kept),
+        "requests": sum(slice_.requests for slice_ in kept),
+        "errors": sum(slice_.errors for slice_ in kept),
         "throughput_rps": good / length if length else None,
         "latency_us": latency(),
         "service_us": latency(),
         "slices": slices,
-        "cpu_s_per_request": sum(one.cpu_s for one in kept) / good if good else None,
+        "cpu_s_per_request": sum(slice_.cpu_s for slice_ in kept) / good if good else None,
         "generator_cpu_s_per_request": 0.0001,
         "memory_bytes": 50_000_000,
         "worker_shares": {str(100 + rank): 1 / arm.cell.workers for rank in range(arm.cell.workers)},
@@ -324,17 +324,17 @@ def simulated_run(
     random = np.random.default_rng(seed)
     trials = []
     for number in range(plan_.blocks):
-        for each in plan_.groups:
+        for planned in plan_.groups:
             speed = random.normal(0, 0.05)
-            for one in each.arms:
-                level = math.log((rps or {}).get(one.id, 1000.0)) + speed + random.normal(0, noise / 2)
+            for measured in planned.arms:
+                level = math.log((rps or {}).get(measured.id, 1000.0)) + speed + random.normal(0, noise / 2)
                 rates = np.exp(level + random.normal(0, noise, plan_.rounds))
                 start = 30.0 * number + 1
                 slices = tuple(
                     slice_row(round=index, start_s=start + index, throughput_rps=float(rate))
                     for index, rate in enumerate(rates)
                 )
-                trials.append(trial(one, group=each.id, block=number, slices=slices))
+                trials.append(trial(measured, group=planned.id, block=number, slices=slices))
     return run(plan_, tuple(trials), **changes)
 
 

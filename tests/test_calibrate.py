@@ -58,8 +58,8 @@ def test_a_null_server_that_does_not_start_is_named(tmp_path: Path, law: str, me
 
 
 @pytest.mark.live
-def test_a_null_server_that_says_nothing_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It has a time to start in."""
+def test_a_null_server_that_stays_silent_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the time that it has to start in."""
     monkeypatch.setattr(calibrate, "START_S", 0.0)
     with (
         pytest.raises(LaunchError, match="the null server is silent"),
@@ -69,7 +69,7 @@ def test_a_null_server_that_says_nothing_is_not_waited_for(tmp_path: Path, monke
 
 
 def test_a_wrk_that_fails_costs_its_own_figure_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is not ours: what it said stands in the place of its path."""
+    """Its error stands in the place of its path, and every other figure is measured."""
 
     def output(*_: object) -> str:
         raise LaunchError("wrk ended with exit code 1")
@@ -84,7 +84,7 @@ def test_a_wrk_that_fails_costs_its_own_figure_only(tmp_path: Path, monkeypatch:
 def test_wrks_rate_is_read_from_what_it_prints(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, output: str, rate: float | None
 ) -> None:
-    """A wrk without one is named too."""
+    """Where it prints no rate, that is said."""
     monkeypatch.setattr("shutil.which", lambda _: "/usr/bin/wrk")
     monkeypatch.setattr(calibrate, "_output", lambda *_: output)
     piece = calibrate._wrk(Placement(**PLACEMENT), tmp_path, "http://127.0.0.1:1")
@@ -107,7 +107,7 @@ def test_a_ceiling_without_an_answer_is_an_error_and_no_zero(tmp_path: Path, mon
         half_rps=(0, 0),
         in_flight=1,
         mean_latency_us=None,
-        generator=spec.Generator(cpu_percent=0, waiting_fraction=0),
+        generator=spec.SliceCheck(cpu_percent=0, waiting_fraction=0),
     )
     monkeypatch.setattr(calibrate, "_closed", lambda *_, **__: (slice_,))
     with pytest.raises(LoadError, match="answered nothing"):

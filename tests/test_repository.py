@@ -81,7 +81,7 @@ def test_the_answer_of_compare_has_the_documented_keys() -> None:
 
 def test_the_answer_of_load_has_the_documented_keys() -> None:
     """FORMAT lists what `gatebench load --json --histogram` prints."""
-    generator = spec.Generator(cpu_percent=10, waiting_fraction=0)
+    generator = spec.SliceCheck(cpu_percent=10, waiting_fraction=0)
     counted = spec.Slice(
         arm="load",
         round=0,
@@ -167,7 +167,7 @@ def examples() -> dict[str, str]:
     return dict(re.findall(r"<!-- example: (\w+) -->\n```toml\n(.*?)```", page, re.DOTALL))
 
 
-def test_the_suite_of_the_documentation_is_one(tmp_path: Path) -> None:
+def test_the_suite_in_the_documentation_can_be_loaded(tmp_path: Path) -> None:
     """The example of a user's own app parses, with its targets, scenario and pairs."""
     path = tmp_path / "shop.toml"
     path.write_text(examples()["suite"])
@@ -177,7 +177,7 @@ def test_the_suite_of_the_documentation_is_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["scenario", "server", "target", "factor"])
-def test_a_definition_in_the_documentation_is_one(kind: str, tmp_path: Path) -> None:
+def test_each_definition_in_the_documentation_can_be_loaded(kind: str, tmp_path: Path) -> None:
     """The examples of a scenario, a server, a target and a factor parse where they are said to stand."""
     text = examples()[kind]
     table = f"[[scenario]]\n{text}" if kind == "scenario" else text
@@ -192,14 +192,21 @@ def test_a_definition_in_the_documentation_is_one(kind: str, tmp_path: Path) -> 
 
 def third_party_imports(folder: str) -> set[str]:
     """Top-level modules that the files of `folder` import and that are neither ours nor Python's."""
-    found = set()
+    modules = set()
     for path in (ROOT / folder).rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Import):
-                found |= {alias.name.partition(".")[0] for alias in node.names}
+                modules |= {alias.name.partition(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.level == 0:
-                found.add((node.module or "").partition(".")[0])
-    return found - set(sys.stdlib_module_names) - OWN
+                modules.add((node.module or "").partition(".")[0])
+    return modules - set(sys.stdlib_module_names) - OWN
+
+
+def test_no_module_of_the_harness_is_long() -> None:
+    """A module of harness/ has at most 300 lines: beyond that it does more than one thing."""
+    lines = {path: len(path.read_text().splitlines()) for path in (ROOT / "harness").rglob("*.py")}
+    assert lines
+    assert {str(path.relative_to(ROOT)): count for path, count in lines.items() if count > 300} == {}
 
 
 def names(requirements: list[str]) -> set[str]:
@@ -224,7 +231,8 @@ def test_what_is_declared_is_used() -> None:
     modules = set.union(*(third_party_imports(folder) for folder in ("harness", "loadtests", "targets")))
     imported = names([owner for module in modules for owner in owners.get(module, [module])])
     known = suite.load_definitions()
-    receipts = [one.packages for one in known.servers.values()] + [one.packages for one in known.targets.values()]
+    receipts = [server.packages for server in known.servers.values()]
+    receipts += [target.packages for target in known.targets.values()]
     received = {package for receipt in receipts for package in receipt}
     assert names(PROJECT["project"]["dependencies"]) - imported - received - indirect == set()
 

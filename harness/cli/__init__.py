@@ -46,7 +46,7 @@ for name, verb in VERBS.items():
 
 
 def main() -> NoReturn:
-    """Run the command line; every error that a user can cause is one message, never a traceback."""
+    """Run the command line. An error that a user can cause is a message, never a traceback."""
     handle_signals()
     try:
         app(standalone_mode=True)

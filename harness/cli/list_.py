@@ -1,9 +1,10 @@
-"""`gatebench list`: what there is."""
+"""`gatebench list`: what can be measured, and what was."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -40,12 +41,12 @@ def list_(
     Examples: `gatebench list`, `gatebench list servers`, `gatebench list runs --json`.
     """
     kinds = [what] if what else [kind for kind in What if kind is not What.runs]
-    found = {kind.value: list(_rows(kind, results)) for kind in kinds}
+    tables = {kind.value: list(_rows(kind, results)) for kind in kinds}
     if as_json:
-        print_json(found)
+        print_json(tables)
         return
     console = answers()
-    for kind, rows in found.items():
+    for kind, rows in tables.items():
         table = Table(title=kind, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0))
         for column in rows[0] if rows else ["nothing here"]:
             table.add_column(column)
@@ -60,8 +61,8 @@ def _rows(kind: What, results: Results) -> Iterable[Row]:
         return (_run(path) for path in reversed(folders(results)))
     if kind is What.suites:
         suites = (load_suite(name)[1] for name in suite_names())
-        return ({"name": one.name, "pairs": len(one.pairs), "about": _first(one.about)} for one in suites)
-    known = load_definitions()
+        return ({"name": suite.name, "pairs": len(suite.pairs), "about": _first(suite.about)} for suite in suites)
+    definitions = load_definitions()
     if kind is What.targets:
         return (
             {
@@ -70,33 +71,37 @@ def _rows(kind: What, results: Results) -> Iterable[Row]:
                 "handler": target.handler,
                 "about": _first(target.about),
             }
-            for target in known.targets.values()
+            for target in definitions.targets.values()
         )
     if kind is What.factors:
-        return (_factor(factor) for factor in known.factors.values())
+        return (_factor(factor) for factor in definitions.factors.values())
     if kind is What.servers:
         return (
             {
-                "name": one.name,
-                "interface": one.interface,
-                "keep_alive": one.keep_alive,
-                "packages": ", ".join(one.packages),
+                "name": server.name,
+                "interface": server.interface,
+                "keep_alive": server.keep_alive,
+                "packages": ", ".join(server.packages),
             }
-            for one in known.servers.values()
+            for server in definitions.servers.values()
         )
     return (
-        {"name": one.name, "request": f"{one.request.method} {one.request.path}", "about": _first(one.about)}
-        for one in known.scenarios.values()
+        {
+            "name": scenario.name,
+            "request": f"{scenario.request.method} {scenario.request.path}",
+            "about": _first(scenario.about),
+        }
+        for scenario in definitions.scenarios.values()
     )
 
 
 def _factor(factor: Factor) -> Row:
     levels = "any whole number" if factor.levels == "count" else ", ".join(map(str, factor.levels))
-    told = factor.env or ("its place in a server's argv" if not factor.is_count else "")
-    return {"name": factor.name, "levels": levels, "default": factor.default, "on": factor.on, "told by": told}
+    told_by = factor.env or ("its place in a server's argv" if not factor.is_count else "")
+    return {"name": factor.name, "levels": levels, "default": factor.default, "on": factor.on, "told by": told_by}
 
 
-def _run(path: Any) -> Row:
+def _run(path: Path) -> Row:
     try:
         run = read(path)
     except GatebenchError as error:
@@ -113,6 +118,6 @@ def _run(path: Any) -> Row:
 
 
 def _first(about: str) -> str:
-    """The first sentence."""
+    """All of a short text, the first sentence of a long one."""
     text = " ".join(about.split())
     return text.partition(". ")[0].rstrip(".") if len(text) > 90 else text  # noqa: PLR2004 - a line of the table

@@ -1,4 +1,4 @@
-"""`gatebench load`: the load engine alone, against anything that already runs."""
+"""`gatebench load`: the load engine alone, against a server that already runs."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from harness.spec.histogram import Histogram
 from harness.spec.loads import Closed, Load, Open, WhenFull
 from harness.trial.generator import run as run_load
 
-Report = dict[str, Any]
+Summary = dict[str, Any]
 LEAST_RPS, MOST_RPS = 0.1, 1e6
-"""Arrivals a second: fewer show nothing in any time that one waits, more than a core of a generator never sends."""
+"""Arrivals a second. Fewer show nothing within minutes; more are beyond what a generator on one core can send."""
 
 
 def load(
@@ -45,7 +45,7 @@ def load(
     as_json: AsJson = False,
     histogram: Annotated[bool, typer.Option(help="Add the histogram (HdrHistogram V2, base64) to the JSON.")] = False,
 ) -> None:
-    """Drive a URL and print what it holds and how long it takes: closed with --connections, open with --rate.
+    """Drive a URL, and print its throughput and response times: closed with --connections, open with --rate.
 
     Examples: `gatebench load http://127.0.0.1:8000/json --connections 64`,
     `gatebench load http://127.0.0.1:8000/json --rate 500 --duration 30s --json`.
@@ -53,9 +53,9 @@ def load(
     if rate is None and connections is None:
         raise UsageError("say --connections N (closed load) or --rate R (open load)")
     length_s, warm_up_s = seconds(duration), seconds(warmup, or_none=True)
-    asked = load_of(connections or 64, rate, arrivals, when_full)
+    offered = load_of(connections or 64, rate, arrivals, when_full)
     address = address_of(url)
-    arm = spec.Arm(
+    arm = spec.DrivenArm(
         name="load",
         host=address.host,
         port=address.port,
@@ -66,34 +66,34 @@ def load(
             body=body,
             status=status,
         ),
-        load=asked,
+        load=offered,
         arrivals_seed=fresh_seed(seed),
     )
-    # A server that is asked for a rate is warmed up at that rate, not by all that the connections can do.
+    # An open load warms the server up at its own rate: a closed warm-up would flood it first.
     closed_s, lead_s = (warm_up_s, 0.0) if rate is None else (0.0, warm_up_s)
-    told = spec.Spec(arms=(arm,), rounds=((0,),), slice_s=length_s, warmup_s=closed_s, lead_s=lead_s)
+    phase = spec.Spec(arms=(arm,), rounds=((0,),), slice_s=length_s, warmup_s=closed_s, lead_s=lead_s)
     with tempfile.TemporaryDirectory(prefix="gatebench-") as folder:
         result = run_load(
-            told, cpus=placed(None).generator, log=Path(folder, "generator.log"), on_event=lambda *_: None
+            phase, cpus=placed(None).generator, log=Path(folder, "generator.log"), on_event=lambda *_: None
         )
-    said = summarise(result.slices[0], result.totals[0], with_histogram=histogram)
+    summary = summarise(result.slices[0], result.totals[0], with_histogram=histogram)
     if as_json:
-        print_json(said)
+        print_json(summary)
     else:
-        answers().print(_table(said))
-    if said["throughput_rps"] == 0:
-        raise NothingValidError(f"no good answer from {url}: {said['error_kinds']}")
+        answers().print(_table(summary))
+    if summary["throughput_rps"] == 0:
+        raise NothingValidError(f"no good answer from {url}: {summary['error_kinds']}")
 
 
-def summarise(measured: spec.Slice, totals: spec.Totals, *, with_histogram: bool = False) -> Report:
-    """The JSON of `gatebench load`."""
+def summarise(measured: spec.Slice, totals: spec.Totals, *, with_histogram: bool = False) -> Summary:
+    """What `gatebench load --json` prints, of the one slice that was measured and the totals of the run."""
     from harness.trial.assemble import latency
 
-    def of(text: str | None) -> Report | None:
-        found = latency(Histogram.decode(text)) if text is not None else None
-        return None if found is None else {name: getattr(found, name) for name in found.__slots__}
+    def percentiles(text: str | None) -> Summary | None:
+        times = latency(Histogram.decode(text)) if text is not None else None
+        return None if times is None else {name: getattr(times, name) for name in times.__slots__}
 
-    said: Report = {
+    summary: Summary = {
         "requests": measured.requests,
         "errors": measured.errors,
         "error_kinds": measured.error_kinds,
@@ -102,37 +102,39 @@ def summarise(measured: spec.Slice, totals: spec.Totals, *, with_histogram: bool
         "offered_rps": measured.offered_rps,
         "dropped": measured.dropped,
         "reconnects": totals.reconnects,
-        "latency_us": of(measured.latency),
-        "service_us": of(measured.service),
-        "lateness_us": of(measured.lateness),
+        "latency_us": percentiles(measured.latency),
+        "service_us": percentiles(measured.service),
+        "lateness_us": percentiles(measured.lateness),
         "generator": {
             "cpu_percent": measured.generator.cpu_percent,
             "valid": measured.generator.valid,
             "reasons": list(measured.generator.reasons),
         },
     }
-    return said | ({"histogram": measured.latency} if with_histogram else {})
+    return summary | ({"histogram": measured.latency} if with_histogram else {})
 
 
-def _table(said: Report) -> Table:
+def _table(summary: Summary) -> Table:
     table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
-    table.add_row("throughput", units.rps(said["throughput_rps"]) + " good answers a second")
-    table.add_row("requests", f"{said['requests']}, of which {said['errors']} failed {said['error_kinds'] or ''}")
-    if said["offered_rps"] is not None:
-        table.add_row("offered", f"{units.rps(said['offered_rps'])}, {said['dropped']} arrivals dropped")
+    table.add_row("throughput", units.rps(summary["throughput_rps"]) + " good answers a second")
+    table.add_row(
+        "requests", f"{summary['requests']}, of which {summary['errors']} failed {summary['error_kinds'] or ''}"
+    )
+    if summary["offered_rps"] is not None:
+        table.add_row("offered", f"{units.rps(summary['offered_rps'])}, {summary['dropped']} arrivals dropped")
     for name, what in (("latency_us", "response time"), ("service_us", "service time"), ("lateness_us", "lateness")):
-        if said[name] is not None:
-            values = [f"{key} {units.duration_us(value)}" for key, value in said[name].items() if value is not None]
+        if summary[name] is not None:
+            values = [f"{key} {units.duration_us(value)}" for key, value in summary[name].items() if value is not None]
             table.add_row(what, "  ".join(values))
-    check = said["generator"]
-    verdict = "valid" if check["valid"] else "INVALID: " + "; ".join(check["reasons"])
-    table.add_row("generator", f"{check['cpu_percent']:.0f} % of a core, {verdict}")
+    check = summary["generator"]
+    judgement = "valid" if check["valid"] else "INVALID: " + "; ".join(check["reasons"])
+    table.add_row("generator", f"{check['cpu_percent']:.0f} % of a core, {judgement}")
     return table
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a URL points to, as a request needs it."""
+    """The parts of a URL that a request needs."""
 
     host: str
     port: int

@@ -36,7 +36,7 @@ RESULTS = Path("results")
 
 
 def seconds(text: str, *, or_none: bool = False) -> float:
-    """`90s`, `10m`, `500ms`, `1h` or plain seconds; with `or_none` also 0. Raises `UsageError`."""
+    """`90s`, `10m`, `500ms`, `1h` or plain seconds; with `or_none` also 0, for no time at all. Raises `UsageError`."""
     match = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)\s*(ms|s|m|h|)", text.strip())
     if match is None or (float(match[1]) == 0 and not or_none):
         raise UsageError(f"{text!r} is no duration: write 90s, 10m, 500ms or 1h")
@@ -44,7 +44,7 @@ def seconds(text: str, *, or_none: bool = False) -> float:
 
 
 def fraction(text: str) -> float:
-    """`5%` or `0.05`."""
+    """`5%` or `0.05` as a number between 0 and 1, both excluded. Raises `UsageError`."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(%?)", text.strip())
     value = float(match[1]) / (100 if match[2] else 1) if match else 0.0
     if not 0 < value < 1:
@@ -54,10 +54,10 @@ def fraction(text: str) -> float:
 
 
 def fresh_seed(seed: int | None) -> int:
-    """`seed`, or a new one."""
+    """`seed`, or a random seed where none is given."""
     return secrets.randbelow(2**31) if seed is None else seed
 
 
 def placed(server_cpus: int | None) -> Placement:
-    """The CPUs that this process may use, shared out."""
+    """The CPUs that this process may use, shared out among servers, generator and services."""
     return place(usable_cpus(), server_cpus)

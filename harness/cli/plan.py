@@ -6,11 +6,10 @@ from dataclasses import asdict
 
 from rich.table import Table
 
-from harness import suite as planning
 from harness import units
 from harness.cli.options import AsJson, Baseline, Blocks, Filter, Seed, SuiteName, fresh_seed
 from harness.cli.output import answers, print_json
-from harness.suite import load_suite
+from harness.suite import Options, Plan, block_seconds, build, load_suite, seconds
 
 
 def plan(
@@ -27,23 +26,23 @@ def plan(
     Examples: `gatebench plan quick`, `gatebench plan full --filter scenario=external-data`.
     """
     definitions, chosen = load_suite(suite)
-    options = planning.Options(seed=fresh_seed(seed), wanted=wanted, blocks=blocks, baseline=baseline)
-    laid = planning.build(definitions, chosen, options)
+    options = Options(seed=fresh_seed(seed), wanted=wanted, blocks=blocks, baseline=baseline)
+    planned = build(definitions, chosen, options)
     if as_json:
-        print_json(_as_json(laid))
+        print_json(_as_json(planned))
         return
     console = answers()
-    pairs = sum(len(group.pairs) for group in laid.groups)
-    arms = sum(len(group.arms) for group in laid.groups)
+    pairs = sum(len(group.pairs) for group in planned.groups)
+    arms = sum(len(group.arms) for group in planned.groups)
     console.print(
-        f"{laid.suite}: {pairs} pairs, {arms} arms in {len(laid.groups)} groups, "
-        f"{laid.blocks} blocks of {laid.rounds} rounds, about {units.clock(planning.seconds(laid))}"
+        f"{planned.suite}: {pairs} pairs, {arms} arms in {len(planned.groups)} groups, "
+        f"{planned.blocks} blocks of {planned.rounds} rounds, about {units.clock(seconds(planned))}"
     )
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    shared = [factor.name for factor in laid.factors if factor.on == "pair"]
+    shared = [factor.name for factor in planned.factors if factor.on == "pair"]
     for column in ("group", "pair", "scenario", "a", "b", *shared, "load"):
         table.add_column(column)
-    for group in laid.groups:
+    for group in planned.groups:
         for pair in group.pairs:
             a, b = group.arm(pair.a), group.arm(pair.b)
             table.add_row(
@@ -58,22 +57,22 @@ def plan(
     console.print(table)
 
 
-def _as_json(laid: planning.Plan) -> dict[str, object]:
+def _as_json(planned: Plan) -> dict[str, object]:
     return {
-        "suite": laid.suite,
-        "seed": laid.seed,
-        "blocks": laid.blocks,
-        "rounds": laid.rounds,
-        "seconds": planning.seconds(laid),
+        "suite": planned.suite,
+        "seed": planned.seed,
+        "blocks": planned.blocks,
+        "rounds": planned.rounds,
+        "seconds": seconds(planned),
         "groups": [
             {
                 "group": group.id,
                 "scenario": group.scenario,
                 "phases": group.phases,
-                "seconds_per_block": planning.block_seconds(laid, group),
+                "seconds_per_block": block_seconds(planned, group),
                 "pairs": [asdict(pair) for pair in group.pairs],
                 "arms": [{"arm": arm.id, "cell": arm.cell.keys, "connections": arm.connections} for arm in group.arms],
             }
-            for group in laid.groups
+            for group in planned.groups
         ],
     }

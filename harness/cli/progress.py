@@ -1,4 +1,4 @@
-"""Progress of a run: a live table on a terminal, plain lines elsewhere."""
+"""How far a run is: a live table on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from harness.trial.progress import Progress
 
 @contextmanager
 def shown(console: Console) -> Iterator[Progress]:
-    """Something that shows how a run goes on `console`."""
+    """Shows on `console` how far a run is."""
     if not console.is_terminal:
         yield Lines(console)
         return
@@ -54,8 +54,10 @@ class Lines:
             self._say(f"  {trial.trial} is invalid: {'; '.join(trial.reasons)}")
 
     def block_done(self, group: Group, block: int, verdicts: Sequence[PairVerdict], left_s: float) -> None:
-        """Say where the ratios stand."""
-        ratios = ", ".join(f"{one.pair} {units.ratio(one.ratio, one.low, one.high)}" for one in verdicts)
+        """Say what the ratios are by now."""
+        ratios = ", ".join(
+            f"{verdict.pair} {units.ratio(verdict.ratio, verdict.low, verdict.high)}" for verdict in verdicts
+        )
         self._say(f"{group.id} {group.scenario} block {block + 1}: {ratios}; about {units.clock(left_s)} left")
 
     def _say(self, text: str) -> None:
@@ -96,13 +98,13 @@ class Screen:
     def trial_done(self, trial: Trial) -> None:
         """Show what is wrong with a trial that may not be used."""
         if trial.error is not None or not trial.valid:
-            why = trial.error or "; ".join(trial.reasons)
-            self._problems.append(f"{trial.trial}: {why.splitlines()[0] if why else 'invalid'}")
+            reason = trial.error or "; ".join(trial.reasons)
+            self._problems.append(f"{trial.trial}: {reason.splitlines()[0] if reason else 'invalid'}")
 
     def block_done(self, group: Group, block: int, verdicts: Sequence[PairVerdict], left_s: float) -> None:
-        """Show where the ratios stand."""
+        """Show what the ratios are by now."""
         self._blocks[group.id] = block + 1
-        self._verdicts |= {one.pair: one for one in verdicts}
+        self._verdicts |= {verdict.pair: verdict for verdict in verdicts}
         self._show(left_s)
 
     def _show(self, left_s: float) -> None:

@@ -1,4 +1,4 @@
-"""`gatebench serve`: one target in the foreground, to poke at by hand."""
+"""`gatebench serve`: one target in the foreground, to try requests on by hand."""
 
 from __future__ import annotations
 
@@ -39,18 +39,19 @@ def serve(
     """
     from harness.subject.receipts import receipts
 
-    known = load_suite(suite)[0] if suite else load_definitions()
-    chosen, serving = fitting(known, target, server)
+    definitions = load_suite(suite)[0] if suite else load_definitions()
+    application, process = fitting(definitions, target, server)
     levels: dict[str, Level] = {"workers": workers}
     levels |= {"threads": threads} if threads else {}
-    levels |= stated_levels(set_ or (), known, chosen, serving)
-    scenario = with_every_factor(next(iter(known.scenarios.values())), known)
-    arm = arm_of(known, "serve", chosen, serving, scenario, levels=levels, loads=(Closed(connections=64),))
+    levels |= stated_levels(set_ or (), definitions, application, process)
+    scenario = with_every_factor(next(iter(definitions.scenarios.values())), definitions)
+    loads = (Closed(connections=64),)
+    arm = arm_of(definitions, "serve", application, process, scenario, levels=levels, loads=loads)
     if problem := receipts([arm]).missing.get(arm.id):
         raise UsageError(problem)
     if port and not services.is_free(host, port):
         raise NothingValidError(f"--port {port} is taken on {host}; --port 0 finds a free one")
-    _serve(arm, tuple(known.factors.values()), host, port or services.free_port())
+    _serve(arm, tuple(definitions.factors.values()), host, port or services.free_port())
 
 
 def _serve(arm: Arm, factors: tuple[Factor, ...], host: str, port: int) -> None:

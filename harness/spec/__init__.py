@@ -1,4 +1,4 @@
-"""What a Locust run is told and what it answers: the only words that harness/ and loadtests/ share.
+"""What harness/ tells a Locust run, and what the run answers: all that harness/ and loadtests/ share.
 
 `harness.trial.generator` writes a :class:`Spec` to a file and starts ``python -P -m loadtests SPEC RESULT``. While
 it runs, the subprocess prints one JSON object a line on its standard output (an :class:`Event`), so that the harness
@@ -21,7 +21,7 @@ FORMAT = 2
 """Version of the spec and of the result; a mismatch is refused."""
 
 STRICT = ConfigDict(extra="forbid", strict=True)
-"""Written and read by ourselves only: no number may come as text."""
+"""Only gatebench writes and reads these: a number that comes as text is an error."""
 T = TypeVar("T")
 
 
@@ -44,8 +44,8 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Arm:
-    """One arm of the block: where it listens, what is asked of it, and how hard."""
+class DrivenArm:
+    """An arm as the engine drives it: where it listens, what is asked of it, and under what load."""
 
     __pydantic_config__ = STRICT
 
@@ -54,29 +54,29 @@ class Arm:
     port: int
     request: Request
     load: Load
-    """An open one has its rate."""
+    """An open load must have its rate."""
     response_s: float | None = None
-    """Response time by which slices are sized; None: taken from this run's warm-up."""
+    """Response time by which slices are sized, in seconds; None: taken from this run's warm-up."""
     warmup_requests: int = 0
-    """Warm-up goes on until this many answers are in (and `Spec.warmup_s` has passed); 50 a worker."""
+    """The warm-up lasts until this many answers are in and `Spec.warmup_s` has passed."""
     arrivals_seed: int = 0
-    """The two arms of a pair carry the same seed, and so replay the same arrivals."""
+    """The two arms of a pair have the same seed, and so the same arrivals."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GeneratorLimits:
-    """Past what the generator itself is too slow for its numbers to be believed."""
+    """Beyond these the generator is too slow for its numbers to be believed."""
 
     __pydantic_config__ = STRICT
 
     cpu_percent: float = 85.0
-    """Of one core, over 250 ms."""
+    """CPU that it uses, as a percentage of one core over any 250 ms."""
     waiting_fraction: float = 0.05
-    """Share of the time runnable without a CPU."""
+    """Share of the time in which it could run but had no CPU."""
     lateness_p99_us: float = 1000.0
-    """Open: late is what exceeds this, and ..."""
+    """Open: the p99 of lateness is too high when it exceeds this, and ..."""
     lateness_of_response: float = 0.25
-    """... this share of the response time's p99."""
+    """... this share of the p99 of the response time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,31 +86,32 @@ class Spec:
     __pydantic_config__ = STRICT
 
     format: int = FORMAT
-    arms: tuple[Arm, ...]
+    arms: tuple[DrivenArm, ...]
     """All under the same kind of load."""
     rounds: tuple[tuple[int, ...], ...]
-    """For each round the indices into `arms` in the order in which they get their slice."""
+    """For each round: indices into `arms`, in the order in which the arms get their slices."""
     slice_s: float = 0.5
     """Least length of a slice; `load.length_s` says how long it is."""
     patience_s: float = 30.0
-    """Longest warm-up, and the longest response time that is believed to size a slice."""
+    """Longest warm-up, and the longest response time by which a slice is sized."""
     warmup_s: float = 0.5
-    """0: no warm-up, as the servers are warm already."""
+    """Least length of the warm-up; 0: none, for servers that are warm already."""
     lead_s: float = 0.0
     """Least time that a slice's load runs before its window opens."""
     connect_timeout_s: float = 5.0
     read_timeout_s: float = 10.0
     queue: int = 100_000
-    """Open: arrivals that may wait; past it they are dropped and counted, whatever `when_full` says."""
+    """Open: how many arrivals may wait; further ones are dropped and counted, whatever `when_full` says."""
     stops: tuple[tuple[int | None, int], ...] = ()
-    """Open: for each objective its time limit in microseconds (None: errors only) and the losses (failed, never sent or
-    later than that) that it allows; a slice ends as soon as one has more, for nothing can mend that."""
+    """Open: for each objective its time limit in microseconds (None: only errors count) and how many losses it allows.
+    A loss is an arrival that failed, was never sent, or was answered later than the limit. A slice ends as soon as an
+    objective has more losses than it allows: it is missed then, whatever comes."""
     histograms: bool = True
     limits: GeneratorLimits = GeneratorLimits()
 
     @property
-    def kind(self) -> Phase:
-        """The kind of its load."""
+    def phase(self) -> Phase:
+        """The phase, which is called like the kind of its load."""
         return self.arms[0].load.kind
 
 
@@ -121,25 +122,26 @@ class Event:
     __pydantic_config__ = STRICT
 
     event: Literal["ready", "started", "opened", "closed", "drained", "done"]
-    """ready: imported and connected to nothing. started: first connection of a slice. opened, closed: its counted
-    window. drained: every request awaited, connections closed. done: the result is written."""
+    """ready: everything is imported, nothing is connected. started: the first connection of a slice is opened. opened,
+    closed: its counted window begins, ends. drained: every request is over, the connections are closed. done: the
+    result is written."""
     arm: str = ""
     round: int = 0
     at_ns: int = 0
     throughput_rps: float | None = None
-    """On `drained`, except for the warm-up: what the window showed."""
+    """Only of `drained`, and not of the warm-up's: the throughput of the window."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Generator:
+class SliceCheck:
     """The generator's judgement of itself over one slice's counted window."""
 
     __pydantic_config__ = STRICT
 
     cpu_percent: float
-    """Of one core, the highest over 250 ms pieces."""
+    """The most CPU that it used over 250 ms, as a percentage of one core."""
     waiting_fraction: float
-    """Share of the window in which it was runnable but did not run (`/proc/PID/schedstat`)."""
+    """Share of the window in which it could run but had no CPU (`/proc/PID/schedstat`)."""
     gc_pause_s: float = 0.0
     valid: bool = True
     reasons: tuple[str, ...] = ()
@@ -156,22 +158,22 @@ class Slice:
     start_ns: int
     length_s: float
     requests: int
-    """Attempts: sent (closed) or intended (open) inside the window, whatever became of them."""
+    """Requests sent (closed) or intended (open) inside the window, answered or not."""
     good: float
-    """Good answers, each counted by the fraction of its time in flight inside the window, at both edges."""
+    """Good answers, each counted by the fraction of its time in flight that lies inside the window."""
     errors: int
-    """Of `requests`, those that failed."""
+    """How many of `requests` failed."""
     error_kinds: dict[str, int] = field(default_factory=dict)
     """connect, timeout, reset, status, body, protocol."""
     throughput_rps: float
     half_rps: tuple[float, float]
-    """The same for the two halves of the window; of a window that ended early, the whole of it for both."""
+    """Throughput of each half of the window; of a window that ended early, both are that of the whole window."""
     in_flight: float
     """Mean number of requests in flight over the window."""
     mean_latency_us: float | None
     """Mean response time of the good answers of `requests`; None without any."""
     connects: int = 0
-    """TCP connections opened for requests of the window, the slice's first ones not among them."""
+    """TCP connections opened for requests of the window; those with which the slice began are not counted."""
     reconnects: int = 0
     """Of `connects`, those that replaced a keep-alive connection that the server had closed while idle."""
     scheduled: int | None = None
@@ -181,24 +183,25 @@ class Slice:
     dropped: int = 0
     offered_rps: float | None = None
     stalls: int | None = None
-    """Open: times that nothing was answered for 10 ms and for as long as twenty arrivals take in the mean."""
+    """Open: how many times nothing was answered for as long as `arrivals.Law.stall_ns` says."""
     stalled_s: float | None = None
-    """Open: how long that was in all."""
+    """Open: how long those stalls were in all."""
     starved: int | None = None
-    """Closed: connections with less than a tenth of a fair share of the answers over the slice."""
+    """Closed: connections that got less than a tenth of an equal share of the slice's answers."""
     latency: str | None = None
     """Response time: done - sent (closed), done - intended (open). Good answers only."""
     service: str | None = None
+    """Open: service time, done - sent. Good answers only."""
     lateness: str | None = None
-    """Open: dispatched - intended of every arrival."""
+    """Open: dispatched - intended, of every arrival."""
     ports: tuple[tuple[int, int], ...] = ()
-    """(local port, answers) of each connection that was kept alive: the harness finds the worker behind it."""
-    generator: Generator
+    """(local port, answers) of each connection that was kept alive; the harness finds the worker behind a port."""
+    generator: SliceCheck
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Totals:
-    """All that one arm was sent by this run, warm-up and uncounted edges included: the upstream's hits must fit it."""
+    """All that this run sent to an arm, warm-up and uncounted edges included. The upstream's hits must fit it."""
 
     __pydantic_config__ = STRICT
 
@@ -210,12 +213,12 @@ class Totals:
     connects: int
     reconnects: int
     response_s: float | None
-    """Mean response time of the warm-up, or `Arm.response_s` as it was given; None without a good answer."""
+    """Mean response time of the warm-up, or `DrivenArm.response_s` as it was given; None without a good answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What a run answers; `error` is set, and says why, when it ended early."""
+    """What a run answers. `error` says why it ended early; None: it did not."""
 
     __pydantic_config__ = STRICT
 
@@ -226,7 +229,7 @@ class Result:
 
 
 def dump(value: Any) -> str:
-    """`value` (one of the classes above) as one line of JSON."""
+    """`value`, of a class of this module, as a line of JSON."""
     kind: Any = type(value)
     return adapter(kind).dump_json(value).decode()
 

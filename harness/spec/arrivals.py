@@ -17,7 +17,7 @@ from random import Random
 SECOND_NS = 1_000_000_000
 _SHORTEST_STALL_NS = 10_000_000
 _ARRIVALS_A_STALL = 20
-"""Of random arrivals one gap in half a billion is as long as twenty of them take on average."""
+"""Random arrivals pause by chance as well: one gap in half a billion is as long as twenty mean gaps."""
 
 
 class Law(ABC):
@@ -28,7 +28,7 @@ class Law(ABC):
         """Moments in nanoseconds from 0 on, rising, without an end; the same for the same seed on every machine."""
 
     def stall_ns(self, rate_rps: float) -> int:
-        """How long nothing must be answered at that rate to say that the server stood still, in nanoseconds."""
+        """How many nanoseconds without an answer show, at that rate, that the server stood still."""
         return max(_SHORTEST_STALL_NS, round(_ARRIVALS_A_STALL * SECOND_NS / rate_rps))
 
 
@@ -47,7 +47,7 @@ class Poisson(Law):
     """Independent users: exponential gaps."""
 
     def schedule(self, rate_rps: float, seed: str) -> Iterator[int]:
-        """See `Law`. By inversion of `Random.random`, the one source that Python keeps reproducible for ever."""
+        """See `Law`. Gaps are drawn by inversion of `Random.random`, the only source that Python promises to keep."""
         uniform = Random(seed).random
         gap_ns = SECOND_NS / rate_rps
         at_ns = 0.0
@@ -58,9 +58,9 @@ class Poisson(Law):
 
 @dataclass(frozen=True, slots=True)
 class Burst(Law):
-    """`size` requests at once, bursts as independent of one another as Poisson arrivals; the mean rate is as asked.
+    """`size` requests at once, at the mean rate that was asked for. The bursts come as Poisson arrivals do.
 
-    What a fan-out or a page with many resources does to a server.
+    A page with many resources does this to a server, and so does a service that calls another many times at once.
     """
 
     size: int
@@ -71,36 +71,44 @@ class Burst(Law):
             yield from repeat(at_ns, self.size)
 
     def stall_ns(self, rate_rps: float) -> int:
-        """See `Law`. Between two bursts there is nothing to answer: it goes by the rate of bursts."""
+        """See `Law`. Between two bursts there is nothing to answer, so the rate of the bursts counts."""
         return Law.stall_ns(self, rate_rps / self.size)
 
 
 @dataclass(frozen=True, slots=True)
-class _Kind:
-    """How a law is made from what is written behind its name."""
+class _Notation:
+    """How a law is written: by its name alone, or with a size behind it."""
 
     make: type[Law]
     sized: bool = False
 
 
-LAWS: dict[str, _Kind] = {"poisson": _Kind(Poisson), "constant": _Kind(Constant), "burst": _Kind(Burst, sized=True)}
+LAWS: dict[str, _Notation] = {
+    "poisson": _Notation(Poisson),
+    "constant": _Notation(Constant),
+    "burst": _Notation(Burst, sized=True),
+}
 
 
 def written() -> str:
     """How laws are written, for messages and help."""
-    return " or ".join(f"{name}:SIZE" if kind.sized else name for name, kind in LAWS.items())
+    return " or ".join(f"{name}:SIZE" if notation.sized else name for name, notation in LAWS.items())
 
 
 def law(text: str) -> Law:
-    """The law that is written so; raises `ValueError` where there is none."""
+    """The law that `text` names; raises `ValueError` where there is none."""
     name, colon, size = text.partition(":")
-    kind = LAWS.get(name)
-    if kind is None or kind.sized != bool(colon) or (kind.sized and not re.fullmatch("[1-9][0-9]{0,5}", size)):
+    notation = LAWS.get(name)
+    if (
+        notation is None
+        or notation.sized != bool(colon)
+        or (notation.sized and not re.fullmatch("[1-9][0-9]{0,5}", size))
+    ):
         raise ValueError(f"{text!r} is no arrival law: write {written()}")
-    return kind.make(int(size)) if kind.sized else kind.make()  # type: ignore[call-arg]  # a sized one takes its size
+    return notation.make(int(size)) if notation.sized else notation.make()  # type: ignore[call-arg]  # takes a size
 
 
 def checked(text: str) -> str:
-    """`text`, if it is a law; raises `ValueError` otherwise."""
+    """`text`, where it names a law; raises `ValueError` otherwise."""
     law(text)
     return text

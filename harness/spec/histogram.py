@@ -33,7 +33,7 @@ _COMPRESSED_HEADER = struct.Struct(">II")
 _PAYLOAD_HEADER = struct.Struct(">IIIIQQd")
 _WORD_BITS = 7
 _LONGEST_WORD = 9
-# the most that a histogram comes to: decompressing stops there, whatever the text holds
+# no histogram is longer: decompressing stops there, so that a hostile text cannot fill the memory
 _MAX_PAYLOAD = _PAYLOAD_HEADER.size + _SIZE * _LONGEST_WORD
 
 
@@ -46,7 +46,7 @@ class Histogram:
         self.counts: NDArray[np.int64] = np.zeros(_SIZE, dtype=np.int64)
 
     def record(self, values_us: ArrayLike) -> None:
-        """Count integer values; one below 0 counts as 0, one over an hour as an hour."""
+        """Count integer values in microseconds; below 0 they count as 0, over an hour as an hour."""
         values = np.clip(np.asarray(values_us, dtype=np.int64), 0, HIGHEST_US)
         # the exponent that frexp gives is the bit length, exactly, since float64 holds every integer below 2**53
         shift = np.maximum(np.frexp(values.astype(np.float64))[1] - _EXACT_BITS, 0)

@@ -1,8 +1,8 @@
 """A load: what a trial is driven by. One value from the suite to the record.
 
-Closed: so many connections, each sends its next request when the last answer is in; it shows capacity. Open: requests
-arrive at a rate, whatever the server does; it shows what users feel. What differs between the two is said here, so that
-nobody else has to ask which of them it is.
+Closed: each of a number of connections sends its next request when the last answer is in; this shows capacity. Open:
+requests arrive at a rate, whatever the server does; this shows what users feel. Where the two differ, the difference is
+a property or a method here, so that no other module needs to ask which of them a load is.
 """
 
 from __future__ import annotations
@@ -16,20 +16,21 @@ from harness.spec import arrivals as laws
 
 STRICT = ConfigDict(extra="forbid")
 Phase = Literal["closed", "open"]
-"""One load on all the arms of a block is a phase; it is called like its load."""
+"""A phase is one load on all arms of a block; it is called like the kind of that load."""
 PHASES: tuple[Phase, ...] = ("closed", "open")
 """In the order in which they are measured."""
 WhenFull = Literal["queue", "drop"]
-"""What an arrival does that finds no free connection: wait, and its wait is latency; or be dropped, and counted."""
+"""What becomes of an arrival that finds no free connection. It waits, and its wait is latency; or it is dropped, and
+counted."""
 Arrivals = Annotated[str, AfterValidator(laws.checked)]
-"""An arrival law as it is written, see `harness.spec.arrivals`."""
+"""An arrival law in text, see `harness.spec.arrivals`."""
 Connections = Annotated[int, Field(ge=1)]
 Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 RESPONSES_A_SLICE = 5
-"""A closed slice lasts so many response times at least: its edges are a small part of it then."""
+"""Response times that a closed slice lasts at least, so that its edges are a small part of it."""
 LONGEST_BY_RESPONSE_S = 30.0
-"""So far do response times lengthen a closed slice; a slice that a suite asks for is never cut."""
+"""Response times lengthen a closed slice up to this; a slice for which a suite asks may be longer."""
 WARM_UP_S = 0.5
 """Least length of the uncounted load before the first slice of a block."""
 
@@ -52,7 +53,7 @@ class Slicing(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Closed:
-    """So many connections, back to back."""
+    """A number of connections that send back to back."""
 
     __pydantic_config__ = STRICT
 
@@ -87,11 +88,11 @@ class Closed:
         return max(least_s, min(RESPONSES_A_SLICE * response_s, LONGEST_BY_RESPONSE_S))
 
     def sized_by(self, response_s: float | None) -> Closed:
-        """The same with the response time by which its slices are sized."""
+        """The same load, with the response time by which its slices are sized."""
         return replace(self, response_s=response_s)
 
     def offering(self, rate_rps: float | None) -> Closed:  # noqa: ARG002 - a closed load has no rate
-        """The same: it offers what the server takes."""
+        """The same load: it offers as much as the server takes."""
         return self
 
 
@@ -105,7 +106,7 @@ class Open:
     connections: Connections
     """Size of the pool."""
     rate_rps: Rate | None = None
-    """Arrivals a second. None in a plan: a share of the capacity that the run's first block shows (`Rates`)."""
+    """Arrivals a second. None in a plan: derived from the capacity that the first block of the run shows."""
     arrivals: Arrivals = "poisson"
     when_full: WhenFull = "queue"
 
@@ -129,15 +130,15 @@ class Open:
         return slicing.open_slice_s
 
     def length_s(self, least_s: float, response_s: float) -> float:  # noqa: ARG002 - arrivals come whatever it takes
-        """Length of a slice in seconds: what was asked for."""
+        """Length of a slice in seconds: the length that was asked for."""
         return least_s
 
     def sized_by(self, response_s: float | None) -> Open:  # noqa: ARG002 - its slices have a fixed length
-        """The same: response times do not size its slices."""
+        """The same load: response times do not size its slices."""
         return self
 
     def offering(self, rate_rps: float | None) -> Open:
-        """The same at that rate."""
+        """The same load at that rate."""
         return replace(self, rate_rps=rate_rps)
 
     @property

@@ -7,7 +7,7 @@ from harness.spec.histogram import Histogram
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99_9": 0.999}
 """Name in records -> share of the samples at or below it."""
 SAMPLES_BEYOND = 10
-"""A percentile is resolved when so many samples lie beyond it."""
+"""A percentile is resolved when at least this many samples lie beyond it."""
 _ROUNDING = 1e-9
 """1 - 0.999 is a little less than 0.001: without this, p99.9 of exactly 10,000 samples would not be resolved."""
 

@@ -1,4 +1,4 @@
-"""TOML to frozen values, strictly, and from them what a run will do: pure."""
+"""Reads TOML strictly into frozen values, and lays out from them what a run will do."""
 
 from harness.spec.loads import PHASES, Closed, Load, Open, Phase
 from harness.suite.estimate import (

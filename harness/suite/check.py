@@ -1,4 +1,4 @@
-"""What one definition cannot know by itself: references between them, and rules of the words."""
+"""Checks of definitions against one another: whether what they name exists, and whether it fits."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from harness.suite.wire import env_problems, request_problems
 
 
 def check_server(server: Server, factors: Mapping[str, Factor]) -> Iterator[str]:
-    """Placeholders are a closed set and one a factor, and those that a server needs are there."""
-    known = PLACEHOLDERS | {factor.placeholder for factor in factors.values()}
+    """Its argv has only known placeholders (`PLACEHOLDERS`, and a factor's name), and those that it needs."""
+    allowed = PLACEHOLDERS | {factor.placeholder for factor in factors.values()}
     for index, element in enumerate(server.argv):
         for name in re.findall(r"\{[^}]*\}", element):
-            if name not in known:
-                yield f"argv[{index}]: unknown placeholder {name}; known are {', '.join(sorted(known))}"
+            if name not in allowed:
+                yield f"argv[{index}]: unknown placeholder {name}; known are {', '.join(sorted(allowed))}"
     yield from env_problems(server.env)
     text = " ".join(server.argv)
     needed = ["{port}", "{app}", *(["{threads}"] if server.slots == "threads" else [])]
@@ -26,7 +26,7 @@ def check_server(server: Server, factors: Mapping[str, Factor]) -> Iterator[str]
 
 
 def check_target(target: Target, factors: Mapping[str, Factor]) -> Iterator[str]:
-    """The levels that it states are levels of factors, and its environment is one that a process can be given."""
+    """The levels that it states exist, and a process can be given its environment."""
     yield from env_problems(target.env)
     for name, levels in target.levels.items():
         if name not in factors:
@@ -39,73 +39,75 @@ def check_target(target: Target, factors: Mapping[str, Factor]) -> Iterator[str]
             )
 
 
-def check_scenario(scenario: Scenario, known: Definitions) -> Iterator[str]:
-    """Its request is one that HTTP allows, and it varies factors that there are."""
+def check_scenario(scenario: Scenario, definitions: Definitions) -> Iterator[str]:
+    """HTTP allows its request, and the factors that it varies exist."""
     yield from request_problems(scenario.request)
     yield from (
-        f"factors: {_unknown('factor', name, known.factors)}" for name in scenario.factors if name not in known.factors
+        f"factors: {_unknown('factor', name, definitions.factors)}"
+        for name in scenario.factors
+        if name not in definitions.factors
     )
 
 
-def check_factor(factor: Factor, known: Definitions) -> Iterator[str]:
-    """Target or server is told of it, and the targets that take it are there."""
+def check_factor(factor: Factor, definitions: Definitions) -> Iterator[str]:
+    """The targets that it names exist, and something passes its level to a target or a server."""
     yield from (
-        f"targets.{name}: {_unknown('target', name, known.targets)}"
+        f"targets.{name}: {_unknown('target', name, definitions.targets)}"
         for name in factor.targets
-        if name not in known.targets
+        if name not in definitions.targets
     )
-    told = factor.env or factor.is_count or any(factor.placeholder in " ".join(s.argv) for s in known.servers.values())
-    if not told:
-        yield f"env: nothing is told of {factor.name}: state env, or put {factor.placeholder} into a server's argv"
+    in_argv = any(factor.placeholder in " ".join(server.argv) for server in definitions.servers.values())
+    if not (factor.env or factor.is_count or in_argv):
+        yield f"env: no target or server gets {factor.name}: state env, or put {factor.placeholder} into an argv"
 
 
-def check_suite(suite: Suite, known: Definitions) -> Iterator[str]:
-    """Every pair names what exists, and asks of it what it can do."""
+def check_suite(suite: Suite, definitions: Definitions) -> Iterator[str]:
+    """Every pair names what exists, and each of its settings is possible there."""
     if not suite.pairs:
         yield "pair: a suite needs at least one [[pair]]"
     if not suite.phases:
         yield "phases: at least one of closed, open"
     for index, pair in enumerate(suite.pairs):
-        yield from (f"pair[{index}].{problem}" for problem in _check_pair(pair, known))
+        yield from (f"pair[{index}].{problem}" for problem in _check_pair(pair, definitions))
 
 
-def _check_pair(pair: PairDefinition, known: Definitions) -> Iterator[str]:
-    yield from _reference("scenario", pair.scenario, known.scenarios)
-    yield from _check_keys(pair.levels, "pair", known)
-    if pair.scenario in known.scenarios:
-        yield from _check_varied(pair, known)
+def _check_pair(pair: PairDefinition, definitions: Definitions) -> Iterator[str]:
+    yield from _reference("scenario", pair.scenario, definitions.scenarios)
+    yield from _check_keys(pair.levels, "pair", definitions)
+    if pair.scenario in definitions.scenarios:
+        yield from _check_varied(pair, definitions)
     for letter, side in (("a", pair.a), ("b", pair.b)):
-        yield from (f"{letter}.{problem}" for problem in _check_side(side, pair, known))
+        yield from (f"{letter}.{problem}" for problem in _check_side(side, pair, definitions))
 
 
-def _check_keys(levels: Levels, place: str, known: Definitions) -> Iterator[str]:
-    """Each key is a factor that stands there, and its value one of its levels."""
+def _check_keys(levels: Levels, place: str, definitions: Definitions) -> Iterator[str]:
+    """Each key is a factor that is stated at this place (`pair` or `side`), and its value is one of its levels."""
     for name, level in levels:
-        factor = known.factors.get(name)
+        factor = definitions.factors.get(name)
         if factor is None:
-            yield f"{name}: unknown key{_near(name, known.factors)}"
+            yield f"{name}: unknown key{_near(name, definitions.factors)}"
         elif factor.on != place:
-            there = "on the pair" if factor.on == "pair" else "on a side: a = { ... }, b = { ... }"
-            yield f"{name}: stands {there}"
+            right_place = "on the pair" if factor.on == "pair" else "on a side: a = { ... }, b = { ... }"
+            yield f"{name}: stands {right_place}"
         elif not _is_level(level, factor):
             yield f"{name}: {_not_among(name, level, factor)}"
 
 
-def _check_varied(pair: PairDefinition, known: Definitions) -> Iterator[str]:
-    """What goes by scenario is asked for only where the scenario varies it."""
-    scenario = known.scenarios[pair.scenario]
+def _check_varied(pair: PairDefinition, definitions: Definitions) -> Iterator[str]:
+    """A factor that applies by scenario is stated only where the scenario lists it."""
+    scenario = definitions.scenarios[pair.scenario]
     for place, levels in (("", pair.levels), ("a.", pair.a.levels), ("b.", pair.b.levels)):
         for name, level in levels:
-            factor = known.factors.get(name)
+            factor = definitions.factors.get(name)
             if factor and factor.by_scenario and name not in scenario.factors and level != NONE:
                 yield f"{place}{name}: scenario {scenario.name} does not vary it: add it to the scenario's `factors`"
 
 
-def _check_side(side: Side, pair: PairDefinition, known: Definitions) -> Iterator[str]:
-    yield from _reference("target", side.target, known.targets)
-    yield from _reference("server", side.server, known.servers)
-    yield from _check_keys(side.levels, "side", known)
-    target, server = known.targets.get(side.target), known.servers.get(side.server)
+def _check_side(side: Side, pair: PairDefinition, definitions: Definitions) -> Iterator[str]:
+    yield from _reference("target", side.target, definitions.targets)
+    yield from _reference("server", side.server, definitions.servers)
+    yield from _check_keys(side.levels, "side", definitions)
+    target, server = definitions.targets.get(side.target), definitions.servers.get(side.server)
     if target is None or server is None:
         return
     if target.interface != server.interface:
@@ -115,13 +117,13 @@ def _check_side(side: Side, pair: PairDefinition, known: Definitions) -> Iterato
         yield f"server: {server.name} runs one worker process only; the pair asks for {levels['workers']}"
     if _count(levels.get("threads")) > 1 and server.slots != "threads":
         yield f"threads: {server.name} has no threads to set"
-    yield from _check_levels(side, target, server, known)
+    yield from _check_levels(side, target, server, definitions)
 
 
-def _check_levels(side: Side, target: Target, server: Server, known: Definitions) -> Iterator[str]:
-    """The levels that are asked for are ones that target and server have."""
+def _check_levels(side: Side, target: Target, server: Server, definitions: Definitions) -> Iterator[str]:
+    """The target or the server has the levels that the side states."""
     for name, level in side.levels:
-        factor = known.factors.get(name)
+        factor = definitions.factors.get(name)
         if factor is None or factor.is_count or not _is_level(level, factor):
             continue
         allowed = factor.levels_of(target, server)

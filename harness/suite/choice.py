@@ -1,4 +1,4 @@
-"""One arm by the names on a command line, rather than by a pair of a suite."""
+"""An arm that is chosen by names on a command line, not by a pair of a suite."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from harness.suite.subjects import Level, Scenario, Server, Target
 
 
 def known(option: str, name: str, names: Iterable[str]) -> str:
-    """`name`, if it is one of `names`; raises `UsageError` that lists them."""
+    """`name`, where it is one of `names`; else raises `UsageError`, which lists them."""
     listed = list(names)
     if name not in listed:
         raise UsageError(f"{option} {name}: unknown; one of {', '.join(listed)}")
@@ -23,12 +23,12 @@ def known(option: str, name: str, names: Iterable[str]) -> str:
 
 
 def fitting(definitions: Definitions, target: str, server: str) -> tuple[Target, Server]:
-    """A target and a server of its interface; raises `UsageError`."""
-    chosen = definitions.targets[known("--target", target, definitions.targets)]
-    serving = definitions.servers[known("--server", server, definitions.servers)]
-    if chosen.interface != serving.interface:
-        raise UsageError(f"--server {server} serves {serving.interface}, {target} is {chosen.interface}")
-    return chosen, serving
+    """The target and the server of these names; raises `UsageError` where their interfaces differ."""
+    application = definitions.targets[known("--target", target, definitions.targets)]
+    process = definitions.servers[known("--server", server, definitions.servers)]
+    if application.interface != process.interface:
+        raise UsageError(f"--server {server} serves {process.interface}, {target} is {application.interface}")
+    return application, process
 
 
 def arm_of(
@@ -41,17 +41,17 @@ def arm_of(
     levels: Mapping[str, Level],
     loads: tuple[Load, ...],
 ) -> Arm:
-    """The arm at those levels, the rest at their defaults."""
+    """The arm `name` at those levels; factors that `levels` does not name stand at their defaults."""
     return single(definitions, name, cell(definitions, target, server, scenario, levels), loads)
 
 
 def with_every_factor(scenario: Scenario, definitions: Definitions) -> Scenario:
-    """The scenario as one that varies all factors: of a target that is served, not measured, each may be set."""
+    """The scenario, listing all factors: each may then be set of a target that is served and not measured."""
     return replace(scenario, factors=tuple(definitions.factors))
 
 
 def stated_levels(texts: Iterable[str], definitions: Definitions, target: Target, server: Server) -> dict[str, Level]:
-    """`client=httpx` and the like as levels; raises `UsageError` that says what there is."""
+    """Levels from texts such as `client=httpx`; raises `UsageError`, which names the possible ones."""
     levels: dict[str, Level] = {}
     for text in texts:
         name, equals, value = text.partition("=")
@@ -69,8 +69,8 @@ def _level(factor: Factor, value: str, target: Target, server: Server) -> Level:
         return int(value)
     levels = {str(level): level for level in factor.levels_of(target, server)}
     if value not in levels:
-        there = (
+        reason = (
             f"{target.name} on {server.name} has {', '.join(levels)}" if levels else f"{target.name} does not take it"
         )
-        raise UsageError(f"--set {factor.name}={value}: {there}")
+        raise UsageError(f"--set {factor.name}={value}: {reason}")
     return levels[value]

@@ -1,4 +1,4 @@
-"""How long a plan takes, and what it needs beside the targets."""
+"""How long a plan takes, and which services it needs beside the targets."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from harness.suite.plan import Arm, Group, Plan, slots
 
 
 def block_seconds(plan: Plan, group: Group) -> float:
-    """About how long one block of `group` takes, before anything is measured.
+    """An estimate of how long a block of `group` takes, in seconds, before anything is measured.
 
-    Start-up (half a second a worker process, Locust's 0.8 s a phase), then the slices: a closed one lasts five response
-    times, with four more uncounted at its edges.
+    It counts the start of the servers (half a second a worker process) and of Locust (0.8 s a phase), the warm-ups, and
+    the slices: to the counted part of each come four response times at its edges.
     """
     workers = sum(arm.cell.workers for arm in group.arms)
     seconds = 1.0 + 0.5 * workers + 0.8 * len(group.phases)
@@ -29,11 +29,14 @@ def block_seconds(plan: Plan, group: Group) -> float:
 
 
 def expected_response_s(arm: Arm, upstream: Upstream) -> float:
-    """About how long a response takes under closed load: as slow as the CPU or the slots make it (figures of FACTS)."""
+    """An estimate of the response time under closed load, in seconds: as long as the CPU or the slots make it.
+
+    The CPU seconds of a request are rounded figures of runs on one core of an AMD EPYC: an estimate needs no more.
+    """
     calls = arm.scenario.upstream_calls > 0 and arm.cell.level("cache") == NONE
     cpu_s = 0.0005
     if calls and arm.cell.level("pooling") == NONE and str(arm.cell.level("client")).startswith("httpx"):
-        cpu_s = 0.026  # a TLS context a request
+        cpu_s = 0.026  # each request makes a client, which loads the TLS certificates
     elif calls:
         cpu_s = 0.0045 if arm.cell.level("client") == "httpx" else 0.0015
     by_slots = arm.connections * upstream.delay_ms / 1000 / slots(arm) if calls else 0.0
@@ -41,12 +44,12 @@ def expected_response_s(arm: Arm, upstream: Upstream) -> float:
 
 
 def seconds(plan: Plan) -> float:
-    """About how long the run takes; with `width`, until every group has its first `blocks` blocks."""
+    """An estimate of how long the run takes, in seconds; with `width`, until every group has `blocks` blocks."""
     return sum(plan.blocks * block_seconds(plan, group) for group in plan.groups)
 
 
 def needs(arms: Iterable[Arm], factors: Iterable[Factor]) -> frozenset[str]:
-    """The services that the levels of `arms` need beside the targets, by name."""
+    """Names of the services that the levels of `arms` need beside the targets, such as `redis`."""
     cells = [arm.cell for arm in arms]
     return frozenset(
         factor.needs[str(level)]
@@ -57,7 +60,7 @@ def needs(arms: Iterable[Arm], factors: Iterable[Factor]) -> frozenset[str]:
 
 
 def spares_upstream(cell: Cell, factors: Iterable[Factor]) -> bool:
-    """Whether answers of `cell` may come without a call of the upstream, as out of a cache."""
+    """Whether `cell` may answer without a call of the upstream, as from a cache."""
     return any(cell.level(factor.name) in factor.spares_upstream for factor in factors)
 
 

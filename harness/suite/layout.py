@@ -1,4 +1,4 @@
-"""(definitions, filters, seed) -> groups, blocks, rounds; pure."""
+"""Lays out a run: from definitions, a suite and options to groups of arms, and the order of each round."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from harness.suite.subjects import Level, Scenario, Server, Target
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What a call may say beside the suite."""
+    """What a command line may say beside the suite."""
 
     seed: int
     wanted: str = ""
     """A filter, see `matches`."""
     baseline: str | None = None
-    """A target's name: each pair's b is the candidate, its a becomes this on the same server, with the same factors."""
+    """Name of a target that takes the place of every pair's a, on the server and at the levels of its b."""
     blocks: int | None = None
     width: float | None = None
     budget_s: float | None = None
@@ -33,11 +33,11 @@ class Options:
 def build(definitions: Definitions, suite: Suite, options: Options) -> Plan:
     """Lay out what a run of `suite` will do; raises `UsageError` when the filter leaves nothing."""
     baseline, wanted = options.baseline, options.wanted
-    chosen = [pair if baseline is None else _against(pair, baseline) for pair in suite.pairs]
+    pairs = [pair if baseline is None else _against(pair, baseline) for pair in suite.pairs]
     if baseline is not None:
-        _check_baseline(definitions, chosen, baseline)
+        _check_baseline(definitions, pairs, baseline)
     arms: list[tuple[Pair, Arm, Arm]] = []
-    for number, definition in enumerate(chosen, 1):
+    for number, definition in enumerate(pairs, 1):
         a, b = (_arm(definitions, definition, side, f"p{number}", letter, suite) for letter, side in _sides(definition))
         pair = Pair(id=f"p{number}", a=a.id, b=b.id, null=a.cell == b.cell and a.target == b.target)
         if matches(wanted, a, b):
@@ -82,16 +82,16 @@ def matches(wanted: str, a: Arm, b: Arm) -> bool:
 
 
 def rounds(plan: Plan, group: Group, block: int, phase: Phase) -> tuple[tuple[int, ...], ...]:
-    """For each round the indices into the group's arms: pairs shuffled, then each pair's two, which stay adjacent."""
+    """For each round: indices into the group's arms. Pairs are shuffled, and so are the two arms of each pair."""
     place = {arm.id: index for index, arm in enumerate(group.arms)}
-    units = [[place[pair.a], place[pair.b]] for pair in group.pairs] or [[index] for index in place.values()]
+    neighbours = [[place[pair.a], place[pair.b]] for pair in group.pairs] or [[index] for index in place.values()]
     order = []
     for number in range(group.arms[0].load(phase).rounds(plan)):
         chance = random.Random(f"{plan.seed}/{group.id}/{block}/{phase}/{number}")
-        chance.shuffle(units)
-        for unit in units:
-            chance.shuffle(unit)
-        order.append(tuple(index for unit in units for index in unit))
+        chance.shuffle(neighbours)
+        for arms in neighbours:
+            chance.shuffle(arms)
+        order.append(tuple(index for arms in neighbours for index in arms))
     return tuple(order)
 
 
@@ -102,16 +102,16 @@ def cell(
     scenario: Scenario,
     levels: Mapping[str, Level] | None = None,
 ) -> Cell:
-    """The cell at `levels`, with defaults for the others; a factor that does not apply stands at "none"."""
+    """The cell at `levels`. Other factors stand at their defaults, and those that do not apply at "none"."""
     stated = levels or {}
     counts = {"workers": 1, "threads": 1}
     chosen: list[tuple[str, Level]] = []
     for factor in definitions.factors.values():
-        asked = stated.get(factor.name)
+        level = stated.get(factor.name)
         if not factor.is_count:
-            chosen.append((factor.name, factor.level(target, server, scenario, asked)))
+            chosen.append((factor.name, factor.level(target, server, scenario, level)))
         elif factor.name == "workers" or server.slots == "threads":
-            counts[factor.name] = int(factor.default if asked is None else asked)
+            counts[factor.name] = int(factor.default if level is None else level)
     return Cell(
         target=target.name,
         interface=target.interface,
@@ -123,30 +123,30 @@ def cell(
 
 
 def own_words(factors: Iterable[Factor], cell: Cell, server: Server) -> tuple[str, ...]:
-    """What is a side's own, in words: counts first, then the levels in the order of the factors."""
+    """The levels that are a side's own, in words: counts first, then the others in the order of the factors."""
     own = sorted((factor for factor in factors if factor.on == "side"), key=lambda factor: not factor.is_count)
-    spoken = [
+    texts = [
         factor.say(cell.level(factor.name)) for factor in own if not factor.is_count or server.slots == factor.name
     ]
-    return tuple(words for words in spoken if words)
+    return tuple(text for text in texts if text)
 
 
-def single(definitions: Definitions, name: str, made: Cell, loads: tuple[Load, ...]) -> Arm:
-    """An arm without a pair."""
-    target, server = definitions.targets[made.target], definitions.servers[made.server]
+def single(definitions: Definitions, name: str, cell: Cell, loads: tuple[Load, ...]) -> Arm:
+    """The arm `name` of `cell`, without a pair."""
+    target, server = definitions.targets[cell.target], definitions.servers[cell.server]
     return Arm(
         id=name,
-        cell=made,
-        own=own_words(definitions.factors.values(), made, server),
+        cell=cell,
+        own=own_words(definitions.factors.values(), cell, server),
         loads=loads,
         target=target,
         server=server,
-        scenario=definitions.scenarios[made.scenario],
+        scenario=definitions.scenarios[cell.scenario],
     )
 
 
 def loads_of(pair: PairDefinition, scenario: Scenario, suite: Suite) -> tuple[Load, ...]:
-    """The loads of both sides of a pair, in the order of the phases; with a rate it is driven openly only."""
+    """The loads of both sides of a pair, in the order of the phases; a pair with a rate has an open load only."""
     connections = pair.connections or scenario.connections
     closed = Closed(connections=connections)
     opened = Open(connections=connections, rate_rps=pair.rate_rps, arrivals=suite.arrivals, when_full=suite.when_full)
@@ -159,11 +159,11 @@ def _sides(pair: PairDefinition) -> Iterator[tuple[str, Side]]:
     yield "b", pair.b
 
 
-def _arm(known: Definitions, definition: PairDefinition, side: Side, pair: str, letter: str, suite: Suite) -> Arm:
-    target, server = known.targets[side.target], known.servers[side.server]
-    scenario = known.scenarios[definition.scenario]
-    made = cell(known, target, server, scenario, dict(definition.levels + side.levels))
-    return replace(single(known, f"{pair}{letter}", made, loads_of(definition, scenario, suite)), pair=pair)
+def _arm(definitions: Definitions, definition: PairDefinition, side: Side, pair: str, letter: str, suite: Suite) -> Arm:
+    target, server = definitions.targets[side.target], definitions.servers[side.server]
+    scenario = definitions.scenarios[definition.scenario]
+    own_cell = cell(definitions, target, server, scenario, dict(definition.levels + side.levels))
+    return replace(single(definitions, f"{pair}{letter}", own_cell, loads_of(definition, scenario, suite)), pair=pair)
 
 
 def _groups(arms: Iterable[tuple[Pair, Arm, Arm]], most_arms: int) -> Iterator[Group]:
@@ -188,15 +188,15 @@ def _against(pair: PairDefinition, baseline: str) -> PairDefinition:
     return replace(pair, a=replace(pair.b, target=baseline))
 
 
-def _check_baseline(known: Definitions, pairs: Iterable[PairDefinition], baseline: str) -> None:
-    if baseline not in known.targets:
-        message = f"--baseline {baseline}: no such target; known are {', '.join(sorted(known.targets))}"
+def _check_baseline(definitions: Definitions, pairs: Iterable[PairDefinition], baseline: str) -> None:
+    if baseline not in definitions.targets:
+        message = f"--baseline {baseline}: no such target; known are {', '.join(sorted(definitions.targets))}"
         raise UsageError(message)
-    interface = known.targets[baseline].interface
+    interface = definitions.targets[baseline].interface
     problems = [
         f"--baseline {baseline} is {interface}; pair {number} has {pair.b.target}, which is not"
         for number, pair in enumerate(pairs, 1)
-        if known.targets[pair.b.target].interface != interface
+        if definitions.targets[pair.b.target].interface != interface
     ]
     if problems:
         raise DefinitionError(problems)

@@ -1,4 +1,4 @@
-"""What a suite may say, and the cells that come of it: frozen dataclasses, strict."""
+"""What a suite may state, and the cells that follow from it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PLACEHOLDERS = frozenset({"{python}", "{host}", "{port}", "{workers}", "{threads
 
 
 def _levels_apart(kind: type[Any], flat: Any) -> Any:
-    """A flat table with the keys that `kind` does not have under `levels`; what is no table is left as it is."""
+    """A flat table, with the keys that are no fields of `kind` moved into `levels`; any other value as it is."""
     if not isinstance(flat, dict):
         return flat
     own = {item.name for item in fields(kind)} - {"levels"}
@@ -57,7 +57,7 @@ class Side:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairDefinition:
-    """Two sides with equal scenario, load and shared levels; a is WSGI or the baseline, b is judged."""
+    """Two sides with the same scenario, load and shared levels; a is WSGI or the baseline, b is judged."""
 
     __pydantic_config__ = STRICT
 
@@ -66,9 +66,10 @@ class PairDefinition:
     b: Side = Side(target="fastapi", server="uvicorn")
     connections: Count | None = None
     rate_rps: Rate | None = None
-    """Open at this rate, and no closed phase; None: the suite's phases, open at 70 % of the slower capacity."""
+    """Arrivals a second of an open load, without a closed phase. None: the phases of the suite, and an open rate of
+    70 % of what the slower side serves."""
     levels: Levels = ()
-    """Those that both sides share; in the file flat: `cache = "redis"`."""
+    """Levels that both sides share; in the file flat: `cache = "redis"`."""
 
     @model_validator(mode="before")
     @classmethod
@@ -87,12 +88,12 @@ class Upstream:
     sigma: Annotated[float, Field(ge=0, le=10, allow_inf_nan=False)] = 0.5
     failure_rate: Fraction = 0.0
     busy_ms: Milliseconds = 0.0
-    """CPU it burns a request: an upstream that is itself out of CPU."""
+    """CPU that it burns for each request, in milliseconds, to play an upstream that is itself out of CPU."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thresholds:
-    """Where a number stops being believable; each may be set by a suite. docs/METHODOLOGY.md gives the reasons."""
+    """Beyond these a number is not believed; a suite may set each. docs/METHODOLOGY.md gives the reasons."""
 
     __pydantic_config__ = STRICT
 
@@ -106,19 +107,19 @@ class Thresholds:
     errors_at_least: Annotated[int, Field(ge=1, le=1_000_000_000)] = 2
     steal: Fraction = 0.05
     outside_load: Fraction = 0.10
-    """Share of the CPUs used by processes that are none of ours."""
+    """Share of the CPUs that processes outside of the measurement may use."""
     halves_z: Positive = 4.0
     """Standard errors by which the pooled halves of the slices may differ."""
     halves: Positive = 0.10
-    """Log ratio of the halves of a steady slice: how far it scatters, and what it must exceed, pooled, to matter."""
+    """Log ratio of the halves of a slice: how far a steady slice scatters, and what the pooled halves must exceed."""
     cached_misses: Fraction = 0.10
     """Share of a cached arm's requests that may reach the upstream."""
     disturbed_rounds: Fraction = 0.34
-    """Share of the rounds of a phase that may be left out as disturbed."""
+    """Share of the rounds of a phase that may be left out as disturbed; further disturbed rounds count."""
 
     @property
     def generator(self) -> GeneratorLimits:
-        """What the generator holds itself against."""
+        """The thresholds by which the generator judges itself."""
         return GeneratorLimits(
             cpu_percent=self.generator_cpu_percent,
             waiting_fraction=self.generator_waiting,
@@ -153,13 +154,13 @@ class Suite:
 
 @dataclass(frozen=True, slots=True)
 class Definitions:
-    """All that is defined, by name."""
+    """All definitions, by kind and name."""
 
     servers: dict[str, Server]
     targets: dict[str, Target]
     scenarios: dict[str, Scenario]
     factors: dict[str, Factor]
-    """In their order."""
+    """In the order of the file, which is that of reports."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,7 +179,7 @@ class Cell:
     """In records flat: `"cache": "redis"`."""
 
     def level(self, factor: str) -> Level:
-        """The level of a factor, `none` of one that the cell does not have."""
+        """The level of a factor; `none` where the cell does not have that factor."""
         if factor == "workers":
             return self.workers
         return self.threads if factor == "threads" else dict(self.levels).get(factor, NONE)
@@ -192,7 +193,7 @@ class Cell:
 
     @property
     def keys(self) -> dict[str, Any]:
-        """Each key of it and its value, flat."""
+        """Its keys and values in one flat table, levels among them."""
         own = {item.name: getattr(self, item.name) for item in fields(self) if item.name != "levels"}
         return own | dict(self.levels)
 

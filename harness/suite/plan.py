@@ -19,7 +19,7 @@ GEVENT_CONNECTIONS = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arm:
-    """A cell as it stands in a comparison, with all that is needed to launch it."""
+    """A cell as it stands in a comparison, with the definitions that are needed to launch it."""
 
     __pydantic_config__ = STRICT
 
@@ -29,16 +29,16 @@ class Arm:
     """Id of the pair that it belongs to; None in groups without pairs."""
     cell: Cell
     own: tuple[str, ...] = ()
-    """What is a side's own, in words: `8 threads`, `httpx`, `gc freeze`."""
+    """The levels that are the side's own, in words: `8 threads`, `httpx`, `gc freeze`."""
     loads: tuple[Load, ...]
-    """One a phase, in the order in which they are measured."""
+    """A load for each phase, in the order in which the phases are measured."""
     target: Target
     server: Server
     scenario: Scenario
 
     @property
     def label(self) -> str:
-        """TARGET on SERVER, with what is its own."""
+        """`TARGET on SERVER`, with its own levels behind it."""
         words = f"{self.cell.target} on {self.cell.server}"
         return f"{words} ({', '.join(self.own)})" if self.own else words
 
@@ -49,7 +49,7 @@ class Arm:
 
     @property
     def rate_rps(self) -> float | None:
-        """A rate that was asked for; None where it is derived, or there is none."""
+        """The rate that the suite states; None where the rate is derived, or there is no open load."""
         return next((load.rate_rps for load in self.loads if load.rate_rps is not None), None)
 
     def over(self, connections: int) -> Arm:
@@ -86,7 +86,7 @@ class Group:
     """g1, g2, ..."""
     scenario: str
     arms: tuple[Arm, ...]
-    """All with the same kinds of load."""
+    """They all have the same phases."""
     pairs: tuple[Pair, ...]
 
     @property

@@ -1,7 +1,7 @@
-"""Read definitions: the shipped ones beside this package, and a suite file of the user's own.
+"""Reads definitions: those that gatebench ships, and a suite file of the user's own.
 
-A suite is a name under benchmarks/suites/ or the path of a TOML file, which may define targets, servers and scenarios
-in the very form of the shipped ones. Paths in a definition are relative to the file that states them.
+A suite is a name under benchmarks/suites/ or the path of a TOML file. That file may define factors, targets, servers
+and scenarios in the form of the shipped ones. Paths in a definition are relative to the file that states them.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def load_definitions(folder: Path = BENCHMARKS) -> Definitions:
 
 
 def load_suite(name: str, folder: Path = BENCHMARKS) -> tuple[Definitions, Suite]:
-    """The suite called `name` (or at that path) and the definitions it stands on; raises `DefinitionError`."""
+    """The suite called `name` (or at that path), and all definitions that it may use; raises `DefinitionError`."""
     path = _suite_path(name, folder)
     shipped = load_definitions(folder)
     reader = _Reader(dict(shipped.servers), dict(shipped.targets), dict(shipped.scenarios), dict(shipped.factors))
@@ -79,7 +79,7 @@ def _suite_path(name: str, folder: Path) -> Path:
 
 @dataclass
 class _Reader:
-    """Collects definitions, and what is wrong with them."""
+    """Collects definitions, and every problem of them."""
 
     servers: dict[str, Server] = field(default_factory=dict)
     targets: dict[str, Target] = field(default_factory=dict)
@@ -96,7 +96,7 @@ class _Reader:
             return {}
 
     def read_tables(self, path: Path, kinds: set[str]) -> None:
-        """Read a file that holds nothing but tables of `kinds`."""
+        """Read a file in which only tables of `kinds` may stand."""
         document = self.parse(path)
         self.problems += [f"{path}: {key}: unknown key" for key in document if key not in kinds]
         self.read_kinds(path, document, kinds)
@@ -136,11 +136,11 @@ class _Reader:
         known[built.name] = built
 
     def check_later(self, path: Path, where: str, check: Callable[[T, Definitions], Iterator[str]], built: T) -> None:
-        """Check `built` against all definitions, once they are read."""
+        """Check `built` against all definitions, once these are read."""
         self._checks.append(lambda known: [f"{path}: {where}{problem}" for problem in check(built, known)])
 
     def build(self, path: Path, where: str, kind: type[T], table: dict[str, Any]) -> T | None:
-        # Through JSON, because there strict mode takes an array for a tuple, yet no string for a number.
+        # By way of JSON: there, strict parsing takes an array for a tuple, but still no string for a number.
         try:
             return adapter(kind).validate_json(json.dumps(table), strict=True)
         except ValidationError as error:
@@ -148,7 +148,7 @@ class _Reader:
                 key = _key(problem["loc"])
                 unknown = problem["type"] in {"unexpected_keyword_argument", "extra_forbidden"}
                 self.problems.append(f"{path}: {where}{key}: {'unknown key' if unknown else problem['msg']}")
-        except TypeError as error:  # a date, which JSON has not
+        except TypeError as error:  # JSON has no dates
             self.problems.append(f"{path}: {where}: {error}")
         return None
 
@@ -164,7 +164,7 @@ class _Reader:
 
 
 def _key(location: tuple[int | str, ...]) -> str:
-    """`("pairs", 3, "b", "server")` as it is written: pair[3].b.server."""
+    """The place `("pairs", 3, "b", "server")` as users write it: pair[3].b.server."""
     text = ""
     for part in location:
         text += f"[{part}]" if isinstance(part, int) else f".{'pair' if part == 'pairs' else part}"

@@ -1,4 +1,4 @@
-"""What is measured, as definitions state it: servers, targets, scenarios."""
+"""Definitions of what is measured: servers, targets, scenarios."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ class Server:
     name: Name
     interface: Interface
     argv: tuple[str, ...]
-    """Filled element by element: PLACEHOLDERS, and `{FACTOR}` for its level. Never given to a shell."""
+    """The command line, which no shell sees. In each element `PLACEHOLDERS` are filled, and `{FACTOR}` by its level."""
     packages: tuple[str, ...]
-    """The version receipt: distributions that the target's interpreter must have."""
+    """Distributions that the target's interpreter must have; their versions are recorded."""
     slots: Literal["one", "threads", "loop"]
-    """What one worker does at once: one request, one a thread, or as many as its event loop holds."""
+    """How many requests a worker handles at once: one, one in each thread, or as many as its event loop holds."""
     keep_alive: bool = True
     workers: bool = True
-    """Whether it can run more than one worker process."""
+    """Whether it can run several worker processes."""
     env: dict[str, str] = field(default_factory=dict)
     about: str = ""
 
@@ -49,10 +49,10 @@ class Target:
     folder: str = "."
     packages: tuple[str, ...]
     handler: Literal["sync", "async", "threadpool", "blocking"]
-    """How a request is handled: what bounds a worker beside its server."""
+    """How it handles a request, which bounds what a worker does at once, as its server does."""
     levels: dict[str, tuple[Level, ...]] = field(default_factory=dict)
-    """Factor -> the levels that it has here, the first is the default; of a factor that is not named, what the factor
-    itself says of this target."""
+    """Factor -> the levels that this target has, the first of which is its default. A factor that is not named here has
+    the levels that its own definition gives this target."""
     python: str = ""
     """The interpreter, relative to the file; empty: the one that runs gatebench."""
     env: dict[str, str] = field(default_factory=dict)
@@ -73,7 +73,7 @@ class Ask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expect:
-    """What the answer must be; each thing that is stated is checked."""
+    """What the answer must be; every key that is stated is checked."""
 
     __pydantic_config__ = STRICT
 
@@ -97,8 +97,8 @@ class Scenario:
     request: Ask
     expect: Expect
     upstream_calls: Annotated[int, Field(ge=0)] = 0
-    """Calls of the slow API that one uncached answer costs."""
+    """Calls of the slow API that an uncached answer costs."""
     factors: tuple[str, ...] = ()
-    """Of the factors that go by scenario, those that are varied here; the others stand at "none"."""
+    """The factors with `by_scenario` that are varied here; the others of that kind stand at "none"."""
     connections: Count = 64
     bound: str = ""

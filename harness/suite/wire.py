@@ -1,4 +1,4 @@
-"""What cannot be sent: requests that HTTP does not allow, and environments that no process can be given."""
+"""Checks of what is passed on: requests that HTTP does not allow, environments that no process can be given."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from harness.suite.subjects import Ask
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 """A method and the name of a header (RFC 9110, section 5.6.2)."""
 NOT_IN_PATH = re.compile(r"[^\x21-\x7e]")
-"""Whatever is not visible ASCII would end the path or cannot be encoded (RFC 9112, section 3.2)."""
+"""A path is visible ASCII: a space would end it, other letters cannot be encoded (RFC 9112, section 3.2)."""
 NOT_IN_VALUE = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
-"""Control characters, and what Latin-1 lacks (RFC 9110, section 5.5)."""
+"""Control characters, and characters beyond Latin-1 (RFC 9110, section 5.5)."""
 
 
 def request_problems(request: Ask) -> Iterator[str]:
-    """What HTTP does not allow in a scenario's request, each with its key."""
+    """Whatever HTTP does not allow in a scenario's request, each with its key."""
     if not TOKEN.fullmatch(request.method):
         yield f"request.method: {request.method!r} is no HTTP method"
     if not request.path.startswith("/"):
@@ -32,7 +32,7 @@ def request_problems(request: Ask) -> Iterator[str]:
 
 
 def env_problems(env: Mapping[str, str]) -> Iterator[str]:
-    """What no process can be given as its environment, each with its key."""
+    """Whatever no process can have in its environment, each with its key."""
     for name, value in env.items():
         if not name or "=" in name or "\0" in name:
             yield f"env.{name!r}: a name may not be empty, or hold = or NUL"

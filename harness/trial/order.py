@@ -34,9 +34,9 @@ def phase_spec(
     )
 
 
-def arm_spec(bench: Bench, state: GroupState, block: int, arm: Arm, load: Load, serving: Serving) -> spec.Arm:
+def arm_spec(bench: Bench, state: GroupState, block: int, arm: Arm, load: Load, serving: Serving) -> spec.DrivenArm:
     """`load` on one arm."""
-    return spec.Arm(
+    return spec.DrivenArm(
         name=arm.id,
         host=serving.server.host,
         port=serving.server.port,

@@ -104,14 +104,14 @@ def _driven(
     processes = {arm.id: set(serving[arm.id].server.process.members()) for arm in arms}
     broken = faults.of_services(bench, arms)
     if len(broken) == len(arms):
-        return [failed(arm, state, block, load.kind, broken[arm.id], started) for arm in arms]
+        return [failed(arm, state, block, load.phase, broken[arm.id], started) for arm in arms]
     try:
         measured = _measured(bench, load, arms, serving)
     except GatebenchError as error:
         # Whatever it is, it is none of the arms': the generator's, or that of a service that may be gone by now.
         broken = faults.of_services(bench, arms)
         cause = error if isinstance(error, LoadError) else ServiceError(str(error))
-        return [failed(arm, state, block, load.kind, broken.get(arm.id, cause), started) for arm in arms]
+        return [failed(arm, state, block, load.phase, broken.get(arm.id, cause), started) for arm in arms]
     state.learn(measured.totals.values())
     broken = faults.of_services(bench, arms) | broken
     dropped = _left_out(bench, measured.slices)
@@ -121,13 +121,13 @@ def _driven(
         slices = [observed for observed in measured.slices if observed.measured.arm == arm.id]
         if arm.id in broken or not slices:
             lost = LoadError(NO_SLICES) if server.process.alive() else server.process.died()
-            trials.append(failed(arm, state, block, load.kind, broken.get(arm.id, lost), started))
+            trials.append(failed(arm, state, block, load.phase, broken.get(arm.id, lost), started))
             continue
         parts = Parts(
             arm=arm,
             group=state.group.id,
             block=block,
-            load=state.load(arm, load.kind),
+            load=state.load(arm, load.phase),
             started=started,
             slices=slices,
             dropped_rounds=dropped,

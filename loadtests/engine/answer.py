@@ -36,7 +36,7 @@ class Expected:
     """The request is a HEAD, whose answer ends with its headers."""
 
 
-class Answer:
+class AnswerReader:
     """Takes the bytes of one answer until it is `complete`, and judges it; `restart` readies it for the next answer."""
 
     __slots__ = (
@@ -85,7 +85,7 @@ class Answer:
         self.complete = self._headers_done and not _framed(raw)
         return self.complete
 
-    def verdict(self) -> str | None:
+    def error_kind(self) -> str | None:
         """None for a good answer, else the kind of its error: `status` or `body`."""
         expected = self._expected
         if self.status != expected.status:

@@ -1,4 +1,4 @@
-"""Closed load: each connection sends its next request when the last answer is in. It shows capacity."""
+"""Closed load: each connection sends its next request when the last answer is in. This shows capacity."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from harness.spec import Generator
+from harness.spec import SliceCheck
 from loadtests.engine.driver import Driver
 from loadtests.engine.exchange import Exchange
 from loadtests.engine.reactor import Reactor
@@ -15,11 +15,12 @@ from loadtests.engine.selfcheck import SelfCheck
 from loadtests.engine.wire import Connection
 
 _AFTER_REFUSAL_NS = 10_000_000
-"""Before a refused connection is tried again: a server that is not there answers faster than anything else."""
+"""A pause after a refused connection. Refusals come faster than answers: without it they would be the whole load."""
 _STARVED = 0.1
-"""Share of a fair share of the answers under which a connection starves."""
-_TELLING = 20
-"""Answers of a fair share from which that is no chance: where 20 are expected, under two come once in 20 million."""
+"""A connection starves when it gets less than this part of an equal share of the answers."""
+_ENOUGH_TO_TELL = 20
+"""Answers of an equal share from which starving is no chance: where 20 are expected, fewer than two come once in 20
+million cases."""
 
 
 class ClosedDriver(Driver):
@@ -32,7 +33,7 @@ class ClosedDriver(Driver):
         self._sent, self._done = recorder.sent, recorder.done
 
     def answered(self, connection: Connection, sent_ns: int, kind: str | None, done_ns: int) -> None:
-        """Record, and send the next one."""
+        """Record the answer, and send the next request."""
         if kind is None:
             self._sent(sent_ns)
             self._done(done_ns)
@@ -47,15 +48,15 @@ class ClosedDriver(Driver):
             self.end_if_drained()
 
     def figures(self) -> dict[str, Any]:
-        """How many connections starve."""
+        """The number of connections that starve."""
         return {"starved": starved([sum(n for _, n in connection.ports) for connection in self.connections])}
 
-    def verdict(self, check: SelfCheck) -> Generator:
-        """By its CPU alone: what it sends has no time to be late for."""
-        return check.verdict()
+    def judge(self, check: SelfCheck) -> SliceCheck:
+        """Judge it by its CPU alone: a closed load has no schedule, so nothing can be late."""
+        return check.judge()
 
 
 def starved(answers: Sequence[int]) -> int:
-    """How many connections starve, by the answers of each while kept alive; 0 where those are too few to tell."""
+    """How many connections starve, from the answers that each got; 0 where there are too few answers to tell."""
     fair_share = sum(answers) / len(answers)
-    return sum(count < _STARVED * fair_share for count in answers) if fair_share >= _TELLING else 0
+    return sum(count < _STARVED * fair_share for count in answers) if fair_share >= _ENOUGH_TO_TELL else 0

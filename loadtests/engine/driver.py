@@ -1,6 +1,6 @@
-"""What drives one arm through one slice: connections that start one after another, and end when the last answer is in.
+"""Drives one arm through one slice: its connections start one after another, and end when the last answer is in.
 
-What closed and open load have in common; `closed` and `open` say where they differ.
+Closed and open load have this in common; the modules `closed` and `open` hold what differs.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any, ClassVar
 
-from harness.spec import Generator
+from harness.spec import SliceCheck
 from loadtests.engine.exchange import Exchange
 from loadtests.engine.reactor import Reactor
 from loadtests.engine.recorder import FOLD_AT, Recorder
@@ -19,13 +19,13 @@ from loadtests.engine.timer import monotonic_ns
 from loadtests.engine.wire import Connection
 
 SPACING_NS = 1_000_000
-"""Connections are opened at least this far apart, on average."""
+"""Least mean time between two connections that are opened."""
 _FOLD_EVERY_NS = 20_000_000
 _SHOW_EVERY_NS = 1_000_000_000
 
 
 class Driver(ABC):
-    """Load on one arm, from `start` to `stop`; when the last answer is in it stops the reactor."""
+    """Load on one arm, from `start` to `stop`; it stops the reactor when the last answer is in."""
 
     awaits_first_answers: ClassVar[bool]
     """Whether the counted window opens only when every connection has had its first answer."""
@@ -41,18 +41,18 @@ class Driver(ABC):
 
     @abstractmethod
     def answered(self, connection: Connection, sent_ns: int, kind: str | None, done_ns: int) -> None:
-        """A request is done (`wire.Owner`)."""
+        """Take the end of a request (`wire.Owner`)."""
 
     @abstractmethod
     def figures(self) -> dict[str, Any]:
         """Fields of `harness.spec.Slice` that only this kind of load shows, once the slice is over."""
 
     @abstractmethod
-    def verdict(self, check: SelfCheck) -> Generator:
+    def judge(self, check: SelfCheck) -> SliceCheck:
         """The generator's judgement of itself under this kind of load."""
 
     def start(self, begin_ns: Iterable[int]) -> None:
-        """Let each connection begin, at a time of its own; each sends as soon as it is open."""
+        """Let each connection begin at its moment of `begin_ns`; it sends as soon as it is open."""
         self.sending = True
         for connection, at_ns in zip(self.connections, begin_ns, strict=True):
             self.reactor.at(at_ns, partial(self._first, connection))
@@ -62,16 +62,16 @@ class Driver(ABC):
         self.reactor.every(_SHOW_EVERY_NS, self.show, over=self._is_over)
 
     def opening(self, sent_ns: int, *, again: bool) -> None:
-        """A connection is opened (`wire.Owner`)."""
+        """Count a connection that is opened (`wire.Owner`)."""
         self.recorder.connect(sent_ns, again=again)
 
     def stop(self) -> None:
-        """Send no more; what is under way is awaited."""
+        """Send no more; requests under way are awaited."""
         self.sending = False
         self.end_if_drained()
 
     def abandon(self) -> None:
-        """Give up what is still under way, counting it as timed out."""
+        """Give up the requests that are still under way, and count them as timed out."""
         for connection in self.connections:
             connection.give_up()
         self.end_if_drained()
@@ -83,18 +83,18 @@ class Driver(ABC):
             self.reactor.stop()
 
     def all_answered_once(self) -> bool:
-        """Whether every connection has had its first answer, and so sends a later request now."""
+        """Whether every connection has had its first answer, and so is past its first request."""
         first = self._first_sent
         return len(first) == len(self.connections) and all(
             connection.sent != sent_ns for connection, sent_ns in first.items()
         )
 
     def outstanding(self) -> int:
-        """Requests that are under way, or wait to be."""
+        """How many requests are under way, or wait for a connection."""
         return sum(1 for connection in self.connections if connection.sent)
 
     def end(self) -> None:
-        """After the drain, or instead of it: end the connections, and count everything."""
+        """Close the connections and count everything, after the drain or instead of it."""
         self.stop()
         self.abandon()
         for connection in self.connections:

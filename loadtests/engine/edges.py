@@ -1,4 +1,7 @@
-"""The edges of a slice's counted window: told as they come, the generator watched between, the end at times early."""
+"""The two edges of a slice's counted window, and what happens between them.
+
+Each edge is reported when it comes. In between the generator is watched, and the window may end early.
+"""
 
 from __future__ import annotations
 
@@ -15,38 +18,38 @@ _DECIDE_EVERY_NS = 100_000_000
 
 
 class Edges:
-    """Of one slice. `stops` are those of `spec.Spec`: the losses past which the load is of no further use."""
+    """The edges of one slice. `stops` are those of `harness.spec.Spec`: with more losses the slice ends early."""
 
     def __init__(
         self,
         driver: Driver,
         reactor: Reactor,
         check: SelfCheck,
-        tell: Callable[[Edge, int], None],
+        emit: Callable[[Edge, int], None],
         stops: tuple[tuple[int | None, int], ...],
     ) -> None:
-        self._driver, self._reactor, self._check, self._tell, self._stops = driver, reactor, check, tell, stops
+        self._driver, self._reactor, self._check, self._emit, self._stops = driver, reactor, check, emit, stops
         self._closed = False
 
     def open(self) -> None:
-        """The window opens."""
-        self._tell("opened", self._driver.recorder.window.start_ns)
+        """Report that the window opens, and watch the generator from here on."""
+        self._emit("opened", self._driver.recorder.window.start_ns)
         self._check.start()
         self._reactor.every(PERIOD_NS, self._check.sample, over=self._over)
         if self._stops:
-            self._reactor.every(_DECIDE_EVERY_NS, self._decide, over=self._over)
+            self._reactor.every(_DECIDE_EVERY_NS, self._end_if_lost, over=self._over)
 
     def close(self) -> None:
-        """The window closes, once: at its end, unless `_decide` was earlier and the next slice runs by now."""
+        """Report that the window closes. Only the first call counts: the window may have ended early."""
         if not self._closed:
             self._closed = True
-            self._tell("closed", self._driver.recorder.window.end_ns)
+            self._emit("closed", self._driver.recorder.window.end_ns)
             self._check.finish()
 
     def _over(self) -> bool:
         return self._closed or monotonic_ns() >= self._driver.recorder.window.end_ns
 
-    def _decide(self) -> None:
+    def _end_if_lost(self) -> None:
         recorder = self._driver.recorder
         recorder.fold()
         if any(recorder.lost(limit_us) > allowed for limit_us, allowed in self._stops):

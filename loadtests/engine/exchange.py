@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from harness.spec import Request
-from loadtests.engine.answer import Answer, Expected
+from loadtests.engine.answer import AnswerReader, Expected
 
 _SMALL = 8192
 _LARGE = 262_144
@@ -44,7 +44,7 @@ class Exchange:
         self._parsed += 1
         return self._parsed % self._digest_every == 1 or self._digest_every == 1
 
-    def learn(self, raw: bytes, answer: Answer, *, digested: bool) -> None:
+    def learn(self, raw: bytes, answer: AnswerReader, *, digested: bool) -> None:
         """Note a good answer; it is the template from now on, if its digest was checked or none is expected."""
         self.body_length = answer.length
         if answer.keep_alive and (digested or self.expected.sha256 is None):

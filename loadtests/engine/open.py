@@ -1,4 +1,4 @@
-"""Open load: requests are sent when they are due, whatever the server does. It shows what users feel at a rate."""
+"""Open load: requests are sent when they are due, whatever the server does. This shows what users feel at a rate."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any
 
-from harness.spec import Generator
+from harness.spec import SliceCheck
 from harness.spec.loads import Open
 from loadtests.engine.driver import Driver
 from loadtests.engine.exchange import Exchange
@@ -19,15 +19,16 @@ from loadtests.engine.timer import monotonic_ns
 from loadtests.engine.wire import Connection
 
 _AT_ONCE = 10_000
-"""Arrivals handed over before anything else gets its turn: so many are due only where the generator is too slow."""
+"""At most so many arrivals are handed over before other work gets its turn. More are due at a time only where the
+generator is too slow."""
 
 
 class OpenDriver(Driver):
     """Arrivals handed to a pool of connections.
 
-    Each connection first sends one request of its own, unasked and uncounted, so that setting it up is over when the
-    window opens; a server that closes every connection is thereby left with none open, and gets a new one at each send.
-    Free connections take turns: all stay warm, and the server's workers are loaded alike.
+    Each connection first sends one uncounted request of its own, so that its set-up is over when the window opens. A
+    server that closes each connection after an answer has none open then, and gets a new one for each arrival. Free
+    connections take turns: so all stay warm, and the server's workers get equal shares.
     """
 
     awaits_first_answers = False
@@ -51,12 +52,12 @@ class OpenDriver(Driver):
         self._intended, self._sent, self._done = recorder.intended, recorder.sent, recorder.done
 
     def start(self, begin_ns: Iterable[int]) -> None:
-        """Open the connections, then let the arrivals come, whose times are the schedule's own."""
+        """Open the connections, then let the arrivals come at the moments of their schedule."""
         super().start(begin_ns)
         self._await_next()
 
     def answered(self, connection: Connection, sent_ns: int, kind: str | None, done_ns: int) -> None:
-        """Record, and hand over what has waited longest."""
+        """Record the answer, and give the connection to the arrival that has waited longest."""
         if kind is None:
             self._intended(connection.intended or sent_ns)
             self._sent(sent_ns)
@@ -72,17 +73,17 @@ class OpenDriver(Driver):
                 self.end_if_drained()
 
     def outstanding(self) -> int:
-        """The queue is drained too."""
+        """Requests that are under way, and arrivals in the queue."""
         return super().outstanding() + len(self._waiting)
 
     def abandon(self) -> None:
-        """What never got a connection was dropped."""
+        """Give up what is under way; arrivals that never got a connection count as dropped."""
         while self._waiting:
             self.recorder.drop(self._waiting.popleft())
         super().abandon()
 
     def figures(self) -> dict[str, Any]:
-        """What became of the arrivals, and how long nothing was answered."""
+        """What became of the arrivals, and when nothing was answered."""
         recorder = self.recorder
         return {
             "scheduled": recorder.scheduled,
@@ -94,12 +95,12 @@ class OpenDriver(Driver):
             "lateness": recorder.lateness.encode(),
         }
 
-    def verdict(self, check: SelfCheck) -> Generator:
-        """By its CPU, and by how late it handed over the arrivals."""
-        return check.verdict(self.recorder.lateness, self.recorder.latency)
+    def judge(self, check: SelfCheck) -> SliceCheck:
+        """Judge it by its CPU, and by how late it handed over the arrivals."""
+        return check.judge(self.recorder.lateness, self.recorder.latency)
 
     def _dispatch(self) -> None:
-        """Every arrival that is due: to a free connection, into the queue, or dropped."""
+        """Give every arrival that is due a free connection or a place in the queue, or drop it."""
         recorder, free = self.recorder, self._free
         for _ in range(_AT_ONCE):
             now = monotonic_ns()
@@ -117,7 +118,7 @@ class OpenDriver(Driver):
                 recorder.drop(intended_ns)
             self._next_ns = next(self._arrivals)
         if self.sending:
-            # Not at a moment that is past: it would come before all else, and the slice would never end.
+            # Never at a moment in the past: it would come before all other work, and the slice would not end.
             self.reactor.at(max(self._next_ns, now), self._dispatch)
 
     def _await_next(self) -> None:
@@ -126,9 +127,10 @@ class OpenDriver(Driver):
 
 
 def arrivals_of_a_slice(load: Open, seed: str, steady_ns: int, opens_ns: int) -> Iterator[int]:
-    """Moments in nanoseconds: those before the counted window opens, from `steady_ns` on, then the window's own.
+    """Moments in nanoseconds: from `steady_ns` on those before the counted window opens, then those of the window.
 
-    The window's do not depend on how long the start-up of an arm takes: the two of a pair replay the same arrivals.
+    The window has a schedule of its own. It does not depend on how long the start of an arm takes, so the two arms of a
+    pair get the same arrivals.
     Raises `ValueError` for a load without a rate.
     """
     if load.rate_rps is None:

@@ -1,14 +1,14 @@
-"""What a slice that is over showed, in the words of `harness.spec`."""
+"""Makes a `harness.spec.Slice` of a slice that is over."""
 
 from __future__ import annotations
 
-from harness.spec import Arm, Slice
+from harness.spec import DrivenArm, Slice
 from loadtests.engine.driver import Driver
 from loadtests.engine.selfcheck import SelfCheck
 
 
-def measured(arm: Arm, number: int, driver: Driver, check: SelfCheck, *, histograms: bool) -> Slice:
-    """What the window of a slice that is drained and closed showed; without `histograms` only its counts."""
+def measured(arm: DrivenArm, number: int, driver: Driver, check: SelfCheck, *, histograms: bool) -> Slice:
+    """What the window of a drained slice showed; without `histograms` only its counts."""
     recorder, window = driver.recorder, driver.recorder.window
     errors = recorder.error_kinds.total()
     good = float(recorder.fractions.sum())
@@ -34,6 +34,6 @@ def measured(arm: Arm, number: int, driver: Driver, check: SelfCheck, *, histogr
         reconnects=recorder.reconnects,
         dropped=recorder.dropped,
         ports=tuple(port for connection in driver.connections for port in connection.ports),
-        generator=driver.verdict(check),
+        generator=driver.judge(check),
         **figures,
     )

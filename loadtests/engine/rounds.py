@@ -1,13 +1,18 @@
 """One phase of a block: a warm-up of each arm, then rounds in which every arm gets its slice of load.
 
-A slice, on the clock: connections open, each at a random moment of one response time R; one more R passes (50 ms at
-least), and under closed load every connection has had its first answer; the counted window opens, and closes; load goes
-on for another R, so that those under way at the window's end are finished under the same load as those at its start;
-then the last answers are awaited, and all connections closed.
+A slice, in the order of time, where R is one response time:
 
-The first answers are waited for because a server may be slow to accept: uvicorn takes about one connection each turn of
-its loop, while those it has already taken are served. Their requests would be counted by a time in flight that is none
-of the steady state's. The wait is bounded; where it runs out, Little's law shows what is wrong with the window.
+1. The connections open, each at a random moment of the first R.
+2. One more R passes, 50 ms at least. Under closed load every connection must have had its first answer by then.
+3. The counted window opens, and closes.
+4. Load goes on for another R. So requests that are under way when the window closes are finished under the same load
+   as those that were under way when it opened.
+5. The last answers are awaited, and all connections are closed.
+
+Step 2 waits for the first answers because a server may be slow to accept. uvicorn takes about one connection each turn
+of its loop, and serves those it has taken meanwhile; a request on a connection that it has not taken yet would be
+counted with a wait that no later request has. The wait is bounded. Where it ends too early, Little's law does not hold
+for the slice, and the trial is invalid.
 """
 
 from __future__ import annotations
@@ -17,8 +22,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Literal, TypeAlias
 
-from harness import spec
-from harness.spec import Arm, Event, Slice, Spec
+from harness.spec import DrivenArm, Event, Slice, Spec, Totals
 from harness.spec.loads import Open
 from loadtests.engine.closed import ClosedDriver
 from loadtests.engine.driver import SPACING_NS, Driver
@@ -39,40 +43,40 @@ _LOOK_EVERY_NS = 10_000_000
 _RESPONSES_TO_ACCEPT = 10
 _LEAST_TO_ACCEPT_NS = SECOND_NS
 _DRAIN_AFTER_STOP_NS = SECOND_NS
-Told: TypeAlias = Literal["started", "opened", "closed", "drained"]
+EventName: TypeAlias = Literal["started", "opened", "closed", "drained"]
 
 
-class Stopped(Exception):  # noqa: N818 - told from outside, not an error of its own
-    """The run was told to end early."""
+class Stopped(Exception):  # noqa: N818 - somebody asked for it, nothing failed
+    """The run ends early because `Rounds.stop` was called."""
 
 
 class Rounds:
-    """Runs a spec; what is done so far can be had at any time from `slices` and `totals`."""
+    """Runs a spec; `slices` and `totals` hold at any time what was measured so far."""
 
-    def __init__(self, told: Spec, emit: Callable[[Event], None], shown: Callable[[Arm], Display | None]) -> None:
-        self._spec = told
+    def __init__(self, spec: Spec, emit: Callable[[Event], None], shown: Callable[[DrivenArm], Display | None]) -> None:
+        self._spec = spec
         self._emit = emit
         self._reactor = Reactor()
-        self._check = SelfCheck(told.limits)
-        self._shown = [shown(arm) for arm in told.arms]
+        self._check = SelfCheck(spec.limits)
+        self._shown = [shown(arm) for arm in spec.arms]
         self._exchanges = [
             Exchange(
                 arm.request,
                 arm.host,
                 arm.port,
-                connect_timeout_s=told.connect_timeout_s,
-                read_timeout_s=told.read_timeout_s,
+                connect_timeout_s=spec.connect_timeout_s,
+                read_timeout_s=spec.read_timeout_s,
             )
-            for arm in told.arms
+            for arm in spec.arms
         ]
-        self._responses_s = [arm.response_s for arm in told.arms]
-        self._totals = [Counts() for _ in told.arms]
+        self._responses_s = [arm.response_s for arm in spec.arms]
+        self._totals = [Counts() for _ in spec.arms]
         self._driver: Driver | None = None
         self._stopped: str | None = None
         self.slices: list[Slice] = []
 
     def run(self) -> None:
-        """Warm-ups and rounds; raises `Stopped`."""
+        """Run the warm-ups, then the rounds; raises `Stopped`."""
         if self._spec.warmup_s > 0:
             for index in range(len(self._spec.arms)):
                 self._warm_up(index)
@@ -86,10 +90,10 @@ class Rounds:
         self._reactor.at(monotonic_ns(), self._halt)
 
     @property
-    def totals(self) -> tuple[spec.Totals, ...]:
-        """All that each arm was sent."""
+    def totals(self) -> tuple[Totals, ...]:
+        """All that was sent to each arm, uncounted parts included."""
         return tuple(
-            spec.Totals(
+            Totals(
                 arm=arm.name,
                 attempts=total.good + total.errors,
                 good=total.good,
@@ -103,12 +107,12 @@ class Rounds:
         )
 
     def close(self) -> None:
-        """Give back what it holds."""
+        """Close the files that it holds."""
         self._check.close()
         self._reactor.close()
 
     def _warm_up(self, index: int) -> None:
-        """An uncounted closed slice; its second half says how long a response takes."""
+        """Run an uncounted closed slice; its second half gives the response time."""
         arm = self._spec.arms[index]
         start_ns = monotonic_ns() + SPACING_NS
         warm_up_ns = round(self._spec.warmup_s * SECOND_NS)
@@ -125,11 +129,11 @@ class Rounds:
                 self._reactor.at(now + _LOOK_EVERY_NS, look)
 
         self._reactor.at(start_ns, look)
-        self._tell("started", index, _WARM_UP, start_ns)
+        self._emit_event("started", index, _WARM_UP, start_ns)
         steady_ns = start_ns + SPACING_NS * arm.load.connections
         driver.start(scattered(arm.load.connections, start_ns, steady_ns, f"{arm.arrivals_seed}/warm-up"))
         self._drive(driver, index)
-        self._tell("drained", index, _WARM_UP, monotonic_ns())
+        self._emit_event("drained", index, _WARM_UP, monotonic_ns())
         if self._responses_s[index] is None and recorder.mean_latency_ns is not None:
             self._responses_s[index] = recorder.mean_latency_ns / SECOND_NS
 
@@ -145,7 +149,7 @@ class Rounds:
         window = Window(steady_ns + lead_ns, steady_ns + lead_ns + length_ns)
         driver = self._driver_of(index, number, window, steady_ns)
         recorder = driver.recorder
-        edges = Edges(driver, reactor, self._check, partial(self._tell_edge, index, number), self._spec.stops)
+        edges = Edges(driver, reactor, self._check, partial(self._emit_edge, index, number), self._spec.stops)
 
         def settle() -> None:
             now = monotonic_ns()
@@ -153,7 +157,9 @@ class Rounds:
                 opens_ns = max(steady_ns + lead_ns, now + SPACING_NS)
                 schedule(Window(opens_ns, opens_ns + length_ns))
             else:
-                recorder.window = Window(latest_ns + lead_ns)  # not before then: nothing of now is counted
+                recorder.window = Window(
+                    latest_ns + lead_ns
+                )  # the window cannot open earlier: nothing is counted until then
                 reactor.at(now + _LOOK_EVERY_NS, settle)
 
         def schedule(window: Window) -> None:
@@ -166,13 +172,13 @@ class Rounds:
 
         if driver.awaits_first_answers:
             reactor.at(steady_ns, settle)
-        else:  # its arrivals are laid out already, and open connections as they come
+        else:  # the moments of its arrivals are fixed already, so the window is too
             schedule(window)
-        self._tell("started", index, number, start_ns)
+        self._emit_event("started", index, number, start_ns)
         driver.start(scattered(connections, start_ns, steady_ns, f"{arm.arrivals_seed}/{number}/open"))
         self._drive(driver, index)
         outcome = measured(arm, number, driver, self._check, histograms=self._spec.histograms)
-        self._tell("drained", index, number, monotonic_ns(), outcome.throughput_rps)
+        self._emit_event("drained", index, number, monotonic_ns(), outcome.throughput_rps)
         return outcome
 
     def _driver_of(self, index: int, number: int, window: Window, steady_ns: int) -> Driver:
@@ -186,7 +192,7 @@ class Rounds:
         return OpenDriver(exchange, self._reactor, recorder, arm.load, arrivals, queue=self._spec.queue)
 
     def _drive(self, driver: Driver, index: int) -> None:
-        """Serve until the last answer is in."""
+        """Let the reactor run until the last answer is in."""
         self._driver = driver
         try:
             if self._stopped is None:
@@ -195,7 +201,7 @@ class Rounds:
             self._driver = None
             driver.end()
             self._totals[index].add(driver.recorder.totals)
-        gc.collect()  # of this slice's own; the collector itself is off, and what was there before is frozen
+        gc.collect()  # what this slice left: automatic collection is off, and objects from before the run are frozen
         if self._stopped is not None:
             raise Stopped(self._stopped)
 
@@ -208,10 +214,12 @@ class Rounds:
         response_s = self._responses_s[index]
         return _LEAD_NS if response_s is None else round(min(response_s, self._spec.patience_s) * SECOND_NS)
 
-    def _tell_edge(self, index: int, number: int, event: Edge, at_ns: int) -> None:
-        self._tell(event, index, number, at_ns)
+    def _emit_edge(self, index: int, number: int, event: Edge, at_ns: int) -> None:
+        self._emit_event(event, index, number, at_ns)
 
-    def _tell(self, event: Told, index: int, number: int, at_ns: int, throughput_rps: float | None = None) -> None:
+    def _emit_event(
+        self, event: EventName, index: int, number: int, at_ns: int, throughput_rps: float | None = None
+    ) -> None:
         arm = self._spec.arms[index].name
         try:
             self._emit(Event(event=event, arm=arm, round=number, at_ns=at_ns, throughput_rps=throughput_rps))

@@ -1,4 +1,4 @@
-"""The generator's judgement of itself over a counted window: its CPU, its wait for one, its pauses, its lateness."""
+"""The generator judges itself over a counted window: by its CPU, its waits for a CPU, its pauses and its lateness."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 
-from harness.spec import Generator, GeneratorLimits
+from harness.spec import GeneratorLimits, SliceCheck
 from harness.spec.histogram import Histogram
 from loadtests.engine.timer import monotonic_ns
 
@@ -29,29 +29,29 @@ class SelfCheck:
         gc.callbacks.append(self._on_gc)
 
     def start(self) -> None:
-        """The window opens."""
+        """Begin a window."""
         self._pause_ns = 0
         self._samples = [self._read()]
 
     def sample(self) -> None:
-        """Once a period."""
+        """Take the sample of a period."""
         self._samples.append(self._read())
 
     def finish(self) -> None:
-        """The window closes. A short last piece joins the one before: a CPU share of a few milliseconds is noise."""
+        """End the window. A short last piece joins the one before it: a CPU share over a few milliseconds is noise."""
         last = self._read()
         if len(self._samples) > 1 and last[0] - self._samples[-1][0] < PERIOD_NS // 2:
             self._samples.pop()
         self._samples.append(last)
 
-    def verdict(self, lateness: Histogram | None = None, response: Histogram | None = None) -> Generator:
-        """What the window showed; lateness and response times of an open one."""
+    def judge(self, lateness: Histogram | None = None, response: Histogram | None = None) -> SliceCheck:
+        """Judge the window that is over, an open one also by its lateness and response times."""
         pieces = list(zip(self._samples, self._samples[1:], strict=False))
         cpu = max(((b[1] - a[1]) / (b[0] - a[0]) for a, b in pieces), default=0.0)
         first, last = self._samples[0], self._samples[-1]
         waiting = (last[2] - first[2]) / max(last[0] - first[0], 1)
         reasons = tuple(self._reasons(100 * cpu, waiting, lateness, response))
-        return Generator(
+        return SliceCheck(
             cpu_percent=100 * cpu,
             waiting_fraction=waiting,
             gc_pause_s=self._pause_ns / 1e9,
@@ -73,13 +73,13 @@ class SelfCheck:
                 yield f"arrivals late: p99 {late_us / 1000:.1f} ms, of the response {response_us / 1000:.1f} ms"
 
     def close(self) -> None:
-        """Give back what it holds."""
+        """Close the file that it holds, and listen to the garbage collector no longer."""
         gc.callbacks.remove(self._on_gc)
         if self._schedstat >= 0:
             os.close(self._schedstat)
 
     def _read(self) -> tuple[int, int, int]:
-        """Now, time on a CPU, time runnable without one; nanoseconds."""
+        """Now, the time on a CPU so far, and the time runnable without one so far, in nanoseconds."""
         if self._schedstat < 0:
             return monotonic_ns(), time.thread_time_ns(), 0
         running, waiting, _ = os.pread(self._schedstat, 100, 0).split()

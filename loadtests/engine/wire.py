@@ -24,7 +24,7 @@ import socket
 from collections.abc import Callable
 from typing import Protocol, TypeAlias
 
-from loadtests.engine.answer import Answer, ProtocolError
+from loadtests.engine.answer import AnswerReader, ProtocolError
 from loadtests.engine.exchange import Exchange
 from loadtests.engine.reactor import IN, OUT, RDHUP, Reactor
 from loadtests.engine.timer import monotonic_ns
@@ -58,7 +58,7 @@ class Connection:
         self._exchange = exchange
         self._reactor = reactor
         self._owner = owner
-        self._answer = Answer(exchange.expected)
+        self._answer = AnswerReader(exchange.expected)
         self._sock: _socket.socket | None = None
         self._fd = -1
         self._recv: Callable[[int], bytes]
@@ -228,7 +228,7 @@ class Connection:
 
     def _judge(self, done_ns: int) -> None:
         answer = self._answer
-        kind = answer.verdict()
+        kind = answer.error_kind()
         if kind is None and self._raw is not None and answer.length < _LARGEST_TEMPLATE:
             self._exchange.learn(b"".join(self._raw), answer, digested=self._digested)
         self._done(kind, done_ns, keep=answer.keep_alive)

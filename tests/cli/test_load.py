@@ -9,7 +9,7 @@ from harness.cli import app
 from harness.cli.load import Address, address_of, load_of
 from harness.cli.options import seconds
 from harness.errors import UsageError
-from harness.spec import Arm, Request, Spec
+from harness.spec import DrivenArm, Request, Spec
 from harness.spec.loads import Closed, Open
 from tests.loadtests.engine_support import null_server, run_rounds
 
@@ -22,7 +22,7 @@ from tests.loadtests.engine_support import null_server, run_rounds
         ("http://localhost/x", Address("localhost", 80, "/x")),
     ],
 )
-def test_a_url_is_taken_apart(url: str, address: Address) -> None:
+def test_a_url_is_split_into_host_port_and_path(url: str, address: Address) -> None:
     """Host, port and path with its query."""
     assert address_of(url) == address
 
@@ -56,7 +56,7 @@ def test_options_become_a_load() -> None:
         load_of(8, 5.0, "poisson", "wait")
 
 
-def test_no_warm_up_is_a_duration_and_no_duration_is_none() -> None:
+def test_a_warm_up_may_last_zero_seconds_and_a_duration_may_not() -> None:
     """So that a cold start can be measured."""
     assert seconds("0", or_none=True) == 0.0
     for text in ("0", "", "-1s", "1d", "nan", "9" * 400):
@@ -76,7 +76,7 @@ def test_a_header_that_http_does_not_allow_is_refused(header: str) -> None:
 def test_a_rate_is_warmed_up_at_that_rate() -> None:
     """The server sees the arrivals of the lead and of the window and one request a connection, no flood before them."""
     with null_server("null") as server:
-        arm = Arm(name="a", port=server.port, load=Open(connections=4, rate_rps=50.0), request=Request(length=5))
+        arm = DrivenArm(name="a", port=server.port, load=Open(connections=4, rate_rps=50.0), request=Request(length=5))
         phase = Spec(arms=(arm,), rounds=((0,),), slice_s=0.5, warmup_s=0.0, lead_s=1.0)
         (total,) = run_rounds(phase).totals
         assert 40 < total.attempts < 160
@@ -87,7 +87,7 @@ def test_a_rate_is_warmed_up_at_that_rate() -> None:
 def test_a_rate_that_is_too_high_ends_when_it_should() -> None:
     """Arrivals that are always due leave the end of the slice its turn."""
     with null_server("null") as server:
-        arm = Arm(name="a", port=server.port, load=Open(connections=4, rate_rps=1e6), request=Request(length=5))
+        arm = DrivenArm(name="a", port=server.port, load=Open(connections=4, rate_rps=1e6), request=Request(length=5))
         phase = Spec(arms=(arm,), rounds=((0,),), slice_s=0.5, warmup_s=0.0, read_timeout_s=1.0)
         (outcome,) = run_rounds(phase).slices
     assert outcome.dropped > 0

@@ -68,7 +68,7 @@ def test_locust_shows_what_the_server_saw(tmp_path: Path, kind: str, more: list[
     assert int(logged[1]) == seen
 
 
-def test_locusts_percentiles_are_ours_in_its_milliseconds(tmp_path: Path) -> None:
+def test_locust_shows_our_percentiles_in_its_milliseconds(tmp_path: Path) -> None:
     """A 40 ms server: every percentile is that, and never less."""
     with null_server("fixed:40") as server:
         process = locust("closed", server.port, "--connections", "8", "-t", "2s", *json_to(tmp_path))
@@ -80,7 +80,7 @@ def test_locusts_percentiles_are_ours_in_its_milliseconds(tmp_path: Path) -> Non
     assert sum(count for ms, count in line["response_times"].items() if int(ms) < 80) > 0.8 * line["num_requests"]
 
 
-def test_our_rounding_is_locusts() -> None:
+def test_we_round_response_times_as_locust_does() -> None:
     """Whole milliseconds below 100, two digits above: the same keys, the same counts."""
     code = """
 from collections import Counter
@@ -110,7 +110,7 @@ def test_what_is_under_way_when_locust_is_told_to_end_is_still_counted(tmp_path:
         assert shown(tmp_path)["num_requests"] == server.seen()["requests"]
 
 
-def test_errors_are_locusts_errors() -> None:
+def test_locust_shows_our_errors_as_its_own() -> None:
     """By kind, with Locust's exit status for a run that had some."""
     with null_server("errors:10") as server:
         process = locust("closed", server.port, "--connections", "2", "-t", "1s")

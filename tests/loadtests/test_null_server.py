@@ -17,7 +17,7 @@ MS = 1_000_000
 @pytest.mark.parametrize(
     "text", ["", "nill", "fixed", "peaks:1,2", "null:1", "errors:0", "peaks:5,200,0", "errors:-1", "fixed:five"]
 )
-def test_a_law_that_is_none_is_refused(text: str) -> None:
+def test_an_unknown_law_is_refused(text: str) -> None:
     """Rather than obeyed in part, or up to its first request."""
     with pytest.raises(ValueError, match=r"no law|invalid literal"):
         law_of(text)
@@ -43,14 +43,14 @@ def test_a_law_says_when_each_request_is_answered(text: str, delays_ms: list[int
 @pytest.mark.parametrize(
     ("text", "statuses"), [("errors:3", [b"200", b"200", b"500"]), ("hangup", [b"", b"", b""]), ("null", [b"200"] * 3)]
 )
-def test_a_law_says_what_each_request_is_answered(text: str, statuses: list[bytes]) -> None:
+def test_a_law_says_with_which_status_each_request_is_answered(text: str, statuses: list[bytes]) -> None:
     """By its number."""
     law = law_of(text)
     assert [law(number, 0)[1][9:12] for number in (1, 2, 3)] == statuses
 
 
 @pytest.mark.live
-def test_workers_share_what_they_have_seen() -> None:
+def test_workers_share_their_counts() -> None:
     """Whichever worker is asked, it answers for all."""
     with null_server("null", workers=3) as server:
         for _ in range(50):
@@ -63,7 +63,7 @@ def test_workers_share_what_they_have_seen() -> None:
 
 
 @pytest.mark.live
-def test_a_client_that_is_gone_when_it_is_told_what_was_seen_does_not_end_the_server() -> None:
+def test_a_client_that_leaves_before_the_counts_are_sent_does_not_end_the_server() -> None:
     """The connection is closed by the first request of two that come at once."""
     with null_server("hangup") as server:
         with socket.create_connection(("127.0.0.1", server.port), PATIENCE_S) as client:
@@ -73,7 +73,7 @@ def test_a_client_that_is_gone_when_it_is_told_what_was_seen_does_not_end_the_se
 
 
 @pytest.mark.live
-def test_a_law_that_is_none_is_one_line() -> None:
+def test_the_error_for_an_unknown_law_is_one_line() -> None:
     """Before it listens, with exit code 2."""
     command = [sys.executable, "-m", "loadtests.null_server", "--law", "nonsense"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S, check=False)

@@ -31,7 +31,7 @@ def recorded(requests: list[tuple[float, float]], window: Window = WINDOW) -> Re
     return recorder
 
 
-def test_a_straddler_counts_by_the_part_of_it_that_lies_inside() -> None:
+def test_a_request_across_an_edge_counts_by_its_part_inside_the_window() -> None:
     """At either edge, and in either half; one that began before and ended after the window, too."""
     recorder = recorded([(9.5, 1), (10.2, 0.1), (10.5, 1), (11.75, 1), (9, 4), (5, 1), (20, 1)])
     assert recorder.fractions.tolist() == pytest.approx([0.5 + 1 + 0.5 + 0.25, 0.5 + 0.25 + 0.25])
@@ -40,7 +40,7 @@ def test_a_straddler_counts_by_the_part_of_it_that_lies_inside() -> None:
     assert recorder.in_flight == pytest.approx((0.5 + 0.1 + 1 + 0.25 + 2) / 2)
 
 
-def test_latencies_are_of_those_sent_inside() -> None:
+def test_latencies_are_of_requests_sent_inside_the_window() -> None:
     """The start is in the window, the end is not."""
     recorder = recorded([(9.999999, 0.5), (10, 0.001), (11.9999, 0.003), (12, 0.5)])
     assert recorder.latency.count == 2
@@ -146,8 +146,8 @@ def judged(samples: list[tuple[int, int, int]], late_us: int = 0, response_us: i
         for value in (late_us, response_us):
             histograms.append(Histogram())
             histograms[-1].record(np.array([value]))
-        verdict = check.verdict(*histograms)
-        return verdict.valid, " ".join(verdict.reasons)
+        judgement = check.judge(*histograms)
+        return judgement.valid, " ".join(judgement.reasons)
     finally:
         check.close()
 
@@ -164,7 +164,7 @@ def test_a_generator_that_is_itself_the_limit_says_so() -> None:
     assert "waited for a CPU 6%" in why
 
 
-def test_a_short_last_piece_is_no_piece_of_its_own() -> None:
+def test_a_short_last_piece_joins_the_piece_before_it() -> None:
     """Two milliseconds at full CPU are not an overload; they join the piece before."""
     ms = 1_000_000
     assert judged([(0, 0, 0), (250 * ms, 100 * ms, 0), (500 * ms, 200 * ms, 0), (502 * ms, 202 * ms, 0)])[0]
@@ -177,9 +177,9 @@ def test_lateness_is_judged_against_a_millisecond_and_the_response(
     late_us: int, response_us: int, *, valid: bool
 ) -> None:
     """Over 1 ms and over a quarter of the response time, both at p99."""
-    verdict = judged([(0, 0, 0), (250_000_000, 0, 0)], late_us, response_us)
-    assert verdict[0] == valid
-    assert ("arrivals late" in verdict[1]) != valid
+    is_valid, reasons = judged([(0, 0, 0), (250_000_000, 0, 0)], late_us, response_us)
+    assert is_valid == valid
+    assert ("arrivals late" in reasons) != valid
 
 
 def test_the_real_check_reads_this_very_process() -> None:
@@ -195,9 +195,9 @@ def test_the_real_check_reads_this_very_process() -> None:
             pass
         gc.collect()
         check.finish()
-        verdict = check.verdict()
-        assert verdict.cpu_percent > 0
-        assert verdict.gc_pause_s > 0
-        assert 0 <= verdict.waiting_fraction <= 1.5
+        judgement = check.judge()
+        assert judgement.cpu_percent > 0
+        assert judgement.gc_pause_s > 0
+        assert 0 <= judgement.waiting_fraction <= 1.5
     finally:
         check.close()

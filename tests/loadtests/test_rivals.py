@@ -51,7 +51,7 @@ def test_our_wake_ups_come_sooner_than_gevents() -> None:
     assert shown["timerfd"]["p50_us"] < shown["gevent"]["p50_us"]
 
 
-def test_a_server_that_closes_is_no_floor() -> None:
+def test_a_server_that_closes_gives_no_floor() -> None:
     """An empty answer would be the fastest of all."""
     with null_server("hangup") as server:
         failed = call("blocking", f"http://127.0.0.1:{server.port}/", "10")
@@ -69,7 +69,7 @@ def test_a_server_that_hangs_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize("argv", [[], ["nonsense"]])
-def test_a_rival_that_is_none_is_refused_with_the_names_of_all(argv: list[str]) -> None:
+def test_an_unknown_rival_is_refused_with_the_names_of_all(argv: list[str]) -> None:
     """One line, no traceback."""
     failed = call(*argv)
     assert failed.returncode != 0

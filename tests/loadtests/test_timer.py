@@ -36,7 +36,7 @@ def fires(timer: Timer, within_s: float) -> bool:
     return bool(select.select([timer.fd], [], [], within_s)[0])
 
 
-def test_it_fires_when_it_is_due_and_never_before(timer: Timer) -> None:
+def test_a_timer_fires_when_it_is_due_and_never_before(timer: Timer) -> None:
     """At a moment of the monotonic clock, to less than a millisecond where nobody else wants the CPU."""
     for microseconds in (0, 50, 333, 1500):
         at = monotonic_ns() + microseconds * 1000
@@ -45,13 +45,13 @@ def test_it_fires_when_it_is_due_and_never_before(timer: Timer) -> None:
         assert monotonic_ns() >= at
 
 
-def test_the_past_is_now(timer: Timer) -> None:
+def test_a_moment_in_the_past_fires_at_once(timer: Timer) -> None:
     """A moment that has gone by fires at once."""
     timer.arm(1)
     assert fires(timer, PATIENCE_S)
 
 
-def test_arming_again_replaces_and_0_takes_back(timer: Timer) -> None:
+def test_arming_again_replaces_the_moment_and_0_disarms(timer: Timer) -> None:
     """One moment at a time; also after it has fired."""
     timer.arm(1)
     assert fires(timer, PATIENCE_S)

@@ -180,7 +180,7 @@ def test_bytes_that_nobody_asked_for_cost_the_connection_but_no_request(wire: Wi
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
     ],
 )
-def test_what_is_no_http_is_an_error_of_the_protocol(wire: Wire, noise: bytes) -> None:
+def test_bytes_that_are_no_http_are_an_error_of_the_protocol(wire: Wire, noise: bytes) -> None:
     """It fails at once, without waiting for a deadline."""
     wire.send(wire.begin(), noise)
     assert wire.outcomes == ["protocol"]

@@ -65,7 +65,7 @@ def test_a_stall_is_longer_than_the_gaps_of_a_law(name: str) -> None:
 @pytest.mark.parametrize(
     "text", ["", "poison", "poisson:3", "constant:", "Poisson", "burst", "burst:", "burst:0", "burst:-1", "burst:1e3"]
 )
-def test_what_is_no_law_is_refused_with_those_that_there_are(text: str) -> None:
+def test_an_unknown_arrival_law_is_refused_with_the_list_of_laws(text: str) -> None:
     """By the words that a user can write."""
     with pytest.raises(ValueError, match="write poisson or constant or burst:SIZE"):
         law(text)

@@ -82,7 +82,7 @@ def test_large_counts_survive() -> None:
     assert (Histogram.decode(histogram.encode()).counts == histogram.counts).all()
 
 
-def test_what_is_out_of_range_counts_as_the_nearest() -> None:
+def test_a_value_out_of_range_counts_as_the_nearest_within() -> None:
     """A latency below zero is zero, one over an hour is an hour: nothing is lost."""
     histogram = of(-7, HIGHEST_US * 3)
     assert histogram.count == 2
@@ -90,8 +90,8 @@ def test_what_is_out_of_range_counts_as_the_nearest() -> None:
     assert histogram.max == pytest.approx(HIGHEST_US, rel=1e-3)
 
 
-def test_an_empty_one_has_no_values() -> None:
-    """Everything of nothing is 0."""
+def test_an_empty_histogram_is_all_zeros() -> None:
+    """Count, mean, maximum and percentiles are 0."""
     empty = Histogram.decode(Histogram().encode())
     assert (empty.count, empty.mean, empty.max, empty.percentile(50)) == (0, 0, 0, 0)
     assert empty.buckets()[0].size == 0
@@ -105,14 +105,14 @@ def test_buckets_hold_all_values() -> None:
 
 
 @pytest.mark.parametrize("q", [-1, 100.1, float("nan")])
-def test_a_percentile_that_is_none_is_refused(q: float) -> None:
-    """Between 0 and 100."""
+def test_a_percentile_outside_0_to_100_is_refused(q: float) -> None:
+    """With an error, not with a wrong value."""
     with pytest.raises(ValueError, match="between 0 and 100"):
         of(1).percentile(q)
 
 
 @given(st.one_of(st.binary(max_size=60).map(lambda raw: base64.b64encode(raw).decode()), st.text(max_size=20)))
-def test_what_is_no_histogram_is_refused(text: str) -> None:
+def test_text_that_is_no_histogram_is_refused(text: str) -> None:
     """One kind of error, whatever it is."""
     with pytest.raises(ValueError, match=r"."):
         Histogram.decode(text)

@@ -19,7 +19,7 @@ def test_a_closed_slice_lasts_five_responses_within_bounds() -> None:
 
 
 @pytest.mark.parametrize("load", [Closed(connections=8), Open(connections=8, rate_rps=10.0)])
-def test_a_slice_that_is_asked_for_is_never_cut(load: Load) -> None:
+def test_a_slice_is_never_shorter_than_the_suite_asks(load: Load) -> None:
     """A minute stays a minute, and the plan records what is measured."""
     assert load.length_s(60.0, 0.01) == 60.0
 
@@ -42,7 +42,7 @@ def test_a_load_is_written_and_read_as_one_value() -> None:
         adapter(Load).validate_json('{"kind": "open", "connections": 3, "arrivals": "x"}')  # type: ignore[arg-type]
 
 
-def test_an_offered_rate_stays_with_an_open_load() -> None:
+def test_an_open_load_takes_a_rate_and_a_closed_load_ignores_it() -> None:
     """A closed one offers what the server takes."""
     assert Open(connections=3).offering(70.0).rate_rps == 70.0
     assert Closed(connections=3).offering(70.0).rate_rps is None

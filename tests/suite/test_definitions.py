@@ -45,7 +45,7 @@ def test_every_shipped_suite_loads() -> None:
         assert suite.about.strip()
 
 
-def test_a_suite_file_of_ones_own_adds_targets_and_scenarios(tmp_path: Path) -> None:
+def test_a_suite_file_of_the_user_adds_targets_and_scenarios(tmp_path: Path) -> None:
     """Paths are relative to the file; the interpreter is not resolved through its symlink."""
     path = tmp_path / "mine.toml"
     path.write_text(GOOD)
@@ -120,7 +120,7 @@ slots = "many"
         ('scenario = "json"\npooling = "maybe"', "pair[0].pooling: 'maybe' is no level of pooling; it has none, pool"),
     ],
 )
-def test_a_pair_asks_only_for_what_exists(tmp_path: Path, pair: str, problem: str) -> None:
+def test_a_pair_that_asks_for_what_does_not_exist_is_refused_by_key(tmp_path: Path, pair: str, problem: str) -> None:
     """A reference or a rule that does not hold is named by its key."""
     path = tmp_path / "pairs.toml"
     path.write_text(f"[[pair]]\n{pair}\n")
@@ -146,7 +146,7 @@ def test_an_unknown_suite_says_which_there_are() -> None:
         load_suite("nowhere.toml")
 
 
-def test_definitions_are_whole() -> None:
+def test_all_shipped_targets_servers_and_scenarios_are_defined() -> None:
     """All targets, servers and scenarios of the design are there."""
     known = load_definitions()
     assert set(known.targets) == {"flask", "fastapi", "fastapi-threadpool", "fastapi-blocking"}

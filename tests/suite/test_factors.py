@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from harness import suite as planning
 from harness.errors import DefinitionError
 from harness.spec.loads import PHASES
-from harness.suite import Cell, Factor, load_definitions, load_suite
+from harness.suite import Cell, Factor, Options, Plan, build, load_definitions, load_suite
 from harness.suite.model import RESERVED
 from tests import factories
 
@@ -34,12 +33,12 @@ scenario = "json"
 """
 
 
-def plan_of(text: str, folder: Path, **options: object) -> planning.Plan:
+def plan_of(text: str, folder: Path, **options: object) -> Plan:
     """The plan of a suite that says `text`."""
     path = folder / "own.toml"
     path.write_text(text)
     definitions, suite = load_suite(str(path))
-    return planning.build(definitions, suite, planning.Options(seed=1, **options))  # type: ignore[arg-type]
+    return build(definitions, suite, Options(seed=1, **options))  # type: ignore[arg-type]
 
 
 def test_suites_plan_the_cells_that_they_planned_before_factors_were_data() -> None:
@@ -49,7 +48,7 @@ def test_suites_plan_the_cells_that_they_planned_before_factors_were_data() -> N
     after = []
     for name in sorted({row["suite"] for row in before}):
         definitions, suite = load_suite(name)
-        plan = planning.build(definitions, suite, planning.Options(seed=7))
+        plan = build(definitions, suite, Options(seed=7))
         for group in plan.groups:
             for arm in group.arms:
                 levels = {key: str(arm.cell.keys[key]) for key in before[0] if key in arm.cell.keys}
@@ -90,7 +89,7 @@ def test_a_factor_is_not_called_like_a_key_of_cell_pair_or_load(tmp_path: Path, 
         ('default = "sync"', 'default = "later"', "default: 'later' is none of the levels"),
         ('["sync", "async", 3]\ndefault', '["sync", "sync"]\ndefault', "levels: one at least, and no two alike"),
         ('["sync", "async", 3]\ndefault', '"count"\ndefault', "levels: 'count' is for workers and threads only"),
-        ('env = "SHOP_ORM"', "", "env: nothing is told of orm"),
+        ('env = "SHOP_ORM"', "", "env: no target or server gets orm"),
         ('sync = "sync ORM"', 'later = "x"', "words.later: is none of the levels"),
         ('{ flask = ["async", "sync"]', '{ flask = ["later"]', "targets.flask: 'later' is none of the levels"),
         ("{ flask = [", "{ flsk = [", "targets.flsk: unknown target 'flsk'; did you mean 'flask'?"),

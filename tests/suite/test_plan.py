@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from harness import suite as planning
 from harness.errors import DefinitionError, UsageError
-from harness.suite import load_suite
+from harness.suite import Options, Plan, build, load_suite, rounds, seconds
 
 
-def plan_of(suite: str, **options: object) -> planning.Plan:
+def plan_of(suite: str, **options: object) -> Plan:
     """The plan of a shipped suite."""
     definitions, chosen = load_suite(suite)
-    return planning.build(definitions, chosen, planning.Options(seed=7, **options))  # type: ignore[arg-type]
+    return build(definitions, chosen, Options(seed=7, **options))  # type: ignore[arg-type]
 
 
 def test_a_group_holds_the_arms_of_one_scenario_eight_at_most() -> None:
@@ -25,38 +24,38 @@ def test_a_group_holds_the_arms_of_one_scenario_eight_at_most() -> None:
             assert all({pair.a, pair.b} <= ids for pair in group.pairs)
 
 
-def test_full_stays_within_its_bounds() -> None:
-    """At most 60 arms and 60 minutes; quick at most 9 minutes."""
+def test_suite_full_has_at_most_60_arms_and_takes_at_most_60_minutes() -> None:
+    """Suite quick takes at most 9 minutes."""
     full = plan_of("full")
     assert sum(len(group.arms) for group in full.groups) <= 60
-    assert planning.seconds(full) <= 3600
-    assert planning.seconds(plan_of("quick")) <= 540
+    assert seconds(full) <= 3600
+    assert seconds(plan_of("quick")) <= 540
 
 
-def test_the_two_of_a_pair_are_adjacent_in_every_round() -> None:
+def test_the_two_arms_of_a_pair_are_adjacent_in_every_round() -> None:
     """The order of pairs and the order inside a pair both vary."""
     plan = plan_of("quick")
-    group = next(one for one in plan.groups if len(one.pairs) > 1)
-    seen = set()
+    group = next(group for group in plan.groups if len(group.pairs) > 1)
+    orders = set()
     for block in range(6):
-        for order in planning.rounds(plan, group, block, "closed"):
+        for order in rounds(plan, group, block, "closed"):
             names = [group.arms[index].id for index in order]
             assert sorted(names) == sorted(arm.id for arm in group.arms)
             assert all({names[i][:-1]} == {names[i + 1][:-1]} for i in range(0, len(names), 2))
-            seen.add(order)
-    assert len(seen) > 6
+            orders.add(order)
+    assert len(orders) > 6
 
 
 def test_rounds_are_fixed_by_the_seed() -> None:
     """The same seed gives the same order, another block another one; the open phase has one round."""
     plan = plan_of("quick")
     group = plan.groups[1]
-    assert planning.rounds(plan, group, 0, "closed") == planning.rounds(plan, group, 0, "closed")
-    assert len(planning.rounds(plan, group, 0, "closed")) == plan.rounds
-    assert len(planning.rounds(plan, group, 0, "open")) == 1
+    assert rounds(plan, group, 0, "closed") == rounds(plan, group, 0, "closed")
+    assert len(rounds(plan, group, 0, "closed")) == plan.rounds
+    assert len(rounds(plan, group, 0, "open")) == 1
 
 
-def test_a_factor_that_does_not_matter_stands_at_none() -> None:
+def test_a_factor_that_does_not_apply_stands_at_none() -> None:
     """No client for json; external-data has its target's default."""
     plan = plan_of("quick")
     cells = {arm.id: arm.cell for group in plan.groups for arm in group.arms}
@@ -66,7 +65,7 @@ def test_a_factor_that_does_not_matter_stands_at_none() -> None:
 
 
 def test_a_filter_keeps_pairs_of_which_one_side_matches() -> None:
-    """Every condition must hold; an unknown key and an empty result are said."""
+    """Every condition must hold; an unknown key and an empty result are errors."""
     kept = plan_of("quick", wanted="scenario=external-data,workers=4")
     assert [pair.id for group in kept.groups for pair in group.pairs] == ["p4"]
     assert plan_of("quick", wanted="server=uvi*").groups
@@ -76,7 +75,7 @@ def test_a_filter_keeps_pairs_of_which_one_side_matches() -> None:
         plan_of("quick", wanted="colour=red")
 
 
-def test_a_pair_with_a_rate_is_open_only_and_keeps_apart() -> None:
+def test_a_pair_with_a_rate_is_open_only_and_in_a_group_of_its_own_kind() -> None:
     """So a sweep over rates is not mixed with one over connections."""
     plan = plan_of("sweep")
     for group in plan.groups:
@@ -90,7 +89,7 @@ def test_equal_sides_are_an_a_a_pair() -> None:
     assert all(pair.null for group in plan_of("null").groups for pair in group.pairs)
 
 
-def test_a_baseline_stands_in_for_every_a() -> None:
+def test_a_baseline_takes_the_place_of_every_a() -> None:
     """On b's server, with b's factors; it must be of b's interface."""
     plan = plan_of("quick", baseline="fastapi-threadpool", wanted="scenario=json")
     a, b = plan.groups[0].arms

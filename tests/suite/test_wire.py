@@ -19,7 +19,7 @@ from harness.suite.wire import env_problems, request_problems
         Ask(method="POST", path="/form", headers={"X-Empty": ""}, body="name=José"),
     ],
 )
-def test_what_http_allows_is_no_problem(request_: Ask) -> None:
+def test_a_request_that_http_allows_has_no_problem(request_: Ask) -> None:
     """A body may hold anything, a header value what Latin-1 has."""
     assert list(request_problems(request_)) == []
 
@@ -42,12 +42,12 @@ def test_what_http_allows_is_no_problem(request_: Ask) -> None:
         (Ask(path="/", headers={"X-A": "\x00"}), "request.headers.'X-A': '\\x00' cannot stand in its value"),
     ],
 )
-def test_what_http_does_not_allow_is_named_by_its_key(request_: Ask, problem: str) -> None:
+def test_a_request_that_http_does_not_allow_is_reported_by_key(request_: Ask, problem: str) -> None:
     """With the character that is wrong, and how it is written instead where there is a way."""
     assert list(request_problems(request_)) == [problem]
 
 
-def test_every_problem_is_told() -> None:
+def test_every_problem_of_a_request_is_reported() -> None:
     """Not only the first."""
     request = Ask(method="", path="json", headers={"A B": "\n"})
     assert [problem.split(":")[0] for problem in request_problems(request)] == [

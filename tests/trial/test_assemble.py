@@ -25,7 +25,7 @@ def recorded(values_us: Iterable[int]) -> Histogram:
     return histogram
 
 
-QUIET = spec.Generator(cpu_percent=20.0, waiting_fraction=0.01)
+QUIET = spec.SliceCheck(cpu_percent=20.0, waiting_fraction=0.01)
 
 
 def piece(**changes: object) -> spec.Slice:
@@ -172,7 +172,7 @@ def test_slices_of_a_disturbed_round_stay_in_the_row_and_count_nowhere() -> None
 
 def test_the_generator_is_judged_by_its_worst_slice() -> None:
     """One bad slice is enough."""
-    bad = spec.Generator(cpu_percent=97.0, waiting_fraction=0.2, valid=False, reasons=("saturated",))
+    bad = spec.SliceCheck(cpu_percent=97.0, waiting_fraction=0.2, valid=False, reasons=("saturated",))
     trial = put_together(
         Observed(measured=piece(), observation=SEEN), Observed(measured=piece(generator=bad), observation=SEEN)
     )
