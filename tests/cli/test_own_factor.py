@@ -15,7 +15,7 @@ from tests.cli.test_cli import gatebench
 APP = """
 import os
 
-TURNS = {"sync": 1, "async": 20_000}[os.environ["SHOP_ORM"]]
+TURNS = {"sync": 1, "async": 200_000}[os.environ["SHOP_ORM"]]
 
 
 def app(environ, start_response):

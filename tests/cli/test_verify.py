@@ -13,7 +13,7 @@ from harness.errors import GateError
 from harness.subject import receipts as receipt
 from harness.subject.receipts import Receipts
 from harness.subject.verify import ArmAndScenarios, Checked
-from harness.suite import Arm, Upstream
+from harness.suite import Arm, Factor, Upstream
 
 SUITE = """
 [upstream]
@@ -32,7 +32,10 @@ def _answers(monkeypatch: pytest.MonkeyPatch) -> dict[tuple[str, str], str]:
     """Have every cell answer rightly but those (target, scenario) that are put in here."""
     problems: dict[tuple[str, str], str] = {}
 
-    def check(arms: Iterable[ArmAndScenarios], missing: dict[str, str], upstream: Upstream) -> Iterator[Checked]:
+    def check(
+        arms: Iterable[ArmAndScenarios], factors: Iterable[Factor], missing: dict[str, str], upstream: Upstream
+    ) -> Iterator[Checked]:
+        assert "gc" in [factor.name for factor in factors]
         assert upstream.delay_ms in {7.0, Upstream().delay_ms}
         for arm, scenarios in arms:
             for scenario in scenarios:

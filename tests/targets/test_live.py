@@ -10,7 +10,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from harness.suite import Server, Target, load_definitions
+from harness.subject.launch import fill
+from harness.suite import Closed, Level, Server, Target, load_definitions
+from harness.suite.choice import arm_of
 from targets.contract import answers
 from tests.targets import targets_cases as table
 from tests.targets.targets_support import free_port, process, redis_server, until, upstream
@@ -31,11 +33,12 @@ def workers_of(server: Server, target: Target) -> int:
     return 2 if server.workers and target.name in TWO_WORKERS else 1
 
 
-def fill(server: Server, target: Target, port: int) -> list[str]:
-    """Fill the argv template, element by element."""
-    workers = workers_of(server, target)
-    values = {"python": target.python, "host": "127.0.0.1", "port": port, "workers": workers, "threads": 4}
-    return [element.format(**values, app=target.app) for element in server.argv]
+def argv_of(server: Server, target: Target, port: int) -> list[str]:
+    """The argv template filled, with every factor at its default."""
+    levels: dict[str, Level] = {"workers": workers_of(server, target), "threads": 4}
+    scenario = next(iter(DEFINED.scenarios.values()))
+    arm = arm_of(DEFINED, "p1a", target, server, scenario, levels=levels, loads=(Closed(connections=1),))
+    return fill(arm, DEFINED.factors.values(), "127.0.0.1", port)
 
 
 @contextmanager
@@ -45,7 +48,7 @@ def serving(server: Server, target: Target, folder: Path, env: dict[str, str]) -
     log = folder / "server.log"
     environment = {**os.environ, **server.env, **target.env, **env}
     with (
-        process(fill(server, target, port), log, Path(target.folder), environment) as started,
+        process(argv_of(server, target, port), log, Path(target.folder), environment) as started,
         httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=20) as client,
     ):
         until(lambda: started.poll() is not None or _ready(client), f"{target.name} on {server.name}")
