@@ -30,9 +30,9 @@ END_S = 10.0
 
 
 def run(
-    load: spec.Spec, *, cpus: tuple[int, ...], log: Path, on_event: Callable[[spec.Event, Process], None]
+    order: spec.Spec, *, cpus: tuple[int, ...], log: Path, on_event: Callable[[spec.Event, Process], None]
 ) -> spec.Result:
-    """Run the load that `load` describes and return what it showed.
+    """Run the load that `order` describes and return what it showed.
 
     Raises `LoadError` when it ended early, died or hangs, and `LaunchError` when it cannot be started.
 
@@ -40,7 +40,7 @@ def run(
     """
     with tempfile.TemporaryDirectory(prefix="gatebench-") as folder:
         spec_file, result_file = Path(folder, "spec.json"), Path(folder, "result.json")
-        spec_file.write_text(spec.dump(load), encoding="utf-8")
+        spec_file.write_text(spec.dump(order), encoding="utf-8")
         # -P: the folder that gatebench is called in may hold a loadtests/ of the user's own.
         argv = [sys.executable, "-P", "-m", "loadtests", str(spec_file), str(result_file)]
         with running(
@@ -52,15 +52,15 @@ def run(
             cpus=cpus,
             stdout=subprocess.PIPE,
         ) as process:
-            for event in _events(process, longest_silence_s(load)):
+            for event in _events(process, longest_silence_s(order)):
                 on_event(event, process)
             _wait_ended(process)
         return _result(result_file, process)
 
 
-def longest_silence_s(load: spec.Spec) -> float:
-    """How long the generator may print no event under `load`; after that it hangs."""
-    return PATIENCE_S + load.patience_s + load.slice_s + load.read_timeout_s
+def longest_silence_s(order: spec.Spec) -> float:
+    """How long the generator may print no event under `order`; after that it hangs."""
+    return PATIENCE_S + order.patience_s + order.slice_s + order.read_timeout_s
 
 
 def _wait_ended(process: Process) -> None:

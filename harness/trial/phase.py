@@ -49,10 +49,10 @@ def measure_phase(
     trials = [failed(arm, state, block, phase, LoadError(NO_RATE)) for arm in rateless]
     if not driven:
         return trials
-    load = phase_spec(bench, state, block, phase, driven, serving)
+    order = phase_spec(bench, state, block, phase, driven, serving)
     if queue is not None:
-        load = replace(load, queue=queue, stops=stops)
-    return trials + _driven(bench, state, block, load, driven, serving)
+        order = replace(order, queue=queue, stops=stops)
+    return trials + _driven(bench, state, block, order, driven, serving)
 
 
 def warm_up(bench: Bench, state: GroupState, block: int, serving: Mapping[str, Serving]) -> None:
@@ -62,13 +62,13 @@ def warm_up(bench: Bench, state: GroupState, block: int, serving: Mapping[str, S
     """
     arms = [arm for arm in state.group.arms if arm.id in serving]
     closed = {arm.id: Closed(connections=arm.connections) for arm in arms}
-    load = spec.Spec(
+    order = spec.Spec(
         arms=tuple(arm_spec(bench, state, block, arm, closed[arm.id], serving[arm.id]) for arm in arms),
         rounds=(),
         warmup_s=WARM_UP_S,
         limits=bench.plan.thresholds.generator,
     )
-    result = _generated(bench, load, lambda *_: None)
+    result = _generated(bench, order, lambda *_: None)
     state.learn(result.totals)
 
 
@@ -95,7 +95,7 @@ def _driven(
     bench: Bench,
     state: GroupState,
     block: int,
-    load: spec.Spec,
+    order: spec.Spec,
     arms: Sequence[Arm],
     serving: Mapping[str, Serving],
 ) -> list[Trial]:
@@ -104,14 +104,14 @@ def _driven(
     processes = {arm.id: set(serving[arm.id].server.process.members()) for arm in arms}
     broken = faults.of_services(bench, arms)
     if len(broken) == len(arms):
-        return [failed(arm, state, block, load.phase, broken[arm.id], started) for arm in arms]
+        return [failed(arm, state, block, order.phase, broken[arm.id], started) for arm in arms]
     try:
-        measured = _measured(bench, load, arms, serving)
+        measured = _measured(bench, order, arms, serving)
     except GatebenchError as error:
         # Whatever it is, it is none of the arms': the generator's, or that of a service that may be gone by now.
         broken = faults.of_services(bench, arms)
         cause = error if isinstance(error, LoadError) else ServiceError(str(error))
-        return [failed(arm, state, block, load.phase, broken.get(arm.id, cause), started) for arm in arms]
+        return [failed(arm, state, block, order.phase, broken.get(arm.id, cause), started) for arm in arms]
     state.learn(measured.totals.values())
     broken = faults.of_services(bench, arms) | broken
     dropped = _left_out(bench, measured.slices)
@@ -121,13 +121,13 @@ def _driven(
         slices = [observed for observed in measured.slices if observed.measured.arm == arm.id]
         if arm.id in broken or not slices:
             lost = LoadError(NO_SLICES) if server.process.alive() else server.process.died()
-            trials.append(failed(arm, state, block, load.phase, broken.get(arm.id, lost), started))
+            trials.append(failed(arm, state, block, order.phase, broken.get(arm.id, lost), started))
             continue
         parts = Parts(
             arm=arm,
             group=state.group.id,
             block=block,
-            load=state.load(arm, load.phase),
+            load=state.load(arm, order.phase),
             started=started,
             slices=slices,
             dropped_rounds=dropped,
@@ -137,7 +137,7 @@ def _driven(
         )
         trial = assemble(parts, bench.started_ns)
         wrong = faults.after_load(server, processes[arm.id])
-        trials.append(_judged(bench, arm, trial, wrong, overload=bool(load.stops)))
+        trials.append(_judged(bench, arm, trial, wrong, overload=bool(order.stops)))
     return trials
 
 
@@ -158,7 +158,7 @@ class _Measured:
         return Hits(calls=self.calls.get(arm.id, 0), totals=self.totals[arm.id])
 
 
-def _measured(bench: Bench, load: spec.Spec, arms: Sequence[Arm], serving: Mapping[str, Serving]) -> _Measured:
+def _measured(bench: Bench, order: spec.Spec, arms: Sequence[Arm], serving: Mapping[str, Serving]) -> _Measured:
     """Run the generator; raises `LoadError`, or `AnswerError` and `LaunchError` of a service beside the arms."""
     observer = Observer({arm.id: serving[arm.id].server for arm in arms}, bench.services)
     before = _hits(bench, arms)
@@ -170,7 +170,7 @@ def _measured(bench: Bench, load: spec.Spec, arms: Sequence[Arm], serving: Mappi
             if event.throughput_rps is not None:
                 bench.progress.slice_done(event.arm, event.throughput_rps)
 
-    result = _generated(bench, load, on_event)
+    result = _generated(bench, order, on_event)
     slices = [
         Observed(measured=measured, observation=observer.observations[measured.arm, measured.round])
         for measured in result.slices
@@ -185,9 +185,9 @@ def _hits(bench: Bench, arms: Sequence[Arm]) -> dict[str, int]:
     return bench.services.hits() if any(arm.scenario.upstream_calls for arm in arms) else {}
 
 
-def _generated(bench: Bench, load: spec.Spec, on_event: Callable[[spec.Event, Process], None]) -> spec.Result:
+def _generated(bench: Bench, order: spec.Spec, on_event: Callable[[spec.Event, Process], None]) -> spec.Result:
     log = bench.logs / "generator.log"
-    return generator.run(load, cpus=bench.placement.generator, log=log, on_event=on_event)
+    return generator.run(order, cpus=bench.placement.generator, log=log, on_event=on_event)
 
 
 def _left_out(bench: Bench, observed: list[Observed]) -> tuple[int, ...]:
