@@ -16,6 +16,7 @@ from harness.record.calibration import Calibration
 from harness.record.conditions import changes, sittings, today
 from harness.record.reader import read, whole_blocks
 from harness.record.rows import RunInfo, SittingRow, Trial
+from harness.record.secrets import new_salt, unsealed
 from harness.record.times import utc_now
 from harness.suite import Plan
 
@@ -65,7 +66,7 @@ def resume(folder: Path, now: SittingRow | None = None, *, accept_changes: bool 
             f"{folder}: it would not go on as it was begun: {listed}. Undo that, or go on with --accept-changes"
         )
     placement = place(tuple(now.environment["usable_cpus"])).as_dict() if "placement" in changed else before.placement
-    info = replace(run.info, placement=placement, versions=now.versions)
+    info = replace(unsealed(folder, run.info), placement=placement, versions=now.versions)
     return Sitting(folder, info, whole_blocks(run), torn=bool(run.torn))
 
 
@@ -117,4 +118,5 @@ def new_info(
         placement=placement.as_dict(),
         baseline=baseline,
         kind=kind,
+        salt=new_salt(),
     )

@@ -12,6 +12,7 @@ from harness import record, units
 from harness.errors import NothingValidError, UsageError
 from harness.machine.placement import Placement
 from harness.record import RunInfo, Trial, Writer, lock
+from harness.record.secrets import unsealed
 from harness.subject.receipts import receipts
 from harness.suite import Arm
 from harness.trial.bench import opened
@@ -73,10 +74,11 @@ def resumed(folder: Path, budget_s: float | None) -> Sitting:
     if (budget_s or question.budget_s) <= tuning.elapsed_s:
         raise UsageError(f"--budget: {units.clock(tuning.elapsed_s)} are spent already; give more")
     assert tuning.service is not None  # noqa: S101 - no journal is resumed without its setup
+    info = unsealed(folder, run.info)
     return Sitting(
         folder=folder,
-        arm=run.info.plan.groups[0].arms[0].over(tuning.service.connections),  # the lone worker had one
-        info=replace(run.info, finished=None),
+        arm=info.plan.groups[0].arms[0].over(tuning.service.connections),  # the lone worker had one
+        info=replace(info, finished=None),
         question=replace(question, budget_s=budget_s or question.budget_s),
         memory_bytes=tuning.service.memory_bytes,
         tuning=tuning,
