@@ -29,8 +29,8 @@ def new_salt() -> str:
 
 def sealed(info: RunInfo) -> RunInfo:
     """`info` as it may stand in run.json."""
-    salt = info.salt or new_salt()
     found = of_plan(info.plan) | _of_redis(info.plan, os.environ)
+    salt = info.salt or (new_salt() if found else "")  # none: a run that was begun before there were any
     return replace(
         info,
         plan=masked(info.plan),

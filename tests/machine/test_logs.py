@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from harness import masking
 from harness.machine import logs
 from harness.machine.logs import line_that_matters, one_line, scrub, tail
 
