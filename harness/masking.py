@@ -26,6 +26,8 @@ _HIDDEN = (
 )
 """Secrets in any text: the password of a URL, `token=...` as in a query, `"password": "..."` as in JSON."""
 _SCHEME = re.compile(r"(?:basic|bearer|digest|token|apikey)\s+(?P<rest>\S.*)", re.IGNORECASE | re.DOTALL)
+_OBEYED = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066\u2067\ud800-\udfff]")
+"""Control characters, what turns the direction of the text around it, and halves of characters."""
 _known: set[str] = set()
 
 
@@ -58,7 +60,12 @@ def plain(text: str) -> str:
     """Text of others as it may be shown: without secrets, and without what a terminal would obey; lines stay."""
     for secret in known():
         text = text.replace(secret, MASK)
-    return "".join(letter if letter.isprintable() or letter == "\n" else " " for letter in mask(text))
+    return harmless(mask(text))
+
+
+def harmless(text: str) -> str:
+    """`text` with a space for each character that a terminal would obey; lines stay."""
+    return _OBEYED.sub(" ", text)
 
 
 def _masked(found: re.Match[str]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +13,8 @@ from rich.segment import Segment
 from rich.text import Text
 
 from harness.errors import RecordError
+from harness.masking import harmless
 from harness.record.calibration import Calibration, stored
-
-OBEYED = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
-"""What a terminal obeys, a line break aside."""
 
 
 def answers() -> Console:
@@ -72,5 +69,5 @@ class _Printed:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         for segment in console.render(self.of, options):
-            text = segment.text if segment.control else OBEYED.sub(" ", segment.text)
+            text = segment.text if segment.control else harmless(segment.text)
             yield Segment(text, segment.style, segment.control)
