@@ -52,7 +52,9 @@ def _within_interfaces(metric: str, factors: Sequence[Factor], points: Sequence[
             yield replace(effect, where=low.arm.cell.interface, context=_context(low.arm, factor, factors))
 
 
-def _between_interfaces(metric: str, factors: Sequence[Factor], pairs: Sequence[tuple[CellLogs, Arm]]) -> Iterator[Effect]:
+def _between_interfaces(
+    metric: str, factors: Sequence[Factor], pairs: Sequence[tuple[CellLogs, Arm]]
+) -> Iterator[Effect]:
     """`pairs` are points whose values are the log ratios of pairs, each with the pair's other arm."""
     partners = {point.arm.id: partner for point, partner in pairs}
     for low, high, factor in _ordered([point for point, _ in pairs], factors):
@@ -94,7 +96,8 @@ def _points(run: Run, trials: Trials, log_value: Callable[[Trial], float | None]
                 if trial.valid and (value := log_value(trial)) is not None:
                     values.setdefault((group.id, block), []).append(value)
     return [
-        CellLogs(arm, {key: math.fsum(logs) / len(logs) for key, logs in values.items()}) for arm, values in arms.values()
+        CellLogs(arm, {key: math.fsum(logs) / len(logs) for key, logs in values.items()})
+        for arm, values in arms.values()
     ]
 
 
