@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from harness import record, units
+from harness.cli.beside import announced
 from harness.cli.gate import AllowFailedBlocks, FailOnInconclusive, FailOnRegression, GateMetrics, demands, enforce
 from harness.cli.options import (
     RESULTS,
@@ -111,7 +112,7 @@ def _measured(sitting: Sitting, asked: Demands | None, *, as_json: bool) -> None
         console.print("caveat: server and generator share a CPU here; use a machine with two or more", soft_wrap=True)
     interrupted: KeyboardInterrupt | None = None
     try:
-        with shown(console) as progress:
+        with announced("run", sitting.folder), shown(console) as progress:
             measure(sitting, progress)
     except KeyboardInterrupt as stop:
         interrupted = stop

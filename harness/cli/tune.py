@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness import record, units
+from harness.cli.beside import announced
 from harness.cli.options import RESULTS, AcceptChanges, AsJson, Results, Seed, ServerCpus, fresh_seed, placed, seconds
 from harness.cli.output import answers, print_json, quoted, remarks
 from harness.errors import UsageError
@@ -132,7 +133,8 @@ def _measured(sitting: Sitting, *, as_json: bool) -> None:
     console = remarks()
     if sitting.placement.shared:
         console.print("caveat: server and generator share a CPU here; use a machine with two or more", soft_wrap=True)
-    tuning, recommendation = measure(sitting, lambda line: console.print(line, soft_wrap=True))
+    with announced("tune", sitting.folder):
+        tuning, recommendation = measure(sitting, lambda line: console.print(line, soft_wrap=True))
     _show(sitting.folder, recommendation, as_json=as_json)
     _end(sitting.folder, tuning, recommendation)
 
