@@ -8,9 +8,11 @@ from typing import Annotated
 import typer
 
 from harness import record, units
+from harness.cli.beside import announced
 from harness.cli.gate import AllowFailedBlocks, FailOnInconclusive, FailOnRegression, GateMetrics, demands, enforce
 from harness.cli.options import (
     RESULTS,
+    AcceptChanges,
     AsJson,
     Baseline,
     Blocks,
@@ -49,10 +51,11 @@ def run(
     budget: Annotated[str | None, typer.Option(metavar="10m", help="With --width: the time the run may take.")] = None,
     seed: Seed = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="The run's own directory; it must not exist.")] = None,
-    resume: Annotated[str | None, typer.Option(metavar="RUN", help="Go on with a run that was interrupted.")] = None,
-    accept_changes: Annotated[
-        bool, typer.Option("--accept-changes", help="With --resume: go on under another machine, versions or code.")
-    ] = False,
+    resume: Annotated[
+        str | None,
+        typer.Option(metavar="RUN", help="Go on with a run that was interrupted, or add to one with more --blocks."),
+    ] = None,
+    accept_changes: AcceptChanges = False,
     baseline: Baseline = None,
     server_cpus: ServerCpus = None,
     fail_on_regression: FailOnRegression = None,
@@ -65,6 +68,7 @@ def run(
 
     Examples: `gatebench run quick`, `gatebench run my-suite.toml --width 3% --budget 10m`,
     `gatebench run full --filter scenario=json`, `gatebench run --resume latest`,
+    `gatebench run --resume latest --blocks 10`,
     `gatebench run shop.toml --baseline shop-main --fail-on-regression 5%`.
     """
     asked = demands(fail_on_regression, allow_failed_blocks, metric, fail_on_inconclusive=fail_on_inconclusive)
@@ -72,7 +76,6 @@ def run(
         refuse_new_plan(
             {
                 "SUITE": suite,
-                "--blocks": blocks,
                 "--width": width,
                 "--budget": budget,
                 "--filter": wanted,
@@ -82,7 +85,7 @@ def run(
                 "--out": out,
             }
         )
-        sitting = _resumed(resume, accept_changes=accept_changes)
+        sitting = _resumed(resume, blocks, accept_changes=accept_changes)
     elif suite is None:
         raise UsageError("which suite? `gatebench list suites` shows them; --resume RUN goes on with a run")
     else:
@@ -109,7 +112,7 @@ def _measured(sitting: Sitting, asked: Demands | None, *, as_json: bool) -> None
         console.print("caveat: server and generator share a CPU here; use a machine with two or more", soft_wrap=True)
     interrupted: KeyboardInterrupt | None = None
     try:
-        with shown(console) as progress:
+        with announced("run", sitting.folder), shown(console) as progress:
             measure(sitting, progress)
     except KeyboardInterrupt as stop:
         interrupted = stop
@@ -158,14 +161,14 @@ def _begun(plan: Plan, placement: Placement, out: Path | None, baseline: str | N
     return begin(folder, plan, placement, quoted(folder.parent), baseline=baseline)
 
 
-def _resumed(name: str, *, accept_changes: bool) -> Sitting:
+def _resumed(name: str, blocks: int | None, *, accept_changes: bool) -> Sitting:
     from harness.subject.receipts import receipts
 
     folder = record.find(name, RESULTS)
     info = record.read_info(folder)
     arms = [arm for group in info.plan.groups for arm in group.arms]
     now = today(info, receipts(arms).versions)
-    sitting = go_on(folder, now, accept_changes=accept_changes)
+    sitting = go_on(folder, now, accept_changes=accept_changes, blocks=blocks)
     if sitting.torn:
         remarks().print("the last line was torn; that trial's block is measured again")
     return sitting

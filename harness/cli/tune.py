@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness import record, units
-from harness.cli.options import RESULTS, AsJson, Results, Seed, ServerCpus, fresh_seed, placed, seconds
+from harness.cli.beside import announced
+from harness.cli.options import RESULTS, AcceptChanges, AsJson, Results, Seed, ServerCpus, fresh_seed, placed, seconds
 from harness.cli.output import answers, print_json, quoted, remarks
 from harness.errors import UsageError
 from harness.machine.placement import Placement
@@ -48,6 +49,7 @@ def tune(
         str | None,
         typer.Option(metavar="RUN", help="Go on with a tuning that did not come to its end, or with more --budget."),
     ] = None,
+    accept_changes: AcceptChanges = False,
     server_cpus: ServerCpus = None,
     results: Results = RESULTS,
     as_json: AsJson = False,
@@ -63,7 +65,7 @@ def tune(
     if resume is not None:
         if suite or target or server or scenario or slo or memory or connections or seed or server_cpus:
             raise UsageError("--resume takes all but --budget from the run: leave the rest out")
-        sitting = _resumed(record.find(resume, results), budget)
+        sitting = _resumed(record.find(resume, results), budget, accept_changes=accept_changes)
     else:
         if suite and (target or server or scenario):
             raise UsageError("either SUITE or --target, --server and --scenario")
@@ -109,10 +111,10 @@ def _new(
     return _announced(begun(subject, question, memory_limit, folder, info))
 
 
-def _resumed(folder: Path, budget: str | None) -> Sitting:
+def _resumed(folder: Path, budget: str | None, *, accept_changes: bool) -> Sitting:
     from harness.tune.sitting import resumed
 
-    return _announced(resumed(folder, seconds(budget) if budget else None))
+    return _announced(resumed(folder, seconds(budget) if budget else None, accept_changes=accept_changes))
 
 
 def _announced(sitting: Sitting) -> Sitting:
@@ -131,7 +133,8 @@ def _measured(sitting: Sitting, *, as_json: bool) -> None:
     console = remarks()
     if sitting.placement.shared:
         console.print("caveat: server and generator share a CPU here; use a machine with two or more", soft_wrap=True)
-    tuning, recommendation = measure(sitting, lambda line: console.print(line, soft_wrap=True))
+    with announced("tune", sitting.folder):
+        tuning, recommendation = measure(sitting, lambda line: console.print(line, soft_wrap=True))
     _show(sitting.folder, recommendation, as_json=as_json)
     _end(sitting.folder, tuning, recommendation)
 

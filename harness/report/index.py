@@ -13,7 +13,7 @@ import pandas as pd
 from harness import record, units
 from harness.errors import RecordError
 from harness.machine import environment
-from harness.record import RunInfo
+from harness.record import RunInfo, durable
 from harness.report.comparing import page_name
 from harness.report.slugs import slugs
 from harness.report.templating import render
@@ -43,7 +43,10 @@ class RunLine:
 
 
 def index(results: Path) -> Path:
-    """Write the index of all runs under `results`."""
+    """Write the index of all runs under `results`; raises `StorageError` where that fails.
+
+    Two harnesses may do so at once: each replaces the file as a whole, and the later one has seen the runs of both.
+    """
     folders = sorted(record.folders(results), key=_started, reverse=True)
     anchors = slugs(folder.name for folder in folders)
     names = [folder.name for folder in folders]
@@ -59,7 +62,8 @@ def index(results: Path) -> Path:
         version=environment.version(),
     )
     out = results / "index.html"
-    out.write_text(page, encoding="utf-8")
+    with durable.explained(results, "gatebench report latest"):
+        durable.replace(out, page.encode())
     return out
 
 

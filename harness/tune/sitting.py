@@ -12,6 +12,8 @@ from harness import record, units
 from harness.errors import NothingValidError, UsageError
 from harness.machine.placement import Placement
 from harness.record import RunInfo, Trial, Writer, lock
+from harness.record.conditions import today
+from harness.record.sitting import under
 from harness.subject.receipts import receipts
 from harness.suite import Arm
 from harness.trial.bench import opened
@@ -58,10 +60,11 @@ def begun(subject: Subject, question: Question, memory_bytes: int | None, folder
     )
 
 
-def resumed(folder: Path, budget_s: float | None) -> Sitting:
+def resumed(folder: Path, budget_s: float | None, *, accept_changes: bool = False) -> Sitting:
     """A sitting that goes on from `folder`, with its budget or a new budget, which is for all sittings together.
 
-    Raises `UsageError` where nothing is left to do, there is nothing to go on from, or it is still running.
+    Raises `UsageError` where nothing is left to do, there is nothing to go on from, it is still running, or machine,
+    versions or code have changed and `accept_changes` is not given.
     """
     lock.refuse_if_held(folder)  # first: to read the steps cuts off a torn line
     run = record.read(folder)
@@ -73,10 +76,12 @@ def resumed(folder: Path, budget_s: float | None) -> Sitting:
     if (budget_s or question.budget_s) <= tuning.elapsed_s:
         raise UsageError(f"--budget: {units.clock(tuning.elapsed_s)} are spent already; give more")
     assert tuning.service is not None  # noqa: S101 - no journal is resumed without its setup
+    arm = run.info.plan.groups[0].arms[0]
+    info = under(folder, run.info, today(run.info, receipts([arm]).versions), accept_changes=accept_changes)
     return Sitting(
         folder=folder,
-        arm=run.info.plan.groups[0].arms[0].over(tuning.service.connections),  # the lone worker had one
-        info=replace(run.info, finished=None),
+        arm=arm.over(tuning.service.connections),  # the lone worker had one
+        info=replace(info, finished=None),
         question=replace(question, budget_s=budget_s or question.budget_s),
         memory_bytes=tuning.service.memory_bytes,
         tuning=tuning,
