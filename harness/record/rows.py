@@ -193,6 +193,10 @@ class RunInfo:
     """suite, or tune."""
     sittings: tuple[SittingRow, ...] = ()
     """In their order. Versions, environment and placement above are those of the first; empty in older records."""
+    salt: str = ""
+    """Of the digests in `secrets`."""
+    secrets: dict[str, str] = field(default_factory=dict)
+    """Place of a secret -> digest of what stands there (`harness.record.secrets`); the plan has a mask there."""
 
 
 @dataclass(frozen=True, slots=True)
