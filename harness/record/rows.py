@@ -192,6 +192,12 @@ class RunInfo:
     sittings: tuple[SittingRow, ...] = ()
     """In their order. Versions, environment and placement above are those of the first; empty in older records."""
 
+    @property
+    def shared_cpu(self) -> bool:
+        """Whether in a sitting servers shared a CPU with load generator or services: no figure can be trusted then."""
+        placements = [self.placement, *(sitting.placement for sitting in self.sittings)]
+        return any({*each["server"]} & {*each.get("generator", ()), *each.get("services", ())} for each in placements)
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
