@@ -25,12 +25,12 @@ from harness.errors import AnswerError, LaunchError, ServiceError
 from harness.machine import environment
 from harness.machine.environment import find_redis
 from harness.machine.logs import one_line
+from harness.machine.ports import PORTS
 from harness.machine.process import Process, clean_environment, running
 from harness.subject.answers import POLL_S, require_own, verify, wait_ready, wait_until
 from harness.suite import BENCHMARKS, Arm, Ask, Expect, Factor, Upstream, needs
 
 HOST = "127.0.0.1"
-PORTS = range(20_000, 30_001)
 REDIS_READY_S = 10.0
 ANSWER_S = 5.0
 """How long a service may take for an answer, before it is taken to hang."""
