@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+import unicodedata
 from collections.abc import Iterator
 from urllib.parse import unquote
 
@@ -58,7 +59,11 @@ def plain(text: str) -> str:
     """Text of others as it may be shown: without secrets, and without what a terminal would obey; lines stay."""
     for secret in known():
         text = text.replace(secret, MASK)
-    return "".join(letter if letter.isprintable() or letter == "\n" else " " for letter in mask(text))
+    return "".join(letter if _is_harmless(letter) else " " for letter in mask(text))
+
+
+def _is_harmless(letter: str) -> bool:
+    return letter.isprintable() or letter == "\n" or unicodedata.category(letter) == "Zs"  # our own narrow spaces
 
 
 def _masked(found: re.Match[str]) -> str:

@@ -269,9 +269,12 @@ def _busy(shares: dict[int, float]) -> Iterator[Busy]:
 def _name(pid: int) -> str:
     """The command alone: its arguments may hold what must not be shown."""
     try:
-        return (PROC / str(pid) / "comm").read_text(encoding="utf-8", errors="replace").strip()
+        text = (PROC / str(pid) / "comm").read_text(encoding="utf-8", errors="replace").strip()
     except OSError:
         return "a process that has ended"
+    return "".join(
+        each if each.isprintable() else "?" for each in text
+    )  # a process chooses its name: it may be anything
 
 
 def _pieces(seconds: float) -> Iterator[float]:

@@ -202,7 +202,9 @@ class RunInfo:
     def shared_cpu(self) -> bool:
         """Whether in a sitting servers shared a CPU with load generator or services: no figure can be trusted then."""
         placements = [self.placement, *(sitting.placement for sitting in self.sittings)]
-        return any({*each["server"]} & {*each.get("generator", ()), *each.get("services", ())} for each in placements)
+        return any(
+            {*each.get("server", ())} & {*each.get("generator", ()), *each.get("services", ())} for each in placements
+        )
 
 
 @dataclass(frozen=True, slots=True)

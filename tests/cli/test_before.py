@@ -12,9 +12,13 @@ from typer.testing import CliRunner
 
 from harness import record
 from harness.cli import app, options
-from harness.errors import GateError, UsageError
+from harness.errors import GateError, UndecidedError, UsageError
+from harness.judge.compare.conditions import SHARED
 from harness.machine import look
 from harness.machine.look import Busy, Noise
+from harness.record.sitting import Sitting
+from harness.trial.progress import Progress
+from tests import factories
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 TUNE = "tune --target fastapi --server uvicorn --scenario json"
@@ -83,18 +87,39 @@ def test_strict_refuses_what_disturbs_by_name(call: str, tmp_path: Path, monkeyp
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.live
-def test_a_run_that_shares_its_cpu_is_marked_and_not_gated(tmp_path: Path) -> None:
+def measured(sitting: Sitting, _: Progress) -> None:
+    """Rows without a measurement."""
+    with record.writing(sitting.folder, sitting.info) as writer:
+        for group in sitting.info.plan.groups:
+            for arm in group.arms:
+                writer.append(factories.failed_trial(arm, group=group.id))
+        writer.finish()
+
+
+def test_a_run_that_shares_its_cpu_is_marked_and_not_gated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In run.json, in the report and on the terminal; the gate ends with 3."""
     (tmp_path / "short.toml").write_text(SUITE)
-    asked = ("--out", "mine", "--shared-cpu", "--fail-on-regression", "5%")
-    done = on_one_cpu("run", "short.toml", *asked, cwd=tmp_path)
-    assert done.returncode == 3, done.stderr
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(options, "usable_cpus", lambda: (0,))
+    monkeypatch.setattr("harness.measure.measure", measured)
+    done = CliRunner().invoke(app, ["run", "short.toml", "--out", "mine", "--shared-cpu", "--fail-on-regression", "5%"])
+    assert isinstance(done.exception, UndecidedError), done.output
+    assert f"(through the machine): {SHARED}" in str(done.exception)
     assert "disturbs: CPUs: 1 in use" in done.stderr
     assert "servers and load generator shared a CPU" in done.stdout
-    assert "(through the machine): servers and load generator shared a CPU" in done.stderr
     info = record.read_info(tmp_path / "mine")
     assert info.shared_cpu
     assert "CPUs: 1 in use" in info.environment["disturbances"]
-    assert "In this run servers and load generator shared a CPU" in (tmp_path / "mine/report.html").read_text()
-    assert "servers and load generator shared a CPU" in (tmp_path / "mine/summary.md").read_text()
+    for page in ("report.html", "summary.md"):
+        assert SHARED in (tmp_path / "mine" / page).read_text()
+
+
+def test_a_resumed_run_is_looked_at_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the placement that it has."""
+    info = factories.simulated_run(placement={"server": (0,), "generator": (0,), "services": (0,)}).info
+    with record.writing(tmp_path / "mine", info):
+        pass
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, ["run", "--resume", "mine", "--accept-changes"])
+    assert isinstance(done.exception, UsageError), done.output
+    assert "--shared-cpu" in str(done.exception)
