@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
 from harness import units
+from harness.cli.beside import announced
 from harness.cli.options import RESULTS, AsJson, Results, fresh_seed, placed
 from harness.cli.output import answers, print_json, remarks
 from harness.record.calibration import Calibration, Timing, as_json, store
@@ -26,6 +28,16 @@ def calibrate(
 
     Reports of runs on this machine quote it. Examples: `gatebench calibrate`, `gatebench calibrate --no-null --json`.
     """
+    with announced("calibrate"):
+        calibration, path = _measured(results, null=null)
+    if as_json_:
+        print_json(as_json(calibration))
+    else:
+        answers().print(_table(calibration))
+        answers().print(f"\nkept in {path}; reports quote it", soft_wrap=True)
+
+
+def _measured(results: Path, *, null: bool) -> tuple[Calibration, Path]:
     from harness import calibrate as instrument
     from harness.cli.progress import shown
 
@@ -37,11 +49,7 @@ def calibrate(
             equal_pair = instrument.equal_pair(placement, results, calibration, fresh_seed(None), say)
         calibration = replace(calibration, null=equal_pair)
         store(calibration, results)
-    if as_json_:
-        print_json(as_json(calibration))
-    else:
-        answers().print(_table(calibration))
-        answers().print(f"\nkept in {path}; reports quote it", soft_wrap=True)
+    return calibration, path
 
 
 def _table(calibration: Calibration) -> Table:

@@ -25,6 +25,9 @@ Filter = Annotated[
     ),
 ]
 Blocks = Annotated[int | None, typer.Option(min=1, help="Blocks a group; three at least for a verdict.")]
+AcceptChanges = Annotated[
+    bool, typer.Option("--accept-changes", help="With --resume: go on under another machine, versions or code.")
+]
 Seed = Annotated[int | None, typer.Option(help="Fixes orders and arrivals; printed and recorded if not given.")]
 ServerCpus = Annotated[int | None, typer.Option(min=1, help="CPUs for the servers; default: all that can be spared.")]
 Baseline = Annotated[

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from harness import record, units
+from harness.cli.before import SharedCpu, Strict, disturbances, noted
+from harness.cli.beside import announced
 from harness.cli.gate import AllowFailedBlocks, FailOnInconclusive, FailOnRegression, GateMetrics, demands, enforce
 from harness.cli.options import (
     RESULTS,
+    AcceptChanges,
     AsJson,
     Baseline,
     Blocks,
@@ -30,7 +35,7 @@ from harness.machine.placement import Placement
 from harness.record.conditions import today
 from harness.record.sitting import Sitting, begin, own_folder, refuse_new_plan
 from harness.record.sitting import resume as go_on
-from harness.suite import Options, Plan, load_suite
+from harness.suite import Arm, Options, Plan, load_suite
 from harness.suite import build as build_plan
 from harness.suite import seconds as planned_seconds
 
@@ -49,12 +54,15 @@ def run(
     budget: Annotated[str | None, typer.Option(metavar="10m", help="With --width: the time the run may take.")] = None,
     seed: Seed = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="The run's own directory; it must not exist.")] = None,
-    resume: Annotated[str | None, typer.Option(metavar="RUN", help="Go on with a run that was interrupted.")] = None,
-    accept_changes: Annotated[
-        bool, typer.Option("--accept-changes", help="With --resume: go on under another machine, versions or code.")
-    ] = False,
+    resume: Annotated[
+        str | None,
+        typer.Option(metavar="RUN", help="Go on with a run that was interrupted, or add to one with more --blocks."),
+    ] = None,
+    accept_changes: AcceptChanges = False,
     baseline: Baseline = None,
     server_cpus: ServerCpus = None,
+    strict: Strict = False,
+    shared_cpu: SharedCpu = False,
     fail_on_regression: FailOnRegression = None,
     allow_failed_blocks: AllowFailedBlocks = None,
     metric: GateMetrics = None,
@@ -65,14 +73,15 @@ def run(
 
     Examples: `gatebench run quick`, `gatebench run my-suite.toml --width 3% --budget 10m`,
     `gatebench run full --filter scenario=json`, `gatebench run --resume latest`,
+    `gatebench run --resume latest --blocks 10`,
     `gatebench run shop.toml --baseline shop-main --fail-on-regression 5%`.
     """
     asked = demands(fail_on_regression, allow_failed_blocks, metric, fail_on_inconclusive=fail_on_inconclusive)
+    look = partial(disturbances, strict=strict, shared_cpu=shared_cpu)
     if resume is not None:
         refuse_new_plan(
             {
                 "SUITE": suite,
-                "--blocks": blocks,
                 "--width": width,
                 "--budget": budget,
                 "--filter": wanted,
@@ -82,7 +91,8 @@ def run(
                 "--out": out,
             }
         )
-        sitting = _resumed(resume, accept_changes=accept_changes)
+        sitting = _resumed(resume, blocks, accept_changes=accept_changes)
+        look(_arms(sitting.info.plan), sitting.placement, sitting.info.plan.thresholds)
     elif suite is None:
         raise UsageError("which suite? `gatebench list suites` shows them; --resume RUN goes on with a run")
     else:
@@ -96,7 +106,10 @@ def run(
             width=fraction(width) if width else None,
             budget_s=seconds(budget) if budget else None,
         )
-        sitting = _begun(build_plan(*load_suite(suite), options), placed(server_cpus), out, baseline)
+        plan, placement = build_plan(*load_suite(suite), options), placed(server_cpus)
+        found = look(_arms(plan), placement, plan.thresholds)
+        sitting = _begun(plan, placement, out, baseline)
+        sitting = replace(sitting, info=noted(sitting.info, found))
     _measured(sitting, asked, as_json=as_json)
 
 
@@ -105,11 +118,9 @@ def _measured(sitting: Sitting, asked: Demands | None, *, as_json: bool) -> None
     from harness.measure import measure
 
     console = remarks()
-    if sitting.placement.shared:
-        console.print("caveat: server and generator share a CPU here; use a machine with two or more", soft_wrap=True)
     interrupted: KeyboardInterrupt | None = None
     try:
-        with shown(console) as progress:
+        with announced("run", sitting.folder), shown(console) as progress:
             measure(sitting, progress)
     except KeyboardInterrupt as stop:
         interrupted = stop
@@ -151,6 +162,10 @@ def _show(folder: Path, asked: Demands | None, *, as_json: bool) -> tuple[int, G
     return valid, decision
 
 
+def _arms(plan: Plan) -> list[tuple[Arm, ...]]:
+    return [group.arms for group in plan.groups]
+
+
 def _begun(plan: Plan, placement: Placement, out: Path | None, baseline: str | None) -> Sitting:
     folder = own_folder(out) if out is not None else record.new_folder(RESULTS, plan.suite)
     about = f"about {units.clock(planned_seconds(plan))}, seed {plan.seed}"
@@ -158,14 +173,14 @@ def _begun(plan: Plan, placement: Placement, out: Path | None, baseline: str | N
     return begin(folder, plan, placement, quoted(folder.parent), baseline=baseline)
 
 
-def _resumed(name: str, *, accept_changes: bool) -> Sitting:
+def _resumed(name: str, blocks: int | None, *, accept_changes: bool) -> Sitting:
     from harness.subject.receipts import receipts
 
     folder = record.find(name, RESULTS)
     info = record.read_info(folder)
     arms = [arm for group in info.plan.groups for arm in group.arms]
     now = today(info, receipts(arms).versions)
-    sitting = go_on(folder, now, accept_changes=accept_changes)
+    sitting = go_on(folder, now, accept_changes=accept_changes, blocks=blocks)
     if sitting.torn:
         remarks().print("the last line was torn; that trial's block is measured again")
     return sitting

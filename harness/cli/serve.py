@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import tempfile
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from harness.cli.output import remarks
-from harness.errors import NothingValidError, UsageError
+from harness.errors import NothingValidError, ServiceError, UsageError
+from harness.machine.ports import SERVE
 from harness.subject import services
 from harness.subject.answers import wait_until
-from harness.subject.launch import launch
-from harness.subject.services import HOST
+from harness.subject.launch import Launched, launch
+from harness.subject.services import HOST, Services
 from harness.suite import Arm, Closed, Factor, Level, Upstream, load_definitions, load_suite, needs
 from harness.suite.choice import arm_of, fitting, stated_levels, with_every_factor
 
@@ -30,7 +32,7 @@ def serve(
     ] = None,
     suite: Annotated[str | None, typer.Option(metavar="FILE", help="A suite file that defines the target.")] = None,
     host: Annotated[str, typer.Option()] = HOST,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0: a free one.")] = 8000,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: a free one.")] = SERVE,
 ) -> None:
     """Serve one target in the foreground, with the slow API (and Redis) beside it, until Ctrl-C.
 
@@ -61,9 +63,18 @@ def _serve(arm: Arm, factors: tuple[Factor, ...], host: str, port: int) -> None:
         services.started(
             upstream=Upstream(), redis="redis" in needs([arm], factors), cpus=(), logs=Path(folder)
         ) as beside,
-        launch(arm, factors, beside, cpus=(), log=Path(folder, "target.log"), address=(host, port)) as server,
+        _launched(arm, factors, beside, log=Path(folder, "target.log"), address=(host, port)) as server,
     ):
         server.wait_ready()
         console.print(f"{server.process.name}: http://{host}:{port}/json and the other scenarios; Ctrl-C stops it")
         console.print(f"log: {server.process.log}", soft_wrap=True)
         wait_until(server.process, "stopped", lambda: None, float("inf"))
+
+
+def _launched(
+    arm: Arm, factors: tuple[Factor, ...], beside: Services, *, log: Path, address: tuple[str, int]
+) -> AbstractContextManager[Launched]:
+    """The server of `arm`; raises `ServiceError` without an upstream, for its other scenarios may need that."""
+    if why := beside.missing("upstream"):
+        raise ServiceError(why)
+    return launch(arm, factors, beside, cpus=(), log=log, address=address)

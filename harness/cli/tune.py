@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness import record, units
-from harness.cli.options import RESULTS, AsJson, Results, Seed, ServerCpus, fresh_seed, placed, seconds
+from harness.cli.before import SharedCpu, Strict, disturbances, noted
+from harness.cli.beside import announced
+from harness.cli.options import RESULTS, AcceptChanges, AsJson, Results, Seed, ServerCpus, fresh_seed, placed, seconds
 from harness.cli.output import answers, print_json, quoted, remarks
 from harness.errors import UsageError
 from harness.machine.placement import Placement
@@ -48,7 +51,10 @@ def tune(
         str | None,
         typer.Option(metavar="RUN", help="Go on with a tuning that did not come to its end, or with more --budget."),
     ] = None,
+    accept_changes: AcceptChanges = False,
     server_cpus: ServerCpus = None,
+    strict: Strict = False,
+    shared_cpu: SharedCpu = False,
     results: Results = RESULTS,
     as_json: AsJson = False,
 ) -> None:
@@ -60,10 +66,12 @@ def tune(
     Examples: `gatebench tune --target flask --server gunicorn-gthread --scenario external-data --slo "p99<100ms"`,
     `gatebench tune my-suite.toml --budget 10m`, `gatebench tune --resume latest`.
     """
+    look = partial(disturbances, strict=strict, shared_cpu=shared_cpu)
     if resume is not None:
         if suite or target or server or scenario or slo or memory or connections or seed or server_cpus:
             raise UsageError("--resume takes all but --budget from the run: leave the rest out")
-        sitting = _resumed(record.find(resume, results), budget)
+        sitting = _resumed(record.find(resume, results), budget, accept_changes=accept_changes)
+        look([[sitting.arm]], sitting.placement, sitting.info.plan.thresholds)
     else:
         if suite and (target or server or scenario):
             raise UsageError("either SUITE or --target, --server and --scenario")
@@ -71,7 +79,10 @@ def tune(
         if connections is not None:
             subject = replace(subject, arm=subject.arm.over(connections))
         limit = memory_bytes(memory) if memory else None
-        sitting = _new(subject, _question(slo, budget, subject.plan.margin), limit, placed(server_cpus), results)
+        question, placement = _question(slo, budget, subject.plan.margin), placed(server_cpus)
+        found = look([[subject.arm]], placement, subject.plan.thresholds)
+        sitting = _new(subject, question, limit, placement, results)
+        sitting = replace(sitting, info=noted(sitting.info, found))
     _measured(sitting, as_json=as_json)
 
 
@@ -109,10 +120,10 @@ def _new(
     return _announced(begun(subject, question, memory_limit, folder, info))
 
 
-def _resumed(folder: Path, budget: str | None) -> Sitting:
+def _resumed(folder: Path, budget: str | None, *, accept_changes: bool) -> Sitting:
     from harness.tune.sitting import resumed
 
-    return _announced(resumed(folder, seconds(budget) if budget else None))
+    return _announced(resumed(folder, seconds(budget) if budget else None, accept_changes=accept_changes))
 
 
 def _announced(sitting: Sitting) -> Sitting:
@@ -129,9 +140,8 @@ def _measured(sitting: Sitting, *, as_json: bool) -> None:
     from harness.tune.sitting import measure
 
     console = remarks()
-    if sitting.placement.shared:
-        console.print("caveat: server and generator share a CPU here; use a machine with two or more", soft_wrap=True)
-    tuning, recommendation = measure(sitting, lambda line: console.print(line, soft_wrap=True))
+    with announced("tune", sitting.folder):
+        tuning, recommendation = measure(sitting, lambda line: console.print(line, soft_wrap=True))
     _show(sitting.folder, recommendation, as_json=as_json)
     _end(sitting.folder, tuning, recommendation)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from harness.machine import environment
@@ -19,7 +20,12 @@ Changes = dict[str, tuple[str, str]]
 
 def sittings(info: RunInfo) -> tuple[SittingRow, ...]:
     """The sittings of a run; a record that has none is of a run with a single sitting."""
-    return info.sittings or (first(info),)
+    # A record that does not say how many blocks a sitting had is of before runs could be extended.
+    return tuple(_of_blocks(sitting, info.plan.blocks) for sitting in info.sittings) or (first(info),)
+
+
+def _of_blocks(sitting: SittingRow, blocks: int) -> SittingRow:
+    return sitting if sitting.blocks is not None else replace(sitting, blocks=blocks)
 
 
 def first(info: RunInfo, code: Mapping[str, str] | None = None) -> SittingRow:
@@ -30,6 +36,7 @@ def first(info: RunInfo, code: Mapping[str, str] | None = None) -> SittingRow:
         environment=info.environment,
         placement=info.placement,
         code=dict(code or {}),
+        blocks=info.plan.blocks,
     )
 
 
@@ -44,6 +51,7 @@ def today(info: RunInfo, versions: Mapping[str, str] | None = None) -> SittingRo
         environment=environment.describe(),
         placement=sittings(info)[-1].placement,
         code=digests(info.plan),
+        blocks=info.plan.blocks,
     )
 
 

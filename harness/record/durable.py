@@ -5,9 +5,20 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+from harness.errors import StorageError
+
+_REMEDIES = {
+    errno.ENOSPC: "make room on the disk",
+    errno.EDQUOT: "make room in your quota of the disk",
+    errno.EFBIG: "raise the limit of the size of a file (ulimit -f)",
+    errno.EROFS: "make the file system writable",
+    errno.EACCES: "make the folder writable",
+    errno.ENOENT: "put the folder back",
+}
 _CANNOT_SYNC = {errno.EINVAL, errno.ENOTSUP}
 
 
@@ -30,6 +41,20 @@ def replace(path: Path, content: bytes) -> None:
             aside.unlink()
         raise
     sync_folder(path.parent)
+
+
+@contextlib.contextmanager
+def explained(folder: Path, go_on: str) -> Iterator[None]:
+    """Turn an `OSError` into a `StorageError`: what is to be done, and the command `go_on` that goes on then."""
+    try:
+        yield
+    except OSError as error:
+        remedy = _REMEDIES.get(error.errno or 0, "look after the disk")
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise StorageError(
+            f"{folder} cannot be written: {reason}; what was measured before is kept. {remedy[0].upper()}{remedy[1:]}, "
+            f"then: {go_on}"
+        ) from error
 
 
 def make_folder(folder: Path, *, exist_ok: bool = False) -> None:

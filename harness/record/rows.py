@@ -164,6 +164,8 @@ class SittingRow:
     placement: dict[str, tuple[int, ...]]
     code: dict[str, str] = field(default_factory=dict)
     """Target -> digest of its code (`harness.record.code`); a target whose code cannot be read is not in it."""
+    blocks: Count | None = None
+    """Blocks of the plan in this sitting, of which --resume --blocks adds some; None in older records."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,6 +197,14 @@ class RunInfo:
     """Of the digests in `secrets`."""
     secrets: dict[str, str] = field(default_factory=dict)
     """Place of a secret -> digest of what stands there (`harness.record.secrets`); the plan has a mask there."""
+
+    @property
+    def shared_cpu(self) -> bool:
+        """Whether in a sitting servers shared a CPU with load generator or services: no figure can be trusted then."""
+        placements = [self.placement, *(sitting.placement for sitting in self.sittings)]
+        return any(
+            {*each.get("server", ())} & {*each.get("generator", ()), *each.get("services", ())} for each in placements
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from harness.record import durable, lock
 from harness.record.calibration import Calibration
 from harness.record.conditions import changes, sittings, today
 from harness.record.reader import read, whole_blocks
-from harness.record.rows import RunInfo, SittingRow, Trial
+from harness.record.rows import Run, RunInfo, SittingRow, Trial
 from harness.record.secrets import new_salt, unsealed
 from harness.record.times import utc_now
 from harness.suite import Plan
@@ -45,20 +45,53 @@ def begin(
     return Sitting(folder, new_info(folder, plan, placement, calibration, baseline=baseline))
 
 
-def resume(folder: Path, now: SittingRow | None = None, *, accept_changes: bool = False) -> Sitting:
+def resume(
+    folder: Path, now: SittingRow | None = None, *, accept_changes: bool = False, blocks: int | None = None
+) -> Sitting:
     """The next sitting of the run in `folder`, which measures an interrupted block again; the records stay as they are.
 
-    `now` is what it would be measured with (`conditions.today`, which is also the default). Raises `UsageError` where
-    nothing is left to do, where another harness measures into the folder, or where machine, versions or code are no
-    longer those of the sitting before and `accept_changes` is not given; `RecordError` where the records are wrong.
+    `now` is what it would be measured with (`conditions.today`, which is also the default). With `blocks` the run gets
+    so many in all, be it finished or not. Raises `UsageError` where nothing is left to do, where `blocks` are fewer
+    than it has, where another harness measures into the folder, or as `under` does; `RecordError` where the records
+    are wrong.
     """
     lock.refuse_if_held(folder)
     run = read(folder)
     if run.info.kind != "suite":
         raise UsageError(f"{folder} is a {run.info.kind} run: gatebench {run.info.kind} --resume goes on with it")
-    if run.info.finished is not None:
-        raise UsageError(f"{folder} came to its end: nothing is left to measure")
-    before, now = sittings(run.info)[-1], now or today(run.info)
+    info = run.info if blocks is None else extended(run, blocks)
+    if info.finished is not None:
+        raise UsageError(
+            f"{folder} came to its end: nothing is left to measure; --blocks with a higher number adds some"
+        )
+    info = under(folder, info, now, accept_changes=accept_changes)
+    return Sitting(folder, info, whole_blocks(run), torn=bool(run.torn))
+
+
+def extended(run: Run, blocks: int) -> RunInfo:
+    """The head of `run` with `blocks` in all, to be gone on with where these are more than before.
+
+    The order of a block is drawn from the seed and its number, so that of the earlier blocks is what it was. Raises
+    `UsageError` where they are fewer than planned or measured.
+    """
+    planned = run.info.plan.blocks
+    measured = 1 + max((trial.block for trial in run.trials), default=-1)
+    if blocks < planned:
+        raise UsageError(f"--blocks {blocks}: {run.path} has {planned}, and --resume only adds to them")
+    if blocks == planned:
+        return run.info
+    if run.info.plan.width is not None and blocks <= measured:  # else some are measured again in place of lost ones
+        raise UsageError(f"--blocks {blocks}: {run.path} has measured {measured}, and --resume only adds to them")
+    return replace(run.info, plan=replace(run.info.plan, blocks=blocks), finished=None)
+
+
+def under(folder: Path, info: RunInfo, now: SittingRow | None = None, *, accept_changes: bool = False) -> RunInfo:
+    """`info` as a sitting under the conditions `now` goes on with it: with its placement and versions.
+
+    Raises `UsageError` where machine, versions or code are no longer those of the sitting before and `accept_changes`
+    is not given.
+    """
+    before, now = sittings(info)[-1], now or today(info)
     changed = changes(before, now)
     if changed and not accept_changes:
         listed = "; ".join(f"{name}: {earlier} before, {later} now" for name, (earlier, later) in changed.items())
@@ -66,8 +99,7 @@ def resume(folder: Path, now: SittingRow | None = None, *, accept_changes: bool 
             f"{folder}: it would not go on as it was begun: {listed}. Undo that, or go on with --accept-changes"
         )
     placement = place(tuple(now.environment["usable_cpus"])).as_dict() if "placement" in changed else before.placement
-    info = replace(unsealed(folder, run.info), placement=placement, versions=now.versions)
-    return Sitting(folder, info, whole_blocks(run), torn=bool(run.torn))
+    return replace(unsealed(folder, info), placement=placement, versions=now.versions)
 
 
 def refuse_new_plan(options: Mapping[str, object]) -> None:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import errno
-import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
 from pydantic import ValidationError
 
-from harness.errors import StorageError
 from harness.record import durable, lock
 from harness.record.code import digests
 from harness.record.conditions import first, sittings, today
@@ -26,14 +23,6 @@ from harness.suite import Plan
 
 _VERBS = {"suite": "run"}
 """Kind of a run -> the verb that goes on with it, where they are called differently."""
-_REMEDIES = {
-    errno.ENOSPC: "make room on the disk",
-    errno.EDQUOT: "make room in your quota of the disk",
-    errno.EFBIG: "raise the limit of the size of a file (ulimit -f)",
-    errno.EROFS: "make the file system writable",
-    errno.EACCES: "make the folder writable",
-    errno.ENOENT: "put the folder back",
-}
 
 
 class Writer:
@@ -156,16 +145,5 @@ def _head(info: RunInfo) -> bytes:
     return adapter(RunInfo).dump_json(sealed(info), indent=1) + b"\n"
 
 
-@contextmanager
-def _as_storage_error(folder: Path, info: RunInfo) -> Iterator[None]:
-    """Turn an `OSError` into a message with what is to be done, and how the run goes on then."""
-    try:
-        yield
-    except OSError as error:
-        remedy = _REMEDIES.get(error.errno or 0, "look after the disk")
-        reason = os.strerror(error.errno) if error.errno else str(error)
-        verb = _VERBS.get(info.kind, info.kind)
-        raise StorageError(
-            f"{folder} cannot be written: {reason}; what was measured before is kept. {remedy[0].upper()}{remedy[1:]}, "
-            f"then: gatebench {verb} --resume {folder}"
-        ) from error
+def _as_storage_error(folder: Path, info: RunInfo) -> AbstractContextManager[None]:
+    return durable.explained(folder, f"gatebench {_VERBS.get(info.kind, info.kind)} --resume {folder}")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness.judge.metrics import label
 from harness.judge.verdicts import Comparison, PairVerdict
-from harness.record import Run
+from harness.record import Run, durable
 from harness.report import words
 from harness.report.figures import Value
 from harness.report.figures.axis import limits_of
@@ -53,8 +53,9 @@ def compare_page(before: Run, after: Run, comparison: Comparison, out: Path) -> 
         arms=comparison.arms,
         facts=_facts(before, after),
     )
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(page, encoding="utf-8")
+    with durable.explained(out.parent, f"gatebench compare {before.path} {after.path}"):
+        durable.make_folder(out.parent, exist_ok=True)
+        durable.replace(out, page.encode())
     return out
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from harness.record import durable
 from harness.report import style
 from harness.report.charts.base import Chart
 from harness.report.charts.marks import Drawing, Mark
@@ -23,39 +24,49 @@ MANY = 32
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """A chart, the stem of its files (and its anchor), and its inline SVG."""
+    """A chart, the stem of its files (and its anchor), its inline SVG, and the content of its files by name."""
 
     chart: Chart
     stem: str
     svg: Markup
+    files: dict[str, bytes]
 
 
-def draw(charts: Sequence[Chart], folder: Path) -> list[Drawn]:
-    """Draw `charts` into `folder`, in place of what an earlier report left there.
+def draw(charts: Sequence[Chart]) -> list[Drawn]:
+    """Draw `charts`.
 
     Of each an SVG, light and dark, and a PNG; a dark PNG of those fit for a README. PNGs take most of the time: of a
     run with very many charts only those of the run as a whole are made.
     """
-    folder.mkdir(exist_ok=True)
-    for old in (*folder.glob("*.svg"), *folder.glob("*.png")):
-        old.unlink()
     stems = slugs(chart.name for chart in charts)
     few = len(charts) <= MANY
-    return [_one(chart, folder / stems[chart.name], png=few or chart.scenario is None) for chart in charts]
+    return [_one(chart, stems[chart.name], png=few or chart.scenario is None) for chart in charts]
 
 
-def _one(chart: Chart, path: Path, *, png: bool) -> Drawn:
+def keep(drawn: Sequence[Drawn], folder: Path) -> None:
+    """Write the files of `drawn` into `folder`, and only then remove what an earlier report left there."""
+    durable.make_folder(folder, exist_ok=True)
+    files = {name: content for each in drawn for name, content in each.files.items()}
+    for name, content in files.items():
+        durable.replace(folder / name, content)
+    for old in (*folder.glob("*.svg"), *folder.glob("*.png")):
+        if old.name not in files:
+            old.unlink()
+
+
+def _one(chart: Chart, stem: str, *, png: bool) -> Drawn:
+    files = {}
     with style.styled(style.LIGHT) as theme:
         drawing = chart.draw(theme)
         text = style.svg(drawing.figure)
         if png:
-            path.with_name(f"{path.name}.png").write_bytes(style.png(drawing.figure))
-    path.with_name(f"{path.name}.svg").write_text(text, encoding="utf-8")
-    path.with_name(f"{path.name}-dark.svg").write_text(style.dark(text), encoding="utf-8")
+            files[f"{stem}.png"] = style.png(drawing.figure)
+    files[f"{stem}.svg"] = text.encode()
+    files[f"{stem}-dark.svg"] = style.dark(text).encode()
     if png and chart.quotable:
         with style.styled(style.DARK) as theme:
-            path.with_name(f"{path.name}-dark.png").write_bytes(style.png(chart.draw(theme).figure))
-    return Drawn(chart, path.name, inline(path.name, drawing, text))
+            files[f"{stem}-dark.png"] = style.png(chart.draw(theme).figure)
+    return Drawn(chart, stem, inline(stem, drawing, text), files)
 
 
 def inline(stem: str, drawing: Drawing, light: str) -> Markup:

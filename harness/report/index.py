@@ -13,7 +13,7 @@ import pandas as pd
 from harness import record, units
 from harness.errors import RecordError
 from harness.machine import environment
-from harness.record import RunInfo
+from harness.record import RunInfo, durable
 from harness.report.comparing import page_name
 from harness.report.slugs import slugs
 from harness.report.templating import render
@@ -24,7 +24,7 @@ TOLD = ("fastapi", "flask", "uvicorn", "gunicorn")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class RunLine:
     """A run as a row of the index."""
 
     name: str
@@ -43,7 +43,10 @@ class Entry:
 
 
 def index(results: Path) -> Path:
-    """Write the index of all runs under `results`."""
+    """Write the index of all runs under `results`; raises `StorageError` where that fails.
+
+    Two harnesses may do so at once: each replaces the file as a whole, and the later one has seen the runs of both.
+    """
     folders = sorted(record.folders(results), key=_started, reverse=True)
     anchors = slugs(folder.name for folder in folders)
     names = [folder.name for folder in folders]
@@ -54,12 +57,13 @@ def index(results: Path) -> Path:
     }
     page = render(
         "index.html.j2",
-        runs=[_entry(folder, anchors[folder.name]) for folder in folders],
+        runs=[_run_line(folder, anchors[folder.name]) for folder in folders],
         pages=pages,
         version=environment.version(),
     )
     out = results / "index.html"
-    out.write_text(page, encoding="utf-8")
+    with durable.explained(results, "gatebench report latest"):
+        durable.replace(out, page.encode())
     return out
 
 
@@ -70,16 +74,16 @@ def _started(folder: Path) -> str:
         return folder.name
 
 
-def _entry(folder: Path, slug: str) -> Entry:
+def _run_line(folder: Path, slug: str) -> RunLine:
     try:
         info = record.read_info(folder)
     except RecordError as error:
-        return Entry(
+        return RunLine(
             name=folder.name, slug=slug, suite=folder.name, problem=str(error).replace(str(folder), folder.name)
         )
     report = folder / "report.html"
     cores = len(info.placement.get("server", ()))
-    return Entry(
+    return RunLine(
         name=folder.name,
         slug=slug,
         suite=info.plan.suite,

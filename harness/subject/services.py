@@ -21,16 +21,16 @@ from itertools import islice
 from pathlib import Path
 
 from harness import masking
-from harness.errors import AnswerError, GatebenchError, LaunchError, ServiceError
+from harness.errors import AnswerError, LaunchError, ServiceError
 from harness.machine import environment
 from harness.machine.environment import find_redis
 from harness.machine.logs import one_line
+from harness.machine.ports import PORTS
 from harness.machine.process import Process, clean_environment, running
 from harness.subject.answers import POLL_S, require_own, verify, wait_ready, wait_until
 from harness.suite import BENCHMARKS, Arm, Ask, Expect, Factor, Upstream, needs
 
 HOST = "127.0.0.1"
-PORTS = range(20_000, 30_001)
 REDIS_READY_S = 10.0
 ANSWER_S = 5.0
 """How long a service may take for an answer, before it is taken to hang."""
@@ -99,10 +99,7 @@ class Services:
         """
         broken = [service for service in self._starts if self.problem(service)]
         for service in broken:
-            try:
-                self.start(service)
-            except LaunchError as error:
-                self._lose(service, str(error))
+            self._try_to_start(service)
         return bool(broken)
 
     def start(self, service: str) -> None:
@@ -116,6 +113,13 @@ class Services:
         """Stop them all."""
         for stack in self._started.values():
             stack.close()
+
+    def _try_to_start(self, service: str) -> None:
+        """Start `service`, or note why that fails: it is an error of the arms that need it."""
+        try:
+            self.start(service)
+        except LaunchError as error:
+            self._lose(service, str(error))
 
     def _ask(self, service: str) -> None:
         if service == "redis" and self.redis_url is not None:
@@ -147,7 +151,7 @@ def needed(arm: Arm, factors: Iterable[Factor]) -> frozenset[str]:
 def started(
     *, upstream: Upstream | None, redis: bool, cpus: tuple[int, ...], logs: Path, seed: int = 0
 ) -> Iterator[Services]:
-    """Start what is asked for; a Redis that cannot be had is an error in `Services`, not the end of the run."""
+    """Start what is asked for; a service that cannot be had is an error in `Services`, not the end of the run."""
     services = Services()
 
     def start_upstream(stack: contextlib.ExitStack) -> None:
@@ -166,13 +170,10 @@ def started(
         stack.callback(services.stop)
         if upstream is not None:
             services._starts["upstream"] = start_upstream  # noqa: SLF001 - its maker
-            services.start("upstream")
         if redis:
             services._starts["redis"] = start_redis  # noqa: SLF001 - its maker
-            try:
-                services.start("redis")
-            except GatebenchError as problem:
-                services._lose("redis", str(problem))  # noqa: SLF001 - its maker
+        for service in services._starts:  # noqa: SLF001 - its maker
+            services._try_to_start(service)  # noqa: SLF001 - its maker
         yield services
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import sys
-import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from harness.errors import DefinitionError, UsageError
 from harness.strict import adapter
 from harness.suite import factors, secrets
 from harness.suite.check import check_factor, check_scenario, check_server, check_suite, check_target
+from harness.suite.document import existing, parse
 from harness.suite.factors import Factor
 from harness.suite.model import RESERVED, Definitions, Suite
 from harness.suite.subjects import Scenario, Server, Target
@@ -42,7 +42,8 @@ def load_definitions(folder: Path = BENCHMARKS) -> Definitions:
     reader.read_tables(folder / "servers.toml", {"server"})
     reader.read_tables(folder / "targets.toml", {"target"})
     for path in sorted((folder / "scenarios").glob("*.toml")):
-        reader.add(path, "", Scenario, reader.parse(path))
+        if (document := reader.parse(path)) is not None:
+            reader.add(path, "", Scenario, document)
     return reader.finish()
 
 
@@ -51,7 +52,7 @@ def load_suite(name: str, folder: Path = BENCHMARKS) -> tuple[Definitions, Suite
     path = _suite_path(name, folder)
     shipped = load_definitions(folder)
     reader = _Reader(dict(shipped.servers), dict(shipped.targets), dict(shipped.scenarios), dict(shipped.factors))
-    document = reader.parse(path)
+    document = parse(path)
     reader.read_kinds(path, document, set(KINDS))
     rest = {("pairs" if key == "pair" else key): value for key, value in document.items() if key not in KINDS}
     suite = reader.build(path, "", Suite, {"name": path.stem} | rest)
@@ -64,13 +65,12 @@ def load_suite(name: str, folder: Path = BENCHMARKS) -> tuple[Definitions, Suite
 
 
 def _suite_path(name: str, folder: Path) -> Path:
-    shipped = folder / "suites" / f"{name}.toml"
-    if shipped.is_file():
-        return shipped
-    path = Path(name)
-    if path.suffix == ".toml" and path.is_file():
-        return path.resolve()
-    if path.suffix == ".toml":
+    if name in suite_names(folder):
+        return folder / "suites" / f"{name}.toml"
+    path = existing(name)
+    if path is not None and path.suffix == ".toml":
+        return path
+    if name.endswith(".toml"):
         message = f"{name}: no such file"
     else:
         message = f"unknown suite {name!r}: one of {', '.join(suite_names(folder))}, or the path of a .toml file"
@@ -88,16 +88,19 @@ class _Reader:
     problems: list[str] = field(default_factory=list)
     _checks: list[Callable[[Definitions], list[str]]] = field(default_factory=list)
 
-    def parse(self, path: Path) -> dict[str, Any]:
+    def parse(self, path: Path) -> dict[str, Any] | None:
+        """The document in `path`; None where it is none, which is a problem by then."""
         try:
-            return tomllib.loads(path.read_text(encoding="utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-            self.problems.append(f"{path}: {error}")
-            return {}
+            return parse(path)
+        except DefinitionError as error:
+            self.problems += error.problems
+            return None
 
     def read_tables(self, path: Path, kinds: set[str]) -> None:
         """Read a file in which only tables of `kinds` may stand."""
         document = self.parse(path)
+        if document is None:
+            return
         self.problems += [f"{path}: {key}: unknown key" for key in document if key not in kinds]
         self.read_kinds(path, document, kinds)
 
@@ -152,6 +155,8 @@ class _Reader:
                 self.problems.append(f"{path}: {where}{key}: {'unknown key' if unknown else problem['msg']}")
         except TypeError as error:  # JSON has no dates
             self.problems.append(f"{path}: {where}: {error}")
+        except ValueError:  # nor does Python write an integer of so many digits
+            self.problems.append(f"{path}: {where}: holds an integer of too many digits: write one of 64 bits")
         return None
 
     def definitions(self) -> Definitions:

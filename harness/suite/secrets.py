@@ -18,7 +18,12 @@ Definition: TypeAlias = Server | Target | Scenario
 
 def masked(plan: Plan) -> Plan:
     """The plan as it may be recorded."""
-    return _changed_plan(plan, lambda _place, key, text: masking.mask(text, key))
+    return _changed_plan(plan, _mask)
+
+
+def masked_server(server: Server) -> Server:
+    """A server as it may be recorded."""
+    return _changed_server(server, _mask)
 
 
 def filled(plan: Plan, secrets: Mapping[str, str]) -> Plan:
@@ -50,6 +55,10 @@ def learn(built: Definition) -> None:
         return text
 
     _visit(built, teach)
+
+
+def _mask(_place: str, key: str, text: str) -> str:
+    return masking.mask(text, key)
 
 
 def _note(found: dict[str, str]) -> Change:

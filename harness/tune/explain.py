@@ -9,6 +9,7 @@ from dataclasses import replace
 from harness import units
 from harness.subject.launch import fill
 from harness.suite import Arm, Factor
+from harness.suite.secrets import masked_server
 from harness.tune.candidates import Candidate, Service
 from harness.tune.recommendation import CandidateRow, Capacity, Recommendation
 from harness.tune.trials import UNUSABLE, Ending
@@ -26,9 +27,9 @@ UNEVEN = 1.5
 
 
 def command(arm: Arm, candidate: Candidate, factors: Iterable[Factor] = ()) -> tuple[str, ...]:
-    """The argv to deploy: what was measured, with the workers and threads of `candidate`."""
+    """The argv to deploy: what was measured, with the workers and threads of `candidate`; secrets are masked."""
     cell = replace(arm.cell, workers=candidate.workers, threads=candidate.threads)
-    deployed = replace(arm, cell=cell, target=replace(arm.target, python="python"))
+    deployed = replace(arm, cell=cell, target=replace(arm.target, python="python"), server=masked_server(arm.server))
     return tuple(fill(deployed, factors, DEPLOY_HOST, DEPLOY_PORT))
 
 

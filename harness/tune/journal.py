@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from pydantic import ValidationError
 
 from harness.errors import RecordError, UsageError
 from harness.judge.slo import Slo
+from harness.record import durable
 from harness.strict import STRICT, adapter
 from harness.tune.blocks import BlockOutcome, Setup
 from harness.tune.session import Question, Step, Tuning
@@ -74,21 +74,18 @@ class Journal:
         The file is cut shorter where it lies: writing it again could lose all of it to a full disk or a second kill.
         """
         try:
-            with self.path.open("rb+") as file:
-                content = file.read()
-                end = content.rfind(b"\n") + 1
-                if end < len(content):
-                    file.truncate(end)
-                    os.fsync(file.fileno())
+            durable.cut_torn_line(self.path)
+            return self.path.read_bytes().splitlines()
         except OSError as error:
             raise UsageError(f"{self.path}: cannot be read, so this tuning cannot be resumed: call it again") from error
-        return content[:end].splitlines()
 
     def _add(self, line: Line) -> None:
-        with self.path.open("ab") as file:
-            file.write(adapter(Line).dump_json(line, exclude_defaults=True) + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+        folder = self.path.parent
+        with (
+            durable.explained(folder, f"gatebench tune --resume {folder}"),
+            self.path.open("ab", buffering=0) as file,
+        ):
+            durable.append(file, adapter(Line).dump_json(line, exclude_defaults=True) + b"\n")
 
     def _parsed(self, number: int, line: bytes) -> Line:
         try:

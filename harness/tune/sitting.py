@@ -12,7 +12,8 @@ from harness import record, units
 from harness.errors import NothingValidError, UsageError
 from harness.machine.placement import Placement
 from harness.record import RunInfo, Trial, Writer, lock
-from harness.record.secrets import unsealed
+from harness.record.conditions import today
+from harness.record.sitting import under
 from harness.subject.receipts import receipts
 from harness.suite import Arm
 from harness.trial.bench import opened
@@ -59,10 +60,11 @@ def begun(subject: Subject, question: Question, memory_bytes: int | None, folder
     )
 
 
-def resumed(folder: Path, budget_s: float | None) -> Sitting:
+def resumed(folder: Path, budget_s: float | None, *, accept_changes: bool = False) -> Sitting:
     """A sitting that goes on from `folder`, with its budget or a new budget, which is for all sittings together.
 
-    Raises `UsageError` where nothing is left to do, there is nothing to go on from, or it is still running.
+    Raises `UsageError` where nothing is left to do, there is nothing to go on from, it is still running, or machine,
+    versions or code have changed and `accept_changes` is not given.
     """
     lock.refuse_if_held(folder)  # first: to read the steps cuts off a torn line
     run = record.read(folder)
@@ -74,7 +76,8 @@ def resumed(folder: Path, budget_s: float | None) -> Sitting:
     if (budget_s or question.budget_s) <= tuning.elapsed_s:
         raise UsageError(f"--budget: {units.clock(tuning.elapsed_s)} are spent already; give more")
     assert tuning.service is not None  # noqa: S101 - no journal is resumed without its setup
-    info = unsealed(folder, run.info)
+    arm = run.info.plan.groups[0].arms[0]
+    info = under(folder, run.info, today(run.info, receipts([arm]).versions), accept_changes=accept_changes)
     return Sitting(
         folder=folder,
         arm=info.plan.groups[0].arms[0].over(tuning.service.connections),  # the lone worker had one

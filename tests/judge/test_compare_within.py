@@ -16,7 +16,7 @@ from harness.errors import RecordError
 from harness.judge.compare import as_json, within
 from harness.judge.statistics import estimate
 from harness.judge.verdicts import PairVerdict
-from harness.record import Run, SliceRow, Trial
+from harness.record import Run, SliceRow, Trial, conditions
 from harness.suite import Plan
 from tests import factories
 
@@ -402,6 +402,33 @@ def test_a_torn_line_is_left_out_with_a_caveat(tmp_path: Path):
     assert [caveat.kind for caveat in comparison.caveats] == ["torn"]
     assert "--resume" in comparison.caveats[0].remedy
     assert comparison.pairs[0].blocks == 5
+
+
+def test_a_run_that_went_on_under_other_conditions_names_them_and_the_block():
+    """Of a code its digests are left out; a sitting that left no row has changed nothing."""
+    run = factories.simulated_run(factories.plan(blocks=4))
+    first = conditions.first(run.info, {"flask": "aa"})
+    other = replace(first, environment=first.environment | {"kernel": "6.1"}, code={"flask": "bb"})
+    trials = tuple(replace(trial, sitting=2 if trial.block > 1 else 0) for trial in run.trials)
+    sat = replace(run, info=replace(run.info, sittings=(first, replace(other, versions={"flask": "9"}), other)))
+    (caveat,) = within(replace(sat, trials=trials)).caveats
+    assert caveat.kind == "resumed"
+    assert caveat.text == (
+        "went on with --accept-changes, and from block 3 on was measured under other conditions: "
+        "machine: kernel: 6.0 before, 6.1 then; code: flask"
+    )
+    same = replace(sat, info=replace(sat.info, sittings=(first, other, first)))
+    assert within(replace(same, trials=trials)).caveats == ()
+
+
+def test_a_run_that_was_extended_says_so():
+    """Who looks first and then adds blocks finds more than there is."""
+    run = factories.simulated_run(factories.plan(blocks=4))
+    row = conditions.first(run.info)
+    extended = replace(run, info=replace(run.info, sittings=(replace(row, blocks=3), row)))
+    (caveat,) = within(extended).caveats
+    assert caveat.kind == "extended"
+    assert caveat.text.startswith("was extended from 3 blocks to 4: ")
 
 
 def test_a_verdict_carries_the_rate_that_was_really_offered():

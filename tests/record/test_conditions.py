@@ -13,6 +13,7 @@ from harness.errors import UsageError
 from harness.record import SittingRow, code, conditions
 from harness.record import sitting as sittings
 from harness.strict import adapter
+from harness.suite import rounds
 from tests import factories
 
 RUN = factories.simulated_run()
@@ -112,6 +113,57 @@ def test_a_run_that_came_to_its_end_is_not_resumed(tmp_path: Path) -> None:
         writer.finish()
     with pytest.raises(UsageError, match="came to its end"):
         sittings.resume(tmp_path)
+
+
+def measured(folder: Path, blocks: int) -> None:
+    """A finished run of `blocks` blocks."""
+    run = factories.simulated_run(factories.plan(blocks=blocks))
+    with record.writing(folder, run.info) as writer:
+        for trial in run.trials:
+            writer.append(trial)
+        writer.finish()
+
+
+def test_a_finished_run_is_extended_by_more_blocks(tmp_path: Path) -> None:
+    """Nothing else of its plan changes, the sittings say when, and the order of the earlier blocks is what it was."""
+    measured(tmp_path, 3)
+    before = record.read_info(tmp_path)
+    sitting = sittings.resume(tmp_path, accept_changes=True, blocks=8)
+    assert sitting.info.plan == replace(before.plan, blocks=8)
+    assert len(sitting.earlier) == 6
+    with record.writing(tmp_path, sitting.info):
+        info = record.read_info(tmp_path)
+    assert (info.finished, info.plan.blocks) == (None, 8)
+    assert [row.blocks for row in info.sittings] == [3, 8]
+    (group,) = info.plan.groups
+    for block in range(3):
+        assert rounds(info.plan, group, block, "closed") == rounds(before.plan, group, block, "closed")
+    assert sittings.resume(tmp_path, accept_changes=True).info.plan.blocks == 8, "an extension can be interrupted too"
+
+
+def test_a_run_is_never_made_shorter(tmp_path: Path) -> None:
+    """Neither than planned nor, where a width decides, than measured; as many as it has are none to add."""
+    measured(tmp_path, 3)
+    with pytest.raises(UsageError, match=r"--blocks 2: .* has 3, and --resume only adds to them"):
+        sittings.resume(tmp_path, blocks=2)
+    with pytest.raises(UsageError, match="came to its end: nothing is left to measure; --blocks with a higher number"):
+        sittings.resume(tmp_path, blocks=3)
+    run = factories.simulated_run(factories.plan(blocks=6))
+    by_width = replace(run, info=replace(run.info, plan=replace(run.info.plan, blocks=3, width=0.02)))
+    with pytest.raises(UsageError, match=r"--blocks 6: .* has measured 6"):
+        sittings.extended(by_width, 6)
+    assert sittings.extended(by_width, 7).plan.blocks == 7
+
+
+def test_blocks_that_were_measured_before_sittings_had_a_number_of_them(tmp_path: Path) -> None:
+    """They were those of the plan, for nothing could be added then."""
+    measured(tmp_path, 3)
+    info = record.read_info(tmp_path)
+    old = replace(info, sittings=tuple(replace(row, blocks=None) for row in info.sittings))
+    (tmp_path / record.INFO).write_bytes(adapter(record.RunInfo).dump_json(old))
+    with record.writing(tmp_path, sittings.resume(tmp_path, accept_changes=True, blocks=4).info):
+        pass
+    assert [row.blocks for row in record.read_info(tmp_path).sittings] == [3, 4]
 
 
 def test_options_that_would_change_the_plan_are_refused_by_name() -> None:

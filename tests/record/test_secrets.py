@@ -10,7 +10,10 @@ import pytest
 from harness.errors import UsageError
 from harness.record.rows import RunInfo
 from harness.record.secrets import new_salt, sealed, unsealed
-from harness.suite import Options, build, load_suite
+from harness.suite import Group, Options, build, load_suite
+from harness.tune.candidates import Candidate
+from harness.tune.explain import command
+from harness.tune.subject import of_suite
 from tests import factories
 
 SUITE = """
@@ -98,3 +101,16 @@ def test_the_command_line_is_masked_too() -> None:
     """As it stands in run.json."""
     command = ("gatebench", "run", "--out", "redis://:pw@host/0")
     assert sealed(replace(factories.run().info, command=command)).command[-1] == "redis://:***@host/0"
+
+
+def test_a_tuning_goes_on_with_its_secrets(suite: Path) -> None:
+    """Its plan gets its groups as it goes on; the command to deploy is recorded, and so has masks."""
+    subject = of_suite(str(suite), seed=1)
+    begun = replace(factories.run().info, kind="tune", plan=subject.plan, salt=new_salt())
+    assert sealed(begun).secrets == {}
+    group = Group(id="g1", scenario="basket", arms=(subject.arm,), pairs=())
+    gone_on = replace(begun, plan=replace(begun.plan, groups=(group,)))
+    kept = sealed(gone_on)
+    assert "server own: argv[4]" in kept.secrets
+    assert unsealed(suite.parent, kept).plan == gone_on.plan
+    assert command(subject.arm, Candidate(2, 1))[3:5] == ("--auth-token", "***")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import os
 import re
@@ -19,7 +20,9 @@ import matplotlib as mpl
 import pytest
 
 from harness import record
+from harness.errors import StorageError
 from harness.judge import compare
+from harness.report import build as build_module
 from harness.report import words
 from harness.report.build import build
 from tests.report import report_support as support
@@ -229,6 +232,43 @@ def test_a_report_drawn_again_replaces_the_old_one(tmp_path: Path) -> None:
     support.built(folder)
     assert not (folder / "charts" / "stale.svg").exists()
     assert (folder / "charts" / "forest.svg").exists()
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """All files below `folder`."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_report_that_cannot_be_drawn_leaves_the_one_that_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To the last byte, its charts too."""
+    folder = support.written(support.run(support.quick_pairs()[:1], phases=("closed",)), tmp_path)
+    support.built(folder)
+    before = contents(folder)
+
+    def broken(*_: object) -> None:
+        raise ValueError("a fault in the page")
+
+    monkeypatch.setattr(build_module, "report", broken)
+    with pytest.raises(ValueError, match="a fault in the page"):
+        support.built(folder)
+    assert contents(folder) == before
+
+
+def test_a_full_disk_leaves_whole_files_and_is_one_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each file of a report is the old or the new one, and nothing is left beside it."""
+    folder = support.written(support.run(support.quick_pairs()[:1], phases=("closed",)), tmp_path)
+    support.built(folder)
+    before = contents(folder)
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StorageError, match=f"Make room on the disk, then: gatebench report {folder}"):
+        support.built(folder)
+    assert contents(folder) == before
 
 
 def test_drawing_leaves_matplotlib_as_it_was(tmp_path: Path) -> None:

@@ -14,9 +14,10 @@ import pytest
 
 from harness.errors import AnswerError, LaunchError
 from harness.machine.environment import find_redis
+from harness.machine.ports import PORTS
 from harness.subject import answers, services
 from harness.subject.launch import launch
-from harness.subject.services import HOST, PORTS, Services, free_port
+from harness.subject.services import HOST, Services, free_port
 from harness.suite import Ask, Upstream
 from tests import factories
 

@@ -211,6 +211,29 @@ def test_an_upstream_that_cannot_be_started_again_is_an_error_of_those_that_need
     assert rows["p1b closed"].requests > 0
 
 
+@pytest.mark.live
+def test_an_upstream_that_does_not_come_up_at_first_costs_those_that_need_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their rows say whose fault it is, the others are measured, and the next block has it."""
+    calling = GroupState(factories.group(shop("p1a", tmp_path, upstream_calls=1), shop("p1b", tmp_path)))
+
+    def refuse(*_: object) -> None:
+        raise LaunchError("upstream cannot be started: no memory")
+
+    with monkeypatch.context() as without:
+        without.setattr(services, "_upstream", refuse)
+        with services.started(upstream=Upstream(), redis=False, cpus=(), logs=tmp_path) as beside:
+            bench = bench_of(calling, beside, tmp_path, lambda _arm: None)
+            rows = block(bench, calling)
+            without.undo()
+            again = block(bench, calling, 1)
+    assert rows["p1a closed"].error == "upstream cannot be started: no memory"
+    assert rows["p1a closed"].fault == "machine"
+    assert rows["p1b closed"].error is None
+    assert [trial.error for trial in again.values()] == [None] * 4
+
+
 def test_arms_that_do_not_come_up_or_answer_wrongly_are_rows_with_their_logs(tmp_path: Path) -> None:
     """In every phase of the block."""
     wrong = shop("p1a", tmp_path)

@@ -8,6 +8,7 @@ import pytest
 
 from harness import record
 from harness.errors import NothingValidError, UsageError
+from harness.machine import environment
 from harness.subject.receipts import Receipts
 from harness.tune import journal
 from harness.tune import sitting as sittings
@@ -62,6 +63,20 @@ def test_a_tuning_that_is_still_running_is_not_resumed(tmp_path: Path, monkeypat
             sittings.resumed(tmp_path, None)
         assert steps.read_bytes() == torn
     assert sittings.resumed(tmp_path, None).tuning.trials
+
+
+def test_a_tuning_goes_on_under_other_conditions_only_where_that_is_accepted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each change is named, as in `run`."""
+    sat(new_sitting(tmp_path), Fake(fail_at=20), monkeypatch)
+    here = environment.describe()
+    monkeypatch.setattr(environment, "describe", lambda: here | {"kernel": "9.9"})
+    with pytest.raises(UsageError, match=r"machine: kernel: .* before, 9\.9 now\. Undo that, or .*--accept-changes"):
+        sittings.resumed(tmp_path, None)
+    again = sittings.resumed(tmp_path, None, accept_changes=True)
+    sat(again, Fake(), monkeypatch)
+    assert [row.environment["kernel"] for row in record.read_info(tmp_path).sittings][1:] == ["9.9"]
 
 
 def test_a_server_that_cannot_be_launched_at_all_leaves_no_folder(

@@ -12,6 +12,8 @@ import pytest
 
 from harness.errors import LaunchError
 from harness.judge.slo import Tally, parse
+from harness.machine import environment
+from harness.machine.placement import place
 from harness.spec.histogram import Histogram
 from harness.subject.receipts import Receipts
 from harness.tune import sitting as sittings
@@ -148,9 +150,11 @@ def instead(monkeypatch: pytest.MonkeyPatch, fake: Fake) -> None:
 
 
 def new_sitting(folder: Path) -> Sitting:
-    """A sitting that has nothing to go on from."""
+    """A sitting that has nothing to go on from, on this machine."""
     group = factories.group(ARM, ARM, pairs=())
-    info = factories.run(factories.plan(group), kind="tune").info
+    here = environment.describe()
+    placement = place(tuple(here["usable_cpus"])).as_dict()
+    info = factories.run(factories.plan(group), kind="tune", environment=here, placement=placement).info
     return sittings.begun(Subject(arm=ARM, plan=info.plan), FAST, None, folder, info)
 
 

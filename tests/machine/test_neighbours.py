@@ -1,0 +1,59 @@
+"""Harnesses on one machine know of one another."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from harness.machine.neighbours import SUFFIX, Neighbour, announced
+
+HOLDS = (
+    "import sys; from pathlib import Path; from harness.machine.neighbours import announced\n"
+    "with announced('gatebench run quick', Path('results/a'), Path(sys.argv[1])):\n"
+    "    print('there', flush=True); sys.stdin.read()"
+)
+
+
+def test_a_harness_sees_those_that_were_there_before_it(tmp_path: Path) -> None:
+    """With process, command and folder; not itself, and none when they have ended."""
+    with announced("gatebench run quick", Path("/x/results/a"), tmp_path) as first:
+        assert first == []
+        with announced("gatebench load", None, tmp_path) as second:
+            (seen,) = second
+            assert (seen.command, seen.folder) == ("gatebench run quick", "/x/results/a")
+    with announced("gatebench tune", None, tmp_path) as third:
+        assert third == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_file_of_a_killed_harness_is_no_harness(tmp_path: Path, checkout: Path) -> None:
+    """The kernel drops the lock, and who comes next removes the file."""
+    argv = [sys.executable, "-c", HOLDS, str(tmp_path)]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=checkout) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "there\n"
+        with announced("gatebench run", None, tmp_path) as seen:
+            assert [each.pid for each in seen] == [other.pid]
+            assert str(seen[0]) == f"process {other.pid}, `gatebench run quick`, into {checkout}/results/a"
+        other.send_signal(signal.SIGKILL)
+        other.wait()
+    assert len(list(tmp_path.glob(f"*{SUFFIX}"))) == 1
+    with announced("gatebench run", None, tmp_path) as seen:
+        assert seen == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_is_no_reason_to_stop(tmp_path: Path) -> None:
+    """Nobody is seen then."""
+    with announced("gatebench run", None, tmp_path / "gone") as seen:
+        assert seen == []
+
+
+def test_a_long_command_is_told_in_part(tmp_path: Path) -> None:
+    """Its file is read at once."""
+    with announced("x" * 100_000, None, tmp_path), announced("gatebench run", None, tmp_path) as seen:
+        (long,) = seen
+        assert isinstance(long, Neighbour)
+        assert long.command.startswith("xxx")
