@@ -157,10 +157,6 @@ def test_no_secret_is_in_the_records_nor_printed_and_the_run_resumes(shop: Path)
     both = "target shop: env.SHOP_API_KEY, target talker: env.SHOP_API_KEY"
     assert f"{both}: not the secret that the run was begun with" in refused.stderr
     assert "another-key" not in refused.stderr
-    (shop / "shop.toml").unlink()
-    refused = gatebench("run", "--resume", "run", cwd=shop)
-    assert refused.returncode == 2
-    assert f"Put {shop / 'shop.toml'} back, or begin a new run" in refused.stderr
 
     (shop / "shop.toml").write_text(SUITE)
     resumed = gatebench("run", "--resume", "run", cwd=shop)

@@ -88,6 +88,17 @@ def test_the_password_of_redis_comes_from_the_environment(suite: Path, monkeypat
         unsealed(suite.parent, kept)
 
 
+def test_a_suite_file_that_is_gone_or_wrong_is_named_with_the_remedy(suite: Path) -> None:
+    """It is the only place that has the secrets."""
+    kept = sealed(planned(suite))
+    suite.write_text("blocks = 'many'")
+    with pytest.raises(UsageError, match=r"the suite file that has them cannot be read: .*blocks"):
+        unsealed(suite.parent, kept)
+    suite.unlink()
+    with pytest.raises(UsageError, match=rf"no such file\. Put {suite} back, or begin a new run"):
+        unsealed(suite.parent, kept)
+
+
 def test_a_run_without_secrets_needs_no_suite_file(suite: Path) -> None:
     """It goes on although the file is gone, as ever."""
     suite.write_text("[[pair]]\nscenario = 'json'\n")
