@@ -32,6 +32,7 @@ from bench.injection import (
     left,
     look,
     started,
+    wait_begun,
     wait_ended,
 )
 from harness import record
@@ -66,7 +67,7 @@ def _first_sitting(fault: Fault, folder: Path, seed: int, within_s: float, *, ow
     )
     argv = (str(suite), "--seed", "1", "--out", str(folder / "disk" / "run"))
     with started(folder, seed, *argv, own_disk=own_disk) as run:
-        run.wait_for(run.results.exists)
+        wait_begun(run, folder)
         _wait(run, run.rng.random() * within_s)
         before = run.rows()
         undo = fault.strike(run)
@@ -94,23 +95,20 @@ def _wait(run: Run, seconds: float) -> None:
 
 
 def series(faults: Sequence[Fault], seed: int, count: int, budget_s: float) -> list[Outcome]:
-    """Inject `count` faults, in turn through a shuffled list, within the budget."""
+    """Inject `count` faults, in turn through a shuffled list, within the budget; first runs without a fault."""
     ends = time.monotonic() + min(budget_s, LONGEST_S)
-    outcomes: list[Outcome] = []
-    usual_s: dict[bool, float] = {}
-    order = list(faults)
+    firsts = {services: inject(FAULTS[FIRST[services]], seed, 0.0) for services in {each.services for each in faults}}
+    outcomes = list(firsts.values())
+    for first in outcomes:
+        _say(first)
+    order = [fault for fault in faults if fault.name not in FIRST.values()]
     random.Random(seed).shuffle(order)
-    for number in range(count):
-        fault = order[number % len(order)]
-        if fault.services not in usual_s:
-            first = inject(FAULTS[FIRST[fault.services]], seed, 0.0)
-            usual_s[fault.services] = first.seconds
-            outcomes.append(first)
-            _say(first)
+    for number in range(count if order else 0):
         if time.monotonic() > ends:
             break
-        # What follows the first row of a number is the same for every list: a failure is repeated by its own seed.
-        outcomes.append(inject(fault, seed + number, 0.8 * usual_s[fault.services]))
+        fault = order[number % len(order)]
+        # A failure is repeated by its own seed.
+        outcomes.append(inject(fault, seed + number, 0.8 * firsts[fault.services].seconds))
         _say(outcomes[-1])
     return outcomes
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from bench.claims import ROOT
+from bench.claims import ROOT, CallError
 from harness import record
 from harness.errors import GatebenchError
 from harness.machine.identity import PROC, Identity, identity, kill, lives, started_by, table
@@ -37,6 +37,7 @@ PLAIN = """
 about = "Two small apps, for faults."
 blocks = 2
 rounds = 2
+phases = ["closed"]
 slice_s = 0.2
 open_slice_s = 0.5
 
@@ -57,6 +58,7 @@ name = "wsgi"
 interface = "wsgi"
 app = "fragile:wsgi"
 folder = "{apps}"
+packages = []
 handler = "sync"
 
 [[target]]
@@ -64,13 +66,14 @@ name = "asgi"
 interface = "asgi"
 app = "fragile:asgi"
 folder = "{apps}"
+packages = []
 handler = "async"
+levels = {{ lifespan = ["off"] }}
 env = {{ CRASH_AFTER = "{crash_after}" }}
 
 [[pair]]
 scenario = "hello"
 workers = 2
-lifespan = "off"
 a = {{ target = "wsgi", server = "gunicorn-gthread" }}
 b = {{ target = "asgi", server = "uvicorn" }}
 """
@@ -215,6 +218,14 @@ def started(folder: Path, seed: int, *argv: str, own_disk: bool = False) -> Iter
         for process in run.members():
             kill(process)
         popen.wait()
+
+
+def wait_begun(run: Run, folder: Path) -> None:
+    """Wait until the run has its folder; raises `CallError` where it ends before."""
+    try:
+        run.wait_for(run.results.exists)
+    except MissedError as error:
+        raise CallError((folder / "stderr").read_text(errors="replace")) from error
 
 
 def wait_ended(run: Run) -> list[str]:

@@ -72,7 +72,7 @@ def load(
     # An open load warms the server up at its own rate: a closed warm-up would flood it first.
     closed_s, lead_s = (warm_up_s, 0.0) if rate is None else (0.0, warm_up_s)
     phase = spec.Spec(arms=(arm,), rounds=((0,),), slice_s=length_s, warmup_s=closed_s, lead_s=lead_s)
-    with tempfile.TemporaryDirectory(prefix="gatebench-") as folder:
+    with tempfile.TemporaryDirectory(prefix="gatebench-", dir=scratch()) as folder:
         result = run_load(
             phase, cpus=placed(None).generator, log=Path(folder, "generator.log"), on_event=lambda *_: None
         )

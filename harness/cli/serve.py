@@ -57,7 +57,7 @@ def serve(
 def _serve(arm: Arm, factors: tuple[Factor, ...], host: str, port: int) -> None:
     console = remarks()
     with (
-        tempfile.TemporaryDirectory(prefix="gatebench-") as folder,
+        tempfile.TemporaryDirectory(prefix="gatebench-", dir=scratch()) as folder,
         services.started(
             upstream=Upstream(), redis="redis" in needs([arm], factors), cpus=(), logs=Path(folder)
         ) as beside,
