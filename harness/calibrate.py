@@ -25,8 +25,8 @@ from harness import record, spec
 from harness.errors import LaunchError, LoadError, NothingValidError
 from harness.judge.compare import within
 from harness.machine import environment
-from harness.machine.placement import Placement
 from harness.machine.guard import scratch
+from harness.machine.placement import Placement
 from harness.machine.process import clean_environment, running
 from harness.measure import measure
 from harness.record.calibration import Calibration, Timing

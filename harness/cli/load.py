@@ -16,6 +16,7 @@ from harness import spec, units
 from harness.cli.options import AsJson, fresh_seed, placed, seconds
 from harness.cli.output import answers, print_json
 from harness.errors import NothingValidError, UsageError
+from harness.machine.guard import scratch
 from harness.spec import arrivals as laws
 from harness.spec.histogram import Histogram
 from harness.spec.loads import Closed, Load, Open, WhenFull

@@ -10,6 +10,7 @@ import typer
 
 from harness.cli.output import remarks
 from harness.errors import NothingValidError, UsageError
+from harness.machine.guard import scratch
 from harness.subject import services
 from harness.subject.answers import wait_until
 from harness.subject.launch import launch

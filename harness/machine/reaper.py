@@ -49,7 +49,7 @@ def end(families: Iterable[Family], harness: Identity, timeout_s: float = GONE_S
 
 
 def main() -> None:
-    """Wait for the end of standard input, kill what is left of the families in its last line, remove ledger and scratch."""
+    """Wait for the end of standard input, kill what is left of the families in its last line, remove their files."""
     for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_IGN)
     last = ""

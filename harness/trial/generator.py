@@ -19,8 +19,8 @@ from pydantic import ValidationError
 
 from harness import spec
 from harness.errors import LoadError
-from harness.machine.logs import one_line
 from harness.machine.guard import scratch
+from harness.machine.logs import one_line
 from harness.machine.process import Process, clean_environment, running
 from harness.suite import BENCHMARKS
 
