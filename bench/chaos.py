@@ -69,6 +69,7 @@ def _first_sitting(fault: Fault, folder: Path, seed: int, within_s: float, *, ow
     with started(folder, seed, *argv, own_disk=own_disk) as run:
         wait_begun(run, folder)
         _wait(run, run.rng.random() * within_s)
+        run.members()
         before = run.rows()
         undo = fault.strike(run)
         problems = wait_ended(run)
@@ -108,7 +109,7 @@ def series(faults: Sequence[Fault], seed: int, count: int, budget_s: float) -> l
             break
         fault = order[number % len(order)]
         # A failure is repeated by its own seed.
-        outcomes.append(inject(fault, seed + number, 0.8 * firsts[fault.services].seconds))
+        outcomes.append(inject(fault, seed + number, 0.6 * firsts[fault.services].seconds))
         _say(outcomes[-1])
     return outcomes
 

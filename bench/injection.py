@@ -16,7 +16,7 @@ from typing import TypeVar
 from bench.claims import ROOT, CallError
 from harness import record
 from harness.errors import GatebenchError
-from harness.machine.identity import PROC, Identity, identity, kill, lives, started_by, table
+from harness.machine.identity import PROC, Entry, Identity, identity, kill, lives, started_by, table
 
 T = TypeVar("T")
 
@@ -111,6 +111,8 @@ class Run:
     own_disk: bool
     """Whether the results are on a small disk of their own."""
     rng: random.Random
+    known: set[Identity] = field(default_factory=set)
+    """Its processes that were seen so far: a Redis overwrites its environment, and could not be told later."""
 
     def alive(self) -> bool:
         """Whether the harness still runs."""
@@ -119,10 +121,9 @@ class Run:
     def members(self) -> set[Identity]:
         """The living processes of this run: the harness, its reaper, and what has its mark."""
         processes = table()
-        ours = started_by(self.harness, processes)
-        ours |= {each.identity for each in processes.values() if each.session == self.harness.pid}
-        ours |= {each.identity for each in processes.values() if self._is_reaper(each.identity)}
-        return {process for process in ours if not processes[process.pid].ended}
+        self.known.update(started_by(self.harness, processes))
+        self.known.update(each.identity for each in processes.values() if self._is_ours(each))
+        return set(filter(lives, self.known))
 
     def reaper(self) -> Identity:
         """The reaper of the harness; waits for it, and raises `MissedError` when the run ends before."""
@@ -149,14 +150,18 @@ class Run:
         return content[: content.rfind(b"\n") + 1]
 
     def _family(self, role: str) -> list[Identity] | None:
-        processes = table()
-        ours = started_by(self.harness, processes)
-        leaders = [each for each in sorted(ours) if processes[each.pid].session == each.pid]
+        ours, processes = self.members(), table()
+        leaders = [each for each in sorted(ours) if each.pid in processes and processes[each.pid].session == each.pid]
         fitting = [each for each in leaders if any(text in command(each.pid) for text in ROLES[role])]
         if not fitting:
             return None
         leader = self.rng.choice(fitting)
-        return [leader, *sorted(each for each in ours - {leader} if processes[each.pid].session == leader.pid)]
+        session = {each.identity for each in processes.values() if each.session == leader.pid}
+        return [leader, *sorted(session - {leader})]
+
+    def _is_ours(self, each: Entry) -> bool:
+        child = each.parent == self.harness.pid and self.alive()
+        return child or each.session == self.harness.pid or self._is_reaper(each.identity)
 
     def _is_reaper(self, process: Identity) -> bool:
         line = command(process.pid)

@@ -82,7 +82,7 @@ def fake_load(order: spec.Spec, *, on_event: Callable[[spec.Event, Process], Non
             on_event(spec.Event(event="drained", arm=arm, round=number, throughput_rps=1000.0), process)
             slices.append(a_slice(arm, number))
     totals = [
-        spec.Totals(arm=arm.name, attempts=500, good=500, errors=0, connects=8, reconnects=0, response_s=0.008)
+        spec.Totals(arm=arm.name, attempts=500, good=500, errors=0, connects=8, reconnects=0, response_s=0.064)
         for arm in order.arms
     ]
     return spec.Result(slices=tuple(slices), totals=tuple(totals))
@@ -100,8 +100,8 @@ def a_slice(arm: str, number: int) -> spec.Slice:
         errors=0,
         throughput_rps=1000.0,
         half_rps=(1000.0, 1000.0),
-        in_flight=8.0,
-        mean_latency_us=8000.0,
+        in_flight=64.0,
+        mean_latency_us=64_000.0,
         latency=RESPONSES,
         generator=spec.SliceCheck(cpu_percent=20.0, waiting_fraction=0.0),
     )
