@@ -13,7 +13,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 WHEELS := --only-binary :all:
 SUITE  ?= quick
 
-.PHONY: help setup bench bench-engine reference test check format lock clean
+.PHONY: help setup bench bench-engine chaos reference test check format lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -25,6 +25,9 @@ bench: $(VENV)/.setup ## measure the suite quick and draw its report (SUITE=name
 
 bench-engine: $(VENV)/.setup-dev ## hold the load engine against wrk
 	$(BIN)/python bench/engine.py
+
+chaos: $(VENV)/.setup-dev ## what gatebench survives: faults at random moments of small runs (OPTIONS=--help)
+	$(BIN)/python bench/chaos.py $(OPTIONS)
 
 reference: $(VENV)/.setup ## quote a run in the README (RUN=results/...; without it, the last one anew)
 	$(BIN)/python bench/reference.py $(RUN)

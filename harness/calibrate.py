@@ -25,6 +25,7 @@ from harness import record, spec
 from harness.errors import LaunchError, LoadError, NothingValidError
 from harness.judge.compare import within
 from harness.machine import environment
+from harness.machine.guard import scratch
 from harness.machine.placement import Placement
 from harness.machine.process import clean_environment, running
 from harness.measure import measure
@@ -58,7 +59,7 @@ def calibrate(placement: Placement, say: Callable[[str], None]) -> Calibration:
     Raises `LaunchError` or `LoadError` when a program that is needed fails or hangs.
     """
     fields: Fields = {}
-    with tempfile.TemporaryDirectory(prefix="gatebench-") as folder:
+    with tempfile.TemporaryDirectory(prefix="gatebench-", dir=scratch()) as folder:
         for name, piece in pieces(placement, Path(folder)):
             fields |= piece
             say(name)

@@ -17,6 +17,7 @@ from harness.cli.beside import announced
 from harness.cli.options import AsJson, fresh_seed, placed, seconds
 from harness.cli.output import answers, print_json
 from harness.errors import NothingValidError, UsageError
+from harness.machine.guard import scratch
 from harness.spec import arrivals as laws
 from harness.spec.histogram import Histogram
 from harness.spec.loads import Closed, Load, Open, WhenFull
@@ -73,7 +74,7 @@ def load(
     # An open load warms the server up at its own rate: a closed warm-up would flood it first.
     closed_s, lead_s = (warm_up_s, 0.0) if rate is None else (0.0, warm_up_s)
     phase = spec.Spec(arms=(arm,), rounds=((0,),), slice_s=length_s, warmup_s=closed_s, lead_s=lead_s)
-    with announced("load"), tempfile.TemporaryDirectory(prefix="gatebench-") as folder:
+    with announced("load"), tempfile.TemporaryDirectory(prefix="gatebench-", dir=scratch()) as folder:
         result = run_load(
             phase, cpus=placed(None).generator, log=Path(folder, "generator.log"), on_event=lambda *_: None
         )

@@ -11,6 +11,7 @@ import typer
 
 from harness.cli.output import remarks
 from harness.errors import NothingValidError, ServiceError, UsageError
+from harness.machine.guard import scratch
 from harness.machine.ports import SERVE
 from harness.subject import services
 from harness.subject.answers import wait_until
@@ -59,7 +60,7 @@ def serve(
 def _serve(arm: Arm, factors: tuple[Factor, ...], host: str, port: int) -> None:
     console = remarks()
     with (
-        tempfile.TemporaryDirectory(prefix="gatebench-") as folder,
+        tempfile.TemporaryDirectory(prefix="gatebench-", dir=scratch()) as folder,
         services.started(
             upstream=Upstream(), redis="redis" in needs([arm], factors), cpus=(), logs=Path(folder)
         ) as beside,

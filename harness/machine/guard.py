@@ -15,6 +15,7 @@ import atexit
 import contextlib
 import ctypes
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -62,6 +63,7 @@ def _swept(within: Path) -> Iterator[Swept]:
         ended, left = end(families, harness)
         if not left:
             path.unlink(missing_ok=True)
+            shutil.rmtree(ledger.scratch_of(path), ignore_errors=True)
         if ended or left:
             yield Swept(harness, ended, left)
 
@@ -146,6 +148,16 @@ def guard() -> Guard:
     made.tell()  # before anything is started: whoever ends us meanwhile leaves nothing
     atexit.register(made.dismiss)
     return made
+
+
+def scratch() -> Path | None:
+    """A folder for temporary files, which goes when we end, however we end; None where there is no ledger."""
+    of_ours = guard().ledger
+    if of_ours is None:
+        return None
+    folder = ledger.scratch_of(of_ours)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
 
 
 _serial = count()

@@ -36,6 +36,11 @@ def path_of(harness: Identity, within: Path) -> Path:
     return within / f"{harness.pid}-{harness.start}{SUFFIX}"
 
 
+def scratch_of(path: Path) -> Path:
+    """The folder of that harness's temporary files, beside its ledger: it is removed with it."""
+    return path.with_suffix(".scratch")
+
+
 def encode(families: Iterable[Family]) -> str:
     """One line of JSON: where the ids hold, and the families."""
     rows = [[family.leader.pid, family.leader.start, family.mark] for family in families]

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from harness.errors import LaunchError
+from harness.errors import LaunchError, StorageError
 from harness.machine import logs
 from harness.machine.guard import guard, next_mark
 from harness.machine.identity import MARK, Family, Identity, identity, kill, kin, table
@@ -107,12 +107,11 @@ def running(
 ) -> Iterator[Process]:
     """Run `argv` on `cpus` until the block ends; its output is appended to `log` (standard output only if not given).
 
-    Raises `LaunchError` when it cannot be started.
+    Raises `LaunchError` when it cannot be started, `StorageError` when its log cannot be written.
     """
-    log.parent.mkdir(parents=True, exist_ok=True)
     mark = next_mark()
     environment = (clean_environment({}) if env is None else dict(env)) | {MARK: mark}
-    with log.open("ab") as sink:
+    with _opened(log) as sink:
         log_start = sink.tell()
         try:
             popen = _start(argv, sink, stdout, cwd, environment, cpus)
@@ -163,6 +162,15 @@ def clean_environment(extra: Mapping[str, str]) -> dict[str, str]:
 def descriptor_limit(soft: int, hard: int) -> int:
     """How many files what we start may open: what the hard limit allows, up to DESCRIPTORS, and never less than now."""
     return max(soft, min(hard, DESCRIPTORS))
+
+
+def _opened(log: Path) -> IO[bytes]:
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        return log.open("ab")
+    except OSError as error:  # the disk is full or read-only: that is no fault of what was to be started
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise StorageError(f"{log} cannot be written: {reason}; what was measured before is kept") from error
 
 
 def _start(

@@ -8,6 +8,7 @@ that harness in its environment. Until then it sleeps in `read`.
 
 from __future__ import annotations
 
+import shutil
 import signal
 import sys
 import time
@@ -15,7 +16,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from harness.machine.identity import Family, Identity, kill, kin, started_by, table
-from harness.machine.ledger import decode
+from harness.machine.ledger import decode, scratch_of
 
 GONE_S = 10.0
 """How long the kernel may take to end what was killed."""
@@ -48,7 +49,7 @@ def end(families: Iterable[Family], harness: Identity, timeout_s: float = GONE_S
 
 
 def main() -> None:
-    """Wait for the end of standard input, kill what is left of the families in its last line, and remove the ledger."""
+    """Wait for the end of standard input, kill what is left of the families in its last line, remove their files."""
     for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_IGN)
     last = ""
@@ -58,5 +59,6 @@ def main() -> None:
     pid, start, ledger = sys.argv[-3:]
     families = decode(last) if last else []
     _, left = end(families, Identity(int(pid), int(start)))
-    if families and not left:
+    if not left:
         Path(ledger).unlink(missing_ok=True)
+        shutil.rmtree(scratch_of(Path(ledger)), ignore_errors=True)

@@ -24,6 +24,7 @@ from harness import masking
 from harness.errors import AnswerError, LaunchError, ServiceError
 from harness.machine import environment
 from harness.machine.environment import find_redis
+from harness.machine.guard import scratch
 from harness.machine.logs import one_line
 from harness.machine.ports import PORTS
 from harness.machine.process import Process, clean_environment, running
@@ -277,7 +278,9 @@ def _private_redis(processes: dict[str, Process], cpus: tuple[int, ...], logs: P
     masking.learn(url)
     with contextlib.ExitStack() as stack:
         # In a file that only we can read: everybody on the machine can read a command line.
-        private = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gatebench-")), "redis.conf")
+        private = Path(
+            stack.enter_context(tempfile.TemporaryDirectory(prefix="gatebench-", dir=scratch())), "redis.conf"
+        )
         private.write_text(f"requirepass {password}\n", encoding="utf-8")
         argv = [binary, str(private), "--bind", HOST, "--port", str(port), "--save", "", "--appendonly", "no"]
         process = stack.enter_context(running(argv, name="redis", log=logs / "redis.log", cwd=logs, cpus=cpus))

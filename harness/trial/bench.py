@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from harness.machine.logs import scrub
@@ -115,7 +115,8 @@ class GroupState:
 
     def keep(self, trials: Iterable[Trial]) -> None:
         """Take in the trials of a phase, all together: its capacities fix the rates of the next phase."""
-        new = list(trials)
+        # Histograms are most of a row, and no decision on further blocks reads them: a long run would be full of them.
+        new = [replace(trial, histogram=None) for trial in trials]
         self.trials += new
         self.rates.derive(new)
 

@@ -19,6 +19,7 @@ from pydantic import ValidationError
 
 from harness import spec
 from harness.errors import LoadError
+from harness.machine.guard import scratch
 from harness.machine.logs import one_line
 from harness.machine.process import Process, clean_environment, running
 from harness.suite import BENCHMARKS
@@ -38,7 +39,7 @@ def run(
 
     `on_event` is called for each event as it comes, with the generator's process.
     """
-    with tempfile.TemporaryDirectory(prefix="gatebench-") as folder:
+    with tempfile.TemporaryDirectory(prefix="gatebench-", dir=scratch()) as folder:
         spec_file, result_file = Path(folder, "spec.json"), Path(folder, "result.json")
         spec_file.write_text(spec.dump(order), encoding="utf-8")
         # -P: the folder that gatebench is called in may hold a loadtests/ of the user's own.

@@ -39,8 +39,9 @@ time.sleep(60)
 HARNESS = """
 import sys, time
 from pathlib import Path
-from harness.machine.guard import guard
+from harness.machine.guard import guard, scratch
 from harness.machine.process import running
+(scratch() / "spec.json").touch()
 with running([sys.executable, "-c", sys.argv[2]], name="server", log=Path(sys.argv[1], "log")) as process:
     while "escaped" not in process.tail() or len(process.members()) != 2:
         time.sleep(0.01)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import LaunchError
+from harness.errors import LaunchError, StorageError
 from harness.machine.process import clean_environment, descriptor_limit, running
 from harness.machine.reaper import members
 
@@ -73,6 +73,14 @@ def test_what_cannot_be_started_is_one_clear_error(tmp_path: Path) -> None:
         running(["/no/such"], name="ghost", log=tmp_path / "l"),
     ):
         pass  # pragma: no cover
+
+
+def test_a_log_that_cannot_be_written_is_one_clear_error(tmp_path: Path) -> None:
+    """And no fault of what was to be started."""
+    (tmp_path / "logs").touch()
+    log = tmp_path / "logs" / "p1a.log"
+    with pytest.raises(StorageError, match=r"p1a\.log cannot be written: "), running(["true"], name="x", log=log):
+        pass
 
 
 @pytest.mark.parametrize("env", [{"A": "1\x002"}, {"A=B": "1"}])

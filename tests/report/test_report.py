@@ -386,3 +386,9 @@ def test_a_thousand_trials_take_at_most_500_mebibytes(tmp_path: Path, checkout: 
     code = f"import resource; {DRAW}; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
     peak = int(run_python(code, folder, cwd=tmp_path, path=checkout)) * 1024
     assert peak < 500 * MEBIBYTE
+
+
+def test_a_report_that_cannot_be_written_is_a_message(tmp_path: Path) -> None:
+    """The disk is full or read-only, or the folder is gone."""
+    with pytest.raises(StorageError, match=r"away cannot be written: .*gatebench report "):
+        build(support.study_of(support.run(support.quick_pairs()[:1], phases=("closed",))), tmp_path / "away")

@@ -40,6 +40,13 @@ def test_a_derived_rate_is_a_share_of_the_slower_arms_capacity_and_is_kept() -> 
     assert state.load(group().arm("p1a"), "open").rate_rps == pytest.approx(OPEN_SHARE * 400)
 
 
+def test_histograms_are_not_kept_for_the_run() -> None:
+    """They are most of a row, and are on disk."""
+    state = GroupState(group())
+    state.keep([replace(closed_trial("p1a", 1000.0), histogram="much")])
+    assert [trial.histogram for trial in state.trials] == [None]
+
+
 def test_a_rate_that_was_asked_for_is_offered() -> None:
     """Whatever the capacity is."""
     asked = factories.arm("p3b", rate_rps=25.0)

@@ -51,7 +51,8 @@ def enough(plan: Plan, group: Group, trials: Sequence[Trial], elapsed_s: float, 
     """
     done = _done(group, trials)
     if plan.width is None:
-        return done >= _fixed(plan, group, trials)
+        # Lost blocks only add to those asked for: all trials are looked through only once those are there.
+        return done >= plan.blocks and done >= _fixed(plan, group, trials)
     if done < max(plan.blocks, LEAST_BY_WIDTH):
         return False
     if done >= MOST_BY_WIDTH:
