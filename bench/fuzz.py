@@ -144,6 +144,14 @@ WORDS = (
 )
 """What a word of a command line may be."""
 
+STARTS = (
+    *("run own.toml", "run quick --width 5%", "run --resume latest", "plan full", "compare latest", "list suites"),
+    *("tune own.toml", "tune --target flask --server gunicorn-gthread --scenario json", "verify quick"),
+    *("load http://127.0.0.1:9/x --connections 1", "load http://127.0.0.1:9/x --rate 5"),
+    "serve --target flask --server gunicorn-gthread",
+)
+"""Calls that get past the first look at them."""
+
 
 class HangError(Exception):
     """An input has not ended in time."""
@@ -201,10 +209,13 @@ OPTIONS = _options()
 
 @st.composite
 def command_lines(draw: st.DrawFn) -> list[str]:
-    """A verb, some of its options, and words where words may stand and where not."""
-    verb = draw(st.sampled_from(sorted(OPTIONS)))
+    """A verb or the start of a call, some options, and words where words may stand and where not."""
     word = st.sampled_from(WORDS) | st.text(max_size=6)
-    line = [verb, *draw(st.lists(word, max_size=2))]
+    if draw(st.booleans()):
+        line = draw(st.sampled_from(STARTS)).split()
+    else:
+        line = [draw(st.sampled_from(sorted(OPTIONS))), *draw(st.lists(word, max_size=2))]
+    verb = line[0]
     for _ in range(draw(st.integers(0, 4))):
         option, takes_value = draw(st.sampled_from(OPTIONS[verb] or [("--help", False)]))
         if option != "--open":  # it would start a browser
@@ -223,7 +234,9 @@ def ends_well(line: list[str], tally: Tally) -> None:
     problem = done.exception
     if problem is not None and not isinstance(problem, (GatebenchError, SystemExit, KeyboardInterrupt)):
         words = [word[:40] for word in line]
-        raise AssertionError(f"gatebench {words} ended with {type(problem).__name__}: {str(problem)[:200]}") from problem
+        raise AssertionError(
+            f"gatebench {words} ended with {type(problem).__name__}: {str(problem)[:200]}"
+        ) from problem
     code = problem.exit_code if isinstance(problem, GatebenchError) else done.exit_code
     tally.codes[code] = tally.codes.get(code, 0) + 1
     tally.slowest_s = max(tally.slowest_s, time.monotonic() - began)
