@@ -1,6 +1,8 @@
 # gatebench in a container: targets, servers, load engine, reports.
 #   docker build -t gatebench .
-#   docker run --rm -v "$PWD/results:/runs/results" gatebench run quick
+#   mkdir -p results
+#   docker run --rm --user "$(id -u):$(id -g)" -v "$PWD/results:/runs/results" gatebench run quick
+# --user: the runs are then yours. Without it they belong to the image's own user (1000), who must be able to write there.
 FROM python:3.11-slim
 
 ENV PATH=/opt/gatebench/bin:$PATH \
@@ -20,6 +22,11 @@ COPY loadtests /src/loadtests
 COPY targets /src/targets
 COPY benchmarks /src/benchmarks
 RUN python -m pip install --no-deps /src
+
+# Not root, and whoever else --user names: then there is no home, and /runs must be open to all.
+RUN useradd --uid 1000 --no-create-home gatebench && mkdir -p /runs && chmod 1777 /runs
+ENV HOME=/tmp
+USER gatebench
 
 # runs go to the current folder's results/
 WORKDIR /runs

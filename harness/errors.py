@@ -18,6 +18,8 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
+from harness.masking import plain
+
 Fault = Literal["arm", "machine", "unclear"]
 """Whose fault a failure is: the arm's own; that of the machine, the services or the load generator; or not known."""
 
@@ -28,6 +30,10 @@ class GatebenchError(Exception):
     exit_code = 3
     fault: ClassVar[Fault] = "unclear"
     """Whose fault it is when an arm cannot be measured for this error."""
+
+    def __str__(self) -> str:
+        """The message as it stands in rows and on the terminal: it may quote what a server has sent or printed."""
+        return plain(super().__str__())
 
 
 class UsageError(GatebenchError):

@@ -77,7 +77,7 @@ def _stall(after_ns: int, for_ns: int) -> Law:
     return law
 
 
-class Tally:
+class Counts:
     """Requests and nanoseconds of each worker, in memory that the workers share."""
 
     def __init__(self, workers: int) -> None:
@@ -96,10 +96,10 @@ class Tally:
         return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
 
 
-class Server:
+class NullWorker:
     """One worker of the null server, with connections of its own."""
 
-    def __init__(self, listener: socket.socket, law: Law, tally: Tally, worker: int) -> None:
+    def __init__(self, listener: socket.socket, law: Law, tally: Counts, worker: int) -> None:
         self._listener = listener
         self._law = law
         self._tally = tally
@@ -187,7 +187,7 @@ def serve(law: Law, *, workers: int = 1, port: int = 0) -> None:
     """Listen, print the port, and serve with so many processes until SIGTERM."""
     listener = socket.create_server(("127.0.0.1", port), backlog=4096)
     listener.setblocking(False)  # noqa: FBT003 - its only form
-    tally = Tally(workers)
+    tally = Counts(workers)
     print(listener.getsockname()[1], flush=True)  # noqa: T201 - whoever started it waits for this
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     children = []
@@ -195,9 +195,9 @@ def serve(law: Law, *, workers: int = 1, port: int = 0) -> None:
         if pid := os.fork():
             children.append(pid)
         else:
-            Server(listener, law, tally, worker).run()
+            NullWorker(listener, law, tally, worker).run()
     try:
-        Server(listener, law, tally, 0).run()
+        NullWorker(listener, law, tally, 0).run()
     finally:
         for pid in children:
             os.kill(pid, signal.SIGTERM)

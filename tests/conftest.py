@@ -15,3 +15,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 def checkout() -> Path:
     """The folder that holds harness/, targets/, docs/ and the rest."""
     return Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(autouse=True)
+def _no_time_for_the_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A verb that is called in this process does not watch the machine for two seconds first."""
+    monkeypatch.setattr("harness.machine.look.SECONDS", 0.0)

@@ -317,6 +317,14 @@ def test_compose_publishes_nothing_beyond_this_machine() -> None:
     assert all(re.fullmatch(r'\["127\.0\.0\.1:\d+:\d+"\]', line) for line in ports)
 
 
+def test_the_image_does_not_run_as_root() -> None:
+    """It has a user of its own, and compose lets the owner of results/ be named instead."""
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    assert re.findall(r"^USER (\w+)$", dockerfile, re.MULTILINE) == ["gatebench"]
+    assert dockerfile.index("useradd --uid 1000") < dockerfile.index("USER gatebench") < dockerfile.index("ENTRYPOINT")
+    assert 'user: "${GATEBENCH_USER:-1000:1000}"' in (ROOT / "docker-compose.yml").read_text()
+
+
 def test_the_image_copies_what_the_wheel_holds() -> None:
     """Dockerfile and .dockerignore name every folder of the wheel."""
     dockerfile, ignored = (ROOT / "Dockerfile").read_text(), (ROOT / ".dockerignore").read_text()

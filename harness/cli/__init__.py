@@ -1,7 +1,8 @@
 """The command line: one file a verb.
 
-Exit codes: 0 every planned pair has a row; 1 a gate failed; 2 bad usage or definitions; 3 nothing valid came out, a
-gate could not decide, or a port that was asked for is taken; 130 interrupted. 1 goes before 3.
+Exit codes: 0 every planned pair has a row; 1 a gate failed, or the machine is unfit; 2 bad usage or definitions;
+3 nothing valid came out, a gate could not decide, or a port that was asked for is taken; 130 interrupted. 1 goes before
+3.
 """
 
 from __future__ import annotations

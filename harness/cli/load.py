@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import typer
 from rich.table import Table
 
-from harness import spec, units
+from harness import masking, spec, units
 from harness.cli.beside import announced
 from harness.cli.options import AsJson, fresh_seed, placed, seconds
 from harness.cli.output import answers, print_json
@@ -176,7 +176,8 @@ def load_of(connections: int, rate_rps: float | None, arrivals: str, when_full: 
 def _header(text: str) -> tuple[str, str]:
     name, colon, value = (part.strip() for part in text.partition(":"))
     if not colon or not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
-        raise UsageError(f"--header {text!r}: must be `Name: value`")
+        raise UsageError(f"--header {name!r}: must be `Name: value`")
+    masking.learn(value, name)
     if not all(letter.isprintable() or letter == "\t" for letter in value) or not value.isascii():
         raise UsageError(f"--header {name}: the value must be printable ASCII")
     return name, value

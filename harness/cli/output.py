@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook, RenderResult
+from rich.segment import Segment
 from rich.text import Text
 
 from harness.errors import RecordError
 from harness.record.calibration import Calibration, stored
+
+OBEYED = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
+"""What a terminal obeys, a line break aside."""
 
 
 def answers() -> Console:
@@ -46,5 +52,25 @@ def quoted(results: Path) -> Calibration | None:
 def _console(*, stderr: bool) -> Console:
     console = Console(stderr=stderr, highlight=False, emoji=False, markup=False)
     if not console.is_terminal:
-        return Console(stderr=stderr, highlight=False, emoji=False, markup=False, no_color=True, width=200)
+        console = Console(stderr=stderr, highlight=False, emoji=False, markup=False, no_color=True, width=200)
+    console.push_render_hook(_Harmless())
     return console
+
+
+class _Harmless(RenderHook):
+    """Has everything printed as `_Printed`: a suite or a record that is shown may be of others."""
+
+    def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
+        return [_Printed(renderable) for renderable in renderables]
+
+
+@dataclass(frozen=True, slots=True)
+class _Printed:
+    """A piece of output without what a terminal would obey in its text; its colours are Rich's own, and stay."""
+
+    of: ConsoleRenderable
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for segment in console.render(self.of, options):
+            text = segment.text if segment.control else OBEYED.sub(" ", segment.text)
+            yield Segment(text, segment.style, segment.control)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from harness import record, units
+from harness.cli.before import SharedCpu, Strict, disturbances, noted
 from harness.cli.beside import announced
 from harness.cli.gate import AllowFailedBlocks, FailOnInconclusive, FailOnRegression, GateMetrics, demands, enforce
 from harness.cli.options import (
@@ -32,7 +35,7 @@ from harness.machine.placement import Placement
 from harness.record.conditions import today
 from harness.record.sitting import Sitting, begin, own_folder, refuse_new_plan
 from harness.record.sitting import resume as go_on
-from harness.suite import Options, Plan, load_suite
+from harness.suite import Arm, Options, Plan, load_suite
 from harness.suite import build as build_plan
 from harness.suite import seconds as planned_seconds
 
@@ -58,6 +61,8 @@ def run(
     accept_changes: AcceptChanges = False,
     baseline: Baseline = None,
     server_cpus: ServerCpus = None,
+    strict: Strict = False,
+    shared_cpu: SharedCpu = False,
     fail_on_regression: FailOnRegression = None,
     allow_failed_blocks: AllowFailedBlocks = None,
     metric: GateMetrics = None,
@@ -72,6 +77,7 @@ def run(
     `gatebench run shop.toml --baseline shop-main --fail-on-regression 5%`.
     """
     asked = demands(fail_on_regression, allow_failed_blocks, metric, fail_on_inconclusive=fail_on_inconclusive)
+    look = partial(disturbances, strict=strict, shared_cpu=shared_cpu)
     if resume is not None:
         refuse_new_plan(
             {
@@ -86,6 +92,7 @@ def run(
             }
         )
         sitting = _resumed(resume, blocks, accept_changes=accept_changes)
+        look(_arms(sitting.info.plan), sitting.placement, sitting.info.plan.thresholds)
     elif suite is None:
         raise UsageError("which suite? `gatebench list suites` shows them; --resume RUN goes on with a run")
     else:
@@ -99,7 +106,10 @@ def run(
             width=fraction(width) if width else None,
             budget_s=seconds(budget) if budget else None,
         )
-        sitting = _begun(build_plan(*load_suite(suite), options), placed(server_cpus), out, baseline)
+        plan, placement = build_plan(*load_suite(suite), options), placed(server_cpus)
+        found = look(_arms(plan), placement, plan.thresholds)
+        sitting = _begun(plan, placement, out, baseline)
+        sitting = replace(sitting, info=noted(sitting.info, found))
     _measured(sitting, asked, as_json=as_json)
 
 
@@ -108,8 +118,6 @@ def _measured(sitting: Sitting, asked: Demands | None, *, as_json: bool) -> None
     from harness.measure import measure
 
     console = remarks()
-    if sitting.placement.shared:
-        console.print("caveat: server and generator share a CPU here; use a machine with two or more", soft_wrap=True)
     interrupted: KeyboardInterrupt | None = None
     try:
         with announced("run", sitting.folder), shown(console) as progress:
@@ -152,6 +160,10 @@ def _show(folder: Path, asked: Demands | None, *, as_json: bool) -> tuple[int, G
         terminal(opened, answers())
         answers().print(f"\nreport: {page}", soft_wrap=True)
     return valid, decision
+
+
+def _arms(plan: Plan) -> list[tuple[Arm, ...]]:
+    return [group.arms for group in plan.groups]
 
 
 def _begun(plan: Plan, placement: Placement, out: Path | None, baseline: str | None) -> Sitting:

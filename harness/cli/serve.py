@@ -11,6 +11,7 @@ import typer
 
 from harness.cli.output import remarks
 from harness.errors import NothingValidError, ServiceError, UsageError
+from harness.machine.ports import SERVE
 from harness.subject import services
 from harness.subject.answers import wait_until
 from harness.subject.launch import Launched, launch
@@ -31,7 +32,7 @@ def serve(
     ] = None,
     suite: Annotated[str | None, typer.Option(metavar="FILE", help="A suite file that defines the target.")] = None,
     host: Annotated[str, typer.Option()] = HOST,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0: a free one.")] = 8000,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: a free one.")] = SERVE,
 ) -> None:
     """Serve one target in the foreground, with the slow API (and Redis) beside it, until Ctrl-C.
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness import record, units
+from harness.cli.before import SharedCpu, Strict, disturbances, noted
 from harness.cli.beside import announced
 from harness.cli.options import RESULTS, AcceptChanges, AsJson, Results, Seed, ServerCpus, fresh_seed, placed, seconds
 from harness.cli.output import answers, print_json, quoted, remarks
@@ -51,6 +53,8 @@ def tune(
     ] = None,
     accept_changes: AcceptChanges = False,
     server_cpus: ServerCpus = None,
+    strict: Strict = False,
+    shared_cpu: SharedCpu = False,
     results: Results = RESULTS,
     as_json: AsJson = False,
 ) -> None:
@@ -62,10 +66,12 @@ def tune(
     Examples: `gatebench tune --target flask --server gunicorn-gthread --scenario external-data --slo "p99<100ms"`,
     `gatebench tune my-suite.toml --budget 10m`, `gatebench tune --resume latest`.
     """
+    look = partial(disturbances, strict=strict, shared_cpu=shared_cpu)
     if resume is not None:
         if suite or target or server or scenario or slo or memory or connections or seed or server_cpus:
             raise UsageError("--resume takes all but --budget from the run: leave the rest out")
         sitting = _resumed(record.find(resume, results), budget, accept_changes=accept_changes)
+        look([[sitting.arm]], sitting.placement, sitting.info.plan.thresholds)
     else:
         if suite and (target or server or scenario):
             raise UsageError("either SUITE or --target, --server and --scenario")
@@ -73,7 +79,10 @@ def tune(
         if connections is not None:
             subject = replace(subject, arm=subject.arm.over(connections))
         limit = memory_bytes(memory) if memory else None
-        sitting = _new(subject, _question(slo, budget, subject.plan.margin), limit, placed(server_cpus), results)
+        question, placement = _question(slo, budget, subject.plan.margin), placed(server_cpus)
+        found = look([[subject.arm]], placement, subject.plan.thresholds)
+        sitting = _new(subject, question, limit, placement, results)
+        sitting = replace(sitting, info=noted(sitting.info, found))
     _measured(sitting, as_json=as_json)
 
 
@@ -131,8 +140,6 @@ def _measured(sitting: Sitting, *, as_json: bool) -> None:
     from harness.tune.sitting import measure
 
     console = remarks()
-    if sitting.placement.shared:
-        console.print("caveat: server and generator share a CPU here; use a machine with two or more", soft_wrap=True)
     with announced("tune", sitting.folder):
         tuning, recommendation = measure(sitting, lambda line: console.print(line, soft_wrap=True))
     _show(sitting.folder, recommendation, as_json=as_json)

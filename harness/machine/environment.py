@@ -15,6 +15,8 @@ from typing import Any
 
 from harness.errors import LaunchError
 
+REDIS_URL = "GATEBENCH_REDIS_URL"
+"""Environment variable that names a Redis to use instead of starting one."""
 RECEIPT = """
 import importlib.metadata as m, json, platform, sys
 def version(name):

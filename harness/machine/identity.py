@@ -93,7 +93,7 @@ def kin(
         doubtful = adopter is None or each.parent == adopter or in_session
         if (in_session and led) or (doubtful and marked(each.identity.pid, family.mark)):
             relatives.add(each.identity)
-    return relatives | _descendants(relatives, processes)
+    return relatives | descendants(relatives, processes)
 
 
 def marked(pid: int, mark: str) -> bool:
@@ -134,7 +134,8 @@ def kill(process: Identity) -> None:
             os.close(handle)
 
 
-def _descendants(roots: set[Identity], processes: Mapping[int, Entry]) -> set[Identity]:
+def descendants(roots: set[Identity], processes: Mapping[int, Entry]) -> set[Identity]:
+    """Children of `roots`, their children, and so on; without the roots themselves."""
     children: dict[int, list[Identity]] = {}
     for each in processes.values():
         children.setdefault(each.parent, []).append(each.identity)

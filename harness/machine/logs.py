@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import mmap
 from pathlib import Path
+
+from harness.masking import known, plain
 
 TAIL_BYTES = 64 * 2**10
 """How much of a log's end is read: a log may have grown without bound."""
@@ -32,7 +36,23 @@ def line_that_matters(text: str) -> str:
 
 
 def one_line(text: str, longest: int = LONGEST) -> str:
-    """`text` on one line of at most `longest` characters, without what a terminal would obey."""
-    plain = "".join(character if character.isprintable() else " " for character in text)
-    words = " ".join(plain.split())
+    """`text` on one line of at most `longest` characters, without secrets and what a terminal would obey."""
+    words = " ".join(plain(text).split())
     return words if len(words) <= longest else words[: longest - 3] + "..."
+
+
+def scrub(log: Path, start: int = 0) -> None:
+    """Overwrite the secrets that we know in `log`, from byte `start` on, with as many asterisks.
+
+    In place: who still writes to it goes on at its end. A log that cannot be written any more stays as it is.
+    """
+    secrets = [secret.encode() for secret in known()]
+    with contextlib.suppress(OSError), log.open("r+b") as file:
+        if not secrets or file.seek(0, 2) <= start:
+            return
+        with mmap.mmap(file.fileno(), 0) as content:
+            for secret in secrets:
+                place = content.find(secret, start)
+                while place >= 0:
+                    content[place : place + len(secret)] = b"*" * len(secret)
+                    place = content.find(secret, place)

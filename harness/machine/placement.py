@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from harness.errors import UsageError
 
@@ -41,16 +42,36 @@ def usable_cpus(root: Path = Path("/")) -> tuple[int, ...]:
 
 
 def cgroup_quota(root: Path = Path("/")) -> float | None:
-    """CPUs that the cgroup allows (v2 `cpu.max`, v1 `cpu.cfs_quota_us`); None where there is no limit."""
-    v2 = root / "sys/fs/cgroup/cpu.max"
-    if v2.is_file():
-        quota, _, period = v2.read_text().partition(" ")
-        return None if quota == "max" else int(quota) / int(period)
-    v1 = root / "sys/fs/cgroup/cpu"
+    """CPUs that this process's cgroup and those above it allow, the fewest; None where there is no limit."""
+    quotas = (_quota(folder) for folder in _cgroups(root))
+    return min((quota for quota in quotas if quota is not None), default=None)
+
+
+def _cgroups(root: Path) -> Iterator[Path]:
+    """Folders that may be those of this process's cgroups, of version 2 and of the CPU controller of version 1.
+
+    Inside of a container the path may be the host's, of which nothing is to be seen: the mounted folder is its own.
+    """
     try:
-        limit = int((v1 / "cpu.cfs_quota_us").read_text())
-        return None if limit <= 0 else limit / int((v1 / "cpu.cfs_period_us").read_text())
-    except (OSError, ValueError):
+        lines = (root / "proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        lines = []
+    paths = {PurePosixPath(line.split(":", 2)[2].lstrip("/")) for line in lines if line.count(":") > 1}
+    above = {each for path in paths for each in (path, *path.parents)} | {PurePosixPath()}
+    for mount in ("", "cpu", "cpu,cpuacct"):
+        for path in sorted(above):
+            yield root / "sys/fs/cgroup" / mount / path
+
+
+def _quota(cgroup: Path) -> float | None:
+    """Of one cgroup: v2 `cpu.max`, v1 `cpu.cfs_quota_us`; None where it has no limit, or is none."""
+    try:
+        if (cgroup / "cpu.max").is_file():
+            quota, _, period = (cgroup / "cpu.max").read_text().partition(" ")
+        else:
+            quota, period = ((cgroup / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
+        return int(quota) / int(period) if int(quota) > 0 else None
+    except (OSError, ValueError):  # no such file, or `max`
         return None
 
 

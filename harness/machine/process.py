@@ -27,7 +27,7 @@ from harness.machine.reaper import GONE_S
 STOP_S = 5.0
 """How long a process may take to stop when asked, before it is killed."""
 
-SETTINGS_OF_SERVERS = ("GATEBENCH_", "PYTHON", "GUNICORN_", "UVICORN_", "GRANIAN_", "UWSGI_")
+SETTINGS_OF_SERVERS = ("GATEBENCH_", "PYTHON", "GUNICORN_", "UVICORN_", "GRANIAN_", "UWSGI_", "HYPERCORN_")
 """Variables that begin so configure what is measured, and are in no record."""
 DESCRIPTORS = 65_536
 """Open files that we let a process have. More are of no use, and uWSGI keeps a table with an entry for each."""
@@ -125,7 +125,10 @@ def running(
         guard().entrust(family)
         yield process
     finally:
-        stop(process)
+        try:
+            stop(process)
+        finally:  # a second Ctrl-C may end the wait
+            logs.scrub(log, log_start)
 
 
 def stop(process: Process, timeout_s: float = STOP_S) -> None:

@@ -193,6 +193,18 @@ class RunInfo:
     """suite, or tune."""
     sittings: tuple[SittingRow, ...] = ()
     """In their order. Versions, environment and placement above are those of the first; empty in older records."""
+    salt: str = ""
+    """Of the digests in `secrets`."""
+    secrets: dict[str, str] = field(default_factory=dict)
+    """Place of a secret -> digest of what stands there (`harness.record.secrets`); the plan has a mask there."""
+
+    @property
+    def shared_cpu(self) -> bool:
+        """Whether in a sitting servers shared a CPU with load generator or services: no figure can be trusted then."""
+        placements = [self.placement, *(sitting.placement for sitting in self.sittings)]
+        return any(
+            {*each.get("server", ())} & {*each.get("generator", ()), *each.get("services", ())} for each in placements
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from harness.record.calibration import Calibration
 from harness.record.conditions import changes, sittings, today
 from harness.record.reader import read, whole_blocks
 from harness.record.rows import Run, RunInfo, SittingRow, Trial
+from harness.record.secrets import new_salt, unsealed
 from harness.record.times import utc_now
 from harness.suite import Plan
 
@@ -98,7 +99,7 @@ def under(folder: Path, info: RunInfo, now: SittingRow | None = None, *, accept_
             f"{folder}: it would not go on as it was begun: {listed}. Undo that, or go on with --accept-changes"
         )
     placement = place(tuple(now.environment["usable_cpus"])).as_dict() if "placement" in changed else before.placement
-    return replace(info, placement=placement, versions=now.versions)
+    return replace(unsealed(folder, info), placement=placement, versions=now.versions)
 
 
 def refuse_new_plan(options: Mapping[str, object]) -> None:
@@ -149,4 +150,5 @@ def new_info(
         placement=placement.as_dict(),
         baseline=baseline,
         kind=kind,
+        salt=new_salt(),
     )

@@ -16,6 +16,7 @@ from harness.record.conditions import first, sittings, today
 from harness.record.folders import INFO, TRIALS
 from harness.record.reader import read_info
 from harness.record.rows import RunInfo, Trial
+from harness.record.secrets import sealed
 from harness.record.times import utc_now
 from harness.strict import adapter
 from harness.suite import Plan
@@ -93,7 +94,8 @@ def writing(folder: Path, info: RunInfo) -> Iterator[Writer]:
 
 def as_json(value: Trial | RunInfo) -> dict[str, Any]:
     """As it stands in the file."""
-    return dict(adapter(type(value)).dump_python(value, mode="json"))
+    stands = sealed(value) if isinstance(value, RunInfo) else value
+    return dict(adapter(type(value)).dump_python(stands, mode="json"))
 
 
 def _with_this_sitting(folder: Path, info: RunInfo) -> RunInfo:
@@ -140,7 +142,7 @@ def _without_figures(trial: Trial, error: str) -> Trial:
 
 
 def _head(info: RunInfo) -> bytes:
-    return adapter(RunInfo).dump_json(info, indent=1) + b"\n"
+    return adapter(RunInfo).dump_json(sealed(info), indent=1) + b"\n"
 
 
 def _as_storage_error(folder: Path, info: RunInfo) -> AbstractContextManager[None]:

@@ -24,7 +24,7 @@ TOLD = ("fastapi", "flask", "uvicorn", "gunicorn")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class RunLine:
     """A run as a row of the index."""
 
     name: str
@@ -57,7 +57,7 @@ def index(results: Path) -> Path:
     }
     page = render(
         "index.html.j2",
-        runs=[_entry(folder, anchors[folder.name]) for folder in folders],
+        runs=[_run_line(folder, anchors[folder.name]) for folder in folders],
         pages=pages,
         version=environment.version(),
     )
@@ -74,16 +74,16 @@ def _started(folder: Path) -> str:
         return folder.name
 
 
-def _entry(folder: Path, slug: str) -> Entry:
+def _run_line(folder: Path, slug: str) -> RunLine:
     try:
         info = record.read_info(folder)
     except RecordError as error:
-        return Entry(
+        return RunLine(
             name=folder.name, slug=slug, suite=folder.name, problem=str(error).replace(str(folder), folder.name)
         )
     report = folder / "report.html"
     cores = len(info.placement.get("server", ()))
-    return Entry(
+    return RunLine(
         name=folder.name,
         slug=slug,
         suite=info.plan.suite,

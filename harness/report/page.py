@@ -8,6 +8,7 @@ from datetime import datetime
 
 from harness import units
 from harness.judge import metrics
+from harness.judge.compare.conditions import SHARED
 from harness.judge.compare.verdict import MIN_BLOCKS
 from harness.report import view, words
 from harness.report.drawing import Drawn
@@ -102,6 +103,8 @@ def _warnings(study: Study) -> list[str]:
         warnings.append(f"This run did not come to its end.{missing} gatebench run --resume goes on with it.")
     if study.run.torn:
         warnings.append("The last line of the records was torn and is left out.")
+    if info.shared_cpu:
+        warnings.append(f"In this run {SHARED}.")
     if study.pairs and not any(v.ratio for v in study.comparison.pairs):
         warnings.append("No pair has a valid result.")
     if info.plan.blocks < MIN_BLOCKS and study.pairs:

@@ -10,6 +10,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.machine.ports import time_wait
+
 PROC = Path("/proc")
 TIME_WAIT_LIMIT = 3000
 """Above so many sockets in TIME_WAIT /proc/net/tcp takes too long to read beside a measurement."""
@@ -31,7 +33,7 @@ def connection_owners(port: int, pids: Iterable[int], proc: Path = PROC) -> dict
 
     None when the table of sockets is too long to read now.
     """
-    if _time_wait(proc) > TIME_WAIT_LIMIT:
+    if time_wait(proc) > TIME_WAIT_LIMIT:
         return None
     client_ports = {accepted.inode: accepted.remote_port for accepted in _sockets(port, ESTABLISHED, proc)}
     owners = {}
@@ -92,12 +94,3 @@ def _sockets(port: int, state: str, proc: Path) -> Iterator[_Socket]:
                 if fields[1].endswith(ending) and fields[3] == state:
                     remote_port = int(fields[2].rpartition(":")[2], 16)
                     yield _Socket(fields[9], fields[1], remote_port)
-
-
-def _time_wait(proc: Path) -> int:
-    with suppress(OSError, ValueError, IndexError):
-        for line in (proc / "net/sockstat").read_text().splitlines():
-            if line.startswith("TCP:"):
-                words = line.split()
-                return int(words[words.index("tw") + 1])
-    return 0

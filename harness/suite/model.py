@@ -161,6 +161,8 @@ class Definitions:
     scenarios: dict[str, Scenario]
     factors: dict[str, Factor]
     """In the order of the file, which is that of reports."""
+    file: str = ""
+    """The suite file that was read with them; empty: none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -123,6 +123,8 @@ class Plan:
     """Half-width of the throughput interval at which a group is done; None: exactly `blocks` blocks."""
     budget_s: float | None = None
     """With `width`: seconds that the whole run may take."""
+    file: str = ""
+    """The suite file, from which secrets are read again; empty where there is none."""
 
 
 def slots(arm: Arm) -> float:

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from harness.errors import DefinitionError, UsageError
 from harness.strict import adapter
-from harness.suite import factors
+from harness.suite import factors, secrets
 from harness.suite.check import check_factor, check_scenario, check_server, check_suite, check_target
 from harness.suite.document import existing, parse
 from harness.suite.factors import Factor
@@ -61,7 +61,7 @@ def load_suite(name: str, folder: Path = BENCHMARKS) -> tuple[Definitions, Suite
     definitions = reader.finish()
     if suite is None:  # pragma: no cover - finish() has raised
         raise DefinitionError([f"{path}: not a suite"])
-    return definitions, suite
+    return replace(definitions, file=str(path)), suite
 
 
 def _suite_path(name: str, folder: Path) -> Path:
@@ -137,6 +137,8 @@ class _Reader:
         if built.name in known:
             self.problems.append(f"{path}: {where}name: {built.name!r} is defined twice")
         known[built.name] = built
+        if isinstance(built, Target | Server | Scenario):
+            secrets.learn(built)
 
     def check_later(self, path: Path, where: str, check: Callable[[T, Definitions], Iterator[str]], built: T) -> None:
         """Check `built` against all definitions, once these are read."""

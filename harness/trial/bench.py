@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from harness.machine.logs import scrub
 from harness.machine.placement import Placement
 from harness.record import Trial, Writer
 from harness.spec import Totals
@@ -45,6 +46,8 @@ def opened(
 ) -> Iterator[Bench]:
     """A bench for `arms`, with the services that they need; what those are is noted in the record."""
     every, logs = list(arms), writer.folder / "logs"
+    for log in logs.glob("*.log"):  # of an earlier sitting, which may have been killed before it could do it
+        scrub(log)
     with services.started(
         upstream=plan.upstream if needs_upstream(every) else None,
         redis="redis" in needs(every, plan.factors),

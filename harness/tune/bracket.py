@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from harness.judge.limits import stands_still
 from harness.strict import STRICT
-from harness.tune.rungs import Bound, Rungs
+from harness.tune.rungs import End, Rungs
 from harness.tune.search import Search
 from harness.tune.trials import RateTrial
 
@@ -34,9 +34,9 @@ class Stalls:
 class Bracket:
     """The two rates between which the edge lies."""
 
-    low: Bound | None
+    low: End | None
     """The highest rate that holds; None where no rate does."""
-    high: Bound | None
+    high: End | None
     """The lowest rate that does not hold; None where none was reached."""
     probability: float
     """That the edge lies here or one step beside."""
@@ -68,8 +68,8 @@ def conclude(search: Search, trials: Sequence[RateTrial]) -> Bracket:
     objective, cause, limit = broke.most_common(1)[0][0] if broke else (None, None, None)
     spells = iter(rungs.belief.spells)
     return Bracket(
-        low=rungs.bound(low - 1) if low > 0 else None,
-        high=rungs.bound(high) if high < rungs.top else None,
+        low=rungs.end(low - 1) if low > 0 else None,
+        high=rungs.end(high) if high < rungs.top else None,
         probability=rungs.probability,
         settled=rungs.settled,
         broke=objective,

@@ -64,7 +64,7 @@ def _most_telling(rungs: Rungs) -> Try:
         edge = rungs.belief.quantile(share, temper=0.5)
         return _try(rungs, edge if share > 0.5 else edge - 1, near_edge=True)  # noqa: PLR2004 - either side of it
     low, high = max(rungs.edge - 1, 0), min(rungs.edge, rungs.top - 1)
-    return _try(rungs, low if rungs.bound(low).trials <= rungs.bound(high).trials else high, near_edge=True)
+    return _try(rungs, low if rungs.end(low).trials <= rungs.end(high).trials else high, near_edge=True)
 
 
 def _try(rungs: Rungs, index: int, *, near_edge: bool) -> Try:

@@ -17,7 +17,7 @@ from harness.strict import STRICT
 from harness.tune.blocks import BlocksEnding
 from harness.tune.bracket import Stalls
 from harness.tune.candidates import Candidate, Service
-from harness.tune.rungs import Bound
+from harness.tune.rungs import End
 from harness.tune.trials import Ending, RateTrial
 
 FORMAT = 1
@@ -85,8 +85,8 @@ class Capacity:
     """How many launches of the server answered the trials."""
     trials: int
     """Of the search, whether they could be used or not."""
-    low_trials: Bound | None
-    high_trials: Bound | None
+    low_trials: End | None
+    high_trials: End | None
     probability: float
     """That the edge lies in the bracket or one step beside it."""
     settled: bool

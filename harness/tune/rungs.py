@@ -22,7 +22,7 @@ DOUBTS, NOTHING = 4, 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bound:
+class End:
     """One end of the bracket, and how the trials at its rate went."""
 
     __pydantic_config__ = STRICT
@@ -51,7 +51,7 @@ class Rungs:
         self.belief = believe(self.rates, search.seed_rps, [_evidence(search, trial) for trial in self.counted])
         self.doubtful = len(self.counted) >= DOUBTS and all(trial.outcome == "exceeded" for trial in self.counted)
         """Whether nothing has held so far."""
-        self.nothing = self.doubtful and self.bound(0).exceeded >= NOTHING
+        self.nothing = self.doubtful and self.end(0).exceeded >= NOTHING
         """Whether not even the lowest rate holds."""
         self.edge = 0 if self.nothing else self._edge()
         self.probability = 1.0 if self.nothing else self.belief.around(self.edge)
@@ -60,7 +60,7 @@ class Rungs:
         """The rung nearest to a rate."""
         return int(np.argmin(np.abs(np.log(self.rates / rate_rps))))
 
-    def bound(self, index: int) -> Bound:
+    def end(self, index: int) -> End:
         """How the trials at that rung went that were as long as near the edge; at the lowest rung, all of them."""
         rate = float(self.rates[index])
         least_s = self.search.up_to_s(rate, near_edge=index > 0) - 1e-9
@@ -69,13 +69,13 @@ class Rungs:
             for trial in self.counted
             if self.index(trial.rate_rps) == index and trial.planned_s >= least_s
         ]
-        return Bound(rate_rps=rate, held=outcomes.count("held"), exceeded=outcomes.count("exceeded"))
+        return End(rate_rps=rate, held=outcomes.count("held"), exceeded=outcomes.count("exceeded"))
 
     @property
     def supported(self) -> bool:
         """Whether both bounds were tried often enough, most trials of each agreeing."""
-        low = self.bound(self.edge - 1) if self.edge > 0 else None
-        high = self.bound(self.edge) if self.edge < self.top else None
+        low = self.end(self.edge - 1) if self.edge > 0 else None
+        high = self.end(self.edge) if self.edge < self.top else None
         return (low is None or (low.trials >= REPEATS and low.held > low.exceeded)) and (
             high is None or (high.trials >= REPEATS and high.exceeded > high.held)
         )
@@ -88,7 +88,7 @@ class Rungs:
     def _edge(self) -> int:
         """The likeliest edge, but below every rate of which most trials failed: bad luck does not explain so many."""
         edge = self.belief.likeliest
-        while edge > 0 and (below := self.bound(edge - 1)).trials >= REPEATS and below.held < below.exceeded:
+        while edge > 0 and (below := self.end(edge - 1)).trials >= REPEATS and below.held < below.exceeded:
             edge -= 1
         return edge
 

@@ -80,7 +80,7 @@ def resumed(folder: Path, budget_s: float | None, *, accept_changes: bool = Fals
     info = under(folder, run.info, today(run.info, receipts([arm]).versions), accept_changes=accept_changes)
     return Sitting(
         folder=folder,
-        arm=arm.over(tuning.service.connections),  # the lone worker had one
+        arm=info.plan.groups[0].arms[0].over(tuning.service.connections),  # the lone worker had one
         info=replace(info, finished=None),
         question=replace(question, budget_s=budget_s or question.budget_s),
         memory_bytes=tuning.service.memory_bytes,

@@ -119,7 +119,7 @@ def test_durations_and_shares_are_read_strictly() -> None:
 def test_a_run_measures_records_and_reports(tmp_path: Path) -> None:
     """Every planned trial has a row, the figures fit together, and the report is there."""
     (tmp_path / "tiny.toml").write_text(TINY)
-    done = gatebench("run", "tiny.toml", "--json", "--seed", "3", cwd=tmp_path)
+    done = gatebench("run", "tiny.toml", "--json", "--seed", "3", "--shared-cpu", cwd=tmp_path)
     assert done.returncode in {0, 3}, done.stderr
     answer = json.loads(done.stdout)
     run = record.read(tmp_path / answer["run"])
@@ -150,7 +150,7 @@ def test_an_interrupted_run_keeps_what_it_has_and_goes_on(tmp_path: Path) -> Non
     (tmp_path / "tiny.toml").write_text(TINY.replace("blocks = 1", "blocks = 3"))
     env = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parent.parent.parent)}
     started = subprocess.Popen(
-        [sys.executable, "-m", "harness", "run", "tiny.toml", "--out", "mine"],
+        [sys.executable, "-m", "harness", "run", "tiny.toml", "--out", "mine", "--shared-cpu"],
         cwd=tmp_path,
         env=env,
         stdout=subprocess.DEVNULL,
@@ -169,7 +169,7 @@ def test_an_interrupted_run_keeps_what_it_has_and_goes_on(tmp_path: Path) -> Non
     assert members({started.pid}) == []
     kept = len(record.read(tmp_path / "mine").trials)
     assert 2 <= kept < 12
-    done = gatebench("run", "--resume", "mine", cwd=tmp_path)
+    done = gatebench("run", "--resume", "mine", "--shared-cpu", cwd=tmp_path)
     assert done.returncode in {0, 3}, done.stderr
     run = record.read(tmp_path / "mine")
     assert len(run.trials) == len({trial.trial for trial in run.trials})
@@ -188,7 +188,7 @@ def test_without_redis_its_cells_are_rows_with_the_remedy(
         TINY + '\n[[pair]]\nscenario = "cached-data"\ncache = "redis"\nconnections = 16\n'
     )
     with contextlib.suppress(NothingValidError):  # beside other tests json may not be valid either
-        commands(["run", "cached.toml", "--out", "mine"], standalone_mode=False)
+        commands(["run", "cached.toml", "--out", "mine", "--shared-cpu"], standalone_mode=False)
     run = record.read(tmp_path / "mine")
     failed = [trial for trial in run.trials if trial.error is not None]
     assert {trial.cell.level("cache") for trial in failed} == {"redis"}
@@ -242,7 +242,7 @@ a = {{ target = "mine", server = "gunicorn-gthread" }}
 b = {{ target = "lacking", server = "gunicorn-gthread" }}
 """
     )
-    done = gatebench("run", "own.toml", "--out", "mine", cwd=tmp_path)
+    done = gatebench("run", "own.toml", "--out", "mine", "--shared-cpu", cwd=tmp_path)
     assert done.returncode in {0, 3}, done.stderr
     trials = record.read(tmp_path / "mine").trials
     mine = [trial for trial in trials if trial.cell.target == "mine"]

@@ -8,11 +8,11 @@ import pytest
 
 from harness.cli import doctor as verb
 from harness.errors import GateError
-from harness.machine.doctor import Finding
+from harness.machine.look import Finding
 
 WELL = Finding("CPUs", "ok", "2 usable")
-WARNED = Finding("Redis", "warning", "none", "apt install redis-server")
-UNFIT = Finding("kernel", "unfit", "no /proc/PID/schedstat", "another kernel")
+WARNED = Finding("Redis", "warning", "none", "error rows", "apt install redis-server")
+UNFIT = Finding("kernel", "unfit", "no /proc/PID/schedstat", "nothing is known", "another kernel")
 
 
 def examined(monkeypatch: pytest.MonkeyPatch, *findings: Finding) -> None:
@@ -27,7 +27,7 @@ def test_each_finding_is_a_line_with_its_remedy(
     examined(monkeypatch, WELL, WARNED)
     verb.doctor()
     lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
-    assert lines == ["CPUs ok 2 usable", "Redis warning none apt install redis-server"]
+    assert lines == ["CPUs ok 2 usable", "Redis warning none error rows apt install redis-server"]
 
 
 def test_an_unfit_machine_fails_with_its_remedy(
@@ -49,7 +49,19 @@ def test_a_program_gets_the_same_as_json(monkeypatch: pytest.MonkeyPatch, capsys
     assert json.loads(capsys.readouterr().out) == {
         "fit": False,
         "findings": [
-            {"what": "Redis", "grade": "warning", "seen": "none", "remedy": "apt install redis-server"},
-            {"what": "kernel", "grade": "unfit", "seen": "no /proc/PID/schedstat", "remedy": "another kernel"},
+            {
+                "what": "Redis",
+                "grade": "warning",
+                "seen": "none",
+                "effect": "error rows",
+                "remedy": "apt install redis-server",
+            },
+            {
+                "what": "kernel",
+                "grade": "unfit",
+                "seen": "no /proc/PID/schedstat",
+                "effect": "nothing is known",
+                "remedy": "another kernel",
+            },
         ],
     }

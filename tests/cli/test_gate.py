@@ -17,6 +17,7 @@ from harness.cli.gate import demands, enforce
 from harness.errors import GateError, UndecidedError, UsageError
 from harness.judge.validity import judge
 from harness.judge.verdicts import Gate, GateFinding
+from harness.machine.placement import usable_cpus
 from harness.record import Run, Trial
 from harness.suite import Thresholds
 from tests import factories
@@ -198,6 +199,7 @@ def test_a_failure_goes_before_what_is_undecided() -> None:
 
 
 @pytest.mark.live
+@pytest.mark.skipif(len(usable_cpus()) < 2, reason="no gate judges a run on a single CPU")
 def test_one_call_measures_and_gates(tmp_path: Path) -> None:
     """A candidate that dies under load: its row says so, and the run ends with 1."""
     (tmp_path / "shop.py").write_text(DIES)

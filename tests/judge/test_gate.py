@@ -319,3 +319,19 @@ def test_null_pairs_are_not_judged() -> None:
 def test_every_rule_says_whose_fault_it_is() -> None:
     """By one of three words; the pair's side then makes an arm the candidate or the baseline."""
     assert set(RULES.values()) == {"arm", "machine", "unclear"}
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_run_whose_servers_and_generator_shared_a_cpu_is_not_gated(which: int) -> None:
+    """Neither alone nor against another run: nobody can tell whose fault a regression is."""
+    shared = {"server": (0,), "generator": (0,), "services": (0,)}
+    slower = factories.simulated_run(rps={"p1b": 500.0}, placement=shared)
+    other = factories.simulated_run()
+    runs = [slower, other][:: -1 if which else 1]
+    for judged in ([slower], runs):
+        comparison = within(judged[0]) if len(judged) == 1 else between(*judged)
+        decision = gate(comparison, judged, Demands(threshold=0.05))
+        assert decision.failed == ()
+        assert [(each.kind, each.faults) for each in decision.undecided] == [("no verdict", ("machine",))]
+        assert "shared a CPU" in decision.undecided[0].reasons[0]
+        assert comparison.caveats[0].kind == "shared-cpu"

@@ -2,41 +2,61 @@
 
 from __future__ import annotations
 
-import resource
-from collections.abc import Iterator
-from itertools import chain, repeat
+import importlib.metadata
+import socket
 from pathlib import Path
 
 import pytest
 
-from harness.machine import doctor, usage
-from harness.machine.doctor import Finding, examine
+from harness.machine import doctor, ports
+from harness.machine.doctor import examine
 from harness.machine.guard import Swept
 from harness.machine.identity import Identity
-from harness.machine.usage import Machine, Usage
+from harness.machine.look import Finding, Noise
+
+SYSTEM = "sys/devices/system"
 
 
 def finding(what: str) -> Finding:
-    """The one about `what`, after as short a look at the noise as there can be."""
-    return next(each for each in examine(seconds=0.002) if each.what == what)
+    """The one about `what`, without a look at the noise."""
+    return next(each for each in examine() if each.what == what)
 
 
-def test_everything_is_looked_at_and_what_is_not_well_has_a_remedy():
-    """On whatever machine this runs."""
+def machine(root: Path, **files: str) -> Path:
+    """A machine whose kernel says so: path, with `__` for a slash, to text."""
+    for name, text in files.items():
+        path = root / name.replace("__", "/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return root
+
+
+def test_everything_is_looked_at_and_what_is_not_well_has_effect_and_remedy():
+    """On whatever machine this runs: first what disturbs a run, then the rest."""
     findings = list(examine(seconds=0.02))
     assert [each.what for each in findings] == [
         "CPUs",
+        "CPU quota",
+        "cores",
         "file descriptors",
-        "client ports",
-        "Redis",
-        "left behind",
-        "frequency",
+        "memory",
         "load of others",
         "steal",
         "evenness",
+        "frequency",
+        "turbo",
+        "swap",
+        "clock",
+        "client ports",
+        "server ports",
+        "port of serve",
+        "Redis",
+        "servers",
+        "left behind",
         "kernel",
     ]
-    assert all(each.remedy for each in findings if each.grade != "ok")
+    assert all(each.remedy and each.effect for each in findings if each.grade != "ok")
+    assert all(each.seen for each in findings)
 
 
 @pytest.mark.parametrize(("cpus", "grade"), [((0,), "unfit"), ((0, 1), "ok"), (tuple(range(8)), "ok")])
@@ -48,26 +68,46 @@ def test_server_and_generator_need_a_cpu_each(
     assert finding("CPUs").grade == grade
 
 
-@pytest.mark.parametrize(("limits", "grade"), [((1024, 1_000_000), "ok"), ((256, 512), "unfit"), ((256, 4096), "ok")])
-def test_the_hard_limit_of_open_files_counts(
-    limits: tuple[int, int], grade: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """For the soft one is raised to it."""
-    monkeypatch.setattr(resource, "getrlimit", lambda _which: limits)
-    assert finding("file descriptors").grade == grade
-
-
 @pytest.mark.parametrize(
-    ("ports", "reuse", "grade"),
-    [("32768\t60999", "2", "ok"), ("50000\t50999", "2", "ok"), ("50000\t50999", "0", "warning")],
+    ("range_", "reuse", "waiting", "grade"),
+    [
+        ("32768\t60999", "2", 0, "ok"),
+        ("50000\t50999", "2", 0, "ok"),
+        ("50000\t50999", "0", 0, "warning"),
+        ("32768\t60999", "2", 20_000, "warning"),
+    ],
 )
-def test_few_ports_matter_where_they_are_not_used_again(
-    ports: str, reuse: str, grade: str, monkeypatch: pytest.MonkeyPatch
+def test_few_ports_of_clients_and_many_that_wait_matter(
+    tmp_path: Path, range_: str, reuse: str, waiting: int, grade: str
 ) -> None:
     """A server that closes each connection leaves each port waiting for a minute."""
-    files = {"ip_local_port_range": ports, "tcp_tw_reuse": reuse}
-    monkeypatch.setattr(doctor, "_read", lambda path, otherwise: files.get(Path(path).name, otherwise))
-    assert finding("client ports").grade == grade
+    files = {"ip_local_port_range": range_, "tcp_tw_reuse": reuse}
+    root = machine(tmp_path, **{f"proc__sys__net__ipv4__{name}": text for name, text in files.items()})
+    machine(root, proc__net__sockstat=f"TCP: inuse 5 orphan 0 tw {waiting} alloc 7 mem 1\n")
+    found = doctor.client_ports(root)
+    assert found.grade == grade
+    assert f"{waiting:,} sockets in TIME_WAIT" in found.seen
+
+
+def test_a_taken_port_is_named_and_a_range_without_a_free_one_is_unfit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A real listener."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        monkeypatch.setattr(ports, "PORTS", range(port, port + 1))
+        found = doctor.server_ports()
+        assert (found.grade, f"taken: {port}" in found.seen) == ("unfit", True)
+        assert "no server can be launched" in found.effect
+        monkeypatch.setattr(ports, "SERVE", port)
+        assert finding("port of serve").seen == f"{port} is taken"
+        assert "--port 0" in finding("port of serve").remedy
+    assert port not in ports.listening()
+
+
+def test_ports_of_servers_that_the_kernel_gives_to_clients_are_warned_of(tmp_path: Path) -> None:
+    """A client may come first."""
+    found = doctor.server_ports(machine(tmp_path, proc__sys__net__ipv4__ip_local_port_range="15000 60999"))
+    assert found.grade == "warning"
+    assert "clients get 15000 to 60999" in found.seen
 
 
 def test_without_a_redis_it_is_said_how_to_get_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,6 +117,20 @@ def test_without_a_redis_it_is_said_how_to_get_one(monkeypatch: pytest.MonkeyPat
     redis = finding("Redis")
     assert redis.grade == "warning"
     assert "apt install redis-server" in redis.remedy
+
+
+def test_a_server_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside the versions of the others."""
+
+    def version(name: str) -> str:
+        if name == "granian":
+            raise importlib.metadata.PackageNotFoundError
+        return "1.2.3"
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    servers = finding("servers")
+    assert (servers.grade, servers.remedy) == ("warning", "pip install granian")
+    assert "granian is missing, gunicorn 1.2.3" in servers.seen
 
 
 @pytest.mark.parametrize(
@@ -96,38 +150,45 @@ def test_what_earlier_runs_have_left_is_told(
     assert finding("left behind").seen.startswith(seen)
 
 
-@pytest.mark.parametrize(("governor", "grade"), [("performance", "ok"), ("powersave", "warning")])
-def test_a_frequency_that_is_saved_is_warned_of(governor: str, grade: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("name", "grade"), [("performance", "ok"), ("powersave", "warning")])
+def test_a_frequency_that_is_saved_is_warned_of(tmp_path: Path, name: str, grade: str) -> None:
     """A CPU that first has to speed up is measured slow."""
-    monkeypatch.setattr(doctor, "_read", lambda path, otherwise: governor if path.endswith("governor") else otherwise)
-    assert finding("frequency").grade == grade
+    path = tmp_path / SYSTEM / "cpu/cpu0/cpufreq/scaling_governor"
+    path.parent.mkdir(parents=True)
+    path.write_text(name)
+    assert (doctor.governor(tmp_path).grade, doctor.governor(tmp_path).seen) == (grade, name)
 
 
-@pytest.mark.parametrize(("busy", "grade"), [(5.0, "ok"), (20.0, "warning"), (60.0, "unfit")])
-def test_load_of_others_is_judged_by_its_share(busy: float, grade: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of all the time that there was."""
-    readings(monkeypatch, Machine(0, 0, 0), Machine(100, busy, 0))
-    assert finding("load of others").grade == grade
+@pytest.mark.parametrize(
+    ("file", "text", "grade", "remedy"),
+    [
+        ("intel_pstate/no_turbo", "0", "warning", "intel_pstate"),
+        ("intel_pstate/no_turbo", "1", "ok", ""),
+        ("cpufreq/boost", "1", "warning", "cpufreq/boost"),
+        ("cpufreq/boost", "0", "ok", ""),
+    ],
+)
+def test_turbo_is_warned_of(tmp_path: Path, file: str, text: str, grade: str, remedy: str) -> None:
+    """With the switch that there is."""
+    path = tmp_path / SYSTEM / "cpu" / file
+    path.parent.mkdir(parents=True)
+    path.write_text(text)
+    assert doctor.turbo(tmp_path).grade == grade
+    assert remedy in doctor.turbo(tmp_path).remedy
+    assert doctor.turbo(tmp_path / "nothing").seen == "unknown"
 
 
-@pytest.mark.parametrize(("stolen", "grade"), [(1.0, "ok"), (8.0, "warning")])
-def test_stolen_time_is_warned_of_whether_idle_or_at_work(
-    stolen: float, grade: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A hypervisor may take it only from a machine that works."""
-    readings(monkeypatch, Machine(0, 0, 0), Machine(100, 0, 0), Machine(200, 100, stolen))
-    assert finding("steal").grade == grade
+def test_swap_in_use_and_a_slow_clock_are_warned_of(tmp_path: Path) -> None:
+    """With their evidence."""
+    machine(tmp_path, proc__meminfo="MemTotal: 9 kB\nSwapTotal:  2048 kB\nSwapFree:  1024 kB\n")
+    assert (doctor.swap(tmp_path).grade, doctor.swap(tmp_path).seen[:4]) == ("warning", "1.00")
+    machine(tmp_path, sys__devices__system__clocksource__clocksource0__current_clocksource="hpet\n")
+    assert (doctor.clock_source(tmp_path).grade, doctor.clock_source(tmp_path).seen) == ("warning", "hpet")
+    assert doctor.swap(tmp_path / "nothing").grade == doctor.clock_source(tmp_path / "nothing").grade == "ok"
 
 
-@pytest.mark.parametrize(("pieces", "grade"), [((1.0, 1.0, 1.01), "ok"), ((1.0, 1.0, 2.0), "warning")])
-def test_uneven_work_is_warned_of(pieces: tuple[float, ...], grade: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("spread", "grade"), [(None, "ok"), (0.01, "ok"), (0.5, "warning")])
+def test_uneven_work_is_warned_of(spread: float | None, grade: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Equal pieces of it should take equally long."""
-    monkeypatch.setattr(doctor, "_pieces", lambda _seconds: iter(pieces))
+    monkeypatch.setattr(doctor, "watch", lambda _seconds: Noise(outside=0, steal=0, spread=spread))
     assert finding("evenness").grade == grade
-
-
-def readings(monkeypatch: pytest.MonkeyPatch, *machines: Machine) -> None:
-    """Have the machine read so, one after the other, and ourselves use nothing."""
-    rest: Iterator[Machine] = chain(machines, repeat(machines[-1]))
-    monkeypatch.setattr(usage, "machine", lambda: next(rest))
-    monkeypatch.setattr(usage, "usage", lambda _pids: Usage({}))

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from harness import masking
 from harness.machine import logs
-from harness.machine.logs import line_that_matters, one_line, tail
+from harness.machine.logs import line_that_matters, one_line, scrub, tail
 
 PLAIN = """\
 Traceback (most recent call last):
@@ -86,3 +87,19 @@ def test_what_an_earlier_process_wrote_is_not_read(tmp_path: Path) -> None:
 def test_a_log_that_is_not_there_says_nothing(tmp_path: Path) -> None:
     """As when its folder was removed."""
     assert tail(tmp_path / "no such log") == ""
+
+
+def test_secrets_are_overwritten_where_a_process_wrote_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In place, and nowhere but in its own lines."""
+    monkeypatch.setattr(masking, "_known", set())
+    log = tmp_path / "log"
+    log.write_text("token tok-1234 of others\nmine is tok-1234, tok-1234.\n")
+    scrub(log)
+    assert "tok-1234, tok-1234" in log.read_text(), "nothing is known yet"
+    masking.learn("tok-1234", "token")
+    scrub(log, start=25)
+    assert log.read_text() == "token tok-1234 of others\nmine is ********, ********.\n"
+    scrub(log, start=999)
+    scrub(tmp_path / "no such log")
+    (tmp_path / "empty").touch()
+    scrub(tmp_path / "empty")

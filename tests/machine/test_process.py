@@ -140,6 +140,7 @@ def test_the_environment_of_a_target_is_clean(monkeypatch: pytest.MonkeyPatch) -
         "UVICORN_WORKERS",
         "GRANIAN_LOG_LEVEL",
         "UWSGI_PROCESSES",
+        "HYPERCORN_WORKERS",
         "GATEBENCH_CACHE",
     }
     for name in settings:

@@ -8,14 +8,16 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from harness.errors import AnswerError, LaunchError
 from harness.machine.environment import find_redis
+from harness.machine.ports import PORTS
 from harness.subject import answers, services
 from harness.subject.launch import launch
-from harness.subject.services import HOST, PORTS, Services, free_port
+from harness.subject.services import HOST, Services, free_port
 from harness.suite import Ask, Upstream
 from tests import factories
 
@@ -119,6 +121,26 @@ def test_a_redis_that_died_or_hangs_is_named_and_started_afresh(
     assert running.heal()
     assert running.problem("redis") == ""
     assert running.redis_url != before
+
+
+def test_nobody_else_gets_into_our_redis(running: Services) -> None:
+    """Its password is in no command line, which everybody on the machine can read, and in nothing that we print."""
+    import redis
+
+    if "redis" not in running.processes:
+        pytest.skip("no Redis on this machine")
+    assert running.redis_url is not None
+    parts = urlsplit(running.redis_url)
+    with redis.Redis(host=HOST, port=parts.port or 0) as stranger, pytest.raises(redis.AuthenticationError):
+        stranger.set("cached", "wrong")
+    with redis.Redis.from_url(running.redis_url) as target:
+        assert target.set("cached", "right")
+    assert parts.password
+    command = Path(f"/proc/{running.processes['redis'].pid}/cmdline").read_text()
+    assert parts.password not in command
+    assert (
+        str(LaunchError(f"no answer from {running.redis_url}")) == f"no answer from redis://:***@{HOST}:{parts.port}/0"
+    )
 
 
 def test_a_service_that_cannot_be_started_again_is_an_error_of_those_that_need_it(

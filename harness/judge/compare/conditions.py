@@ -8,7 +8,7 @@ from typing import Any
 from harness.judge.verdicts import Caveat
 from harness.record import Run
 
-VOLATILE = ("load_average",)
+VOLATILE = ("load_average", "disturbances")
 """Parts of the environment that differ between any two runs and mean nothing."""
 SETTINGS = ("slice_s", "open_slice_s", "arrivals", "upstream")
 """Fields of the plan that change the load itself."""
@@ -16,6 +16,16 @@ BETTER_WAY = (
     "measure the baseline again as an arm beside the candidate (run --baseline NAME), at the same time on the same "
     "machine"
 )
+
+
+SHARED = "servers and load generator shared a CPU: no figure of such a run can be trusted, and no gate judges one"
+SHARED_REMEDY = "measure on two CPUs or more"
+
+
+def shared_cpu(run: Run) -> Iterator[Caveat]:
+    """The mark of a run that was measured with `--shared-cpu`."""
+    if run.info.shared_cpu:
+        yield Caveat(kind="shared-cpu", text=f"{run.info.run}: {SHARED}", remedy=SHARED_REMEDY)
 
 
 def environment_changes(before: Run, after: Run) -> dict[str, tuple[str, str]]:

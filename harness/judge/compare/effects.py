@@ -26,7 +26,7 @@ Values = Mapping[Key, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class CellLogs:
     """One cell under one load, and its logarithm in each block; several arms may show it."""
 
     arm: Arm
@@ -44,7 +44,7 @@ def effects(run: Run) -> tuple[Effect, ...]:
     return tuple(shown)
 
 
-def _within_interfaces(metric: str, factors: Sequence[Factor], points: Sequence[Point]) -> Iterator[Effect]:
+def _within_interfaces(metric: str, factors: Sequence[Factor], points: Sequence[CellLogs]) -> Iterator[Effect]:
     for low, high, factor in _ordered(points, factors):
         estimated, blocks = _difference(high.values, low.values)
         if estimated is not None:
@@ -52,7 +52,9 @@ def _within_interfaces(metric: str, factors: Sequence[Factor], points: Sequence[
             yield replace(effect, where=low.arm.cell.interface, context=_context(low.arm, factor, factors))
 
 
-def _between_interfaces(metric: str, factors: Sequence[Factor], pairs: Sequence[tuple[Point, Arm]]) -> Iterator[Effect]:
+def _between_interfaces(
+    metric: str, factors: Sequence[Factor], pairs: Sequence[tuple[CellLogs, Arm]]
+) -> Iterator[Effect]:
     """`pairs` are points whose values are the log ratios of pairs, each with the pair's other arm."""
     partners = {point.arm.id: partner for point, partner in pairs}
     for low, high, factor in _ordered([point for point, _ in pairs], factors):
@@ -70,21 +72,21 @@ def _between_interfaces(metric: str, factors: Sequence[Factor], pairs: Sequence[
             )
 
 
-def _pairs(run: Run, trials: Trials, name: str) -> list[tuple[Point, Arm]]:
+def _pairs(run: Run, trials: Trials, name: str) -> list[tuple[CellLogs, Arm]]:
     """The pairs of two interfaces; those of equal cells are one."""
-    points: dict[tuple[Any, ...], tuple[Point, Arm]] = {}
+    points: dict[tuple[Any, ...], tuple[CellLogs, Arm]] = {}
     for group in run.info.plan.groups:
         closed = [metric for metric in metrics(group) if metric.name == name and metric.phase == "closed"]
         for metric, pair in product(closed, group.pairs):
             a, b = group.arm(pair.a), group.arm(pair.b)
             if a.cell.interface != b.cell.interface:
                 values = {(group.id, block): value for block, value in sample(trials, pair, metric).values.items()}
-                point, _ = points.get((a.cell, b.cell, b.connections), (Point(b, {}), a))
-                points[a.cell, b.cell, b.connections] = (Point(point.arm, {**point.values, **values}), a)
+                point, _ = points.get((a.cell, b.cell, b.connections), (CellLogs(b, {}), a))
+                points[a.cell, b.cell, b.connections] = (CellLogs(point.arm, {**point.values, **values}), a)
     return list(points.values())
 
 
-def _points(run: Run, trials: Trials, log_value: Callable[[Trial], float | None]) -> list[Point]:
+def _points(run: Run, trials: Trials, log_value: Callable[[Trial], float | None]) -> list[CellLogs]:
     """Arms with equal cells and connections in one group are one point, averaged."""
     arms: dict[tuple[Any, ...], tuple[Arm, dict[Key, list[float]]]] = {}
     for group in run.info.plan.groups:
@@ -94,11 +96,12 @@ def _points(run: Run, trials: Trials, log_value: Callable[[Trial], float | None]
                 if trial.valid and (value := log_value(trial)) is not None:
                     values.setdefault((group.id, block), []).append(value)
     return [
-        Point(arm, {key: math.fsum(logs) / len(logs) for key, logs in values.items()}) for arm, values in arms.values()
+        CellLogs(arm, {key: math.fsum(logs) / len(logs) for key, logs in values.items()})
+        for arm, values in arms.values()
     ]
 
 
-def _ordered(points: Sequence[Point], factors: Sequence[Factor]) -> Iterator[tuple[Point, Point, Factor]]:
+def _ordered(points: Sequence[CellLogs], factors: Sequence[Factor]) -> Iterator[tuple[CellLogs, CellLogs, Factor]]:
     """Each two points that differ in exactly one factor, one of them at that factor's baseline."""
     for pair in combinations(points, 2):
         factor = _only_difference(pair[0].arm, pair[1].arm, factors)

@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.errors import UsageError
 from harness.judge.compare.blocks import Sample, Trials, refuse, sample
-from harness.judge.compare.conditions import BETTER_WAY, caveats, environment_changes
+from harness.judge.compare.conditions import BETTER_WAY, caveats, environment_changes, shared_cpu
 from harness.judge.compare.verdict import MIN_BLOCKS, common, factors, judge
 from harness.judge.metrics import Metric, metrics
 from harness.judge.statistics import geometric_mean, welch
@@ -60,7 +60,13 @@ def between(before: Run, after: Run) -> Comparison:
     return Comparison(
         runs=(before.path, after.path),
         pairs=pairs,
-        caveats=(*caveats(changes), *_unmatched(old, new), *_baseline_moved(pairs, arms)),
+        caveats=(
+            *shared_cpu(before),
+            *shared_cpu(after),
+            *caveats(changes),
+            *_unmatched(old, new),
+            *_baseline_moved(pairs, arms),
+        ),
         environment_changes=changes,
         arms=arms,
     )

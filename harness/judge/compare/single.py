@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from harness import units
 from harness.judge.compare.blocks import Trials, refuse, sample
+from harness.judge.compare.conditions import shared_cpu
 from harness.judge.compare.effects import effects
 from harness.judge.compare.sittings import resumed
 from harness.judge.compare.verdict import verdict
@@ -29,7 +30,7 @@ def within(run: Run) -> Comparison:
         pairs=tuple(_doubted(pair, doubts) for pair in pairs),
         noise=noise,
         effects=effects(run),
-        caveats=(*resumed(run), *_noise_caveats(noise), *_torn(run), *_diagnoses(run, trials)),
+        caveats=(*shared_cpu(run), *resumed(run), *_noise_caveats(noise), *_torn(run), *_diagnoses(run, trials)),
     )
 
 

@@ -1,0 +1,57 @@
+"""What is said of the machine before anything is spent on a measurement, and what is refused on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.cli.output import remarks
+from harness.errors import GateError, UsageError
+from harness.machine.placement import Placement
+from harness.record import RunInfo
+from harness.suite import Arm, Thresholds
+
+if TYPE_CHECKING:
+    from harness.machine.look import Finding
+
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Refuse to start (exit 1) when something disturbs this machine.")
+]
+SharedCpu = Annotated[
+    bool,
+    typer.Option(
+        "--shared-cpu",
+        help="Measure also where servers and generator must share a CPU: it is marked, and no gate judges it.",
+    ),
+]
+
+
+def disturbances(
+    groups: Iterable[Sequence[Arm]], placement: Placement, thresholds: Thresholds, *, strict: bool, shared_cpu: bool
+) -> list[Finding]:
+    """Look at the machine and say what disturbs a measurement of `groups`, and what that will cost.
+
+    Raises `UsageError` where nothing valid can come of it and `shared_cpu` is not given, `GateError` where something
+    disturbs and `strict` is given.
+    """
+    from harness.machine.look import Demand, cpus, look, watch
+    from harness.machine.placement import cgroup_quota
+
+    if placement.shared and not shared_cpu:
+        finding = cpus(placement, cgroup_quota())
+        raise UsageError(f"{finding.sentence}; --shared-cpu measures all the same, and marks the run")
+    found = [each for each in look(Demand.of(groups), placement, thresholds, watch()) if each.grade != "ok"]
+    for each in found:
+        remarks().print(f"disturbs: {each.sentence}", soft_wrap=True)
+    if strict and found:
+        raise GateError(f"--strict: not started, for this disturbs: {', '.join(each.what for each in found)}")
+    return found
+
+
+def noted(info: RunInfo, found: Sequence[Finding]) -> RunInfo:
+    """`info` with what was found before the start, which a reader of the report should know."""
+    texts = [f"{each.what}: {each.seen}" for each in found]
+    return replace(info, environment=info.environment | {"disturbances": texts}) if texts else info

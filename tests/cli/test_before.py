@@ -1,0 +1,125 @@
+"""What `run` and `tune` say of the machine before anything is spent, and what they refuse on it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from harness import record
+from harness.cli import app, options
+from harness.errors import GateError, UndecidedError, UsageError
+from harness.judge.compare.conditions import SHARED
+from harness.machine import look
+from harness.machine.look import Busy, Noise
+from harness.record.sitting import Sitting
+from harness.trial.progress import Progress
+from tests import factories
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+TUNE = "tune --target fastapi --server uvicorn --scenario json"
+ON_ONE_CPU = """
+import os
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+from harness.cli import main
+main()
+"""
+SUITE = """
+about = "One short pair."
+blocks = 1
+rounds = 1
+slice_s = 0.2
+phases = ["closed"]
+
+[[pair]]
+scenario = "json"
+connections = 16
+"""
+
+
+def on_one_cpu(*argv: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Call gatebench in a process that may use one CPU."""
+    command = [sys.executable, "-c", ON_ONE_CPU, *argv]
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=120, check=False)
+
+
+@pytest.mark.parametrize("call", ["run quick", TUNE])
+def test_on_one_cpu_nothing_is_measured_unless_it_is_asked_for(
+    call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exit 2, with the remedy and the option, before anything is spent."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(options, "usable_cpus", lambda: (0,))
+    done = CliRunner().invoke(app, call.split())
+    assert isinstance(done.exception, UsageError)
+    assert "servers and load generator would measure one another" in str(done.exception)
+    assert "two CPUs or more" in str(done.exception)
+    assert "--shared-cpu" in str(done.exception)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_process_on_one_cpu_is_refused(tmp_path: Path) -> None:
+    """By its own affinity."""
+    refused = on_one_cpu("run", "quick", cwd=tmp_path)
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("error: CPUs: 1 in use: ")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("call", ["run quick --strict", f"{TUNE} --strict"])
+def test_strict_refuses_what_disturbs_by_name(call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exit 1, after each finding is told with what it costs; nothing is spent."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(options, "usable_cpus", lambda: (0, 1))
+    monkeypatch.setattr(look, "watch", lambda: Noise(outside=0.3, steal=0.2, busy=(Busy("backup", 7, 0.6),)))
+    done = CliRunner().invoke(app, call.split())
+    assert isinstance(done.exception, GateError)
+    assert "not started" in str(done.exception)
+    assert "load of others, steal" in str(done.exception)
+    said = done.stderr.replace("\u202f", " ")
+    assert "disturbs: load of others: backup (pid 7) 60 % of a CPU" in said
+    assert "trials may be invalid: at most 5 % steal allowed" in said
+    assert list(tmp_path.iterdir()) == []
+
+
+def measured(sitting: Sitting, _: Progress) -> None:
+    """Rows without a measurement."""
+    with record.writing(sitting.folder, sitting.info) as writer:
+        for group in sitting.info.plan.groups:
+            for arm in group.arms:
+                writer.append(factories.failed_trial(arm, group=group.id))
+        writer.finish()
+
+
+def test_a_run_that_shares_its_cpu_is_marked_and_not_gated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In run.json, in the report and on the terminal; the gate ends with 3."""
+    (tmp_path / "short.toml").write_text(SUITE)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(options, "usable_cpus", lambda: (0,))
+    monkeypatch.setattr("harness.measure.measure", measured)
+    done = CliRunner().invoke(app, ["run", "short.toml", "--out", "mine", "--shared-cpu", "--fail-on-regression", "5%"])
+    assert isinstance(done.exception, UndecidedError), done.output
+    assert f"(through the machine): {SHARED}" in str(done.exception)
+    assert "disturbs: CPUs: 1 in use" in done.stderr
+    assert "servers and load generator shared a CPU" in done.stdout
+    info = record.read_info(tmp_path / "mine")
+    assert info.shared_cpu
+    assert "CPUs: 1 in use" in info.environment["disturbances"]
+    for page in ("report.html", "summary.md"):
+        assert SHARED in (tmp_path / "mine" / page).read_text()
+
+
+def test_a_resumed_run_is_looked_at_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the placement that it has."""
+    info = factories.simulated_run(placement={"server": (0,), "generator": (0,), "services": (0,)}).info
+    with record.writing(tmp_path / "mine", info):
+        pass
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, ["run", "--resume", "mine", "--accept-changes"])
+    assert isinstance(done.exception, UsageError), done.output
+    assert "--shared-cpu" in str(done.exception)
