@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,7 +27,7 @@ def new_folder(results: Path, suite: str, now: datetime | None = None) -> Path:
             durable.make_folder(folder)
         except FileExistsError:
             continue
-        except OSError as error:
+        except (OSError, ValueError) as error:  # a ValueError: a NUL in its name
             message = f"cannot make {folder}: {error}"
             raise UsageError(message) from error
         return folder
@@ -43,7 +44,18 @@ def safe(name: str) -> str:
 
 
 def find(name: str, results: Path) -> Path:
-    """The directory of the run called `name`: a path, or the name (or an unambiguous part of it) under `results`."""
+    """The directory of the run called `name`: a path, or the name (or an unambiguous part of it) under `results`.
+
+    Raises `UsageError` where there is none, or `name` or `results` can be no path.
+    """
+    try:
+        return _found(name, results)
+    except (OSError, ValueError) as error:  # too long a name, or one with a NUL in it
+        reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
+        raise UsageError(f"{name[:200]!r} cannot be looked for in {str(results)[:200]!r}: {reason}") from error
+
+
+def _found(name: str, results: Path) -> Path:
     if (Path(name) / INFO).is_file():
         return Path(name)
     runs = [path for path in folders(results) if name == path.name] or [p for p in folders(results) if name in p.name]

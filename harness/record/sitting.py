@@ -120,8 +120,8 @@ def own_folder(out: Path) -> Path:
         raise UsageError(
             f"--out {out}: exists already; a run is never overwritten (--resume goes on with it)"
         ) from error
-    except OSError as error:
-        raise UsageError(f"--out {out}: {error}") from error
+    except (OSError, ValueError) as error:  # a ValueError: a NUL in its name
+        raise UsageError(f"--out {str(out)[:200]!r}: {error}") from error
     return out
 
 

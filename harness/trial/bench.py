@@ -56,7 +56,7 @@ def opened(
         seed=plan.seed,
     ) as beside:
         if beside.redis_version is not None:
-            writer.note_version("redis", beside.redis_version)
+            writer.note_version("redis-server", beside.redis_version)  # "redis" is the package of that name
         yield Bench(
             plan=plan,
             placement=placement,

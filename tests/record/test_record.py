@@ -11,6 +11,7 @@ import pytest
 
 from harness import record
 from harness.errors import RecordError, UsageError
+from harness.record.sitting import own_folder
 from tests import factories
 
 
@@ -150,3 +151,17 @@ def test_a_suite_name_stays_one_folder_in_the_results(tmp_path: Path, suite: str
     with record.writing(folder, factories.simulated_run().info):
         pass
     assert record.find("latest", tmp_path / "results") == folder
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "a\0b"])
+def test_a_name_that_can_be_no_path_is_bad_usage(tmp_path: Path, name: str) -> None:
+    """As a run, as the folder of the results, and as a folder to make."""
+    (tmp_path / "results").mkdir()
+    with pytest.raises(UsageError):
+        record.find(name, tmp_path / "results")
+    with pytest.raises(UsageError):
+        record.find("latest", tmp_path / name)
+    with pytest.raises(UsageError):
+        record.new_folder(tmp_path / name, "quick")
+    with pytest.raises(UsageError):
+        own_folder(tmp_path / name)

@@ -389,6 +389,7 @@ def test_a_thousand_trials_take_at_most_500_mebibytes(tmp_path: Path, checkout: 
 
 
 def test_a_report_that_cannot_be_written_is_a_message(tmp_path: Path) -> None:
-    """The disk is full or read-only, or the folder is gone."""
+    """The disk is full or read-only, or what was a folder is one no more."""
+    (tmp_path / "away").touch()
     with pytest.raises(StorageError, match=r"away cannot be written: .*gatebench report "):
         build(support.study_of(support.run(support.quick_pairs()[:1], phases=("closed",))), tmp_path / "away")

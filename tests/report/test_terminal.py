@@ -14,7 +14,7 @@ import pytest
 from rich.console import Console
 
 from harness.judge import compare
-from harness.record import Run
+from harness.record import Run, conditions
 from harness.report.markdown import summary
 from harness.report.terminal import between, terminal
 from harness.report.words import text, under
@@ -80,6 +80,19 @@ def test_names_are_no_markup_in_a_terminal() -> None:
     assert "[bold]" in table
     assert "\x07" not in table
     assert "\u202e" not in table
+
+
+def test_terminal_and_summary_say_that_a_run_went_on_under_other_conditions() -> None:
+    """What changed, and from which block on."""
+    run = support.run()
+    first = conditions.first(run.info)
+    other = replace(first, environment=first.environment | {"kernel": "9.9"})
+    trials = tuple(replace(trial, sitting=int(trial.block > 2)) for trial in run.trials)
+    resumed = replace(run, info=replace(run.info, sittings=(first, other)), trials=trials)
+    said = "from block 4 on was measured under other conditions: machine: kernel:"
+    assert said in printed(resumed, 400)
+    assert said in summary(support.study_of(resumed))
+    assert said not in printed(run, 400)
 
 
 def test_what_failed_is_told_in_its_row() -> None:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
-from harness import spec
-from harness.record import Trial
+from harness import record, spec
+from harness.machine.placement import Placement
+from harness.record import Trial, conditions
+from harness.subject import services
+from harness.subject.services import Services
 from harness.suite import Group
 from harness.trial import phase
-from harness.trial.bench import OPEN_SHARE, Bench, GroupState, Rates, resume
+from harness.trial.bench import OPEN_SHARE, Bench, GroupState, Rates, opened, resume
+from harness.trial.progress import Silent
 from harness.trial.serving import Serving
 from tests import factories
 
@@ -90,3 +97,25 @@ def test_a_pair_without_a_good_closed_answer_costs_its_own_open_phase_only(monke
     assert driven == list(ALIVE)
     assert [row.arm for row in rows] == list(DEAD)
     assert all(row.error is not None and row.error.startswith("no rate to offer") for row in rows)
+
+
+def test_the_version_of_a_server_is_not_taken_for_that_of_a_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The package redis has a version of its own: a resumed run would be refused for the other."""
+
+    @contextmanager
+    def started(**_: object) -> Iterator[Services]:
+        yield Services(redis_version="redis 7.0.15")
+
+    monkeypatch.setattr(services, "started", started)
+    info = replace(factories.run().info, versions={"redis": "8.1.0"})
+    with (
+        record.writing(tmp_path, info) as writer,
+        opened(info.plan, [], Placement(**info.placement), writer, Silent(), {}),
+    ):
+        pass
+    assert conditions.sittings(record.read_info(tmp_path))[0].versions == {
+        "redis": "8.1.0",
+        "redis-server": "redis 7.0.15",
+    }
