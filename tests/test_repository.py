@@ -54,7 +54,7 @@ def test_every_class_that_is_written_or_read_has_its_table() -> None:
     """No dataclass of records, verdicts, plans or definitions is left out of FORMAT and EXTENDING."""
     inner = {"Run", "Options", "Definitions", "Comparison"} | {"Thresholds"}  # in no file; has a table of its own
     modules = [importlib.import_module(f"harness.{name}") for name in ("record", "suite")] + [verdicts]
-    tuned = {"Service", "Candidate", "CandidateRow", "Capacity", "Bound", "RatePoint", "RateTrial", "Stalls"}
+    tuned = {"Service", "Candidate", "CandidateRow", "Capacity", "End", "RatePoint", "RateTrial", "Stalls"}
     wanted = {
         kind.__name__
         for module in modules
