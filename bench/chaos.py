@@ -75,7 +75,7 @@ def _first_sitting(fault: Fault, folder: Path, seed: int, within_s: float, *, ow
         problems = wait_ended(run)
         if undo is not None:
             undo()
-        problems += look(run, folder, before, fault.codes)
+        problems += look(run, folder, before, fault.codes, fault.says)
         return problems if fault.swept_later else problems + left(run, folder)
 
 
@@ -86,7 +86,7 @@ def _second_sitting(folder: Path, seed: int) -> list[str]:
         return incomplete(results)
     with started(folder, seed, "--resume", str(results)) as run:
         before = run.rows()
-        problems = wait_ended(run) + look(run, folder, before, frozenset()) + left(run, folder)
+        problems = wait_ended(run) + look(run, folder, before, ()) + left(run, folder)
     return [f"resumed: {problem}" for problem in problems + incomplete(results)]
 
 

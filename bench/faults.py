@@ -15,9 +15,10 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bench.injection import Run, command
 from harness.machine.environment import find_redis
@@ -41,8 +42,10 @@ class Fault:
     crash_after: int = -1
     """Requests after which an app of the run crashes; -1: never."""
     own_disk: bool = False
-    codes: frozenset[int] = frozenset()
+    codes: Collection[int] = ()
     """Exit codes that FORMAT.md has for it; empty: 0 with a valid row, 3 without."""
+    says: str = ""
+    """What the run says of it on standard error."""
     swept_later: bool = False
     """Whether nobody is left to clean up before the next start."""
     absent: Callable[[], str] = str
@@ -52,29 +55,11 @@ class Fault:
 FAULTS: dict[str, Fault] = {}
 
 
-def fault(
-    name: str,
-    *,
-    services: bool = False,
-    crash_after: int = -1,
-    own_disk: bool = False,
-    codes: Iterable[int] = (),
-    swept_later: bool = False,
-    absent: Callable[[], str] = str,
-) -> Callable[[Strike], Strike]:
-    """Put the function below into the table."""
+def fault(name: str, **columns: Any) -> Callable[[Strike], Strike]:
+    """Put the function below into the table, with these columns of `Fault`."""
 
     def enter(strike: Strike) -> Strike:
-        FAULTS[name] = Fault(
-            name=name,
-            strike=strike,
-            services=services,
-            crash_after=crash_after,
-            own_disk=own_disk,
-            codes=frozenset(codes),
-            swept_later=swept_later,
-            absent=absent,
-        )
+        FAULTS[name] = Fault(name=name, strike=strike, **columns)
         return strike
 
     return enter
@@ -227,7 +212,7 @@ def crashes_under_load(_run: Run) -> Undo:
     return None
 
 
-@fault("results folder removed", codes={3})
+@fault("results folder removed", codes={3}, says="cannot be written")
 def folder_removed(run: Run) -> Undo:
     """It is put back before the run is gone on with, in the place of whatever was made anew."""
     away = run.results.with_name("away")
@@ -240,7 +225,7 @@ def folder_removed(run: Run) -> Undo:
     return put_back
 
 
-@fault("disk full", own_disk=True, codes={3})
+@fault("disk full", own_disk=True, codes={3}, says="cannot be written")
 def disk_full(run: Run) -> Undo:
     """A small disk, filled up; where none can be mounted, no file of the harness may grow any more (RLIMIT_FSIZE)."""
     if not run.own_disk:
@@ -251,7 +236,7 @@ def disk_full(run: Run) -> Undo:
     return filler.unlink
 
 
-@fault("results folder read-only", own_disk=True, codes={3}, absent=no_mount)
+@fault("results folder read-only", own_disk=True, codes={3}, says="cannot be written", absent=no_mount)
 def read_only(run: Run) -> Undo:
     """A mount upon it: what is open stays open, nothing new can be made."""
     where = str(run.results)

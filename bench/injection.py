@@ -8,7 +8,7 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -242,12 +242,14 @@ def wait_ended(run: Run) -> list[str]:
     return []
 
 
-def look(run: Run, folder: Path, before: bytes, codes: frozenset[int]) -> list[str]:
+def look(run: Run, folder: Path, before: bytes, codes: Collection[int], says: str = "") -> list[str]:
     """What is wrong with what the ended run shows: exit code (`codes`, or what its rows ask for), words, rows."""
     problems = []
     stderr = (folder / "stderr").read_text(errors="replace")
     if "Traceback" in stderr:
         problems.append(f"a traceback: {stderr.strip().splitlines()[-1]}")
+    if says not in stderr.replace("\n", " "):
+        problems.append(f"standard error does not say: {says}")
     if not run.rows().startswith(before):
         problems.append("rows that were on disk are gone")
     if not (run.results / record.INFO).exists():
@@ -256,7 +258,7 @@ def look(run: Run, folder: Path, before: bytes, codes: frozenset[int]) -> list[s
         trials = record.read(run.results).trials
     except GatebenchError as error:
         return [*problems, f"records that cannot be read: {error}"]
-    wanted = codes or frozenset({0 if any(trial.valid for trial in trials) else 3})
+    wanted = codes or {0 if any(trial.valid for trial in trials) else 3}
     if run.popen.returncode not in wanted:
         last = (stderr.strip().splitlines() or ["no word"])[-1]
         problems.append(f"exit code {run.popen.returncode}, not {' or '.join(map(str, sorted(wanted)))}: {last}")

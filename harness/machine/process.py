@@ -166,7 +166,7 @@ def descriptor_limit(soft: int, hard: int) -> int:
 
 def _opened(log: Path) -> IO[bytes]:
     try:
-        log.parent.mkdir(parents=True, exist_ok=True)
+        log.parent.mkdir(exist_ok=True)  # without its parents: a run's folder that was removed is not made anew
         return log.open("ab")
     except OSError as error:  # the disk is full or read-only: that is no fault of what was to be started
         reason = os.strerror(error.errno) if error.errno else str(error)

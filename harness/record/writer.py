@@ -41,6 +41,7 @@ class Writer:
         """
         line = _line(replace(trial, sitting=len(self.info.sittings) - 1))
         with _as_storage_error(self.folder, self.info):
+            self._require_in_place()
             durable.append(self._file, line)
 
     def note_version(self, name: str, version: str) -> None:
@@ -62,7 +63,13 @@ class Writer:
     def store(self, name: str, content: bytes) -> None:
         """Give a file beside the records this content, all of it or none; raises `StorageError`."""
         with _as_storage_error(self.folder, self.info):
+            self._require_in_place()
             durable.replace(self.folder / name, content)
+
+    def _require_in_place(self) -> None:
+        """Raise `OSError` where the folder was moved or removed: it would be written to unseen, or made anew."""
+        if not os.path.samestat((self.folder / TRIALS).stat(), os.fstat(self._file.fileno())):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
 
     def _note(self, info: RunInfo) -> None:
         self.store(INFO, _head(info))

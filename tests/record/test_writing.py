@@ -249,3 +249,18 @@ def test_no_number_that_is_not_finite_is_written_as_null(tmp_path: Path) -> None
     path.write_text(json.dumps(table))
     with pytest.raises(RecordError, match=r"run\.json: plan\.thresholds\.lateness_p99_us: .*finite"):
         record.read_info(tmp_path)
+
+
+def test_a_folder_that_was_moved_away_ends_the_run_and_is_not_made_anew(tmp_path: Path) -> None:
+    """No row goes where nobody looks, and no second run.json appears."""
+    folder = tmp_path / "run"
+    with record.writing(folder, RUN.info) as writer:
+        writer.append(RUN.trials[0])
+        folder.rename(tmp_path / "away")
+        with pytest.raises(StorageError, match="Put the folder back"):
+            writer.append(RUN.trials[1])
+        folder.mkdir()
+        with pytest.raises(StorageError, match="Put the folder back"):
+            writer.finish()
+    assert list(folder.iterdir()) == []
+    assert len(record.read(tmp_path / "away").trials) == 1
