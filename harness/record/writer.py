@@ -35,6 +35,7 @@ class Writer:
         self.folder = folder
         self.info = info
         self._file = file
+        self._opened = os.fstat(file.fileno())
 
     def append(self, trial: Trial) -> None:
         """Add a row, with the number of this sitting, and bring it to the disk; raises `StorageError`.
@@ -70,7 +71,7 @@ class Writer:
 
     def _require_in_place(self) -> None:
         """Raise `OSError` where the folder was moved or removed: it would be written to unseen, or made anew."""
-        if not os.path.samestat((self.folder / TRIALS).stat(), os.fstat(self._file.fileno())):
+        if not os.path.samestat((self.folder / TRIALS).stat(), self._opened):
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
 
     def _note(self, info: RunInfo) -> None:
