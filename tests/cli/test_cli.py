@@ -147,7 +147,7 @@ def test_a_run_measures_records_and_reports(tmp_path: Path) -> None:
 @pytest.mark.live
 def test_an_interrupted_run_keeps_what_it_has_and_goes_on(tmp_path: Path) -> None:
     """Ctrl-C ends with 130, leaves no process behind, and --resume finishes."""
-    (tmp_path / "tiny.toml").write_text(TINY.replace("blocks = 1", "blocks = 3"))
+    (tmp_path / "tiny.toml").write_text(TINY.replace("blocks = 1", "blocks = 2"))
     env = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parent.parent.parent)}
     started = subprocess.Popen(
         [sys.executable, "-m", "harness", "run", "tiny.toml", "--out", "mine", "--shared-cpu"],
@@ -168,12 +168,12 @@ def test_an_interrupted_run_keeps_what_it_has_and_goes_on(tmp_path: Path) -> Non
     assert "--resume" in said
     assert members({started.pid}) == []
     kept = len(record.read(tmp_path / "mine").trials)
-    assert 2 <= kept < 12
+    assert 2 <= kept < 8
     done = gatebench("run", "--resume", "mine", "--shared-cpu", cwd=tmp_path)
     assert done.returncode in {0, 3}, done.stderr
     run = record.read(tmp_path / "mine")
     assert len(run.trials) == len({trial.trial for trial in run.trials})
-    assert len(run.trials) in {12, 16}  # three blocks, and one more in place of one that something disturbed
+    assert len(run.trials) in {8, 12}  # two blocks, and one more in place of one that something disturbed
 
 
 @pytest.mark.live
