@@ -126,26 +126,20 @@ def run(
 
 
 def run_stopped(where: Placed, phase: spec.Spec, after: str) -> spec.Result:
-    """What our engine leaves when it gets SIGTERM at the second event called `after`; raises `LoadError` if nothing."""
-    spec_file, result_file = where.folder / "spec.json", where.folder / "result.json"
-    spec_file.write_text(spec.dump(phase))
-    argv = [sys.executable, "-P", "-m", "loadtests", str(spec_file), str(result_file)]
-    log = where.folder / "engine.log"
-    with running(
-        argv, name="engine", log=log, cwd=ROOT, env=_environment(), cpus=where.generator, stdout=subprocess.PIPE
-    ) as process:
-        assert process.popen.stdout is not None  # noqa: S101 - it was opened with PIPE
-        times = 0
-        for line in process.popen.stdout:
-            times += spec.load(spec.Event, line).event == after
-            if times == 2:  # noqa: PLR2004 - the second
-                process.popen.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):  # it is ended with the block, and has left no result then
-            process.popen.wait(PATIENCE_S)
-    try:
-        return spec.load(spec.Result, result_file.read_bytes())
-    except (OSError, ValueError) as error:
-        raise LoadError(f"the engine left no result: {error}") from error
+    """What our engine shows when it gets SIGTERM at the second event called `after`; raises `LoadError` if nothing."""
+    events: list[spec.Event] = []
+
+    def stop(event: spec.Event, process: Process) -> None:
+        events.append(event)
+        if [each.event for each in events].count(after) == 2 and event.event == after:  # noqa: PLR2004 - the second
+            process.popen.terminate()
+
+    with contextlib.suppress(LoadError):  # that it ended early
+        run(where, phase, stop)
+    result = events[-1].result if events else None
+    if result is None:
+        raise LoadError("the engine left no result")
+    return result
 
 
 def wrk(where: Placed, port: int, connections: int, seconds: int) -> float:

@@ -6,7 +6,6 @@ the machine is then spread over all of them, and a run that is interrupted has s
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -15,7 +14,7 @@ from harness.judge import compare
 from harness.record import Writer
 from harness.record.sitting import Sitting
 from harness.subject.receipts import receipts
-from harness.suite import block_seconds
+from harness.suite import block_times
 from harness.suite.plan import Plan
 from harness.trial.bench import Bench, GroupState, opened, resume
 from harness.trial.block import measure_block
@@ -42,12 +41,15 @@ def measure(sitting: Sitting, progress: Progress) -> None:
 
 
 def _next_block(bench: Bench, state: GroupState, states: list[GroupState], writer: Writer) -> None:
-    block, began = state.blocks, time.monotonic()
+    block = state.blocks
+    bench.stopwatch.lap()
     bench.progress.block_started(state.group, block, _left_s(bench, states))
     for trial in measure_block(bench, state, block):
         writer.append(trial)
         bench.progress.trial_done(trial)
-    state.block_s.append(time.monotonic() - began)
+    times = bench.stopwatch.lap()
+    writer.append_times(state.group.id, block, times)
+    state.block_s.append(times.total_s)
     verdicts = [compare.progress(state.trials, bench.plan, pair) for pair in state.group.pairs]
     bench.progress.block_done(state.group, block, verdicts, _left_s(bench, states))
 
@@ -58,7 +60,7 @@ def _enough(bench: Bench, state: GroupState) -> bool:
 
 
 def _block_s(plan: Plan, state: GroupState) -> float:
-    return sum(state.block_s) / len(state.block_s) if state.block_s else block_seconds(plan, state.group)
+    return sum(state.block_s) / len(state.block_s) if state.block_s else block_times(plan, state.group).total_s
 
 
 def _left_s(bench: Bench, states: Iterable[GroupState]) -> float:
@@ -69,7 +71,7 @@ def _left_s(bench: Bench, states: Iterable[GroupState]) -> float:
     """
     states = list(states)
     plan = bench.plan
-    estimated_s = sum(len(state.block_s) * block_seconds(plan, state.group) for state in states)
+    estimated_s = sum(len(state.block_s) * block_times(plan, state.group).total_s for state in states)
     pace = sum(sum(state.block_s) for state in states) / estimated_s if estimated_s else 1.0
     left = 0.0
     for state in states:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 
 MISSING = "\u2013"
 """Stands in the place of a number that is not known; a zero would be a number."""
@@ -65,6 +66,11 @@ def clock(value: float) -> str:
     if whole < HOUR:
         return f"{whole // MINUTE}{THIN}min {whole % MINUTE:02d}{THIN}s"
     return f"{whole // HOUR}{THIN}h {whole % HOUR // MINUTE:02d}{THIN}min"
+
+
+def clocks(seconds_by_name: Mapping[str, float]) -> str:
+    """Times that a person waits, by what they go into: `load 4 min 07 s, warm-up 38 s`; what takes none is left out."""
+    return ", ".join(f"{name} {clock(spent_s)}" for name, spent_s in seconds_by_name.items() if round(spent_s))
 
 
 def tick(text: str) -> str:

@@ -1,6 +1,7 @@
-"""`python -P -m loadtests SPEC RESULT`: a Locust run, read from the file SPEC, its result written to the file RESULT.
+"""`python -P -m loadtests`: one Locust run that drives phase after phase, as it is told.
 
-Standard output carries `harness.spec.Event`, a JSON object a line, and nothing else; logs go to standard error.
+Standard input carries `harness.spec.Spec`, a JSON object a line, one for each phase; its end ends the run. Standard
+output carries `harness.spec.Event`, a JSON object a line, and nothing else; logs go to standard error.
 """
 
 from __future__ import annotations
@@ -11,14 +12,14 @@ import os
 import resource
 import signal
 import sys
+from collections.abc import Callable, Iterator
 from functools import partial
-from pathlib import Path
 
 import gevent
 import locust
 from gevent.event import AsyncResult
+from gevent.socket import wait_read
 from locust.env import Environment
-from pydantic import ValidationError
 
 from harness.spec import FORMAT, DrivenArm, Event, Result, Spec, dump, load
 from loadtests.engine.locust_stats import StatsLine
@@ -27,6 +28,7 @@ from loadtests.engine.timer import monotonic_ns
 from loadtests.engine.user import user_running
 
 _PARENT_EVERY_S = 0.25
+_CHUNK_BYTES = 65_536
 log = logging.getLogger("loadtests")
 
 
@@ -39,79 +41,133 @@ class Events:
 
     def emit(self, event: Event) -> None:
         """Write the event as a line; raises `OSError` when nobody reads any more."""
-        os.write(self._fd, dump(event).encode() + b"\n")
+        left = memoryview(dump(event).encode() + b"\n")
+        while left:  # a signal may cut a long write short
+            left = left[os.write(self._fd, left) :]
 
 
-def run(spec: Spec, events: Events) -> Result:
-    """Let Locust run the phase that `spec` describes."""
+def specs() -> Iterator[bytes]:
+    """The lines on standard input, as they come; other greenlets have their turn while none does."""
+    pending = b""
+    while True:
+        wait_read(0)
+        chunk = os.read(0, _CHUNK_BYTES)
+        if not chunk:
+            break
+        *lines, pending = (pending + chunk).split(b"\n")
+        yield from lines
+    if pending:
+        yield pending
+
+
+class Phases:
+    """Drives the phases that standard input tells, one after another, until its end or until it is stopped."""
+
+    def __init__(self, environment: Environment, events: Events) -> None:
+        self._environment = environment
+        self._events = events
+        self._rounds: Rounds | None = None
+        self.stopped: str | None = None
+        """Why no further phase is driven; None: the input came to its end."""
+
+    def run(self) -> None:
+        """Drive phase after phase; raises `OSError` when nobody reads the events any more."""
+        self._events.emit(Event(event="ready", at_ns=monotonic_ns()))
+        for text in specs():
+            result = self._driven(text)
+            self._events.emit(Event(event="done", at_ns=monotonic_ns(), result=result))
+            if self.stopped is not None:
+                return
+
+    def stop(self, reason: str) -> None:
+        """End the phase under way early, and drive no further one. Safe from any greenlet."""
+        self.stopped = self.stopped or reason
+        if self._rounds is not None:
+            self._rounds.stop(reason)
+
+    @property
+    def idle(self) -> bool:
+        """Whether no phase is under way."""
+        return self._rounds is None
+
+    def _driven(self, text: bytes) -> Result:
+        """What the phase shows that `text` describes; whatever goes wrong, the slices until then are in it."""
+        # Locust keeps a count for each second of each line: over a long run they would fill the memory.
+        self._environment.stats.clear_all()  # type: ignore[no-untyped-call]
+        try:
+            spec = load(Spec, text)
+            if spec.format != FORMAT:
+                raise ValueError(f"the spec has format {spec.format}, this engine reads {FORMAT}")  # noqa: TRY301
+            rounds = Rounds(spec, self._events.emit, partial(_stats_line, self._environment))
+        except (OSError, ValueError) as error:  # pydantic's ValidationError is a ValueError
+            log.exception("nothing was run")
+            return Result(error=f"nothing was run: {error}")
+        self._rounds, why = rounds, None
+        try:
+            rounds.run()
+        except (Exception, gevent.GreenletExit) as raised:
+            why = str(raised) or type(raised).__name__
+            if not isinstance(raised, Stopped):
+                log.exception("the phase failed")
+            if isinstance(raised, gevent.GreenletExit):
+                self.stopped = self.stopped or "Locust ended the run"
+        finally:
+            self._rounds = None
+            rounds.close()
+        return Result(slices=tuple(rounds.slices), totals=rounds.totals, error=why)
+
+
+def run(events: Events) -> str | None:
+    """Let Locust run the phases; returns why it ended before its input did, None if it did not."""
     environment = Environment(events=locust.events)
-    rounds = Rounds(spec, events.emit, lambda arm: _stats_line(environment, arm))
+    phases = Phases(environment, events)
     finished: AsyncResult[None] = AsyncResult()
-    environment.user_classes = [user_running(rounds.run, finished)]
+    environment.user_classes = [user_running(phases.run, finished)]
     runner = environment.create_local_runner()
     environment.events.init.fire(environment=environment, runner=runner, web_ui=None)  # type: ignore[no-untyped-call]
+
+    def stop(reason: str) -> None:
+        phases.stop(reason)
+        if phases.idle:
+            finished.set(None)
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        gevent.signal_handler(number, partial(rounds.stop, f"stopped by {signal.Signals(number).name}"))
-    gevent.spawn(_watch_parent, os.getppid(), rounds)
-    events.emit(Event(event="ready", at_ns=monotonic_ns()))
+        gevent.signal_handler(number, partial(stop, f"stopped by {signal.Signals(number).name}"))
+    gevent.spawn(_watch_parent, os.getppid(), stop)
     gc.collect()
     gc.freeze()
     gc.disable()
     runner.start(1, spawn_rate=1)
-    error = None
-    try:
-        finished.get()
-    except (
-        Exception,
-        gevent.GreenletExit,
-    ) as raised:  # whatever happened, the slices measured until then are the result
-        error = str(raised) or type(raised).__name__
-        if not isinstance(raised, Stopped):
-            log.exception("the run failed")
+    finished.get()
     runner.quit()
-    return Result(slices=tuple(rounds.slices), totals=rounds.totals, error=error)
+    return phases.stopped
 
 
 def _stats_line(environment: Environment, arm: DrivenArm) -> StatsLine:
     return StatsLine(environment.stats, arm.request.method, f"{arm.name} {arm.request.path}")
 
 
-def _watch_parent(parent: int, rounds: Rounds) -> None:
+def _watch_parent(parent: int, stop: Callable[[str], None]) -> None:
     while os.getppid() == parent:
         gevent.sleep(_PARENT_EVERY_S)
-    rounds.stop("the process that started the run is gone")
+    stop("the process that started the run is gone")
 
 
-def _write(path: Path, result: Result) -> None:
-    """Write the file whole or not at all."""
-    partial_path = path.with_name(path.name + ".part")
-    partial_path.write_text(dump(result), encoding="utf-8")
-    partial_path.replace(path)
-
-
-def main(spec_file: str, result_file: str) -> int:
-    """Run the spec of one file into the other; returns the exit status, 0 when all of it was run."""
+def main() -> int:
+    """Drive what standard input tells; returns the exit status, 0 when all of it was driven."""
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     events = Events()
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     try:
-        spec = load(Spec, Path(spec_file).read_bytes())
-        if spec.format != FORMAT:
-            raise ValueError(f"the spec has format {spec.format}, this engine reads {FORMAT}")  # noqa: TRY301
-        result = run(spec, events)
-    except (OSError, ValueError, ValidationError) as error:
-        log.exception("nothing was run")
-        result = Result(error=f"nothing was run: {error}")
-    _write(Path(result_file), result)
-    try:
-        events.emit(Event(event="done", at_ns=monotonic_ns()))
+        stopped = run(events)
     except OSError:
         log.warning("nobody reads the events any more")
-    return 0 if result.error is None else 1
+        return 1
+    return 0 if stopped is None else 1
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3:  # noqa: PLR2004 - two arguments
-        sys.exit("usage: python -P -m loadtests SPEC RESULT")
-    sys.exit(main(sys.argv[1], sys.argv[2]))
+    if len(sys.argv) != 1:
+        sys.exit("usage: python -P -m loadtests < SPECS, a JSON object a line")
+    sys.exit(main())

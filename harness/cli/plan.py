@@ -9,7 +9,7 @@ from rich.table import Table
 from harness import units
 from harness.cli.options import AsJson, Baseline, Blocks, Filter, Seed, SuiteName, fresh_seed
 from harness.cli.output import answers, print_json
-from harness.suite import Options, Plan, block_seconds, build, load_suite, seconds
+from harness.suite import Options, Plan, block_times, build, load_suite, run_times
 
 
 def plan(
@@ -31,13 +31,14 @@ def plan(
     if as_json:
         print_json(_as_json(planned))
         return
-    console = answers()
+    console, times = answers(), run_times(planned)
     pairs = sum(len(group.pairs) for group in planned.groups)
     arms = sum(len(group.arms) for group in planned.groups)
     console.print(
         f"{planned.suite}: {pairs} pairs, {arms} arms in {len(planned.groups)} groups, "
-        f"{planned.blocks} blocks of {planned.rounds} rounds, about {units.clock(seconds(planned))}"
+        f"{planned.blocks} blocks of {planned.rounds} rounds, about {units.clock(times.total_s)}"
     )
+    console.print(f"of it {units.clocks(times.by_name)}")
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     shared = [factor.name for factor in planned.factors if factor.on == "pair"]
     for column in ("group", "pair", "scenario", "a", "b", *shared, "load"):
@@ -63,13 +64,14 @@ def _as_json(planned: Plan) -> dict[str, object]:
         "seed": planned.seed,
         "blocks": planned.blocks,
         "rounds": planned.rounds,
-        "seconds": seconds(planned),
+        "seconds": run_times(planned).total_s,
+        "times": asdict(run_times(planned)),
         "groups": [
             {
                 "group": group.id,
                 "scenario": group.scenario,
                 "phases": group.phases,
-                "seconds_per_block": block_seconds(planned, group),
+                "seconds_per_block": block_times(planned, group).total_s,
                 "pairs": [asdict(pair) for pair in group.pairs],
                 "arms": [{"arm": arm.id, "cell": arm.cell.keys, "connections": arm.connections} for arm in group.arms],
             }

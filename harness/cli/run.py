@@ -35,9 +35,8 @@ from harness.machine.placement import Placement
 from harness.record.conditions import today
 from harness.record.sitting import Sitting, begin, own_folder, refuse_new_plan
 from harness.record.sitting import resume as go_on
-from harness.suite import Arm, Options, Plan, load_suite
+from harness.suite import Arm, Options, Plan, load_suite, run_times
 from harness.suite import build as build_plan
-from harness.suite import seconds as planned_seconds
 
 
 def run(
@@ -168,7 +167,7 @@ def _arms(plan: Plan) -> list[tuple[Arm, ...]]:
 
 def _begun(plan: Plan, placement: Placement, out: Path | None, baseline: str | None) -> Sitting:
     folder = own_folder(out) if out is not None else record.new_folder(RESULTS, plan.suite)
-    about = f"about {units.clock(planned_seconds(plan))}, seed {plan.seed}"
+    about = f"about {units.clock(run_times(plan).total_s)}, seed {plan.seed}"
     remarks().print(f"{plan.suite}: {about}, into {folder}", soft_wrap=True)
     return begin(folder, plan, placement, quoted(folder.parent), baseline=baseline)
 

@@ -33,7 +33,7 @@ DESCRIPTORS = 65_536
 """Open files that we let a process have. More are of no use, and uWSGI keeps a table with an entry for each."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Process:
     """A process that we started, and its descendants."""
 
@@ -45,6 +45,8 @@ class Process:
     """Where in the log its own lines begin: several launches may append to one."""
     known: set[Identity] = field(default_factory=set)
     """Processes that were of its family when it was last looked at."""
+    _asked_at: float | None = None
+    """When it was asked to stop, on the monotonic clock."""
 
     @property
     def pid(self) -> int:
@@ -58,6 +60,19 @@ class Process:
     def members(self) -> list[int]:
         """Ids of the living processes of its family: its own and those of its descendants, whatever their session."""
         return sorted(process.pid for process in self._living())
+
+    def ask_to_stop(self) -> None:
+        """Ask it to stop, unless it was asked before: a second request means something else to some servers."""
+        self.members()  # while it lives its descendants can be told by ancestry; afterwards they are known
+        if self._asked_at is None and self.alive():
+            self._asked_at = time.monotonic()
+            self.popen.terminate()
+
+    def wait_stopped(self, timeout_s: float) -> None:
+        """Wait until it has ended, for so long after it was asked to stop; returns in any case."""
+        left_s = 0.0 if self._asked_at is None else self._asked_at + timeout_s - time.monotonic()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.popen.wait(max(0.0, left_s))
 
     def kill(self) -> None:
         """End it and all its descendants at once."""
@@ -103,6 +118,7 @@ def running(
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
     cpus: Sequence[int] = (),
+    stdin: int = subprocess.DEVNULL,
     stdout: int | None = None,
 ) -> Iterator[Process]:
     """Run `argv` on `cpus` until the block ends; its output is appended to `log` (standard output only if not given).
@@ -114,7 +130,7 @@ def running(
     with _opened(log) as sink:
         log_start = sink.tell()
         try:
-            popen = _start(argv, sink, stdout, cwd, environment, cpus)
+            popen = _start(argv, (stdin, sink if stdout is None else stdout, sink), cwd, environment, cpus)
         except (OSError, ValueError) as error:  # ValueError: an argument or a variable that no process can be given
             message = f"{name} cannot be started: {error}"
             raise LaunchError(message) from error
@@ -135,11 +151,8 @@ def stop(process: Process, timeout_s: float = STOP_S) -> None:
 
     Whatever the kernel has not ended after GONE_S is left to the reaper.
     """
-    process.members()  # while it lives its descendants can be told by ancestry; afterwards they are known
-    if process.alive():
-        process.popen.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.popen.wait(timeout_s)
+    process.ask_to_stop()
+    process.wait_stopped(timeout_s)
     deadline = time.monotonic() + GONE_S
     while (survivors := process.members()) and time.monotonic() < deadline:
         process.kill()
@@ -148,8 +161,9 @@ def stop(process: Process, timeout_s: float = STOP_S) -> None:
         process.popen.wait(GONE_S)
     if not survivors:
         guard().withdraw(process.family)
-    if process.popen.stdout is not None:
-        process.popen.stdout.close()
+    for pipe in (process.popen.stdin, process.popen.stdout):
+        if pipe is not None:
+            pipe.close()
 
 
 def clean_environment(extra: Mapping[str, str]) -> dict[str, str]:
@@ -175,20 +189,20 @@ def _opened(log: Path) -> IO[bytes]:
 
 def _start(
     argv: Sequence[str],
-    sink: IO[bytes],
-    stdout: int | None,
+    streams: tuple[int, int | IO[bytes], IO[bytes]],
     cwd: Path | None,
     env: Mapping[str, str],
     cpus: Sequence[int],
 ) -> subprocess.Popen[bytes]:
+    stdin, stdout, stderr = streams
     with _for_the_child(cpus):
         return subprocess.Popen(
             list(argv),
             cwd=cwd,
             env=env,
-            stdin=subprocess.DEVNULL,
-            stdout=sink if stdout is None else stdout,
-            stderr=sink,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
             start_new_session=True,
         )
 

@@ -1,9 +1,10 @@
 """The only reader and writer of results/."""
 
-from harness.record.folders import INFO, TRIALS, find, folders, new_folder
+from harness.record.folders import BLOCKS, INFO, TRIALS, find, folders, new_folder
 from harness.record.reader import read, read_info, whole_blocks
 from harness.record.rows import (
     FORMAT,
+    BlockRow,
     GeneratorCheck,
     Latency,
     Run,
@@ -16,9 +17,11 @@ from harness.record.times import utc_now
 from harness.record.writer import Writer, as_json, writing
 
 __all__ = [
+    "BLOCKS",
     "FORMAT",
     "INFO",
     "TRIALS",
+    "BlockRow",
     "GeneratorCheck",
     "Latency",
     "Run",

@@ -12,7 +12,7 @@ from pathlib import Path
 from harness.errors import UsageError
 from harness.record import durable
 
-INFO, TRIALS = "run.json", "trials.jsonl"
+INFO, TRIALS, BLOCKS = "run.json", "trials.jsonl", "blocks.jsonl"
 
 
 def new_folder(results: Path, suite: str, now: datetime | None = None) -> Path:

@@ -11,8 +11,8 @@ from pydantic import ValidationError
 
 from harness.errors import RecordError
 from harness.record import format1
-from harness.record.folders import INFO, TRIALS
-from harness.record.rows import FORMAT, Run, RunInfo, Trial
+from harness.record.folders import BLOCKS, INFO, TRIALS
+from harness.record.rows import FORMAT, BlockRow, Run, RunInfo, Trial
 from harness.strict import adapter
 
 T = TypeVar("T")
@@ -25,15 +25,21 @@ def read(folder: Path) -> Run:
     rows of the latest sitting that measured it are kept; the others are counted in `Run.superseded`.
     """
     info = read_info(folder)
-    trials = []
-    torn = 0
-    for number, line in enumerate(_lines(folder / TRIALS), 1):
-        if not line.endswith(b"\n"):
-            torn = 1
-        elif line.strip():
-            trials.append(_parse(Trial, f"{folder / TRIALS}:{number}", line))
+    trials, torn = _rows(Trial, folder / TRIALS)
+    blocks, _ = _rows(BlockRow, folder / BLOCKS)
     kept = _latest_of_each_block(trials)
-    return Run(str(folder), info, kept, torn, superseded=len(trials) - len(kept))
+    return Run(str(folder), info, kept, int(torn), superseded=len(trials) - len(kept), blocks=tuple(blocks))
+
+
+def _rows(kind: type[T], path: Path) -> tuple[list[T], bool]:
+    """The rows of a file, and whether its last line is torn."""
+    rows, torn = [], False
+    for number, line in enumerate(_lines(path), 1):
+        if not line.endswith(b"\n"):
+            torn = True
+        elif line.strip():
+            rows.append(_parse(kind, f"{path}:{number}", line))
+    return rows, torn
 
 
 def read_info(folder: Path) -> RunInfo:

@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field
 
 from harness.errors import Fault
 from harness.strict import STRICT
-from harness.suite import Cell, Load, Phase, Plan
+from harness.suite import Cell, Load, Phase, Plan, Times
 
 FORMAT = 2
 """Version of the records; `format1` reads the one before, any other is refused by name."""
@@ -153,6 +153,19 @@ class Trial:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BlockRow:
+    """Where the time of one block of one group went: one row of blocks.jsonl."""
+
+    __pydantic_config__ = ROW
+
+    format: int = FORMAT
+    group: str
+    block: Count
+    sitting: Count = 0
+    times: Times
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SittingRow:
     """What one sitting of a run was measured with. The first begins the run, each --resume adds another."""
 
@@ -218,3 +231,5 @@ class Run:
     """1 when the last line was torn: it is tolerated, said, and measured again on resume."""
     superseded: int = 0
     """Rows of interrupted blocks that a later sitting measured again: they stay in the file and are left out here."""
+    blocks: tuple[BlockRow, ...] = ()
+    """Of the blocks that came to their end; none in older records."""

@@ -15,13 +15,13 @@ from pydantic import ValidationError
 from harness.record import durable, lock
 from harness.record.code import digests
 from harness.record.conditions import first, sittings, today
-from harness.record.folders import INFO, TRIALS
+from harness.record.folders import BLOCKS, INFO, TRIALS
 from harness.record.reader import read_info
-from harness.record.rows import RunInfo, Trial
+from harness.record.rows import BlockRow, RunInfo, Trial
 from harness.record.secrets import sealed
 from harness.record.times import utc_now
 from harness.strict import adapter
-from harness.suite import Plan
+from harness.suite import Plan, Times
 
 _VERBS = {"suite": "run"}
 """Kind of a run -> the verb that goes on with it, where they are called differently."""
@@ -30,22 +30,25 @@ _VERBS = {"suite": "run"}
 class Writer:
     """Writes one run's records: each trial is on disk before the next one starts."""
 
-    def __init__(self, folder: Path, file: IO[bytes], info: RunInfo) -> None:
+    def __init__(self, folder: Path, trials: IO[bytes], blocks: IO[bytes], info: RunInfo) -> None:
         """Use `writing`."""
         self.folder = folder
         self.info = info
-        self._file = file
-        self._opened = os.fstat(file.fileno())
+        self._trials = trials
+        self._blocks = blocks
+        self._opened = os.fstat(trials.fileno())
 
     def append(self, trial: Trial) -> None:
         """Add a row, with the number of this sitting, and bring it to the disk; raises `StorageError`.
 
         A row that no reader would take, as with a figure that is not finite, becomes a row with `error`.
         """
-        line = _line(replace(trial, sitting=len(self.info.sittings) - 1))
-        with _as_storage_error(self.folder, self.info):
-            self._require_in_place()
-            durable.append(self._file, line)
+        self._append(self._trials, _line(replace(trial, sitting=self._sitting)))
+
+    def append_times(self, group: str, block: int, times: Times) -> None:
+        """Add where the time of a block went, which is over; raises `StorageError`."""
+        row = BlockRow(group=group, block=block, sitting=self._sitting, times=times)
+        self._append(self._blocks, adapter(BlockRow).dump_json(row) + b"\n")
 
     def note_version(self, name: str, version: str) -> None:
         """Note in run.json the version of something that is known only once it runs (Redis); raises `StorageError`."""
@@ -68,6 +71,15 @@ class Writer:
         with _as_storage_error(self.folder, self.info):
             self._require_in_place()
             durable.replace(self.folder / name, content)
+
+    @property
+    def _sitting(self) -> int:
+        return len(self.info.sittings) - 1
+
+    def _append(self, file: IO[bytes], line: bytes) -> None:
+        with _as_storage_error(self.folder, self.info):
+            self._require_in_place()
+            durable.append(file, line)
 
     def _require_in_place(self) -> None:
         """Raise `OSError` where the folder was moved or removed: it would be written to unseen, or made anew."""
@@ -93,19 +105,23 @@ def writing(folder: Path, info: RunInfo) -> Iterator[Writer]:
             stack.enter_context(lock.held(folder))
             info = _with_this_sitting(folder, info)
             durable.replace(folder / INFO, _head(info))
-            path = folder / TRIALS
-            if path.exists():
-                durable.cut_torn_line(path)
-            # Without a buffer: one would be written again, and fail again, when the file is closed.
-            file = stack.enter_context(path.open("ab", buffering=0))
+            trials, blocks = (stack.enter_context(_appended(folder / name)) for name in (TRIALS, BLOCKS))
             durable.sync_folder(folder)
-        yield Writer(folder, file, info)
+        yield Writer(folder, trials, blocks, info)
 
 
 def as_json(value: Trial | RunInfo) -> dict[str, Any]:
     """As it stands in the file."""
     stands = sealed(value) if isinstance(value, RunInfo) else value
     return dict(adapter(type(value)).dump_python(stands, mode="json"))
+
+
+def _appended(path: Path) -> IO[bytes]:
+    """The file, to add lines to."""
+    if path.exists():
+        durable.cut_torn_line(path)
+    # Without a buffer: one would be written again, and fail again, when the file is closed.
+    return path.open("ab", buffering=0)
 
 
 def _with_this_sitting(folder: Path, info: RunInfo) -> RunInfo:

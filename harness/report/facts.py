@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 
 from harness import units
 from harness.report.figures import Study
+from harness.suite import Times
 
 
 def described(known: Mapping[str, object]) -> dict[str, str]:
@@ -45,6 +46,13 @@ def _plain(name: str, value: object) -> str:
     if isinstance(value, float):
         return units.number(value)
     return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+
+
+def spent(study: Study) -> dict[str, str]:
+    """Where the time of the run's blocks went; nothing where it is not on record."""
+    times = Times.summed(row.times for row in study.run.blocks)
+    shares = {name: spent_s / times.total_s for name, spent_s in times.by_name.items() if spent_s}
+    return {name: f"{units.clock(times.by_name[name])}, {units.percent(share)}" for name, share in shares.items()}
 
 
 def method(study: Study) -> list[str]:

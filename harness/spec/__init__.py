@@ -1,8 +1,9 @@
-"""What harness/ tells a Locust run, and what the run answers: all that harness/ and loadtests/ share.
+"""What harness/ tells the load generator, and what that answers: all that harness/ and loadtests/ share.
 
-`harness.trial.generator` writes a :class:`Spec` to a file and starts ``python -P -m loadtests SPEC RESULT``. While
-it runs, the subprocess prints one JSON object a line on its standard output (an :class:`Event`), so that the harness
-can read `/proc` at the edges of a slice and show progress; at the end it writes a :class:`Result` to the file RESULT.
+`harness.trial.generator` starts ``python -P -m loadtests``, once for all the phases of a run. It writes a line with a
+:class:`Spec` to the standard input of that process for each phase. The process writes lines to its standard output,
+each an :class:`Event`: so the harness can read `/proc` at the edges of a slice and show progress. The last event of a
+phase carries its :class:`Result`.
 
 All moments are nanoseconds of CLOCK_MONOTONIC, which on Linux is one clock for all processes of a machine.
 """
@@ -17,7 +18,7 @@ from pydantic import ConfigDict
 from harness.spec.loads import Load, Phase
 from harness.strict import adapter
 
-FORMAT = 2
+FORMAT = 3
 """Version of the spec and of the result; a mismatch is refused."""
 
 STRICT = ConfigDict(extra="forbid", strict=True)
@@ -56,7 +57,7 @@ class DrivenArm:
     load: Load
     """An open load must have its rate."""
     response_s: float | None = None
-    """Response time by which slices are sized, in seconds; None: taken from this run's warm-up."""
+    """Response time by which slices are sized, in seconds; None: taken from this phase's warm-up."""
     warmup_requests: int = 0
     """The warm-up lasts until this many answers are in and `Spec.warmup_s` has passed."""
     arrivals_seed: int = 0
@@ -113,23 +114,6 @@ class Spec:
     def phase(self) -> Phase:
         """The phase, which is called like the kind of its load."""
         return self.arms[0].load.kind
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
-    """A line on the subprocess's standard output. `arm` is the arm's name, `round` -1 for the warm-up."""
-
-    __pydantic_config__ = STRICT
-
-    event: Literal["ready", "started", "opened", "closed", "drained", "done"]
-    """ready: everything is imported, nothing is connected. started: the first connection of a slice is opened. opened,
-    closed: its counted window begins, ends. drained: every request is over, the connections are closed. done: the
-    result is written."""
-    arm: str = ""
-    round: int = 0
-    at_ns: int = 0
-    throughput_rps: float | None = None
-    """Only of `drained`, and not of the warm-up's: the throughput of the window."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,7 +185,7 @@ class Slice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Totals:
-    """All that this run sent to an arm, warm-up and uncounted edges included. The upstream's hits must fit it."""
+    """All that a phase sent to an arm, warm-up and uncounted edges included. The upstream's hits must fit it."""
 
     __pydantic_config__ = STRICT
 
@@ -218,7 +202,7 @@ class Totals:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What a run answers. `error` says why it ended early; None: it did not."""
+    """What a phase showed. `error` says why it ended early; None: it did not."""
 
     __pydantic_config__ = STRICT
 
@@ -226,6 +210,25 @@ class Result:
     slices: tuple[Slice, ...] = ()
     totals: tuple[Totals, ...] = ()
     error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """A line on the subprocess's standard output. `arm` is the arm's name, `round` -1 for the warm-up."""
+
+    __pydantic_config__ = STRICT
+
+    event: Literal["ready", "started", "opened", "closed", "drained", "done"]
+    """ready: everything is imported, the first spec is awaited. started: the first connection of a slice is opened.
+    opened, closed: its counted window begins, ends. drained: every request is over, the connections are closed. done:
+    the phase is over, and the next spec is awaited."""
+    arm: str = ""
+    round: int = 0
+    at_ns: int = 0
+    throughput_rps: float | None = None
+    """Only of `drained`, and not of the warm-up's: the throughput of the window."""
+    result: Result | None = None
+    """Only of `done`."""
 
 
 def dump(value: Any) -> str:

@@ -2,11 +2,11 @@
 
 from harness.spec.loads import PHASES, Closed, Load, Open, Phase
 from harness.suite.estimate import (
-    block_seconds,
+    block_times,
     expected_response_s,
     needs,
     needs_upstream,
-    seconds,
+    run_times,
     spares_upstream,
 )
 from harness.suite.factors import NONE, Factor
@@ -25,6 +25,7 @@ from harness.suite.model import (
 from harness.suite.plan import ANYIO_THREADS, Arm, Group, Pair, Plan, slots
 from harness.suite.read import BENCHMARKS, load_definitions, load_suite, suite_names
 from harness.suite.subjects import Ask, Expect, Interface, Level, Scenario, Server, Target
+from harness.suite.times import Times
 
 __all__ = [
     "ANYIO_THREADS",
@@ -56,8 +57,9 @@ __all__ = [
     "Suite",
     "Target",
     "Thresholds",
+    "Times",
     "Upstream",
-    "block_seconds",
+    "block_times",
     "build",
     "cell",
     "expected_response_s",
@@ -68,7 +70,7 @@ __all__ = [
     "needs_upstream",
     "own_words",
     "rounds",
-    "seconds",
+    "run_times",
     "single",
     "slots",
     "spares_upstream",

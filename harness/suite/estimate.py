@@ -7,25 +7,40 @@ from collections.abc import Iterable
 from harness.suite.factors import NONE, Factor
 from harness.suite.model import Cell, Upstream
 from harness.suite.plan import Arm, Group, Plan, slots
+from harness.suite.times import Times
 
 
-def block_seconds(plan: Plan, group: Group) -> float:
-    """An estimate of how long a block of `group` takes, in seconds, before anything is measured.
+LAUNCH_S, STOP_S = 0.5, 1.0
+"""A worker process, which starts on the CPUs of all servers; and all servers of a block, which stop side by side."""
 
-    It counts the start of the servers (half a second a worker process) and of Locust (0.8 s a phase), the warm-ups, and
-    the slices: to the counted part of each come four response times at its edges.
+
+def block_times(plan: Plan, group: Group) -> Times:
+    """An estimate of where the time of a block of `group` goes, before anything is measured.
+
+    To the counted part of each slice come four response times at its edges.
     """
-    workers = sum(arm.cell.workers for arm in group.arms)
-    seconds = 1.0 + 0.5 * workers + 0.8 * len(group.phases)
+    load_s = edges_s = warm_up_s = 0.0
     for arm in group.arms:
         response_s = expected_response_s(arm, plan.upstream)
-        edges_s = max(4 * response_s, 0.15)
         for load in arm.loads:
             if load.warm_up_s:
-                seconds += max(load.warm_up_s, 50 * arm.cell.workers * response_s / arm.connections) + response_s
-            slice_s = load.length_s(load.least_slice_s(plan), response_s)
-            seconds += load.rounds(plan) * (slice_s + edges_s)
-    return seconds
+                enough_s = 50 * arm.cell.workers * response_s / arm.connections
+                warm_up_s += max(load.warm_up_s, enough_s) + response_s
+            load_s += load.rounds(plan) * load.length_s(load.least_slice_s(plan), response_s)
+            edges_s += load.rounds(plan) * max(4 * response_s, 0.15)
+    return Times(
+        load_s=load_s,
+        edges_s=edges_s,
+        warm_up_s=warm_up_s,
+        launch_s=LAUNCH_S * sum(arm.cell.workers for arm in group.arms),
+        verify_s=sum(2 * _answer_s(arm, plan.upstream) for arm in group.arms) * (1 + len(group.phases) / 2),
+        stop_s=STOP_S,
+    )
+
+
+def _answer_s(arm: Arm, upstream: Upstream) -> float:
+    """An estimate of how long one answer takes while nothing else is asked."""
+    return arm.scenario.upstream_calls * upstream.delay_ms / 1000
 
 
 def expected_response_s(arm: Arm, upstream: Upstream) -> float:
@@ -43,9 +58,9 @@ def expected_response_s(arm: Arm, upstream: Upstream) -> float:
     return max(arm.connections * cpu_s, by_slots)
 
 
-def seconds(plan: Plan) -> float:
-    """An estimate of how long the run takes, in seconds; with `width`, until every group has `blocks` blocks."""
-    return sum(plan.blocks * block_seconds(plan, group) for group in plan.groups)
+def run_times(plan: Plan) -> Times:
+    """An estimate of where the time of the run goes; with `width`, until every group has `blocks` blocks."""
+    return Times.summed(block_times(plan, group) for group in plan.groups for _ in range(plan.blocks))
 
 
 def needs(arms: Iterable[Arm], factors: Iterable[Factor]) -> frozenset[str]:

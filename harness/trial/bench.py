@@ -15,7 +15,9 @@ from harness.spec import Totals
 from harness.subject import services
 from harness.subject.services import Services
 from harness.suite import Arm, Group, Load, Phase, Plan, needs, needs_upstream
+from harness.trial.generator import Generator, generating
 from harness.trial.progress import Progress
+from harness.trial.stopwatch import Stopwatch
 
 OPEN_SHARE = 0.7
 """The open phase offers this share of the capacity of a pair's slower arm."""
@@ -28,11 +30,13 @@ class Bench:
     plan: Plan
     placement: Placement
     services: Services
+    generator: Generator
     missing: dict[str, str]
     """Arm -> why it cannot be launched at all (a package that its interpreter lacks), with the remedy."""
     logs: Path
     progress: Progress
     started_ns: int
+    stopwatch: Stopwatch = field(default_factory=Stopwatch)
 
     @property
     def elapsed_s(self) -> float:
@@ -48,19 +52,23 @@ def opened(
     every, logs = list(arms), writer.folder / "logs"
     for log in logs.glob("*.log"):  # of an earlier sitting, which may have been killed before it could do it
         scrub(log)
-    with services.started(
-        upstream=plan.upstream if needs_upstream(every) else None,
-        redis="redis" in needs(every, plan.factors),
-        cpus=placement.services,
-        logs=logs,
-        seed=plan.seed,
-    ) as beside:
+    with (
+        generating(cpus=placement.generator, log=logs / "generator.log") as generator,
+        services.started(
+            upstream=plan.upstream if needs_upstream(every) else None,
+            redis="redis" in needs(every, plan.factors),
+            cpus=placement.services,
+            logs=logs,
+            seed=plan.seed,
+        ) as beside,
+    ):
         if beside.redis_version is not None:
             writer.note_version("redis-server", beside.redis_version)  # "redis" is the package of that name
         yield Bench(
             plan=plan,
             placement=placement,
             services=beside,
+            generator=generator,
             missing=missing,
             logs=logs,
             progress=progress,

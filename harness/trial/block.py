@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TypeAlias
 
 from harness.errors import AnswerError, GatebenchError, LaunchError, LoadError
@@ -27,20 +27,24 @@ def measure_block(bench: Bench, state: GroupState, block: int) -> Iterator[Trial
     """
     bench.services.heal()
     with contextlib.ExitStack() as stack:
-        launched, errors = _launch_all(bench, state, block, stack)
-        serving = _verify_all(bench, launched, errors)
-        wait_settled([ready.server for ready in serving.values()])
+        with bench.stopwatch.on("launch"):
+            launched, errors = _launch_all(bench, state, block, stack)
+        with bench.stopwatch.on("verify"):
+            serving = _verify_all(bench, launched, errors)
         _warm_up(bench, state, block, serving, errors)
         before: Phase | None = None
         for phase in state.group.phases:
             if before is not None:
-                _lose(serving, errors, faults.gone(serving, before))
+                with bench.stopwatch.on("verify"):
+                    _lose(serving, errors, faults.gone(serving, before))
             broken = [arm for arm in state.group.arms if arm.id in errors]
             trials = [failed(arm, state, block, phase, errors[arm.id]) for arm in broken]
             trials += measure_phase(bench, state, block, phase, serving) if serving else []
             state.keep(trials)
             yield from trials
             before = phase
+        with bench.stopwatch.on("stop"):
+            stack.close()
 
 
 def _lose(serving: dict[str, Serving], errors: Errors, lost: Errors) -> None:
@@ -63,15 +67,31 @@ def _warm_up(bench: Bench, state: GroupState, block: int, serving: dict[str, Ser
 def _launch_all(
     bench: Bench, state: GroupState, block: int, stack: contextlib.ExitStack
 ) -> tuple[list[Launched], Errors]:
-    launched = []
+    """Start all arms side by side, and wait until they are ready and quiet; `stack` stops them side by side too."""
+    started = []
     errors: Errors = {arm.id: LaunchError(bench.missing[arm.id]) for arm in state.group.arms if arm.id in bench.missing}
     for arm in state.group.arms:
         if arm.id not in errors:
             try:
-                launched.append(stack.enter_context(_launch(bench, arm, block)))
+                started.append(stack.enter_context(_launch(bench, arm, block)))
             except LaunchError as error:
                 errors[arm.id] = error
-    return launched, errors
+    stack.callback(_ask_to_stop, tuple(started))
+    ready = []
+    for server in started:
+        try:
+            server.wait_ready()
+        except LaunchError as error:
+            errors[server.arm.id] = error
+        else:
+            ready.append(server)
+    wait_settled(ready)
+    return ready, errors
+
+
+def _ask_to_stop(servers: Iterable[Launched]) -> None:
+    for server in servers:
+        server.process.ask_to_stop()
 
 
 def _launch(bench: Bench, arm: Arm, block: int) -> contextlib.AbstractContextManager[Launched]:
@@ -79,15 +99,12 @@ def _launch(bench: Bench, arm: Arm, block: int) -> contextlib.AbstractContextMan
     return launch(arm, bench.plan.factors, bench.services, cpus=bench.placement.server, log=log, key=f"/{block}")
 
 
-def _verify_all(bench: Bench, launched: list[Launched], errors: Errors) -> dict[str, Serving]:
-    """The arms that are ready and answer rightly, by id; the others go into `errors`."""
+def _verify_all(bench: Bench, ready: list[Launched], errors: Errors) -> dict[str, Serving]:
+    """The arms that answer rightly, by id; the others go into `errors`."""
     serving = {}
-    for server in launched:
+    for server in ready:
         try:
-            server.wait_ready()
             first, second = server.verify(), server.verify()
-        except LaunchError as error:
-            errors[server.arm.id] = error
         except AnswerError as error:
             errors[server.arm.id] = _why_wrong(bench, server, error)
         else:

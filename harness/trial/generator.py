@@ -1,7 +1,7 @@
-"""One Locust run: a spec in, samples out.
+"""The load generator: one Locust process for a whole run, told phase after phase, replaced when it dies or hangs.
 
-The run is a subprocess of its own, because Locust monkey-patches at import and allows one runner a process. It gets
-the spec as a file, prints events while it runs, and leaves its result in a file.
+It is a process of its own, because Locust monkey-patches at import and allows one runner a process. It gets a spec as a
+line on its standard input, prints events while it drives the phase, and its result as the last of them.
 """
 
 from __future__ import annotations
@@ -10,53 +10,44 @@ import os
 import selectors
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import TypeAlias
 
 from pydantic import ValidationError
 
 from harness import spec
-from harness.errors import LoadError
-from harness.machine.guard import scratch
+from harness.errors import GatebenchError, LaunchError, LoadError
 from harness.machine.logs import one_line
 from harness.machine.process import Process, clean_environment, running
 from harness.suite import BENCHMARKS
 
 PATIENCE_S = 30.0
-"""Silence beyond the longest slice and the read time-out that means the run hangs."""
+"""Silence beyond the longest slice and the read time-out that means it hangs; also how long it may take to start."""
 END_S = 10.0
 """How long the generator may take to end, once it has closed its standard output."""
 
+OnEvent: TypeAlias = Callable[[spec.Event, Process], None]
+"""Is called for each event of a phase as it comes, with the generator's process."""
 
-def run(
-    order: spec.Spec, *, cpus: tuple[int, ...], log: Path, on_event: Callable[[spec.Event, Process], None]
-) -> spec.Result:
-    """Run the load that `order` describes and return what it showed.
 
-    Raises `LoadError` when it ended early, died or hangs, and `LaunchError` when it cannot be started.
+@contextmanager
+def generating(*, cpus: Sequence[int], log: Path) -> Iterator[Generator]:
+    """A generator on `cpus`, ended at the end; it starts at once, beside whatever comes next."""
+    generator = Generator(cpus=cpus, log=log)
+    try:
+        generator.start()
+        yield generator
+    finally:
+        generator.end()
 
-    `on_event` is called for each event as it comes, with the generator's process.
-    """
-    with tempfile.TemporaryDirectory(prefix="gatebench-", dir=scratch()) as folder:
-        spec_file, result_file = Path(folder, "spec.json"), Path(folder, "result.json")
-        spec_file.write_text(spec.dump(order), encoding="utf-8")
-        # -P: the folder that gatebench is called in may hold a loadtests/ of the user's own.
-        argv = [sys.executable, "-P", "-m", "loadtests", str(spec_file), str(result_file)]
-        with running(
-            argv,
-            name="load generator",
-            log=log,
-            cwd=BENCHMARKS.parent,
-            env=_environment(),
-            cpus=cpus,
-            stdout=subprocess.PIPE,
-        ) as process:
-            for event in _events(process, longest_silence_s(order)):
-                on_event(event, process)
-            _wait_ended(process)
-        return _result(result_file, process)
+
+def run(order: spec.Spec, *, cpus: Sequence[int], log: Path, on_event: OnEvent) -> spec.Result:
+    """What a single phase shows, driven by a generator of its own; raises as `Generator.run` does."""
+    with generating(cpus=cpus, log=log) as generator:
+        return generator.run(order, on_event)
 
 
 def longest_silence_s(order: spec.Spec) -> float:
@@ -64,56 +55,159 @@ def longest_silence_s(order: spec.Spec) -> float:
     return PATIENCE_S + order.patience_s + order.slice_s + order.read_timeout_s
 
 
-def _wait_ended(process: Process) -> None:
-    try:
-        process.popen.wait(END_S)
-    except subprocess.TimeoutExpired as error:
-        raise LoadError(process.with_log(f"does not end within {END_S:g} s")) from error
+class Generator:
+    """Drives phases, one at a time. A process that fails is replaced: its failure costs the phase, not the run."""
+
+    def __init__(self, *, cpus: Sequence[int], log: Path) -> None:
+        """Use `generating`."""
+        self._cpus = cpus
+        self._log = log
+        self._lines: _Lines | None = None
+        self._ends = ExitStack()
+
+    def run(self, order: spec.Spec, on_event: OnEvent) -> spec.Result:
+        """Drive the phase that `order` describes and return what it showed.
+
+        Raises `LoadError` when the phase ended early or the generator died or hangs, and `LaunchError` when it cannot
+        be started. Whatever is raised in between, by `on_event` too, the next phase gets a new process.
+        """
+        lines = self._ready()
+        try:
+            lines.write(spec.dump(order).encode() + b"\n", PATIENCE_S)
+            result = _driven(lines, longest_silence_s(order), on_event)
+            if result.error is not None:
+                message = f"the load generator ended early: {result.error}"
+                raise LoadError(message)  # noqa: TRY301
+        except BaseException as error:
+            self._kill()
+            if isinstance(error, GatebenchError):
+                with suppress(LaunchError):  # the next phase tries again, and says why it cannot be started
+                    self.start()
+            raise
+        return result
+
+    def start(self) -> None:
+        """Start the process, and do not wait until it is ready; raises `LaunchError` when it cannot be started."""
+        # -P: the folder that gatebench is called in may hold a loadtests/ of the user's own.
+        argv = [sys.executable, "-P", "-m", "loadtests"]
+        process = self._ends.enter_context(
+            running(
+                argv,
+                name="load generator",
+                log=self._log,
+                cwd=BENCHMARKS.parent,
+                env=_environment(),
+                cpus=self._cpus,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+            )
+        )
+        self._lines = _Lines(process)
+
+    def end(self) -> None:
+        """End the process, if there is one."""
+        self._lines = None
+        self._ends.close()
+
+    def _ready(self) -> _Lines:
+        """The lines to and from a process that awaits a phase."""
+        if self._lines is None or not self._lines.process.alive():
+            self._kill()
+            self.start()
+        assert self._lines is not None  # noqa: S101 - it was started
+        lines = self._lines
+        if not lines.greeted:
+            try:
+                _await_ready(lines)
+            except LoadError as error:
+                self._kill()
+                raise LaunchError(str(error)) from error
+        return lines
+
+    def _kill(self) -> None:
+        """End the process, if there is one, without asking first: it may hang."""
+        if self._lines is not None:
+            self._lines.process.kill()
+        self.end()
+
+
+class _Lines:
+    """Lines to and from the generator; nothing here waits for ever."""
+
+    def __init__(self, process: Process) -> None:
+        self.process = process
+        self.greeted = False
+        """Whether it has said that it is ready."""
+        self._pending = b""
+        stdin, stdout = process.popen.stdin, process.popen.stdout
+        assert stdin is not None  # noqa: S101 - both were opened with PIPE
+        assert stdout is not None  # noqa: S101
+        self._in, self._out = stdin.fileno(), stdout.fileno()
+        os.set_blocking(self._in, False)  # noqa: FBT003 - its only form
+
+    def write(self, line: bytes, timeout_s: float) -> None:
+        """Send a line, a whole one; raises `LoadError` when it is not taken in time."""
+        left, deadline = memoryview(line), time.monotonic() + timeout_s
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._in, selectors.EVENT_WRITE)
+            while left:
+                if not selector.select(deadline - time.monotonic()):
+                    raise LoadError(self.process.with_log(f"takes no order for {timeout_s:g} s"))
+                try:
+                    left = left[os.write(self._in, left) :]
+                except BrokenPipeError as error:
+                    raise self.ended() from error
+
+    def events(self, silence_s: float) -> Iterator[spec.Event]:
+        """The events, as they come; raises `LoadError` when it is silent for so long, or has ended."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._out, selectors.EVENT_READ)
+            heard = time.monotonic()
+            while True:
+                if not selector.select(1.0):
+                    if time.monotonic() - heard > silence_s:
+                        raise LoadError(self.process.with_log(f"is silent for {silence_s:g} s"))
+                    continue
+                heard = time.monotonic()
+                chunk = os.read(self._out, 65536)
+                if not chunk:
+                    raise self.ended()
+                *lines, self._pending = (self._pending + chunk).split(b"\n")
+                for line in lines:
+                    yield self._event(line)
+
+    def ended(self) -> LoadError:
+        """The error of a generator that reads or writes no more."""
+        try:
+            self.process.popen.wait(END_S)
+        except subprocess.TimeoutExpired:
+            return LoadError(self.process.with_log(f"does not end within {END_S:g} s"))
+        return LoadError(str(self.process.died()))
+
+    def _event(self, line: bytes) -> spec.Event:
+        try:
+            return spec.load(spec.Event, line)
+        except ValidationError as error:
+            printed = one_line(line[:1000].decode("utf-8", "replace"))
+            raise LoadError(self.process.with_log(f"printed what is no event ({printed})")) from error
+
+
+def _await_ready(lines: _Lines) -> None:
+    for event in lines.events(PATIENCE_S):
+        if event.event == "ready":
+            lines.greeted = True
+            return
+
+
+def _driven(lines: _Lines, silence_s: float, on_event: OnEvent) -> spec.Result:
+    """The result of the phase that was ordered."""
+    for event in lines.events(silence_s):
+        on_event(event, lines.process)
+        if event.event == "done":
+            return event.result or spec.Result(error="it gave no result")
+    raise AssertionError  # `events` ends with an error only
 
 
 def _environment() -> dict[str, str]:
     # cwd is on the path only through PYTHONPATH, since -P takes it away together with the user's folder.
     return clean_environment({"PYTHONPATH": str(BENCHMARKS.parent)})
-
-
-def _events(process: Process, silence_s: float) -> Iterator[spec.Event]:
-    """The events that the run prints, until it closes its standard output."""
-    pipe = process.popen.stdout
-    assert pipe is not None  # noqa: S101 - it was opened with PIPE
-    pending = b""
-    with selectors.DefaultSelector() as selector:
-        selector.register(pipe, selectors.EVENT_READ)
-        heard = time.monotonic()
-        while True:
-            if not selector.select(1.0):
-                if time.monotonic() - heard > silence_s:
-                    raise LoadError(process.with_log(f"is silent for {silence_s:g} s"))
-                continue
-            heard = time.monotonic()
-            chunk = os.read(pipe.fileno(), 65536)
-            if not chunk:
-                return
-            *lines, pending = (pending + chunk).split(b"\n")
-            for line in lines:
-                yield _event(line, process)
-
-
-def _event(line: bytes, process: Process) -> spec.Event:
-    try:
-        return spec.load(spec.Event, line)
-    except ValidationError as error:
-        printed = one_line(line.decode("utf-8", "replace"))
-        raise LoadError(process.with_log(f"printed what is no event ({printed})")) from error
-
-
-def _result(path: Path, process: Process) -> spec.Result:
-    try:
-        result = spec.load(spec.Result, path.read_bytes())
-    except (OSError, ValidationError) as error:
-        if process.popen.returncode:
-            raise LoadError(str(process.died())) from error
-        raise LoadError(process.with_log(f"left no result ({one_line(str(error))})")) from error
-    if result.error is not None:
-        message = f"the load generator ended early: {result.error}"
-        raise LoadError(message)
-    return result

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from harness import spec
@@ -13,9 +13,10 @@ from harness.machine.process import Process
 from harness.record import SliceRow, Trial, utc_now
 from harness.spec.loads import WARM_UP_S
 from harness.suite import Arm, Closed, Phase, spares_upstream
-from harness.trial import faults, generator
+from harness.trial import faults
 from harness.trial.assemble import Hits, Observed, Parts, assemble, slice_row, trial_name
 from harness.trial.bench import Bench, GroupState
+from harness.trial.generator import OnEvent
 from harness.trial.observe import Observer
 from harness.trial.order import arm_spec, phase_spec
 from harness.trial.serving import Serving
@@ -136,7 +137,8 @@ def _driven(
             answer_bytes=len(serving[arm.id].answer.body),
         )
         trial = assemble(parts, bench.started_ns)
-        wrong = faults.after_load(server, processes[arm.id])
+        with bench.stopwatch.on("verify"):
+            wrong = faults.after_load(server, processes[arm.id])
         trials.append(_judged(bench, arm, trial, wrong, overload=bool(order.stops)))
     return trials
 
@@ -185,9 +187,14 @@ def _hits(bench: Bench, arms: Sequence[Arm]) -> dict[str, int]:
     return bench.services.hits() if any(arm.scenario.upstream_calls for arm in arms) else {}
 
 
-def _generated(bench: Bench, order: spec.Spec, on_event: Callable[[spec.Event, Process], None]) -> spec.Result:
-    log = bench.logs / "generator.log"
-    return generator.run(order, cpus=bench.placement.generator, log=log, on_event=on_event)
+def _generated(bench: Bench, order: spec.Spec, on_event: OnEvent) -> spec.Result:
+    """Drive the phase, and note where its time goes."""
+
+    def heard(event: spec.Event, process: Process) -> None:
+        bench.stopwatch.heard(event)
+        on_event(event, process)
+
+    return bench.generator.run(order, heard)
 
 
 def _left_out(bench: Bench, observed: list[Observed]) -> tuple[int, ...]:

@@ -25,6 +25,7 @@ from harness.suite import Arm, Ask, Expect, Upstream
 from harness.trial import faults, generator
 from harness.trial.bench import Bench, GroupState
 from harness.trial.block import measure_block
+from harness.trial.generator import Generator
 from harness.trial.observe import Observer
 from harness.trial.progress import Silent
 from harness.trial.serving import Serving
@@ -79,6 +80,16 @@ def shop(name: str, folder: Path, env: dict[str, str] | None = None, upstream_ca
     )
 
 
+generators: list[Generator] = []
+
+
+@pytest.fixture(autouse=True)
+def _end_generators() -> Iterator[None]:
+    yield
+    while generators:
+        generators.pop().end()
+
+
 @dataclass
 class Fault(Silent):
     """Strikes once, after the first slice."""
@@ -96,10 +107,12 @@ class Fault(Silent):
 
 def bench_of(state: GroupState, beside: Services, folder: Path, strike: Callable[[str], None]) -> Bench:
     """A bench of short slices."""
+    generators.append(Generator(cpus=(), log=folder / "logs" / "generator.log"))
     return Bench(
         plan=factories.plan(state.group, rounds=2, slice_s=0.2, open_slice_s=0.3),
         placement=Placement(server=(), generator=(), services=()),
         services=beside,
+        generator=generators[-1],
         missing={},
         logs=folder / "logs",
         progress=Fault(strike),
@@ -141,16 +154,16 @@ def test_a_generator_that_dies_or_hangs_costs_its_phase_alone(
 ) -> None:
     """The next block is measured."""
     monkeypatch.setattr(generator, "longest_silence_s", lambda _load: 3.0)
-    generators: list[int] = []
+    pids: list[int] = []
     watch = Observer.__call__
 
     def noted(self: Observer, event: Event, process: Process) -> None:
-        generators.append(process.pid)
+        pids.append(process.pid)
         watch(self, event, process)
 
     monkeypatch.setattr(Observer, "__call__", noted)
     state = GroupState(factories.group(shop("p1a", tmp_path), shop("p1b", tmp_path)))
-    bench = bench_of(state, Services(), tmp_path, lambda _arm: os.kill(generators[-1], fault))
+    bench = bench_of(state, Services(), tmp_path, lambda _arm: os.kill(pids[-1], fault))
     rows = block(bench, state)
     reason = f"load generator {KILLED}" if fault == signal.SIGKILL else "load generator is silent for 3 s"
     for arm in ("p1a", "p1b"):

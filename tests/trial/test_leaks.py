@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +23,8 @@ from harness.subject.answers import Answer
 from harness.subject.launch import Launched
 from harness.subject.receipts import Receipts
 from harness.suite import Arm, Thresholds
-from harness.trial import block, generator
+from harness.trial import block
+from harness.trial.generator import Generator, OnEvent
 from harness.trial.progress import Silent
 from tests import factories
 
@@ -45,6 +46,9 @@ class Nothing:
     def alive(self) -> bool:
         """Yes."""
         return True
+
+    def ask_to_stop(self) -> None:
+        """It need not."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,7 @@ def fake_launch(arm: Arm, *_: Any, **__: Any) -> Iterator[Launched]:
     yield cast("Launched", FakeServer(arm, Nothing()))
 
 
-def fake_load(order: spec.Spec, *, on_event: Callable[[spec.Event, Process], None], **_: Any) -> spec.Result:
+def fake_load(_: Generator, order: spec.Spec, on_event: OnEvent) -> spec.Result:
     """A slice for each arm and round, in no time."""
     process = cast("Process", Nothing())
     slices = []
@@ -131,7 +135,8 @@ class Watch(Silent):
 
 def test_a_run_of_2000_trials_leaks_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory, descriptors, threads; and a row stays small."""
-    monkeypatch.setattr(generator, "run", fake_load)
+    monkeypatch.setattr(Generator, "start", lambda _: None)
+    monkeypatch.setattr(Generator, "run", fake_load)
     monkeypatch.setattr(block, "launch", fake_launch)
     monkeypatch.setattr(block, "wait_settled", lambda _servers: None)
     monkeypatch.setattr(measure, "receipts", lambda _arms: Receipts(versions={}, missing={}))

@@ -12,6 +12,7 @@ from harness.subject.services import Services
 from harness.suite import Arm
 from harness.trial.bench import Bench, GroupState
 from harness.trial.block import measure_block
+from harness.trial.generator import Generator
 from harness.trial.progress import Progress
 from tests import factories
 
@@ -23,6 +24,7 @@ def rows(folder: Path, *arms: Arm, missing: dict[str, str]) -> dict[str, Trial]:
         plan=factories.plan(group),
         placement=Placement(server=(0,), generator=(0,), services=(0,)),
         services=Services(),
+        generator=Mock(spec=Generator),
         missing=missing,
         logs=folder,
         progress=Mock(spec=Progress),

@@ -16,7 +16,7 @@ from harness.record import Trial
 from harness.spec.histogram import Histogram
 from harness.spec.loads import LOADS
 from harness.spec.percentiles import resolved, samples_needed
-from harness.suite import Arm, Group, Pair, Plan, block_seconds
+from harness.suite import Arm, Group, Pair, Plan, block_times
 
 MIN_BLOCKS = 3
 """Fewer do not carry a verdict. Student's t on two degrees of freedom holds its 95 %; it pays for that in width."""
@@ -60,7 +60,7 @@ def verdict(group: Group, pair: Pair, metric: Metric, sample: Sample, plan: Plan
         b_ceiling=_over_ceiling(right),
         phase=metric.phase,
         null=pair.null,
-        **_ratio(metric, sample, plan, block_seconds(plan, group)),
+        **_ratio(metric, sample, plan, block_times(plan, group).total_s),
     )
 
 
