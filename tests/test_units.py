@@ -100,3 +100,9 @@ def test_a_ratio_has_its_interval_beside_it(figures: tuple[float | None, ...], t
 def test_a_tick_needs_no_zeros_behind_the_point(text: str, short: str) -> None:
     """It is round by construction."""
     assert units.tick(text) == short
+
+
+def test_times_by_what_they_go_into_leave_out_what_takes_none() -> None:
+    """Each as a person waits for it."""
+    text = units.clocks({"load": 247.4, "edges": 0.4, "warm-up": 38.0})
+    assert text.replace(THIN, " ") == "load 4 min 07 s, warm-up 38 s"

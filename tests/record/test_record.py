@@ -12,6 +12,7 @@ import pytest
 from harness import record
 from harness.errors import RecordError, UsageError
 from harness.record.sitting import own_folder
+from harness.suite import Times
 from tests import factories
 
 
@@ -165,3 +166,16 @@ def test_a_name_that_can_be_no_path_is_bad_usage(tmp_path: Path, name: str) -> N
         record.new_folder(tmp_path / name, "quick")
     with pytest.raises(UsageError):
         own_folder(tmp_path / name)
+
+
+def test_where_the_time_of_a_block_went_is_read_again(tmp_path: Path) -> None:
+    """With the sitting that measured it; a torn last line is left out."""
+    times = Times(launch_s=1.0, load_s=2.5)
+    with record.writing(tmp_path, factories.simulated_run().info) as writer:
+        writer.append_times("g1", 3, times)
+    with (tmp_path / record.BLOCKS).open("a") as file:
+        file.write('{"format": 2, "gro')
+    assert record.read(tmp_path).blocks == (record.BlockRow(group="g1", block=3, sitting=0, times=times),)
+    with record.writing(tmp_path, factories.simulated_run().info) as writer:
+        writer.append_times("g1", 4, times)
+    assert [(row.block, row.sitting) for row in record.read(tmp_path).blocks] == [(3, 0), (4, 1)]

@@ -1,0 +1,86 @@
+"""Does a load generator that has driven 500 phases measure as a fresh one does?
+
+    .venv/bin/python bench/endurance.py
+
+One generator drives 500 short phases. Then it and fresh ones take turns, ten times, on one null server: the throughput
+that they reach under closed load, and how late they are under open load. Prints each claim with its figures, PASS or
+FAIL, and ends with 1 when one fails. Needs the machine to itself for about five minutes.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+
+from bench.claims import Claims
+from bench.instruments import Placed, arm, closed, null_server, opened, placed, resident_bytes
+from harness import spec
+from harness.judge.statistics import estimate
+from harness.spec.histogram import Histogram
+from harness.trial.generator import Generator, generating
+
+PHASES = 500
+SETTLED = 20
+"""Phases after which everything is imported, and every buffer has its size."""
+TURNS = 10
+RPS = 5_000
+WORSE = 1.05
+"""No interval may reach further than this on the wrong side."""
+GROWTH_BYTES = 5_000_000
+
+
+def main() -> int:
+    """Drive the phases, take the turns, and return the exit code."""
+    claims = Claims()
+    with placed() as where, null_server(where, "null") as server, generating(**_where(where, "old")) as old:
+        before = after = 0
+        for number in range(PHASES):
+            short = closed(arm(server.port), slice_s=0.05, warmup_s=0.05)
+            pids: set[int] = set()
+            old.run(short, lambda _event, process, pids=pids: pids.add(process.pid))
+            after = resident_bytes(*pids)
+            before = after if number == SETTLED else before
+        grown = f"{(after - before) / 1e6:.2f} MB from phase {SETTLED} to {PHASES}, {after / 1e6:.0f} MB in all"
+        claims.check(f"memory grows by less than {GROWTH_BYTES / 1e6:.0f} MB", grown, held=after - before < GROWTH_BYTES)
+        ceilings, lateness = [], []
+        for turn in range(TURNS):
+            with generating(**_where(where, "fresh")) as fresh:
+                order = (old, fresh) if turn % 2 else (fresh, old)
+                rps = {each: _ceiling(each, server.port) for each in order}
+                late = {each: _lateness(each, server.port) for each in order}
+            ceilings.append(math.log(rps[fresh] / rps[old]))
+            lateness.append(math.log(late[old] / late[fresh]))
+            print(
+                f"      {turn + 1:2}: old {rps[old]:7.0f}/s, late {late[old]:4.0f} us;"
+                f" fresh {rps[fresh]:7.0f}/s, late {late[fresh]:4.0f} us",
+                flush=True,
+            )
+    _check(claims, "closed ceiling, fresh over old", ceilings)
+    _check(claims, "open lateness p99, old over fresh", lateness)
+    return 1 if claims.failed else 0
+
+
+def _where(where: Placed, name: str) -> dict[str, object]:
+    return {"cpus": where.generator, "log": where.folder / f"{name}.log"}
+
+
+def _ceiling(generator: Generator, port: int) -> float:
+    """Good answers a second."""
+    return generator.run(closed(arm(port), slice_s=2.0), lambda *_: None).slices[0].throughput_rps
+
+
+def _lateness(generator: Generator, port: int) -> float:
+    """The p99 of lateness in microseconds."""
+    (slice_,) = generator.run(opened(port, RPS, slice_s=4.0), lambda *_: None).slices
+    return Histogram.decode(slice_.lateness or "").percentile(99)
+
+
+def _check(claims: Claims, what: str, log_ratios: list[float]) -> None:
+    estimated = estimate(log_ratios)
+    low, high = (math.exp(end) for end in estimated.interval())
+    figures = f"{math.exp(estimated.mean):.3f} ({low:.3f} to {high:.3f})"
+    claims.check(f"{what}: reaches no further than {WORSE}", figures, held=high <= WORSE)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
