@@ -1,4 +1,4 @@
-"""Does a load generator that has driven 500 phases measure as a fresh one does?
+"""A load generator that has driven 500 phases, held against a fresh one.
 
     .venv/bin/python bench/endurance.py
 
@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import math
 import sys
+from contextlib import AbstractContextManager
 
 from bench.claims import Claims
 from bench.instruments import Placed, arm, closed, null_server, opened, placed, resident_bytes
-from harness import spec
 from harness.judge.statistics import estimate
+from harness.machine.process import Process
+from harness.spec import Event
 from harness.spec.histogram import Histogram
 from harness.trial.generator import Generator, generating
 
@@ -32,19 +34,14 @@ GROWTH_BYTES = 5_000_000
 def main() -> int:
     """Drive the phases, take the turns, and return the exit code."""
     claims = Claims()
-    with placed() as where, null_server(where, "null") as server, generating(**_where(where, "old")) as old:
-        before = after = 0
-        for number in range(PHASES):
-            short = closed(arm(server.port), slice_s=0.05, warmup_s=0.05)
-            pids: set[int] = set()
-            old.run(short, lambda _event, process, pids=pids: pids.add(process.pid))
-            after = resident_bytes(*pids)
-            before = after if number == SETTLED else before
+    with placed() as where, null_server(where, "null") as server, _generator(where, "old") as old:
+        before, after = _aged(old, server.port, SETTLED), _aged(old, server.port, PHASES - SETTLED)
         grown = f"{(after - before) / 1e6:.2f} MB from phase {SETTLED} to {PHASES}, {after / 1e6:.0f} MB in all"
-        claims.check(f"memory grows by less than {GROWTH_BYTES / 1e6:.0f} MB", grown, held=after - before < GROWTH_BYTES)
+        most = f"memory grows by less than {GROWTH_BYTES / 1e6:.0f} MB"
+        claims.check(most, grown, held=after - before < GROWTH_BYTES)
         ceilings, lateness = [], []
         for turn in range(TURNS):
-            with generating(**_where(where, "fresh")) as fresh:
+            with _generator(where, "fresh") as fresh:
                 order = (old, fresh) if turn % 2 else (fresh, old)
                 rps = {each: _ceiling(each, server.port) for each in order}
                 late = {each: _lateness(each, server.port) for each in order}
@@ -60,8 +57,21 @@ def main() -> int:
     return 1 if claims.failed else 0
 
 
-def _where(where: Placed, name: str) -> dict[str, object]:
-    return {"cpus": where.generator, "log": where.folder / f"{name}.log"}
+def _aged(generator: Generator, port: int, phases: int) -> int:
+    """Bytes that it holds after so many more phases."""
+    pids: set[int] = set()
+
+    def note(_: Event, process: Process) -> None:
+        pids.add(process.pid)
+
+    for _ in range(phases):
+        generator.run(closed(arm(port), slice_s=0.05, warmup_s=0.05), note)
+    (pid,) = pids  # one process has driven them all
+    return resident_bytes(pid)
+
+
+def _generator(where: Placed, name: str) -> AbstractContextManager[Generator]:
+    return generating(cpus=where.generator, log=where.folder / f"{name}.log")
 
 
 def _ceiling(generator: Generator, port: int) -> float:

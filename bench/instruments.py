@@ -131,7 +131,7 @@ def run_stopped(where: Placed, phase: spec.Spec, after: str) -> spec.Result:
 
     def stop(event: spec.Event, process: Process) -> None:
         events.append(event)
-        if [each.event for each in events].count(after) == 2 and event.event == after:  # noqa: PLR2004 - the second
+        if event.event == after and sum(each.event == after for each in events) == 2:  # noqa: PLR2004 - the second
             process.popen.terminate()
 
     with contextlib.suppress(LoadError):  # that it ended early

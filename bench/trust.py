@@ -7,7 +7,7 @@
     .venv/bin/python bench/trust.py all
 
 Prints a line a claim with its figures, PASS or FAIL, and ends with 1 when one fails. Needs the machine to itself: null
-takes 14 minutes, sensitivity up to 55, limits 4, runs 10.
+takes 10 minutes, sensitivity up to 55, limits 4, runs 10.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def null(claims: Claims) -> None:
     claims.check("none is called better or worse", figures, held=not called)
     half = statistics.median(halves)
     claims.check(f"median half-width at most {WIDTH:.0%}", f"{half:.2%}", held=half <= WIDTH)
-    print(f"      one comparison took {took / TRIES:.0f} s, start-up included (aim: 40 s); {answer['run']}")
+    print(f"      one comparison took {took / TRIES:.0f} s, start-up included (aim: 30 s); {answer['run']}")
 
 
 def sensitivity(claims: Claims) -> None:

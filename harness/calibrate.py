@@ -127,7 +127,7 @@ def null_server(cpus: Sequence[int], log: Path, *, law: str = "null", workers: i
     Raises `LaunchError` when it does not start.
     """
     argv = [sys.executable, "-P", "-m", "loadtests.null_server", "--law", law, "--workers", str(workers)]
-    with running(argv, name="null server", log=log, env=_environment(), cpus=cpus, stdout=subprocess.PIPE) as process:
+    with running(argv, name="null server", log=log, env=_environment(), cpus=cpus, pipes=("stdout",)) as process:
         pipe = process.popen.stdout
         assert pipe is not None  # noqa: S101 - it was opened with PIPE
         if not select.select([pipe], [], [], START_S)[0]:
@@ -205,7 +205,7 @@ def _rival(placement: Placement, logs: Path, *argv: str) -> Fields:
 def _output(placement: Placement, logs: Path, name: str, argv: list[str]) -> str:
     """What a short program prints, run where the generator runs; raises `LaunchError` when it fails or hangs."""
     with running(
-        argv, name=name, log=logs / f"{name}.log", env=_environment(), cpus=placement.generator, stdout=subprocess.PIPE
+        argv, name=name, log=logs / f"{name}.log", env=_environment(), cpus=placement.generator, pipes=("stdout",)
     ) as process:
         try:
             output, _ = process.popen.communicate(timeout=PATIENCE_S)

@@ -93,7 +93,7 @@ class Phases:
     def _driven(self, text: bytes) -> Result:
         """What the phase shows that `text` describes; whatever goes wrong, the slices until then are in it."""
         # Locust keeps a count for each second of each line: over a long run they would fill the memory.
-        self._environment.stats.clear_all()  # type: ignore[no-untyped-call]
+        self._environment.stats.clear_all()
         try:
             spec = load(Spec, text)
             if spec.format != FORMAT:

@@ -13,7 +13,7 @@ import resource
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -118,10 +118,12 @@ def running(
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
     cpus: Sequence[int] = (),
-    stdin: int = subprocess.DEVNULL,
-    stdout: int | None = None,
+    pipes: Collection[str] = (),
 ) -> Iterator[Process]:
-    """Run `argv` on `cpus` until the block ends; its output is appended to `log` (standard output only if not given).
+    """Run `argv` on `cpus` until the block ends.
+
+    `pipes` names those of its streams, `stdin` and `stdout`, that the caller talks over. Otherwise standard input is
+    empty, and its output is appended to `log`.
 
     Raises `LaunchError` when it cannot be started, `StorageError` when its log cannot be written.
     """
@@ -130,7 +132,7 @@ def running(
     with _opened(log) as sink:
         log_start = sink.tell()
         try:
-            popen = _start(argv, (stdin, sink if stdout is None else stdout, sink), cwd, environment, cpus)
+            popen = _start(argv, sink, pipes, cwd, environment, cpus)
         except (OSError, ValueError) as error:  # ValueError: an argument or a variable that no process can be given
             message = f"{name} cannot be started: {error}"
             raise LaunchError(message) from error
@@ -189,20 +191,20 @@ def _opened(log: Path) -> IO[bytes]:
 
 def _start(
     argv: Sequence[str],
-    streams: tuple[int, int | IO[bytes], IO[bytes]],
+    sink: IO[bytes],
+    pipes: Collection[str],
     cwd: Path | None,
     env: Mapping[str, str],
     cpus: Sequence[int],
 ) -> subprocess.Popen[bytes]:
-    stdin, stdout, stderr = streams
     with _for_the_child(cpus):
         return subprocess.Popen(
             list(argv),
             cwd=cwd,
             env=env,
-            stdin=stdin,
-            stdout=stdout,
-            stderr=stderr,
+            stdin=subprocess.PIPE if "stdin" in pipes else subprocess.DEVNULL,
+            stdout=subprocess.PIPE if "stdout" in pipes else sink,
+            stderr=sink,
             start_new_session=True,
         )
 

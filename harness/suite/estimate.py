@@ -9,8 +9,7 @@ from harness.suite.model import Cell, Upstream
 from harness.suite.plan import Arm, Group, Plan, slots
 from harness.suite.times import Times
 
-
-LAUNCH_S, STOP_S = 0.5, 1.0
+LAUNCH_S, STOP_S = 0.45, 0.6
 """A worker process, which starts on the CPUs of all servers; and all servers of a block, which stop side by side."""
 
 
@@ -49,11 +48,11 @@ def expected_response_s(arm: Arm, upstream: Upstream) -> float:
     The CPU seconds of a request are rounded figures of runs on one core of an AMD EPYC: an estimate needs no more.
     """
     calls = arm.scenario.upstream_calls > 0 and arm.cell.level("cache") == NONE
-    cpu_s = 0.0005
+    cpu_s = 0.0002
     if calls and arm.cell.level("pooling") == NONE and str(arm.cell.level("client")).startswith("httpx"):
-        cpu_s = 0.026  # each request makes a client, which loads the TLS certificates
+        cpu_s = 0.016  # each request makes a client, which loads the TLS certificates
     elif calls:
-        cpu_s = 0.0045 if arm.cell.level("client") == "httpx" else 0.0015
+        cpu_s = 0.004 if arm.cell.level("client") == "httpx" else 0.0012
     by_slots = arm.connections * upstream.delay_ms / 1000 / slots(arm) if calls else 0.0
     return max(arm.connections * cpu_s, by_slots)
 

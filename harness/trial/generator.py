@@ -98,8 +98,7 @@ class Generator:
                 cwd=BENCHMARKS.parent,
                 env=_environment(),
                 cpus=self._cpus,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
+                pipes=("stdin", "stdout"),
             )
         )
         self._lines = _Lines(process)
@@ -143,7 +142,7 @@ class _Lines:
         assert stdin is not None  # noqa: S101 - both were opened with PIPE
         assert stdout is not None  # noqa: S101
         self._in, self._out = stdin.fileno(), stdout.fileno()
-        os.set_blocking(self._in, False)  # noqa: FBT003 - its only form
+        os.set_blocking(self._in, False)
 
     def write(self, line: bytes, timeout_s: float) -> None:
         """Send a line, a whole one; raises `LoadError` when it is not taken in time."""

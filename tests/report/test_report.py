@@ -117,7 +117,7 @@ def text_of(folder: Path) -> str:
 
 def test_a_report_is_a_page_a_summary_a_table_and_charts(quick: Path) -> None:
     """Beside the records, which are left alone; each chart as SVG and PNG, light and dark."""
-    assert {path.name for path in quick.iterdir()} == {"run.json", "trials.jsonl", "lock", *SUMMARY}
+    assert {path.name for path in quick.iterdir()} == {"run.json", "trials.jsonl", "blocks.jsonl", "lock", *SUMMARY}
     charts = {path.name for path in (quick / "charts").iterdir()}
     for name in ("forest", "factors", "workers", "throughput-external-data"):
         assert {f"{name}.svg", f"{name}-dark.svg", f"{name}.png", f"{name}-dark.png"} <= charts
