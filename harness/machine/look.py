@@ -20,6 +20,7 @@ from harness.machine import usage
 from harness.machine.identity import PROC, Entry, descendants, table
 from harness.machine.placement import Placement, cgroup_quota
 from harness.machine.process import descriptor_limit
+from harness.machine.topology import threads_beside
 from harness.suite import Arm, Thresholds
 
 Grade = Literal["ok", "warning", "unfit"]
@@ -173,7 +174,7 @@ def quota(placement: Placement, allowed: float | None) -> Finding:
 def siblings(placement: Placement, root: Path = Path("/")) -> Finding:
     """No core is shared by a CPU of the servers and one of the generator or the services."""
     others = {*placement.generator, *placement.services} - {*placement.server}
-    shared = [(cpu, other) for cpu in placement.server for other in sorted(others & _threads(cpu, root))]
+    shared = [(cpu, other) for cpu in placement.server for other in sorted(others & threads_beside(cpu, root))]
     if not shared:
         return Finding("cores", "ok", "no core is shared by servers and generator")
     pairs = ", ".join(f"{cpu} and {other}" for cpu, other in shared)
@@ -283,16 +284,6 @@ def _pieces(seconds: float) -> Iterator[float]:
     while (began := time.perf_counter()) < end:
         sum(range(200_000))
         yield time.perf_counter() - began
-
-
-def _threads(cpu: int, root: Path) -> set[int]:
-    """The CPUs that are threads of the core of `cpu`, which the kernel writes as `0,64` or `0-1`."""
-    path = root / f"sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list"
-    try:
-        ranges = [part.partition("-") for part in path.read_text().strip().split(",")]
-        return {each for low, _, high in ranges for each in range(int(low), int(high or low) + 1)}
-    except (OSError, ValueError):
-        return {cpu}
 
 
 def _listed(cpus: Iterable[int]) -> str:

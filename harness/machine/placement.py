@@ -2,7 +2,8 @@
 
 Only those count that this process may use by its affinity and its cgroup's quota: a container that is given two CPUs of
 sixty-four has two. The sets are disjoint where there are enough CPUs; on two, the server has one and the rest share the
-other.
+other. Two threads of one core slow each other down: a role gets whole cores, and servers share one with the generator
+only where there is no other.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from harness.errors import UsageError
+from harness.machine.topology import topology
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +37,13 @@ class Placement:
 
 
 def usable_cpus(root: Path = Path("/")) -> tuple[int, ...]:
-    """CPUs that this process may use: its affinity, cut to the cgroup's quota rounded down, at least one."""
+    """CPUs that this process may use: its affinity, cut to the cgroup's quota rounded down, at least one.
+
+    What a quota leaves is spread over as many cores as there are.
+    """
     cpus = tuple(sorted(os.sched_getaffinity(0)))
     quota = cgroup_quota(root)
-    return cpus if quota is None else cpus[: max(1, math.floor(quota + 1e-9))]
+    return cpus if quota is None else topology(cpus, root).spread(max(1, math.floor(quota + 1e-9)))
 
 
 def cgroup_quota(root: Path = Path("/")) -> float | None:
@@ -75,18 +80,22 @@ def _quota(cgroup: Path) -> float | None:
         return None
 
 
-def place(cpus: tuple[int, ...], server_cpus: int | None = None) -> Placement:
-    """Share out `cpus`.
+def place(cpus: tuple[int, ...], server_cpus: int | None = None, root: Path = Path("/")) -> Placement:
+    """Share out `cpus`, whole cores to a role (`topology`).
 
-    One CPU: all on it. Two: server on one, the rest on the other. More: one for the generator, one for the services
-    where there are four, the rest (or the first `server_cpus` of them) for the server. Raises `UsageError` when there
-    are not so many for the server.
+    One CPU: all on it. One core of several threads: the last is for generator and services, the rest for the server.
+    Two or three cores: the last one is theirs, each on a thread of its own if it has two. More: the generator has one,
+    the services another. The server has the rest, or the first `server_cpus` of it. Raises `UsageError` when there are
+    not so many for the server.
     """
-    spare = 1 if len(cpus) < 4 else 2  # noqa: PLR2004 - the rule is the docstring's
-    server = cpus[: max(1, len(cpus) - spare)]
+    cores = topology(cpus, root).cores
+    if len(cores) == 1:
+        cores = tuple((cpu,) for cpu in cores[0])
+    spare = 1 if len(cores) < 4 else 2  # noqa: PLR2004 - the rule is the docstring's
+    server = tuple(cpu for core in cores[: max(1, len(cores) - spare)] for cpu in core)
     if server_cpus is not None:
         if not 1 <= server_cpus <= len(server):
             most = "1" if len(server) == 1 else f"1 to {len(server)}"
             raise UsageError(f"--server-cpus {server_cpus}: of the {len(cpus)} usable CPUs the server can have {most}")
         server = server[:server_cpus]
-    return Placement(server, generator=cpus[-spare:][:1], services=cpus[-1:])
+    return Placement(tuple(sorted(server)), generator=cores[-spare][:1], services=cores[-1][-1:])
