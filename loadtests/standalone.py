@@ -22,6 +22,7 @@ from harness.spec import GeneratorLimits, Request
 from harness.spec import arrivals as laws
 from harness.spec.histogram import Histogram
 from harness.spec.loads import Open, Phase
+from loadtests.distributed import Share, deal_out, share
 from loadtests.engine.closed import ClosedDriver
 from loadtests.engine.driver import SPACING_NS, Driver
 from loadtests.engine.exchange import Exchange
@@ -30,7 +31,7 @@ from loadtests.engine.open import OpenDriver
 from loadtests.engine.reactor import Reactor
 from loadtests.engine.recorder import Recorder, Window
 from loadtests.engine.selfcheck import PERIOD_NS, SelfCheck
-from loadtests.engine.starts import scattered, shifted
+from loadtests.engine.starts import dealt, scattered, shifted, taken
 from loadtests.engine.timer import monotonic_ns
 
 _WARN_EVERY = 40  # periods of the self-check, hence ten seconds
@@ -53,19 +54,35 @@ def locustfile(kind: Phase) -> type[User]:
             else:
                 EngineUser.running = True
                 try:
-                    Continuous(self.environment, kind).run()
+                    _drive(self.environment, kind)
                 finally:
                     EngineUser.running = False
             gevent.sleep(float("inf"))  # Locust ends it
 
     EngineUser.__name__ = kind.capitalize()
+    made: Any = events.init.add_listener
+    made(lambda environment, **_: deal_out(environment, EngineUser))
     return EngineUser
+
+
+def _drive(environment: Environment, kind: Phase) -> None:
+    """Drive the share of this process until Locust stops the test."""
+    mine = share(environment)
+    options = environment.parsed_options
+    if mine is None:
+        log.warning("this process drives nothing: it came after the test had started")
+    elif options is not None and not dealt(options.connections, mine.rank, mine.of):
+        log.warning(
+            "this process drives nothing: there are %d processes and %d connections", mine.of, options.connections
+        )
+    else:
+        Continuous(environment, kind, mine).run()
 
 
 def add_arguments(parser: argparse.ArgumentParser, kind: Phase) -> None:
     """Add the options of a load."""
     add = parser.add_argument_group("gatebench", f"{kind} load").add_argument
-    add("--connections", type=int, default=32, help="connections, kept alive")
+    add("--connections", type=int, default=32, help="connections, kept alive; of all processes together")
     add("--path", default="/", help="what is asked for, behind --host")
     add("--method", default="GET")
     add("--header", action="append", default=[], metavar="NAME: VALUE", help="may be repeated")
@@ -75,7 +92,7 @@ def add_arguments(parser: argparse.ArgumentParser, kind: Phase) -> None:
     add("--connect-timeout", type=float, default=5.0, metavar="SECONDS")
     add("--read-timeout", type=float, default=10.0, metavar="SECONDS")
     if kind == "open":
-        add("--rate", type=float, default=100.0, help="arrivals a second, of each process")
+        add("--rate", type=float, default=100.0, help="arrivals a second, of all processes together")
         add("--arrivals", type=laws.checked, default="poisson", metavar="LAW", help=laws.written())
         add("--seed", type=int, default=0, help="of the arrivals")
         add(
@@ -90,7 +107,7 @@ def add_arguments(parser: argparse.ArgumentParser, kind: Phase) -> None:
 class Continuous:
     """One load until Locust stops the test."""
 
-    def __init__(self, environment: Environment, kind: Phase) -> None:
+    def __init__(self, environment: Environment, kind: Phase, mine: Share) -> None:
         options = environment.parsed_options
         assert options is not None  # noqa: S101 - Locust's command line made it
         self._stopping: Any = environment.events.test_stopping  # Locust types its events loosely
@@ -98,7 +115,7 @@ class Continuous:
         self._reactor = Reactor()
         self._check = SelfCheck(GeneratorLimits())
         self._drained = Event()
-        self._driver = _driver(kind, options, environment, self._reactor)
+        self._driver = _driver(kind, mine, environment, self._reactor)
         self._warned = -_WARN_EVERY
         self._periods = 0
 
@@ -153,7 +170,9 @@ class Continuous:
             log.info("%d arrivals, %d dropped", recorder.scheduled, recorder.dropped)
 
 
-def _driver(kind: Phase, options: argparse.Namespace, environment: Environment, reactor: Reactor) -> Driver:
+def _driver(kind: Phase, mine: Share, environment: Environment, reactor: Reactor) -> Driver:
+    options = environment.parsed_options
+    assert options is not None  # noqa: S101 - Locust's command line made it
     url = urlsplit(environment.host or options.host or "")
     if url.scheme != "http" or not url.hostname:
         raise SystemExit("the host must be given as http://name:port; this engine speaks plain HTTP")
@@ -174,17 +193,18 @@ def _driver(kind: Phase, options: argparse.Namespace, environment: Environment, 
     )
     now = monotonic_ns()
     recorder = Recorder(Window(now), StatsLine(environment.stats, request.method, request.path))
+    connections = dealt(options.connections, mine.rank, mine.of)
     if kind == "closed":
-        return ClosedDriver(exchange, reactor, recorder, options.connections)
+        return ClosedDriver(exchange, reactor, recorder, connections)
     load = Open(
-        connections=options.connections,
+        connections=connections,
         rate_rps=options.rate,
         arrivals=options.arrivals,
         when_full=options.when_full,
     )
-    rank = getattr(environment.runner, "worker_index", 0)  # each process of a distributed test has arrivals of its own
-    arrivals = load.law.schedule(options.rate, f"{options.seed}/{rank}")
-    start_ns = now + options.connections * SPACING_NS
+    seed = str(options.seed)
+    arrivals = taken(load.law.schedule(options.rate, seed), seed, mine.rank, mine.of)
+    start_ns = now + connections * SPACING_NS
     return OpenDriver(exchange, reactor, recorder, load, shifted(arrivals, start_ns), queue=options.queue)
 
 

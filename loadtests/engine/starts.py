@@ -1,7 +1,8 @@
-"""The moments at which connections open, and schedules fitted to a slice."""
+"""The moments at which connections open, and schedules fitted to a slice or dealt out to several generators."""
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 from random import Random
 
@@ -28,3 +29,18 @@ def scattered(count: int, start_ns: int, end_ns: int, seed: str) -> list[int]:
     """
     uniform = Random(seed).random
     return sorted(start_ns + round(uniform() * (end_ns - start_ns)) for _ in range(count))
+
+
+def taken(schedule: Iterator[int], seed: str, rank: int, of: int) -> Iterator[int]:
+    """The moments of `schedule` that the generator `rank` of `of` takes: a hash of the seed and their number decides.
+
+    All generators compute the same schedule. What they take is the whole of it together, each moment once.
+    """
+    if of == 1:
+        return schedule
+    return (at for number, at in enumerate(schedule) if zlib.crc32(f"{seed}/{number}".encode()) % of == rank)
+
+
+def dealt(count: int, rank: int, of: int) -> int:
+    """How many of `count` connections the generator `rank` of `of` has: equal numbers, the first ones one more."""
+    return count // of + (rank < count % of)

@@ -141,3 +141,36 @@ def test_a_host_that_is_not_plain_http_is_refused() -> None:
     assert process.returncode != 0
     assert "plain HTTP" in output
     assert "Traceback" not in output
+
+
+@pytest.mark.parametrize(
+    ("kind", "more", "least", "most"),
+    [
+        ("closed", ["--connections", "5"], 100, 1_000_000),
+        ("open", ["--rate", "400", "--seed", "7", "--connections", "8"], 600, 1000),
+    ],
+)
+def test_every_process_drives_its_share(tmp_path: Path, kind: str, more: list[str], least: int, most: int) -> None:
+    """Two of them: together what was asked for, and Locust shows what the server saw."""
+    with null_server("fixed:5") as server:
+        process = locust(kind, server.port, "--processes", "2", "-t", "2s", *json_to(tmp_path), *more)
+        output, _ = process.communicate(timeout=60)
+        seen = server.seen()["requests"]
+    assert process.returncode == 0
+    logged = [int(count) for count in re.findall(r"(\d+) good answers, 0 errors", output)]
+    assert len(logged) == 2
+    assert all(count > 0 for count in logged)
+    assert sum(logged) == seen
+    assert least < seen < most
+    assert shown(tmp_path)["num_requests"] == seen
+
+
+def test_a_process_without_a_connection_says_that_it_drives_nothing(tmp_path: Path) -> None:
+    """Three processes and two connections."""
+    with null_server("fixed:5") as server:
+        more = ("--processes", "3", "--connections", "2", "-t", "1s", *json_to(tmp_path))
+        process = locust("closed", server.port, *more)
+        output, _ = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert output.count("drives nothing: there are 3 processes and 2 connections") == 1
+    assert len(re.findall(r"good answers, 0 errors", output)) == 2

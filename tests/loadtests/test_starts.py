@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.spec import arrivals
 from harness.spec.arrivals import SECOND_NS, Constant
-from loadtests.engine.starts import scattered, shifted, until
+from loadtests.engine.starts import dealt, scattered, shifted, taken, until
 
 
 @given(st.integers(0, 200), st.integers(0, 10**15), st.integers(0, 10**10), st.text(max_size=10))
@@ -35,3 +38,40 @@ def test_a_schedule_is_shifted_and_cut_off_at_its_end() -> None:
         5_100_000_000,
         5_200_000_000,
     ]
+
+
+@given(
+    of=st.sampled_from([1, 2, 4, 8]),
+    law=st.sampled_from(["poisson", "constant", "burst:5"]),
+    rate_rps=st.floats(1, 50_000),
+    seed=st.text(max_size=5),
+)
+def test_several_generators_take_the_whole_schedule_and_nothing_twice(
+    of: int, law: str, rate_rps: float, seed: str
+) -> None:
+    """The union of what they take is the schedule of the only one, whatever the law."""
+    alone = list(islice(arrivals.law(law).schedule(rate_rps, seed), 200))
+
+    def share(rank: int) -> list[int]:
+        return list(taken(iter(alone), seed, rank, of))
+
+    together = [share(rank) for rank in range(of)]
+    assert sorted(at for each in together for at in each) == alone
+    assert all(each == sorted(each) for each in together)
+
+
+def test_the_shares_of_a_long_schedule_are_nearly_equal() -> None:
+    """Eight generators, forty thousand arrivals: none has more than a twentieth too many or too few."""
+    for seed in ("1", "2", "3"):
+        counts = [len(list(taken(iter(range(40_000)), seed, rank, 8))) for rank in range(8)]
+        assert sum(counts) == 40_000
+        assert min(counts) > 0.95 * 5000
+        assert max(counts) < 1.05 * 5000
+
+
+@given(count=st.integers(0, 1000), of=st.integers(1, 20))
+def test_connections_are_dealt_out_evenly(count: int, of: int) -> None:
+    """All of them, and no process has two more than another."""
+    counts = [dealt(count, rank, of) for rank in range(of)]
+    assert sum(counts) == count
+    assert max(counts) - min(counts) <= 1
