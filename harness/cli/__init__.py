@@ -18,6 +18,8 @@ import typer
 from harness.cli import calibrate, compare, doctor, list_, load, plan, report, run, serve, tune, verify
 from harness.cli.output import fail
 from harness.errors import GatebenchError
+from harness.machine import namespace
+from harness.machine.guard import forget, sweep
 
 INTERRUPTED = 130
 
@@ -42,6 +44,8 @@ VERBS: dict[str, Callable[..., None]] = {
     "doctor": doctor.doctor,
     "serve": serve.serve,
 }
+LAUNCHING = frozenset({"verify", "run", "tune", "load", "calibrate", "serve"})
+"""Verbs that start processes: all that these start is in a PID namespace, where one can be made."""
 for name, verb in VERBS.items():
     app.command(name)(verb)
 
@@ -49,6 +53,9 @@ for name, verb in VERBS.items():
 def main() -> NoReturn:
     """Run the command line. An error that a user can cause is a message, never a traceback."""
     handle_signals()
+    if LAUNCHING.intersection(sys.argv[1:2]) and "--help" not in sys.argv:
+        sweep()
+        namespace.enter(at_end=forget)
     try:
         app(standalone_mode=True)
     except GatebenchError as error:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from harness import units
 from harness.machine import ports
 from harness.machine.environment import REDIS_URL, find_redis
-from harness.machine.guard import sweep
+from harness.machine.guard import ROOT, sweep
+from harness.machine.logs import one_line
 from harness.machine.look import USUAL, Finding, Noise, look, watch
 from harness.machine.placement import place, usable_cpus
 from harness.masking import mask
@@ -41,6 +44,7 @@ def examine(seconds: float | None = None) -> Iterator[Finding]:
     yield _serve_port()
     yield _redis()
     yield _servers()
+    yield orphans(_no_namespace())
     yield _left_behind()
     yield _schedstat()
 
@@ -159,6 +163,24 @@ def _servers() -> Finding:
     if not missing:
         return Finding("servers", "ok", seen)
     return Finding("servers", "warning", seen, "their cells are error rows", f"pip install {' '.join(missing)}")
+
+
+def _no_namespace() -> str | None:
+    """Why no PID namespace can be made; asked in a process without threads, as a verb that measures is at its start."""
+    code = "import sys; sys.path.insert(0, sys.argv[1]); from harness.machine.namespace import impossible as why"
+    asked = [sys.executable, "-I", "-c", f"{code}; print(why() or '')", str(ROOT)]
+    try:
+        done = subprocess.run(asked, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError) as error:
+        return one_line(str(error))
+    return done.stdout.strip() or None
+
+
+def orphans(why_not: str | None) -> Finding:
+    """What becomes of all that a run has started when it is killed; `why_not` says why no namespace can be made."""
+    if why_not is None:
+        return Finding("orphans", "ok", "the kernel ends all that a run has started, whoever is killed (PID namespace)")
+    return Finding("orphans", "ok", f"a killed run is swept up by its helper, or the next start ({why_not})")
 
 
 def _left_behind() -> Finding:

@@ -4,9 +4,10 @@ Three hold one another up. The harness is a subreaper: whatever loses its parent
 reaper ends everything when the harness is killed. When the reaper is killed, the next start or stop of a process
 notices it and starts another. When both are killed, the ledger on disk says to the next harness what to end.
 
-What remains: a process that left its session, lost its parent and has cleared its environment is not recognised as
-ours, unless it was there when the family was last looked at. Nobody is left to end anything between the death of both
-harness and reaper and the next start.
+In a PID namespace of our own (`namespace`) the kernel ends everything, whoever is killed, and this only tidies up.
+Without one this remains: a process that left its session, lost its parent and has cleared its environment is not
+recognised as ours, unless it was there when the family was last looked at. Nobody is left to end anything between the
+death of both harness and reaper and the next start.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ from itertools import count
 from pathlib import Path
 
 from harness.machine import ledger
-from harness.machine.identity import Family, Identity, identity, lives, mark_of
+from harness.machine.identity import Family, Identity, lives, mark_of
+from harness.machine.namespace import outside, pid_namespace
 from harness.machine.reaper import GONE_S, end
 
 PR_SET_CHILD_SUBREAPER = 36
@@ -50,6 +52,14 @@ def sweep(within: Path | None = None) -> list[Swept]:
     """End what dead harnesses have left, by their ledgers, which are removed; harnesses that live are left alone."""
     within = within or ledger.folder()
     return list(_swept(within)) if within else []
+
+
+def forget(harness: Identity) -> None:
+    """Remove what `harness`, which has ended with all that it started, has left on disk."""
+    if within := ledger.folder():
+        path = ledger.path_of(harness, within)
+        path.unlink(missing_ok=True)
+        shutil.rmtree(ledger.scratch_of(path), ignore_errors=True)
 
 
 def _swept(within: Path) -> Iterator[Swept]:
@@ -140,10 +150,10 @@ def _written(reaper: subprocess.Popen[bytes], line: bytes) -> bool:
 def guard() -> Guard:
     """The guard of this process; with the first call it becomes a subreaper, and what is left of others is swept."""
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    ourselves = identity(os.getpid())
-    assert ourselves is not None  # noqa: S101 - we live
+    ourselves = outside().harness
     within = ledger.folder()
-    sweep(within)
+    if outside().namespace == pid_namespace():  # else it was swept before we entered ours, which shows no others
+        sweep(within)
     made = Guard(ourselves, ledger.path_of(ourselves, within) if within else None)
     made.tell()  # before anything is started: whoever ends us meanwhile leaves nothing
     atexit.register(made.dismiss)

@@ -44,10 +44,10 @@ class Family:
     """Value of the variable MARK in its environment; no two families have the same."""
 
 
-def entry(pid: int) -> Entry | None:
+def entry(pid: int, proc: Path = PROC) -> Entry | None:
     """What the kernel says of process `pid` now; None when there is no such process."""
     try:
-        stat = (PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
+        stat = (proc / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
     # The command name may hold spaces and brackets: what follows its last bracket is field 3, the state, and so on.
@@ -62,10 +62,10 @@ def identity(pid: int) -> Identity | None:
     return now.identity if now else None
 
 
-def table() -> dict[int, Entry]:
-    """All processes of the machine that we can see, by id."""
-    pids = (int(folder.name) for folder in PROC.iterdir() if folder.name.isdigit())
-    return {pid: now for pid in pids if (now := entry(pid)) is not None}
+def table(proc: Path = PROC) -> dict[int, Entry]:
+    """All processes that are seen there, by id; with /proc those of our PID namespace."""
+    pids = (int(folder.name) for folder in proc.iterdir() if folder.name.isdigit())
+    return {pid: now for pid in pids if (now := entry(pid, proc)) is not None}
 
 
 def lives(process: Identity) -> bool:

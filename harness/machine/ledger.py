@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from harness.machine.identity import PROC, Family, Identity
+from harness.machine.namespace import outside, pid_namespace
 
 SUFFIX = ".families"
 
@@ -44,19 +45,23 @@ def scratch_of(path: Path) -> Path:
 def encode(families: Iterable[Family]) -> str:
     """One line of JSON: where the ids hold, and the families."""
     rows = [[family.leader.pid, family.leader.start, family.mark] for family in families]
-    return json.dumps({"boot": _boot(), "namespace": _namespace(), "families": rows}) + "\n"
+    here = {"boot": _boot(), "namespace": pid_namespace(), "outside": outside().namespace}
+    return json.dumps(here | {"families": rows}) + "\n"
 
 
 def decode(text: str) -> list[Family]:
     """The families of a line that `encode` made; none where it is from before the machine's start, or not whole.
 
+    None too where they lived in a namespace that their harness, which was of ours, had made: it has ended with it.
     Raises `OSError` when it is of another PID namespace: its ids say nothing here.
     """
     try:
         content = json.loads(text)
         if content["boot"] != _boot():
             return []
-        if content["namespace"] != _namespace():
+        if content["namespace"] != pid_namespace():
+            if content["outside"] == pid_namespace():
+                return []
             raise OSError("another PID namespace")
         return [Family(Identity(int(pid), int(start)), str(mark)) for pid, start, mark in content["families"]]
     except (ValueError, KeyError, TypeError):
@@ -85,7 +90,3 @@ def ledgers(within: Path) -> Iterator[tuple[Identity, Path]]:
 
 def _boot() -> str:
     return (PROC / "sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
-
-
-def _namespace() -> str:
-    return str((PROC / "self/ns/pid").readlink())

@@ -6,7 +6,6 @@ judges the same list and more.
 
 from __future__ import annotations
 
-import os
 import resource
 import statistics
 import time
@@ -17,7 +16,8 @@ from typing import Literal
 
 from harness import units
 from harness.machine import usage
-from harness.machine.identity import PROC, Entry, descendants, table
+from harness.machine.identity import Entry, descendants, table
+from harness.machine.namespace import outside
 from harness.machine.placement import Placement, cgroup_quota
 from harness.machine.process import descriptor_limit
 from harness.machine.topology import threads_beside
@@ -123,10 +123,11 @@ def look(demand: Demand, placement: Placement, thresholds: Thresholds, noise: No
 def watch(seconds: float | None = None) -> Noise:
     """Watch the machine for so long (`SECONDS`); a hypervisor may take time only from a machine that works."""
     half = (SECONDS if seconds is None else seconds) / 2
-    before, used, began = usage.machine(), usage.usage(table()), time.monotonic()
+    proc = outside().proc
+    before, used, began = usage.machine(), usage.usage(table(proc), proc), time.monotonic()
     time.sleep(half)
-    asleep, processes = usage.machine(), table()
-    shares = usage.usage(processes).since(used)
+    asleep, processes = usage.machine(), table(proc)
+    shares = usage.usage(processes, proc).since(used)
     lasted, ours = time.monotonic() - began, _ours(processes)
     pieces = list(_pieces(half))
     return Noise(
@@ -257,7 +258,7 @@ def available_bytes(root: Path = Path("/")) -> int | None:
 
 def _ours(processes: Mapping[int, Entry]) -> set[int]:
     """Ourselves and what we have started."""
-    root = {processes[os.getpid()].identity}
+    root = {outside().harness}
     return {each.pid for each in root | descendants(root, processes)}
 
 
@@ -270,7 +271,7 @@ def _busy(shares: dict[int, float]) -> Iterator[Busy]:
 def _name(pid: int) -> str:
     """The command alone: its arguments may hold what must not be shown."""
     try:
-        text = (PROC / str(pid) / "comm").read_text(encoding="utf-8", errors="replace").strip()
+        text = (outside().proc / str(pid) / "comm").read_text(encoding="utf-8", errors="replace").strip()
     except OSError:
         return "a process that has ended"
     return "".join(

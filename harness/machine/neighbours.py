@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from harness.machine import ledger
+from harness.machine.namespace import outside
 
 SUFFIX = ".harness"
 LONGEST = 1000
@@ -43,7 +44,7 @@ def announced(command: str, folder: Path | None, within: Path | None = None) -> 
     Where there is no folder for such files, or no locks, nobody is seen: that is no reason not to measure.
     """
     within = within or ledger.folder()
-    ourselves = Neighbour(os.getpid(), command[:LONGEST], str(folder.resolve())[:LONGEST] if folder else "")
+    ourselves = Neighbour(outside().harness.pid, command[:LONGEST], str(folder.resolve())[:LONGEST] if folder else "")
     with contextlib.ExitStack() as stack:
         others: list[Neighbour] = []
         if within is not None:

@@ -45,9 +45,9 @@ class Machine:
         return _share(self.busy - before.busy - ours, self.total - before.total)
 
 
-def usage(pids: Iterable[int]) -> Usage:
+def usage(pids: Iterable[int], proc: Path = PROC) -> Usage:
     """CPU seconds of `pids` so far: field 1 of schedstat (nanoseconds on a CPU), summed over their threads."""
-    return Usage({pid: seconds for pid in pids if (seconds := _cpu_s(pid)) is not None})
+    return Usage({pid: seconds for pid in pids if (seconds := _cpu_s(pid, proc)) is not None})
 
 
 def machine(proc: Path = PROC) -> Machine:
@@ -97,8 +97,8 @@ def pressure_s(proc: Path = PROC) -> float | None:
         return None
 
 
-def _cpu_s(pid: int) -> float | None:
-    tasks = PROC / str(pid) / "task"
+def _cpu_s(pid: int, proc: Path) -> float | None:
+    tasks = proc / str(pid) / "task"
     total = 0
     try:
         for task in tasks.iterdir():

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from harness.errors import StorageError
+from harness.machine.namespace import outside
 
 _REMEDIES = {
     errno.ENOSPC: "make room on the disk",
@@ -28,8 +29,8 @@ def replace(path: Path, content: bytes) -> None:
     The content goes into a file beside it and to the disk, then takes the name of `path`; the name goes to the disk
     last. Raises `OSError` when that fails, with `path` as it was and nothing left beside it.
     """
-    # The process id keeps two processes that replace the same file from writing into one another's.
-    aside = path.with_name(f"{path.name}.{os.getpid()}.part")
+    # The process id, as the machine has it, keeps two that replace the same file from writing into one another's.
+    aside = path.with_name(f"{path.name}.{outside().harness.pid}.part")
     try:
         with aside.open("wb") as file:
             file.write(content)

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from harness.errors import UsageError
+from harness.machine.namespace import outside
 
 FILE = "lock"
 _CANNOT_LOCK = {errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL}
@@ -32,7 +33,9 @@ def held(folder: Path) -> Iterator[None]:
     try:
         _take(folder, descriptor)
         os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode() + b"\n", 0)
+        os.pwrite(
+            descriptor, json.dumps({"pid": outside().harness.pid, "host": socket.gethostname()}).encode() + b"\n", 0
+        )
         yield
     finally:
         os.close(descriptor)

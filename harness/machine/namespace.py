@@ -1,0 +1,187 @@
+"""A PID namespace for all that a verb starts: whoever is killed, the kernel ends everything in it.
+
+The process that the user called stays outside. It forks the harness, which is the first process of the namespace, and
+asks the kernel to kill it with its parent. When the first process of a namespace ends, the kernel ends all others,
+whatever session, parent or environment they have. Where no namespace can be made, `guard` does what it can without.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import select
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from harness.machine.identity import PROC, Identity, identity
+
+CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWPID = 0x20000, 0x10000000, 0x20000000
+"""Of unshare(2)."""
+MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REC, MS_SLAVE = 0x2, 0x4, 0x8, 0x4000, 0x80000
+"""Of mount(2)."""
+PR_SET_PDEATHSIG = 1
+"""Of prctl(2)."""
+SWITCH = "GATEBENCH_NAMESPACE"
+"""Set to 0, this variable has no namespace made."""
+FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+OF_A_SIGNAL = 128
+"""A shell's exit status of a command that a signal ended is this more than its number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """How this harness is known outside of its namespace."""
+
+    harness: Identity
+    """The process that the user called."""
+    proc: Path
+    """Where all processes of the machine are seen."""
+    namespace: str
+    """The PID namespace in which that process has its id."""
+
+
+_outside: Outside | None = None
+
+
+def outside() -> Outside:
+    """How we are known on the machine; without a namespace of our own we are what we seem."""
+    if _outside is not None:
+        return _outside
+    ourselves = identity(os.getpid())
+    assert ourselves is not None  # noqa: S101 - we live
+    return Outside(ourselves, PROC, pid_namespace())
+
+
+def pid_namespace() -> str:
+    """The PID namespace of this process, as the kernel names it."""
+    return str((PROC / "self/ns/pid").readlink())
+
+
+def impossible() -> str | None:
+    """Why no namespace can be made here; None when one can. It is tried, in a process that ends at once.
+
+    To be called without threads: a fork would leave them behind, with the locks that they hold.
+    """
+    if os.environ.get(SWITCH) == "0":
+        return f"{SWITCH} is 0"
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        os.close(reading)
+        os._exit(_tried(writing))
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        why = pipe.read().decode()
+    os.waitpid(child, 0)
+    return why or None
+
+
+def enter(at_end: Callable[[Identity], None]) -> None:
+    """Go on in a namespace of our own, as its first process; nothing changes where none can be made.
+
+    The process that called stays outside, forwards signals and never returns: when the harness has ended it calls
+    `at_end` with its own identity, for what a killed harness left on disk, and ends as the harness did.
+    """
+    if impossible() is not None:
+        return
+    ourselves = identity(os.getpid())
+    assert ourselves is not None  # noqa: S101 - we live
+    before, proc = pid_namespace(), os.open(PROC, os.O_RDONLY | os.O_DIRECTORY)
+    alive, held = os.pipe()  # its other end closes when we die
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # A signal that comes before it can be forwarded waits until then.
+    signal.pthread_sigmask(signal.SIG_BLOCK, FORWARDED)
+    _unshare()
+    child = os.fork()
+    if child:
+        os.close(alive)
+        _stay_outside(child, ourselves, at_end)
+    os.close(held)
+    _die_with_parent(alive)
+    os.setpgid(0, 0)  # or the terminal's Ctrl-C would come twice: by itself, and forwarded
+    _mount_proc()
+    global _outside  # noqa: PLW0603 - a process is in one namespace, for good
+    _outside = Outside(ourselves, PROC / f"self/fd/{proc}", before)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, FORWARDED)
+
+
+def _stay_outside(child: int, ourselves: Identity, at_end: Callable[[Identity], None]) -> NoReturn:
+    def forward(number: int, _frame: FrameType | None) -> None:
+        os.kill(child, number)
+
+    def pause(_number: int, _frame: FrameType | None) -> None:
+        """Stop with the harness, and go on with it: Ctrl-Z, and the shell's fg."""
+        os.kill(child, signal.SIGSTOP)
+        os.kill(os.getpid(), signal.SIGSTOP)
+        os.kill(child, signal.SIGCONT)
+
+    for number in FORWARDED:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup: the harness ignores it too
+            signal.signal(number, forward)
+    signal.signal(signal.SIGTSTP, pause)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, FORWARDED)
+    _, status = os.waitpid(child, 0)
+    at_end(ourselves)
+    code = os.waitstatus_to_exitcode(status)
+    os._exit(code if code >= 0 else OF_A_SIGNAL - code)
+
+
+def _die_with_parent(alive: int) -> None:
+    """Have the kernel kill us with the process outside, which may have died before we could ask."""
+    _checked(_libc().prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0), "prctl")
+    if select.select([alive], [], [], 0)[0]:
+        os._exit(OF_A_SIGNAL + signal.SIGKILL)
+
+
+def _tried(writing: int) -> int:
+    """Make what `enter` makes, and write why it cannot be made."""
+    try:
+        _unshare()
+        child = os.fork()
+        if not child:
+            try:
+                _mount_proc()
+            except OSError as error:
+                os.write(writing, str(error).encode())
+            os._exit(0)
+        os.waitpid(child, 0)
+    except OSError as error:
+        os.write(writing, str(error).encode())
+    return 0
+
+
+def _unshare() -> None:
+    """Let our next child be the first of a PID namespace, in a user namespace where root alone may make one."""
+    user, group = os.geteuid(), os.getegid()
+    libc = _libc()
+    if user == 0:
+        _checked(libc.unshare(CLONE_NEWPID), "unshare")
+        return
+    _checked(libc.unshare(CLONE_NEWPID | CLONE_NEWUSER), "unshare")
+    for name, text in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
+        (PROC / "self" / name).write_text(text)
+
+
+def _mount_proc() -> None:
+    """Have /proc show the processes of the namespace; mounts that come later on the machine are still seen."""
+    libc = _libc()
+    _checked(libc.unshare(CLONE_NEWNS), "unshare")
+    _checked(libc.mount(b"none", b"/", None, MS_REC | MS_SLAVE, None), "mount")
+    flags = MS_NOSUID | MS_NODEV | MS_NOEXEC
+    _checked(libc.mount(b"proc", b"/proc", b"proc", flags, None), "mount /proc")
+
+
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)
+
+
+def _checked(result: int, call: str) -> None:
+    if result:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{call}: {os.strerror(number)}")
