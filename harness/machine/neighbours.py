@@ -50,8 +50,13 @@ def announced(command: str, folder: Path | None, within: Path | None = None) -> 
         if within is not None:
             with contextlib.suppress(OSError):
                 own = _signed(ourselves, within, stack)
-                others = [each for path in sorted(within.glob(f"*{SUFFIX}")) if path != own and (each := _living(path))]
+                others = living(within, own)
         yield others
+
+
+def living(within: Path, own: Path | None = None) -> list[Neighbour]:
+    """Those that measure now, without the one whose file is `own`; the files of those that have died are removed."""
+    return [each for path in sorted(within.glob(f"*{SUFFIX}")) if path != own and (each := _living(path))]
 
 
 def _signed(ourselves: Neighbour, within: Path, stack: contextlib.ExitStack) -> Path:

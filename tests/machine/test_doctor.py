@@ -52,6 +52,7 @@ def test_everything_is_looked_at_and_what_is_not_well_has_effect_and_remedy():
         "port of serve",
         "Redis",
         "servers",
+        "orphans",
         "left behind",
         "kernel",
     ]

@@ -19,6 +19,13 @@ from harness.machine.namespace import SWITCH
 from tests.loadtests.engine_support import ROOT
 
 PROBE = "from harness.machine.namespace import impossible; print(impossible() or '')"
+ESCAPES = """
+import os, sys, time
+if os.fork() == 0:
+    os.setsid()
+    os.execve(sys.executable, ["lost", "-c", "import time; time.sleep(60)"], {})
+time.sleep(60)
+"""
 HARNESS = """
 import os, subprocess, sys, time
 from pathlib import Path
@@ -30,8 +37,7 @@ handle_signals()
 sweep()
 namespace.enter(at_end=forget)
 (scratch() / "spec.json").touch()
-ESCAPE = "import os, time\\nif os.fork() == 0:\\n os.setsid()\\n os.execve(os.sys.executable, ['lost', '-c', 'import time; time.sleep(60)'], {})\\ntime.sleep(60)"
-with running([sys.executable, "-c", ESCAPE], name="server", log=Path(sys.argv[1], "log")) as process:
+with running([sys.executable, "-c", sys.argv[2]], name="server", log=Path(sys.argv[1], "log")) as process:
     def waits(pid):
         return "lost" in Path(f"/proc/{pid}/cmdline").read_text()
     while not any(waits(pid) for pid in process.members()):
@@ -89,7 +95,7 @@ def inside(outer: int) -> list[Identity]:
 def harness(folder: Path, **env: str) -> Iterator[subprocess.Popen[str]]:
     """One that has started what is hard to find."""
     environment = os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(folder)} | env
-    argv = [sys.executable, "-c", HARNESS, str(folder)]
+    argv = [sys.executable, "-c", HARNESS, str(folder), ESCAPES]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, env=environment) as process:
         try:
             yield process

@@ -1,0 +1,211 @@
+"""SIGKILL at random moments of small runs: five seconds later nothing of ours lives, and nothing measured is lost.
+
+    .venv/bin/python bench/kills.py [--seed N] [--count 30] [--without 6]
+
+Killed are the process that the user called, the harness in its namespace, its helper (the reaper), or the first and the
+helper at once. `--without` runs more are made without a PID namespace, as where none can be made: there the next start
+ends what is left. Prints the seed, a line a moment, and a table; ends with 1 where something did not survive. Takes
+about ten minutes; how busy the machine is does not matter.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import secrets
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from bench.claims import ROOT
+from harness import record
+from harness.errors import RecordError
+from harness.machine.identity import Identity, identity, lives
+from harness.machine.namespace import SWITCH
+
+SUITE = """
+about = "Two arms, briefly."
+slice_s = 0.5
+open_slice_s = 0.5
+rounds = 1
+blocks = 3
+[[pair]]
+scenario = "json"
+a = { target = "flask", server = "gunicorn-gthread" }
+b = { target = "fastapi", server = "uvicorn" }
+"""
+TOKEN = "KILLS_TOKEN"
+"""A variable in the environment of all that a run starts: by it the run's processes are found, whoever their parent is."""
+STRUCK = ("called", "harness", "helper", "called and helper")
+MOMENTS_S = (0.3, 14.0)
+SECONDS = 5.0
+"""After so long nothing lives."""
+PATIENCE_S = 180.0
+RESUMED_EACH = 5
+"""Of so many runs one is resumed to its end."""
+
+
+def main() -> int:
+    """Kill, look, and return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seed", type=int, default=secrets.randbelow(2**31))
+    parser.add_argument("--count", type=int, default=30)
+    parser.add_argument("--without", type=int, default=6)
+    options = parser.parse_args()
+    print(f"seed {options.seed}", flush=True)
+    chance = random.Random(options.seed)
+    plans = [(True, STRUCK[number % len(STRUCK)]) for number in range(options.count)]
+    plans += [(False, "called and helper")] * options.without
+    tried, survived = Counter[str](), Counter[str]()
+    with tempfile.TemporaryDirectory(prefix="kills-") as folder:
+        for number, (namespace, struck) in enumerate(plans):
+            moment_s = chance.uniform(*MOMENTS_S)
+            where = Path(folder, str(number))
+            where.mkdir()
+            run = Run(where, namespace=namespace)
+            problems = list(run.killed(struck, moment_s, resume=number % RESUMED_EACH == 0))
+            what = f"{struck}, {'PID namespace' if namespace else 'none: swept by the next start'}"
+            tried[what] += 1
+            survived[what] += not problems
+            print(f"{number + 1:3} {what} at {moment_s:.1f} s: {'; '.join(problems) or run.rows}", flush=True)
+    print(f"\n{'what':55} {'moments':>8} {'survived':>9}")
+    for what, count in tried.items():
+        print(f"{what:55} {count:8} {survived[what]:9}")
+    return 0 if survived == tried else 1
+
+
+class Run:
+    """A small run in a folder of its own, with temporary files of its own."""
+
+    def __init__(self, folder: Path, *, namespace: bool) -> None:
+        self.out = folder / "run"
+        self.rows = ""
+        """What it shows, in words."""
+        self._suite, self._temporary = folder / "suite.toml", folder / "tmp"
+        self._suite.write_text(SUITE)
+        self._temporary.mkdir()
+        self._namespace = namespace
+        self._token = secrets.token_hex(8)
+        self._environment = os.environ | {
+            TOKEN: self._token,
+            "TMPDIR": str(self._temporary),
+            SWITCH: "1" if namespace else "0",
+        }
+
+    def killed(self, struck: str, moment_s: float, *, resume: bool) -> Iterator[str]:
+        """Start it, kill what is to be struck after `moment_s`, and yield what is not as it must be."""
+        process = self._started("run", str(self._suite), "--out", str(self.out))
+        until(lambda: process.poll() is not None, moment_s)
+        before = self._bytes()
+        ours = self._processes()
+        for victim in self._victims(struck, process.pid):
+            os.kill(victim, signal.SIGKILL)
+        if struck == "helper":
+            process.wait(PATIENCE_S)
+            if process.returncode not in {0, 3}:  # 3: nothing valid, which a busy machine explains
+                yield f"without its helper it ended with {process.returncode}"
+        elif self._namespace:
+            if not until(lambda: not any(map(lives, ours)) and not self._processes(), SECONDS):
+                yield f"{len(self._processes())} processes live after {SECONDS:g} s"
+        else:
+            left = len(self._processes())
+            self._call("import harness.machine.guard as guard; guard.sweep()")
+            if self._processes():
+                yield f"of {left} processes {len(self._processes())} live after the next start"
+        process.wait(PATIENCE_S)
+        if not self._bytes().startswith(before):
+            yield "rows that were on disk are gone"
+        yield from self._records()
+        if resume and (self.out / record.INFO).is_file() and struck != "helper":
+            yield from self._resumed()
+        self._call("import harness.machine.guard as guard; guard.sweep()")
+        if left_over := [path.name for path in self._temporary.glob("gatebench-*/*")]:
+            yield f"left in the folder of temporary files: {', '.join(left_over)}"
+
+    def _records(self) -> Iterator[str]:
+        if not (self.out / record.INFO).is_file():
+            self.rows = "killed before its folder was made"
+            return
+        try:
+            run = record.read(self.out)
+        except RecordError as error:
+            yield f"records cannot be read: {error}"
+        else:
+            self.rows = f"{len(run.trials)} rows on disk, all readable"
+
+    def _resumed(self) -> Iterator[str]:
+        code = self._started("run", "--resume", str(self.out)).wait(PATIENCE_S)
+        run = record.read(self.out)
+        planned = sum(len(group.arms) * len(group.phases) for group in run.info.plan.groups) * run.info.plan.blocks
+        if code not in {0, 3} or len(run.trials) < planned:
+            yield f"resumed: exit code {code}, {len(run.trials)} of {planned} rows"
+        self.rows += f", resumed to {len(run.trials)} of {planned}"
+
+    def _started(self, *argv: str) -> subprocess.Popen[bytes]:
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        return subprocess.Popen([sys.executable, "-m", "harness", *argv], cwd=ROOT, env=self._environment, **quiet)
+
+    def _call(self, code: str) -> None:
+        environment = {name: value for name, value in self._environment.items() if name != TOKEN}
+        subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, check=True, timeout=PATIENCE_S)
+
+    def _bytes(self) -> bytes:
+        path = self.out / record.TRIALS
+        return path.read_bytes() if path.is_file() else b""
+
+    def _processes(self) -> list[Identity]:
+        """Those that have the token in their environment."""
+        found = []
+        for path in Path("/proc").iterdir():
+            if path.name.isdigit():
+                try:
+                    named = f"{TOKEN}={self._token}".encode() in (path / "environ").read_bytes().split(b"\0")
+                except OSError:
+                    continue
+                if named and (known := identity(int(path.name))) and lives(known):
+                    found.append(known)
+        return found
+
+    def _victims(self, struck: str, called: int) -> list[int]:
+        helpers = [each.pid for each in self._processes() if "harness.machine.reaper" in _command(each.pid)]
+        inner = [each.pid for each in self._processes() if each.pid != called and _parent(each.pid) == called]
+        return {
+            "called": [called],
+            "harness": inner[:1] or [called],
+            "helper": helpers,
+            "called and helper": [*helpers, called],
+        }[struck]
+
+
+def until(holds: Callable[[], bool], seconds: float) -> bool:
+    """Poll until `holds`, or the time is up."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def _command(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
+    except OSError:
+        return ""
+
+
+def _parent(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
