@@ -40,10 +40,10 @@ scenario = "json"
 a = { target = "flask", server = "gunicorn-gthread" }
 b = { target = "fastapi", server = "uvicorn" }
 """
-TOKEN = "KILLS_TOKEN"
-"""A variable in the environment of all that a run starts: by it the run's processes are found, whoever their parent is."""
+LABEL = "KILLS_OF_RUN"
+"""A variable in the environment of all that a run starts: by it they are found, whoever their parent is."""
 STRUCK = ("called", "harness", "helper", "called and helper")
-MOMENTS_S = (0.3, 14.0)
+MOMENTS_S = (0.5, 14.0)
 SECONDS = 5.0
 """After so long nothing lives."""
 PATIENCE_S = 180.0
@@ -91,9 +91,9 @@ class Run:
         self._suite.write_text(SUITE)
         self._temporary.mkdir()
         self._namespace = namespace
-        self._token = secrets.token_hex(8)
+        self._label = secrets.token_hex(8)
         self._environment = os.environ | {
-            TOKEN: self._token,
+            LABEL: self._label,
             "TMPDIR": str(self._temporary),
             SWITCH: "1" if namespace else "0",
         }
@@ -106,19 +106,7 @@ class Run:
         ours = self._processes()
         for victim in self._victims(struck, process.pid):
             os.kill(victim, signal.SIGKILL)
-        if struck == "helper":
-            process.wait(PATIENCE_S)
-            if process.returncode not in {0, 3}:  # 3: nothing valid, which a busy machine explains
-                yield f"without its helper it ended with {process.returncode}"
-        elif self._namespace:
-            if not until(lambda: not any(map(lives, ours)) and not self._processes(), SECONDS):
-                yield f"{len(self._processes())} processes live after {SECONDS:g} s"
-        else:
-            left = len(self._processes())
-            self._call("import harness.machine.guard as guard; guard.sweep()")
-            if self._processes():
-                yield f"of {left} processes {len(self._processes())} live after the next start"
-        process.wait(PATIENCE_S)
+        yield from self._ended(struck, process, ours)
         if not self._bytes().startswith(before):
             yield "rows that were on disk are gone"
         yield from self._records()
@@ -127,6 +115,18 @@ class Run:
         self._call("import harness.machine.guard as guard; guard.sweep()")
         if left_over := [path.name for path in self._temporary.glob("gatebench-*/*")]:
             yield f"left in the folder of temporary files: {', '.join(left_over)}"
+
+    def _ended(self, struck: str, process: subprocess.Popen[bytes], ours: list[Identity]) -> Iterator[str]:
+        """Wait until nothing lives, and yield what does nevertheless."""
+        if struck == "helper":
+            code = process.wait(PATIENCE_S)
+            if code not in {0, 3}:  # 3: nothing valid, which a busy machine explains
+                yield f"without its helper it ended with {code}"
+        elif not self._namespace:
+            self._call("import harness.machine.guard as guard; guard.sweep()")
+        if not until(lambda: not any(map(lives, ours)) and not self._processes(), SECONDS):
+            yield f"{len(self._processes())} processes live after {SECONDS:g} s"
+        process.wait(PATIENCE_S)
 
     def _records(self) -> Iterator[str]:
         if not (self.out / record.INFO).is_file():
@@ -148,11 +148,11 @@ class Run:
         self.rows += f", resumed to {len(run.trials)} of {planned}"
 
     def _started(self, *argv: str) -> subprocess.Popen[bytes]:
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        return subprocess.Popen([sys.executable, "-m", "harness", *argv], cwd=ROOT, env=self._environment, **quiet)
+        command, none = [sys.executable, "-m", "harness", *argv], subprocess.DEVNULL
+        return subprocess.Popen(command, cwd=ROOT, env=self._environment, stdout=none, stderr=none)
 
     def _call(self, code: str) -> None:
-        environment = {name: value for name, value in self._environment.items() if name != TOKEN}
+        environment = {name: value for name, value in self._environment.items() if name != LABEL}
         subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, check=True, timeout=PATIENCE_S)
 
     def _bytes(self) -> bytes:
@@ -160,12 +160,12 @@ class Run:
         return path.read_bytes() if path.is_file() else b""
 
     def _processes(self) -> list[Identity]:
-        """Those that have the token in their environment."""
+        """Those that have the label in their environment."""
         found = []
         for path in Path("/proc").iterdir():
             if path.name.isdigit():
                 try:
-                    named = f"{TOKEN}={self._token}".encode() in (path / "environ").read_bytes().split(b"\0")
+                    named = f"{LABEL}={self._label}".encode() in (path / "environ").read_bytes().split(b"\0")
                 except OSError:
                     continue
                 if named and (known := identity(int(path.name))) and lives(known):

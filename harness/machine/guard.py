@@ -25,7 +25,7 @@ from functools import cache
 from itertools import count
 from pathlib import Path
 
-from harness.machine import ledger
+from harness.machine import ledger, neighbours
 from harness.machine.identity import Family, Identity, lives, mark_of
 from harness.machine.namespace import outside, pid_namespace
 from harness.machine.reaper import GONE_S, end
@@ -51,7 +51,10 @@ class Swept:
 def sweep(within: Path | None = None) -> list[Swept]:
     """End what dead harnesses have left, by their ledgers, which are removed; harnesses that live are left alone."""
     within = within or ledger.folder()
-    return list(_swept(within)) if within else []
+    if within is None:
+        return []
+    neighbours.living(within)  # the files of dead ones go
+    return list(_swept(within))
 
 
 def forget(harness: Identity) -> None:
@@ -60,6 +63,7 @@ def forget(harness: Identity) -> None:
         path = ledger.path_of(harness, within)
         path.unlink(missing_ok=True)
         shutil.rmtree(ledger.scratch_of(path), ignore_errors=True)
+        neighbours.living(within)  # its file goes
 
 
 def _swept(within: Path) -> Iterator[Swept]:
