@@ -120,3 +120,4 @@ def test_a_row_cut_at_any_byte_is_torn_at_the_end_and_refused_in_the_middle(tmp_
                 record.read(tmp_path)
         else:
             assert record.read(tmp_path).torn == 1
+
