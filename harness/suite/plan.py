@@ -105,8 +105,8 @@ class Group:
     def _coherent(self) -> Group:
         """Raise `ValueError` where a plan from a file names arms that the group does not have."""
         names = [arm.id for arm in self.arms]
-        if not names or len(set(names)) < len(names):
-            raise ValueError(f"a group has arms, each with an id of its own: {names}")
+        if not names or (self.pairs and len(set(names)) < len(names)):
+            raise ValueError(f"a group has arms, and in pairs each has an id of its own: {names}")
         if unknown := sorted({arm for pair in self.pairs for arm in (pair.a, pair.b)} - {*names}):
             raise ValueError(f"pairs of arms that the group does not have: {', '.join(unknown)}")
         phases = [[load.kind for load in arm.loads] for arm in self.arms]
