@@ -37,11 +37,12 @@ def disturbances(
     Raises `UsageError` where nothing valid can come of it and `shared_cpu` is not given, `GateError` where something
     disturbs and `strict` is given.
     """
-    from harness.machine.look import Demand, cpus, look, watch
-    from harness.machine.placement import cgroup_quota
+    from harness.machine import cgroups
+    from harness.machine.demand import Demand
+    from harness.machine.look import cpus, look, watch
 
     if placement.shared and not shared_cpu:
-        finding = cpus(placement, cgroup_quota())
+        finding = cpus(placement, cgroups.quota())
         raise UsageError(f"{finding.sentence}; --shared-cpu measures all the same, and marks the run")
     found = [each for each in look(Demand.of(groups), placement, thresholds, watch()) if each.grade != "ok"]
     for each in found:

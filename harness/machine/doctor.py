@@ -10,9 +10,10 @@ from pathlib import Path
 
 from harness import units
 from harness.machine import ports
+from harness.machine.demand import USUAL
 from harness.machine.environment import REDIS_URL, find_redis
 from harness.machine.guard import sweep
-from harness.machine.look import USUAL, Finding, Noise, look, watch
+from harness.machine.look import Finding, Noise, look, watch
 from harness.machine.placement import place, usable_cpus
 from harness.masking import mask
 from harness.suite import Thresholds, load_definitions

@@ -1,4 +1,4 @@
-"""Definitions, command lines and records that nobody would write end with a message: the small form of bench/fuzz.py."""
+"""Definitions, command lines and records that nobody would write end with a message: bench/fuzz.py, in small."""
 
 from __future__ import annotations
 
