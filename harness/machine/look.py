@@ -171,7 +171,8 @@ def descriptors(demand: Demand, limits: tuple[int, int] | None = None) -> Findin
     needed = max(demand.server_files, demand.generator_files, DESCRIPTORS)
     remedy = f"raise the hard limit, as root: ulimit -Hn {needed}; or lower `connections`"
     if hard >= demand.generator_files and hard >= demand.server_files:
-        remedy = f"lower `connections`, or allow servers more, which get {DESCRIPTORS:,}: ulimit -n {demand.server_files}"
+        more = f"allow servers more, which get {DESCRIPTORS:,}: ulimit -n {demand.server_files}"
+        remedy = f"lower `connections`, or {more}"
     return Finding(
         "file descriptors",
         "unfit",

@@ -142,6 +142,13 @@ class Plan:
     file: str = ""
     """The suite file, from which secrets are read again; empty where there is none."""
 
+    @model_validator(mode="after")
+    def _counts_are_known(self) -> Plan:
+        """Raise `ValueError` where a plan from a file counts something else than workers and threads."""
+        if unknown := [each.name for each in self.factors if each.is_count and each.name not in {"workers", "threads"}]:
+            raise ValueError(f"only workers and threads are counted, not {', '.join(unknown)}")
+        return self
+
 
 def slots(arm: Arm) -> float:
     """How many requests the arm's workers can hold at once; infinite where nothing bounds them."""
