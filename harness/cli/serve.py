@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from harness.cli.beside import announced
 from harness.cli.output import remarks
 from harness.errors import NothingValidError, ServiceError, UsageError
 from harness.machine.guard import scratch
@@ -54,7 +55,8 @@ def serve(
         raise UsageError(problem)
     if port and not services.is_free(host, port):
         raise NothingValidError(f"--port {port} is taken on {host}; --port 0 finds a free one")
-    _serve(arm, tuple(definitions.factors.values()), host, port or services.free_port())
+    with announced("serve"):
+        _serve(arm, tuple(definitions.factors.values()), host, port or services.free_port())
 
 
 def _serve(arm: Arm, factors: tuple[Factor, ...], host: str, port: int) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness import units
-from harness.machine import ports
+from harness.machine import neighbours, ports
 from harness.machine.demand import USUAL
 from harness.machine.environment import REDIS_URL, find_redis
 from harness.machine.guard import sweep
@@ -43,6 +43,7 @@ def examine(seconds: float | None = None) -> Iterator[Finding]:
     yield _redis()
     yield _servers()
     yield _left_behind()
+    yield other_harnesses()
     yield _schedstat()
 
 
@@ -173,6 +174,20 @@ def _left_behind() -> Finding:
         return Finding("left behind", "warning", seen, "they may use CPU and ports", remedy)
     seen = f"processes ended now: {ended}, started by gatebench with process id {harnesses}" if ended else "nothing"
     return Finding("left behind", "ok", seen)
+
+
+def other_harnesses(within: Path | None = None) -> Finding:
+    """No other harness of this user launches or measures, by the files `within` a folder."""
+    others = neighbours.seen(within)
+    if not others:
+        return Finding("other harnesses", "ok", "none at work")
+    return Finding(
+        "other harnesses",
+        "warning",
+        "; ".join(map(str, others)),
+        "each disturbs the other: trials may be invalid",
+        "wait for its end, or end it with Ctrl-C",
+    )
 
 
 def _schedstat() -> Finding:
