@@ -12,6 +12,7 @@ from harness.cli.output import remarks
 from harness.errors import GateError, UsageError
 from harness.machine.placement import Placement
 from harness.record import RunInfo
+from harness.record.conditions import DISTURBANCES
 from harness.suite import Arm, Thresholds
 
 if TYPE_CHECKING:
@@ -53,6 +54,6 @@ def disturbances(
 
 
 def noted(info: RunInfo, found: Sequence[Finding]) -> RunInfo:
-    """`info` with what was found before the start, which a reader of the report should know."""
+    """`info` with what was found before this sitting, which a reader of the report should know."""
     texts = [f"{each.what}: {each.seen}" for each in found]
-    return replace(info, environment=info.environment | {"disturbances": texts}) if texts else info
+    return replace(info, environment=info.environment | {DISTURBANCES: texts}) if texts else info
