@@ -14,7 +14,7 @@ RUN python -m venv /opt/gatebench
 
 # the pins first: they change less often than the code
 COPY requirements.txt /src/
-RUN python -m pip install --only-binary :all: -r /src/requirements.txt
+RUN python -m pip install --only-binary :all: --require-hashes -r /src/requirements.txt
 
 COPY pyproject.toml README.md LICENSE /src/
 COPY harness /src/harness

@@ -10,7 +10,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
-WHEELS := --only-binary :all:
+WHEELS := --only-binary :all: --require-hashes
 SUITE  ?= quick
 
 .PHONY: help setup bench bench-engine chaos reference test check format lock clean
@@ -47,7 +47,7 @@ format: $(VENV)/.setup-dev ## format the code and mend what the linter can mend
 
 # Universal: one file for every Python from 3.11 on. uv leaves the address of the registry out unless told otherwise.
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --no-header \
-	--no-annotate $(LOCKFLAGS)
+	--no-annotate --generate-hashes $(LOCKFLAGS)
 
 lock: $(VENV)/.setup-dev ## pin the dependencies anew (LOCKFLAGS=--upgrade for newer ones)
 	$(LOCK) pyproject.toml -o requirements.txt

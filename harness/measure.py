@@ -7,7 +7,7 @@ the machine is then spread over all of them, and a run that is interrupted has s
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from harness import record
 from harness.judge import compare
@@ -27,54 +27,67 @@ def measure(sitting: Sitting, progress: Progress) -> None:
     arms = [arm for group in plan.groups for arm in group.arms]
     receipt = receipts(arms)
     info = replace(sitting.info, versions=sitting.info.versions | receipt.versions)
-    states = [resume(group, sitting.earlier) for group in plan.groups]
+    groups = [Underway.after(plan, resume(group, sitting.earlier)) for group in plan.groups]
     with (
         record.writing(sitting.folder, info) as writer,
         opened(plan, arms, sitting.placement, writer, progress, receipt.missing) as bench,
     ):
-        progress.run_started(plan, _left_s(bench, states))
-        while unfinished := [state for state in states if not _enough(bench, state)]:
-            for state in unfinished:
-                if not _enough(bench, state):  # the blocks of earlier groups may have used up the budget
-                    _next_block(bench, state, states, writer)
+        progress.run_started(plan, _left_s(bench, groups))
+        while unfinished := [group for group in groups if not _enough(bench, group)]:
+            for group in unfinished:
+                if not _enough(bench, group):  # the blocks of earlier groups may have used up the budget
+                    _next_block(bench, group, groups, writer)
         writer.finish()
 
 
-def _next_block(bench: Bench, state: GroupState, states: list[GroupState], writer: Writer) -> None:
-    block = state.blocks
+@dataclass(frozen=True, slots=True)
+class Underway:
+    """A group that is measured: what its blocks fix for the next ones, and how far it is by their rows."""
+
+    state: GroupState
+    standing: compare.Standing
+
+    @classmethod
+    def after(cls, plan: Plan, state: GroupState) -> Underway:
+        """With what earlier sittings have shown."""
+        return cls(state, compare.Standing(plan, state.group, state.trials))
+
+
+def _next_block(bench: Bench, underway: Underway, groups: Iterable[Underway], writer: Writer) -> None:
+    state, standing = underway.state, underway.standing
+    group, block, known = state.group, state.blocks, len(state.trials)
     bench.stopwatch.lap()
-    bench.progress.block_started(state.group, block, _left_s(bench, states))
+    bench.progress.block_started(group, block, _left_s(bench, groups))
     for trial in measure_block(bench, state, block):
         writer.append(trial)
         bench.progress.trial_done(trial)
+    standing.add(state.trials[known:])
     times = bench.stopwatch.lap()
-    writer.append_times(state.group.id, block, times)
+    writer.append_times(group.id, block, times)
     state.block_s.append(times.total_s)
-    verdicts = [compare.progress(state.trials, bench.plan, pair) for pair in state.group.pairs]
-    bench.progress.block_done(state.group, block, verdicts, _left_s(bench, states))
+    bench.progress.block_done(group, block, [standing.verdict(pair) for pair in group.pairs], _left_s(bench, groups))
 
 
-def _enough(bench: Bench, state: GroupState) -> bool:
-    block_s = _block_s(bench.plan, state)
-    return compare.enough(bench.plan, state.group, state.trials, bench.elapsed_s, block_s)
+def _enough(bench: Bench, underway: Underway) -> bool:
+    return underway.standing.enough(bench.elapsed_s, _block_s(bench.plan, underway.state))
 
 
 def _block_s(plan: Plan, state: GroupState) -> float:
     return sum(state.block_s) / len(state.block_s) if state.block_s else block_times(plan, state.group).total_s
 
 
-def _left_s(bench: Bench, states: Iterable[GroupState]) -> float:
+def _left_s(bench: Bench, groups: Iterable[Underway]) -> float:
     """How long the missing blocks will take, in seconds.
 
     A group goes by what its own blocks took, or, as long as it has none, by its estimate and how far the estimates of
     the other groups were off.
     """
-    states = list(states)
-    plan = bench.plan
+    groups = list(groups)
+    plan, states = bench.plan, [group.state for group in groups]
     estimated_s = sum(len(state.block_s) * block_times(plan, state.group).total_s for state in states)
     pace = sum(sum(state.block_s) for state in states) / estimated_s if estimated_s else 1.0
     left = 0.0
-    for state in states:
-        block_s = _block_s(plan, state) * (1.0 if state.block_s else pace)
-        left += compare.forecast(plan, state.group, state.trials, block_s).seconds
+    for group in groups:
+        block_s = _block_s(plan, group.state) * (1.0 if group.state.block_s else pace)
+        left += group.standing.forecast(block_s).seconds
     return left if plan.budget_s is None else max(0.0, min(left, plan.budget_s - bench.elapsed_s))

@@ -237,6 +237,18 @@ def test_what_is_declared_is_used() -> None:
     assert names(PROJECT["project"]["dependencies"]) - imported - received - indirect == set()
 
 
+def pins_of(lock: str) -> dict[str, list[str]]:
+    """Each pin of a lock, as `name==version ; marker`, to its hashes."""
+    first, *others = (ROOT / lock).read_text().replace(" \\\n    ", "\n\t").split("\n")
+    pins: dict[str, list[str]] = {first: []}
+    for line in others:
+        if line.startswith("\t"):
+            pins[next(reversed(pins))].append(line.strip())
+        elif line:
+            pins[line] = []
+    return pins
+
+
 @pytest.mark.parametrize(
     ("lock", "wanted"),
     [
@@ -245,18 +257,20 @@ def test_what_is_declared_is_used() -> None:
     ],
 )
 def test_the_pins_cover_the_project_and_name_no_index(lock: str, wanted: list[str]) -> None:
-    """Each dependency is pinned within its bounds, by name and version alone."""
-    lines = (ROOT / lock).read_text().splitlines()
-    pins = {pin.name: next(iter(pin.specifier)).version for pin in map(Requirement, lines)}
+    """Each dependency is pinned within its bounds, by name, version and hashes alone."""
+    hashes = pins_of(lock)
+    pins = {pin.name: next(iter(pin.specifier)).version for pin in map(Requirement, hashes)}
     for requirement in map(Requirement, wanted):
         assert requirement.specifier.contains(pins[requirement.name]), requirement
-    assert all(re.match(r"^[\w.-]+==", line) for line in lines)
+    assert all(re.match(r"^[\w.-]+==", pin) for pin in hashes)
+    assert all(hashes.values())
+    assert all(re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", each) for every in hashes.values() for each in every)
 
 
 def test_the_two_locks_agree() -> None:
     """What both files pin has one version."""
     runtime, dev = (
-        {pin.name: str(pin.specifier) for pin in map(Requirement, (ROOT / lock).read_text().splitlines())}
+        {pin.name: str(pin.specifier) for pin in map(Requirement, pins_of(lock))}
         for lock in ("requirements.txt", "requirements-dev.txt")
     )
     assert {name: dev[name] for name in runtime.keys() & dev.keys()} == {

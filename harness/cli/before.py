@@ -12,6 +12,7 @@ from harness.cli.output import remarks
 from harness.errors import GateError, UsageError
 from harness.machine.placement import Placement
 from harness.record import RunInfo
+from harness.record.conditions import DISTURBANCES
 from harness.suite import Arm, Thresholds
 
 if TYPE_CHECKING:
@@ -37,11 +38,12 @@ def disturbances(
     Raises `UsageError` where nothing valid can come of it and `shared_cpu` is not given, `GateError` where something
     disturbs and `strict` is given.
     """
-    from harness.machine.look import Demand, cpus, look, watch
-    from harness.machine.placement import cgroup_quota
+    from harness.machine import cgroups
+    from harness.machine.demand import Demand
+    from harness.machine.look import cpus, look, watch
 
     if placement.shared and not shared_cpu:
-        finding = cpus(placement, cgroup_quota())
+        finding = cpus(placement, cgroups.quota())
         raise UsageError(f"{finding.sentence}; --shared-cpu measures all the same, and marks the run")
     found = [each for each in look(Demand.of(groups), placement, thresholds, watch()) if each.grade != "ok"]
     for each in found:
@@ -52,6 +54,6 @@ def disturbances(
 
 
 def noted(info: RunInfo, found: Sequence[Finding]) -> RunInfo:
-    """`info` with what was found before the start, which a reader of the report should know."""
+    """`info` with what was found before this sitting, which a reader of the report should know."""
     texts = [f"{each.what}: {each.seen}" for each in found]
-    return replace(info, environment=info.environment | {"disturbances": texts}) if texts else info
+    return replace(info, environment=info.environment | {DISTURBANCES: texts}) if texts else info

@@ -1,4 +1,4 @@
-"""Other harnesses on this machine: each is warned of those that measured before it."""
+"""Other harnesses on this machine: each is warned of those that were at work before it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.cli.output import remarks
 
 @contextmanager
 def announced(verb: str, folder: Path | None = None) -> Iterator[None]:
-    """Let other harnesses see that this one measures, into `folder` if it keeps a run; warn of those that do so now."""
+    """Let other harnesses see this one, which measures into `folder` if it keeps a run; warn of those at work now."""
     from harness.machine import neighbours
 
     # Only a run's command is told as a whole: a header of `load` may be a secret.
@@ -22,7 +22,7 @@ def announced(verb: str, folder: Path | None = None) -> Iterator[None]:
         if others:
             listed = "; ".join(map(str, others))
             remarks().print(
-                f"warning: another gatebench measures on this machine, and each disturbs the other: {listed}",
+                f"warning: another gatebench is at work on this machine, and each disturbs the other: {listed}",
                 soft_wrap=True,
             )
         yield

@@ -10,10 +10,12 @@ import typer
 from rich.table import Table
 
 from harness import units
+from harness.cli.before import disturbances
 from harness.cli.beside import announced
 from harness.cli.options import RESULTS, AsJson, Results, fresh_seed, placed
 from harness.cli.output import answers, print_json, remarks
 from harness.record.calibration import Calibration, Timing, as_json, store
+from harness.suite import Thresholds
 
 
 def calibrate(
@@ -42,6 +44,7 @@ def _measured(results: Path, *, null: bool) -> tuple[Calibration, Path]:
     from harness.cli.progress import shown
 
     placement = placed(None)
+    disturbances([], placement, Thresholds(), strict=False, shared_cpu=True)
     calibration = instrument.calibrate(placement, lambda name: remarks().print(f"{name} measured"))
     path = store(calibration, results)  # now, so that a comparison that fails or is interrupted costs only itself
     if null:

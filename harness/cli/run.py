@@ -91,7 +91,7 @@ def run(
             }
         )
         sitting = _resumed(resume, blocks, accept_changes=accept_changes)
-        look(_arms(sitting.info.plan), sitting.placement, sitting.info.plan.thresholds)
+        found = look(_arms(sitting.info.plan), sitting.placement, sitting.info.plan.thresholds)
     elif suite is None:
         raise UsageError("which suite? `gatebench list suites` shows them; --resume RUN goes on with a run")
     else:
@@ -108,8 +108,7 @@ def run(
         plan, placement = build_plan(*load_suite(suite), options), placed(server_cpus)
         found = look(_arms(plan), placement, plan.thresholds)
         sitting = _begun(plan, placement, out, baseline)
-        sitting = replace(sitting, info=noted(sitting.info, found))
-    _measured(sitting, asked, as_json=as_json)
+    _measured(replace(sitting, info=noted(sitting.info, found)), asked, as_json=as_json)
 
 
 def _measured(sitting: Sitting, asked: Demands | None, *, as_json: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import tempfile
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from harness.cli.beside import announced
 from harness.cli.output import remarks
 from harness.errors import NothingValidError, ServiceError, UsageError
 from harness.machine.guard import scratch
@@ -52,9 +54,20 @@ def serve(
     arm = arm_of(definitions, "serve", application, process, scenario, levels=levels, loads=loads)
     if problem := receipts([arm]).missing.get(arm.id):
         raise UsageError(problem)
+    _refuse_unless_ours(host)
     if port and not services.is_free(host, port):
         raise NothingValidError(f"--port {port} is taken on {host}; --port 0 finds a free one")
-    _serve(arm, tuple(definitions.factors.values()), host, port or services.free_port())
+    with announced("serve"):
+        _serve(arm, tuple(definitions.factors.values()), host, port or services.free_port())
+
+
+def _refuse_unless_ours(host: str) -> None:
+    """Raise `UsageError` where no server can listen on `host`."""
+    try:
+        with socket.socket() as probe:
+            probe.bind((host, 0))
+    except (OSError, TypeError, ValueError) as error:  # the last two: it can be no name at all
+        raise UsageError(f"--host {host[:200]!r}: no IPv4 address or name of this machine: {error}") from error
 
 
 def _serve(arm: Arm, factors: tuple[Factor, ...], host: str, port: int) -> None:

@@ -71,7 +71,7 @@ def tune(
         if suite or target or server or scenario or slo or memory or connections or seed or server_cpus:
             raise UsageError("--resume takes all but --budget from the run: leave the rest out")
         sitting = _resumed(record.find(resume, results), budget, accept_changes=accept_changes)
-        look([[sitting.arm]], sitting.placement, sitting.info.plan.thresholds)
+        found = look([[sitting.arm]], sitting.placement, sitting.info.plan.thresholds)
     else:
         if suite and (target or server or scenario):
             raise UsageError("either SUITE or --target, --server and --scenario")
@@ -82,8 +82,7 @@ def tune(
         question, placement = _question(slo, budget, subject.plan.margin), placed(server_cpus)
         found = look([[subject.arm]], placement, subject.plan.thresholds)
         sitting = _new(subject, question, limit, placement, results)
-        sitting = replace(sitting, info=noted(sitting.info, found))
-    _measured(sitting, as_json=as_json)
+    _measured(replace(sitting, info=noted(sitting.info, found)), as_json=as_json)
 
 
 def memory_bytes(text: str) -> int:

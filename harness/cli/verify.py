@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from harness.cli.beside import announced
 from harness.cli.options import AsJson, Filter
 from harness.cli.output import answers, print_json, remarks
 from harness.errors import GateError
@@ -35,10 +36,11 @@ def verify(
     missing = receipts(arm for arm, _ in arms).missing
     answered = []
     console = remarks()
-    for checked in check(arms, factors, missing, upstream):
-        answered.append(checked)
-        if checked.problem is not None:
-            console.print(f"{label(checked)}: {checked.problem}", soft_wrap=True)
+    with announced("verify"):
+        for checked in check(arms, factors, missing, upstream):
+            answered.append(checked)
+            if checked.problem is not None:
+                console.print(f"{label(checked)}: {checked.problem}", soft_wrap=True)
     wrong = [checked for checked in answered if checked.problem is not None]
     if as_json:
         print_json({"checked": len(answered), "failed": [_as_json(checked) for checked in wrong]})

@@ -118,9 +118,14 @@ def sample_size(spread: float, half_width: float, *, at_least: int = 2, at_most:
     return None
 
 
+def ratio_of(log_ratio: float) -> float:
+    """The ratio with this logarithm; beyond all ratios that mean something (`exp(700)`) it rises no more."""
+    return math.exp(min(log_ratio, 700.0))
+
+
 def geometric_mean(values: Sequence[float]) -> float:
     """The geometric mean of positive values."""
-    return math.exp(math.fsum(math.log(value) for value in values) / len(values))
+    return ratio_of(math.fsum(math.log(value) for value in values) / len(values))
 
 
 def moderated_t(scaled: Sequence[float], prior_weight: float = 10.0) -> tuple[float, float]:

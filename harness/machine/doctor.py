@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness import units
-from harness.machine import ports
+from harness.machine import neighbours, ports
+from harness.machine.demand import USUAL
 from harness.machine.environment import REDIS_URL, find_redis
 from harness.machine.guard import ROOT, sweep
 from harness.machine.logs import one_line
-from harness.machine.look import USUAL, Finding, Noise, look, watch
+from harness.machine.look import Finding, Noise, look, watch
 from harness.machine.placement import place, usable_cpus
 from harness.masking import mask
 from harness.suite import Thresholds, load_definitions
@@ -46,6 +47,7 @@ def examine(seconds: float | None = None) -> Iterator[Finding]:
     yield _servers()
     yield orphans(_no_namespace())
     yield _left_behind()
+    yield other_harnesses()
     yield _schedstat()
 
 
@@ -194,6 +196,20 @@ def _left_behind() -> Finding:
         return Finding("left behind", "warning", seen, "they may use CPU and ports", remedy)
     seen = f"processes ended now: {ended}, started by gatebench with process id {harnesses}" if ended else "nothing"
     return Finding("left behind", "ok", seen)
+
+
+def other_harnesses(within: Path | None = None) -> Finding:
+    """No other harness of this user launches or measures, by the files `within` a folder."""
+    others = neighbours.seen(within)
+    if not others:
+        return Finding("other harnesses", "ok", "none at work")
+    return Finding(
+        "other harnesses",
+        "warning",
+        "; ".join(map(str, others)),
+        "each disturbs the other: trials may be invalid",
+        "wait for its end, or end it with Ctrl-C",
+    )
 
 
 def _schedstat() -> Finding:

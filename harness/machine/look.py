@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Literal
 
 from harness import units
-from harness.machine import usage
+from harness.machine import cgroups, usage
+from harness.machine.demand import Demand
 from harness.machine.identity import Entry, descendants, table
 from harness.machine.namespace import outside
-from harness.machine.placement import Placement, cgroup_quota
-from harness.machine.process import descriptor_limit
+from harness.machine.placement import Placement
+from harness.machine.process import DESCRIPTORS, descriptor_limit
 from harness.machine.topology import threads_beside
-from harness.suite import Arm, Thresholds
+from harness.suite import Thresholds
 
 Grade = Literal["ok", "warning", "unfit"]
 SECONDS = 2.0
@@ -32,12 +33,6 @@ BUSY = 0.5
 """A process that uses this share of a CPU disturbs, however many CPUs there are: it may run on those of a server."""
 VERY_BUSY = 0.5
 """Above this share of all CPUs that others use, nothing valid is to be expected."""
-SPARE_FILES = 128
-"""Files that a process holds beside its connections: its own, and those of libraries and logs."""
-WORKER_BYTES = 96 << 20
-"""Memory that a worker may take: half as much again as those of our own targets do."""
-OWN_BYTES = 512 << 20
-"""Memory of the harness, the load generator and the services."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,39 +78,13 @@ class Noise:
     """Relative standard deviation of the times that equal pieces of work took; None where there were too few."""
 
 
-@dataclass(frozen=True, slots=True)
-class Demand:
-    """What a plan asks of the machine beside CPUs."""
-
-    descriptors: int
-    """Open files of the process that needs most of them."""
-    memory_bytes: int
-
-    @classmethod
-    def of(cls, groups: Iterable[Iterable[Arm]]) -> Demand:
-        """What those groups ask for, one after the other.
-
-        The generator keeps the connections of all arms of a group open; a server has its own, and as many to the
-        upstream.
-        """
-        every = [tuple(group) for group in groups]
-        together = max((sum(arm.connections for arm in group) for group in every), default=0)
-        alone = max((arm.connections * 2 for group in every for arm in group), default=0)
-        workers = max((sum(arm.cell.workers for arm in group) for group in every), default=0)
-        return cls(max(together, alone) + SPARE_FILES, workers * WORKER_BYTES + OWN_BYTES)
-
-
-USUAL = Demand(descriptors=1024, memory_bytes=1 << 30)
-"""What the shipped suites ask for at most."""
-
-
 def look(demand: Demand, placement: Placement, thresholds: Thresholds, noise: Noise) -> Iterator[Finding]:
     """All that may disturb a measurement, well or not."""
-    yield cpus(placement, cgroup_quota())
-    yield quota(placement, cgroup_quota())
+    yield cpus(placement, cgroups.quota())
+    yield quota(placement, cgroups.quota())
     yield siblings(placement)
     yield descriptors(demand)
-    yield memory(demand, available_bytes())
+    yield memory(demand, available_bytes(), cgroups.memory())
     yield load_of_others(noise, thresholds)
     yield steal(noise, thresholds)
 
@@ -188,26 +157,42 @@ def siblings(placement: Placement, root: Path = Path("/")) -> Finding:
     )
 
 
-def descriptors(demand: Demand) -> Finding:
-    """As many as the processes that we start are given, whose soft limit is raised to the hard one."""
-    limit = descriptor_limit(*resource.getrlimit(resource.RLIMIT_NOFILE))
-    seen = f"{limit:,} open files a process, {demand.descriptors:,} needed"
-    if limit >= demand.descriptors:
+def descriptors(demand: Demand, limits: tuple[int, int] | None = None) -> Finding:
+    """As many as are needed, by the `limits` that we have, soft and hard.
+
+    The soft one is raised in what we start: for servers as `descriptor_limit` says, by the generator to the hard one.
+    """
+    soft, hard = limits or resource.getrlimit(resource.RLIMIT_NOFILE)
+    server = descriptor_limit(soft, hard)
+    seen = (
+        f"{server:,} open files a server, {demand.server_files:,} needed; "
+        f"{hard:,} for the load generator, {demand.generator_files:,} needed"
+    )
+    if server >= demand.server_files and hard >= demand.generator_files:
         return Finding("file descriptors", "ok", seen)
+    needed = max(demand.server_files, demand.generator_files, DESCRIPTORS)
+    remedy = f"raise the hard limit, as root: ulimit -Hn {needed}; or lower `connections`"
+    if hard >= demand.generator_files and hard >= demand.server_files:
+        more = f"allow servers more, which get {DESCRIPTORS:,}: ulimit -n {demand.server_files}"
+        remedy = f"lower `connections`, or {more}"
     return Finding(
         "file descriptors",
         "unfit",
         seen,
         "connections beyond them fail: error rows, or trials that are invalid",
-        "raise the hard limit, as root: ulimit -n 65536; or lower `connections`",
+        remedy,
     )
 
 
-def memory(demand: Demand, available: int | None) -> Finding:
-    """What is free holds the servers of a group."""
-    if available is None:
+def memory(demand: Demand, available: int | None, within: cgroups.Memory | None = None) -> Finding:
+    """What is free holds the servers of a group: of the machine, and of the limit of a cgroup that we are `within`."""
+    if available is None and within is None:
         return Finding("memory", "ok", "unknown")
-    seen = f"{units.bytes_(available)} available, about {units.bytes_(demand.memory_bytes)} needed"
+    of = ""
+    if within is not None and (available is None or within.left < available):
+        available, of = within.left, f" of the cgroup's limit of {units.bytes_(within.limit)}"
+    assert available is not None  # noqa: S101 - one of the two is known
+    seen = f"{units.bytes_(available)} available{of}, about {units.bytes_(demand.memory_bytes)} needed"
     if available >= demand.memory_bytes:
         return Finding("memory", "ok", seen)
     return Finding(
@@ -215,7 +200,9 @@ def memory(demand: Demand, available: int | None) -> Finding:
         "warning",
         seen,
         "the kernel may end a server or swap it out: error rows, late answers",
-        "end what takes memory, or plan fewer workers",
+        "raise that limit (memory.max, docker --memory), or plan fewer workers"
+        if of
+        else "end what takes memory, or plan fewer workers",
     )
 
 

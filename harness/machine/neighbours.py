@@ -1,4 +1,4 @@
-"""Harnesses that measure on this machine at the same time: each has a file, and the kernel's lock on it says it lives.
+"""Harnesses that are at work on one machine at a time: each has a file, and the kernel's lock on it says it lives.
 
 The files lie in the folder of the ledgers, so they are of one user. The lock ends with its process, however that ends.
 """
@@ -24,7 +24,7 @@ LONGEST = 1000
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """A harness that measures: what it says of itself."""
+    """A harness that launches or measures: what it says of itself."""
 
     pid: int
     command: str
@@ -39,9 +39,9 @@ class Neighbour:
 
 @contextlib.contextmanager
 def announced(command: str, folder: Path | None, within: Path | None = None) -> Iterator[list[Neighbour]]:
-    """Let others see that we measure, for as long as this lasts; yields those that do so already.
+    """Let others see that we are at work, for as long as this lasts; yields those that are so already.
 
-    Where there is no folder for such files, or no locks, nobody is seen: that is no reason not to measure.
+    Where there is no folder for such files, or no locks, nobody is seen: that is no reason not to go on.
     """
     within = within or ledger.folder()
     ourselves = Neighbour(outside().harness.pid, command[:LONGEST], str(folder.resolve())[:LONGEST] if folder else "")
@@ -50,13 +50,26 @@ def announced(command: str, folder: Path | None, within: Path | None = None) -> 
         if within is not None:
             with contextlib.suppress(OSError):
                 own = _signed(ourselves, within, stack)
-                others = living(within, own)
+                others = list(_found(within, own))
         yield others
 
 
-def living(within: Path, own: Path | None = None) -> list[Neighbour]:
-    """Those that measure now, without the one whose file is `own`; the files of those that have died are removed."""
-    return [each for path in sorted(within.glob(f"*{SUFFIX}")) if path != own and (each := _living(path))]
+def seen(within: Path | None = None) -> list[Neighbour]:
+    """Those that are at work now, of which we are none; none where there is no folder for their files.
+
+    The files of those that have died are removed.
+    """
+    within = within or ledger.folder()
+    if within is not None:
+        with contextlib.suppress(OSError):
+            return list(_found(within))
+    return []
+
+
+def _found(within: Path, own: Path | None = None) -> Iterator[Neighbour]:
+    for path in sorted(within.glob(f"*{SUFFIX}")):
+        if path != own and (each := _living(path)):
+            yield each
 
 
 def _signed(ourselves: Neighbour, within: Path, stack: contextlib.ExitStack) -> Path:

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from harness.errors import UsageError
+from harness.machine import cgroups
 from harness.machine.topology import topology
 
 
@@ -42,42 +42,8 @@ def usable_cpus(root: Path = Path("/")) -> tuple[int, ...]:
     What a quota leaves is spread over as many cores as there are.
     """
     cpus = tuple(sorted(os.sched_getaffinity(0)))
-    quota = cgroup_quota(root)
+    quota = cgroups.quota(root)
     return cpus if quota is None else topology(cpus, root).spread(max(1, math.floor(quota + 1e-9)))
-
-
-def cgroup_quota(root: Path = Path("/")) -> float | None:
-    """CPUs that this process's cgroup and those above it allow, the fewest; None where there is no limit."""
-    quotas = (_quota(folder) for folder in _cgroups(root))
-    return min((quota for quota in quotas if quota is not None), default=None)
-
-
-def _cgroups(root: Path) -> Iterator[Path]:
-    """Folders that may be those of this process's cgroups, of version 2 and of the CPU controller of version 1.
-
-    Inside of a container the path may be the host's, of which nothing is to be seen: the mounted folder is its own.
-    """
-    try:
-        lines = (root / "proc/self/cgroup").read_text().splitlines()
-    except OSError:
-        lines = []
-    paths = {PurePosixPath(line.split(":", 2)[2].lstrip("/")) for line in lines if line.count(":") > 1}
-    above = {each for path in paths for each in (path, *path.parents)} | {PurePosixPath()}
-    for mount in ("", "cpu", "cpu,cpuacct"):
-        for path in sorted(above):
-            yield root / "sys/fs/cgroup" / mount / path
-
-
-def _quota(cgroup: Path) -> float | None:
-    """Of one cgroup: v2 `cpu.max`, v1 `cpu.cfs_quota_us`; None where it has no limit, or is none."""
-    try:
-        if (cgroup / "cpu.max").is_file():
-            quota, _, period = (cgroup / "cpu.max").read_text().partition(" ")
-        else:
-            quota, period = ((cgroup / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
-        return int(quota) / int(period) if int(quota) > 0 else None
-    except (OSError, ValueError):  # no such file, or `max`
-        return None
 
 
 def place(cpus: tuple[int, ...], server_cpus: int | None = None, root: Path = Path("/")) -> Placement:

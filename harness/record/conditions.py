@@ -14,6 +14,9 @@ from harness.record.times import utc_now
 MACHINE = ("cpu", "cpus", "kernel", "machine")
 """Keys of the environment that make up the machine; memory and load differ from boot to boot and mean nothing here."""
 
+DISTURBANCES = "disturbances"
+"""Key of the environment under which stands what the look before a sitting found, in words."""
+
 Changes = dict[str, tuple[str, str]]
 """Name of a condition -> (before, after)."""
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from harness.errors import Fault
+from harness.spec.histogram import Histogram
 from harness.strict import STRICT
 from harness.suite import Cell, Load, Phase, Plan, Times
 
@@ -17,9 +18,21 @@ FORMAT = 2
 ROW = STRICT | ConfigDict(ser_json_inf_nan="constants")
 """A number that is not finite is written as NaN, which no reader takes; as null it would read as not known."""
 
-NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=0)]
+MOST = 1e15
+"""No figure of a trial is higher, in whatever unit: a byte count of a petabyte, thirty years in microseconds."""
+NonNegative = Annotated[float, Field(ge=0, le=MOST, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=0, le=int(MOST))]
 Share = Annotated[float, Field(ge=0, le=1)]
+
+
+def _decodable(text: str) -> str:
+    """`text`, which is a histogram; raises `ValueError` where it is none, so that no report ends in it."""
+    Histogram.decode(text)
+    return text
+
+
+EncodedHistogram = Annotated[str, AfterValidator(_decodable)]
+"""HdrHistogram V2 in base64."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +161,7 @@ class Trial:
     """Share of the time in which some task waited for a CPU (`/proc/pressure/cpu`), None where there is none."""
     answer_bytes: Count | None = None
     generator: GeneratorCheck | None = None
-    histogram: str | None = None
+    histogram: EncodedHistogram | None = None
     """Response times as HdrHistogram V2 in base64, merged over the slices."""
 
 

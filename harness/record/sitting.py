@@ -86,7 +86,7 @@ def extended(run: Run, blocks: int) -> RunInfo:
 
 
 def under(folder: Path, info: RunInfo, now: SittingRow | None = None, *, accept_changes: bool = False) -> RunInfo:
-    """`info` as a sitting under the conditions `now` goes on with it: with its placement and versions.
+    """`info` as a sitting under the conditions `now` goes on with it: with its placement, versions and environment.
 
     Raises `UsageError` where machine, versions or code are no longer those of the sitting before and `accept_changes`
     is not given.
@@ -99,7 +99,8 @@ def under(folder: Path, info: RunInfo, now: SittingRow | None = None, *, accept_
             f"{folder}: it would not go on as it was begun: {listed}. Undo that, or go on with --accept-changes"
         )
     placement = place(tuple(now.environment["usable_cpus"])).as_dict() if "placement" in changed else before.placement
-    return replace(unsealed(folder, info), placement=placement, versions=now.versions)
+    going_on = unsealed(folder, info)
+    return replace(going_on, placement=placement, versions=now.versions, environment=now.environment)
 
 
 def refuse_new_plan(options: Mapping[str, object]) -> None:

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from harness.record import durable, lock
 from harness.record.code import digests
-from harness.record.conditions import first, sittings, today
+from harness.record.conditions import DISTURBANCES, first, sittings, today
 from harness.record.folders import BLOCKS, INFO, TRIALS
 from harness.record.reader import read_info
 from harness.record.rows import BlockRow, RunInfo, Trial
@@ -129,7 +129,9 @@ def _with_this_sitting(folder: Path, info: RunInfo) -> RunInfo:
     if not (folder / INFO).exists():
         return replace(info, sittings=(first(info, digests(info.plan)),))
     before = read_info(folder)
-    sitting = replace(today(info), versions=info.versions, placement=info.placement)
+    now = today(info)
+    found = {key: info.environment[key] for key in (DISTURBANCES,) if key in info.environment}
+    sitting = replace(now, versions=info.versions, placement=info.placement, environment=now.environment | found)
     return replace(
         info,
         versions=info.versions | before.versions,

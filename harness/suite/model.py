@@ -175,8 +175,8 @@ class Cell:
     interface: Interface
     server: str
     scenario: str
-    workers: int = 1
-    threads: int = 1
+    workers: Count = 1
+    threads: Count = 1
     levels: Levels = ()
     """In records flat: `"cache": "redis"`."""
 

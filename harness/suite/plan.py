@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import Annotated
+
+from pydantic import Field, model_validator
 
 from harness.spec.loads import Load, Phase
 from harness.strict import STRICT
 from harness.suite.factors import Factor
-from harness.suite.model import Cell, Thresholds, Upstream
+from harness.suite.model import Cell, Positive, Thresholds, Times, Upstream
 from harness.suite.subjects import Scenario, Server, Target
 
 ANYIO_THREADS = 40
@@ -98,6 +101,19 @@ class Group:
         """The arm with that id; raises `StopIteration` where there is none."""
         return next(arm for arm in self.arms if arm.id == name)
 
+    @model_validator(mode="after")
+    def _coherent(self) -> Group:
+        """Raise `ValueError` where a plan from a file names arms that the group does not have."""
+        names = [arm.id for arm in self.arms]
+        if not names or (self.pairs and len(set(names)) < len(names)):
+            raise ValueError(f"a group has arms, and in pairs each has an id of its own: {names}")
+        if unknown := sorted({arm for pair in self.pairs for arm in (pair.a, pair.b)} - {*names}):
+            raise ValueError(f"pairs of arms that the group does not have: {', '.join(unknown)}")
+        phases = [[load.kind for load in arm.loads] for arm in self.arms]
+        if not phases[0] or any(each != phases[0] or len(set(each)) < len(each) for each in phases):
+            raise ValueError(f"all arms of a group have the same phases, each once: {phases}")
+        return self
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
@@ -109,22 +125,29 @@ class Plan:
     about: str
     seed: int
     groups: tuple[Group, ...]
-    blocks: int
-    rounds: int
-    slice_s: float
-    open_slice_s: float
-    margin: float
+    blocks: Times
+    rounds: Times
+    slice_s: Positive
+    open_slice_s: Positive
+    margin: Annotated[float, Field(gt=0, lt=1)]
     arrivals: str
     upstream: Upstream
     thresholds: Thresholds
     factors: tuple[Factor, ...]
     """What is varied, in the order of reports."""
-    width: float | None = None
+    width: Positive | None = None
     """Half-width of the throughput interval at which a group is done; None: exactly `blocks` blocks."""
-    budget_s: float | None = None
+    budget_s: Positive | None = None
     """With `width`: seconds that the whole run may take."""
     file: str = ""
     """The suite file, from which secrets are read again; empty where there is none."""
+
+    @model_validator(mode="after")
+    def _counts_are_known(self) -> Plan:
+        """Raise `ValueError` where a plan from a file counts something else than workers and threads."""
+        if unknown := [each.name for each in self.factors if each.is_count and each.name not in {"workers", "threads"}]:
+            raise ValueError(f"only workers and threads are counted, not {', '.join(unknown)}")
+        return self
 
 
 def slots(arm: Arm) -> float:

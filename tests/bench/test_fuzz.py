@@ -1,4 +1,4 @@
-"""Definitions and command lines that nobody would write end with a message: the small form of bench/fuzz.py."""
+"""Definitions, command lines and records that nobody would write end with a message: bench/fuzz.py, in small."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from bench import fuzz
+from bench.inputs import SUITE
 from harness.cli import app
 
 
 def test_no_input_ends_in_a_traceback_or_in_none_at_all(tmp_path: Path) -> None:
-    """Half of them definitions, half command lines."""
+    """A third of them definitions, a third command lines, a third records."""
     tally = fuzz.fuzz(60, tmp_path)
     assert tally.inputs >= 60
     assert set(tally.codes) <= {0, 1, 2, 3}
@@ -20,7 +21,7 @@ def test_no_input_ends_in_a_traceback_or_in_none_at_all(tmp_path: Path) -> None:
 def test_the_suite_that_is_changed_is_right_by_itself(tmp_path: Path) -> None:
     """Else all its changes would end at the same message."""
     own = tmp_path / "own.toml"
-    own.write_text("\n".join(fuzz.SUITE))
+    own.write_text("\n".join(SUITE))
     tally = fuzz.Tally()
     fuzz.ends_well(["plan", str(own)], tally)
     assert tally.codes == {0: 1}

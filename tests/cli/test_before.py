@@ -123,3 +123,35 @@ def test_a_resumed_run_is_looked_at_too(tmp_path: Path, monkeypatch: pytest.Monk
     done = CliRunner().invoke(app, ["run", "--resume", "mine", "--accept-changes"])
     assert isinstance(done.exception, UsageError), done.output
     assert "--shared-cpu" in str(done.exception)
+
+
+def test_what_disturbs_a_resumed_sitting_is_kept_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside what was found before the first one, and said in the report with the block."""
+    (tmp_path / "short.toml").write_text(SUITE.replace("blocks = 1", "blocks = 2"))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(options, "usable_cpus", lambda: (0, 1))
+
+    def sits(outside: float, *argv: str) -> None:
+        busy = Noise(outside=outside, steal=0.0, busy=(Busy("backup", 7, outside),))
+        monkeypatch.setattr(look, "watch", lambda: busy)
+        CliRunner().invoke(app, ["run", *argv])
+
+    def measured_a_block(sitting: Sitting, _: Progress) -> None:
+        with record.writing(sitting.folder, sitting.info) as writer:
+            for group in sitting.info.plan.groups:
+                for arm in group.arms:
+                    name = f"{arm.id}/{len(writer.info.sittings)}/closed"
+                    row = factories.failed_trial(arm, group=group.id, block=len(writer.info.sittings) - 1, trial=name)
+                    writer.append(row)
+
+    monkeypatch.setattr("harness.measure.measure", measured_a_block)
+    sits(0.3, "short.toml", "--out", "mine")
+    sits(0.4, "--resume", "mine")
+    first, second = record.read_info(tmp_path / "mine").sittings
+    assert "backup (pid 7) 30\u202f% of a CPU" in first.environment["disturbances"][0]
+    assert "backup (pid 7) 40\u202f% of a CPU" in second.environment["disturbances"][0]
+    report = (tmp_path / "mine" / "summary.md").read_text()
+    assert "before the start, this was found to disturb the machine: load of others: backup" in report
+    assert "before block 2, with which --resume went on, this was found to disturb the machine: load of" in report
+    sits(0.0, "--resume", "mine", "--blocks", "3")
+    assert "disturbances" not in record.read_info(tmp_path / "mine").sittings[2].environment

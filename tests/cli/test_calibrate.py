@@ -13,6 +13,8 @@ from harness import calibrate
 from harness.cli import app
 from harness.cli.output import quoted
 from harness.errors import NothingValidError
+from harness.machine import look
+from harness.machine.look import Busy, Noise
 from harness.record import calibration as calibrations
 from tests.calibration_support import calibration
 
@@ -21,7 +23,8 @@ EQUAL_PAIR = {"ratio": 1.01, "low": 0.98, "high": 1.04, "blocks": 5}
 
 @pytest.fixture
 def measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The pieces have been measured, and the equal pair too."""
+    """The pieces have been measured, and the equal pair too, on a machine where something disturbs."""
+    monkeypatch.setattr(look, "watch", lambda: Noise(outside=0.3, steal=0.0, busy=(Busy("backup", 7, 0.6),)))
     monkeypatch.setattr(calibrate, "calibrate", lambda *_: calibration())
     monkeypatch.setattr(calibrate, "equal_pair", lambda *_: EQUAL_PAIR)
 
@@ -48,6 +51,14 @@ def test_the_table_says_what_each_figure_is(tmp_path: Path) -> None:
     for text in ("100,000/s a generator core", "wrk", "missing: apt-get install wrk", "1.01 (0.98 to 1.04) over 5"):
         assert text in done.stdout
     assert str(tmp_path / calibrations.FILE) in done.stdout
+
+
+@pytest.mark.usefixtures("measured")
+def test_what_disturbs_is_said_before_anything_is_measured(tmp_path: Path) -> None:
+    """As before a run; it refuses nothing."""
+    done = invoke(tmp_path, "--no-null")
+    assert done.exit_code == 0
+    assert "disturbs: load of others: backup (pid 7)" in done.stderr
 
 
 @pytest.mark.usefixtures("measured")

@@ -86,6 +86,15 @@ def test_a_port_that_is_taken_ends_with_3(tmp_path: Path) -> None:
     assert f"--port {port} is taken" in done.stderr
 
 
+@pytest.mark.parametrize("host", ["no.such.invalid", "a..b", "\udce9", "x" * 5000])
+def test_a_host_that_is_not_ours_is_bad_usage(tmp_path: Path, host: str) -> None:
+    """Also one that can be no name at all."""
+    done = gatebench("serve", "--target", "flask", "--server", "gunicorn-sync", "--host", host, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: --host ")
+    assert "no IPv4 address or name of this machine" in " ".join(done.stderr.split())
+
+
 @pytest.mark.parametrize("what", ["targets", "servers", "scenarios", "suites"])
 def test_list_shows_what_there_is(tmp_path: Path, what: str) -> None:
     """The same in JSON."""

@@ -104,15 +104,19 @@ def shop(tmp_path: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Pat
     return tmp_path
 
 
-def interrupted(shop: Path) -> str:
-    """Begin a run and press Ctrl-C once a row is on record; returns what it printed."""
-    command = [sys.executable, "-m", "harness", "run", "shop.toml", "--out", "run"]
+def interrupted(
+    shop: Path, call: str = "run shop.toml --out run", sign: str = f"run/{record.TRIALS}", lines: int = 1
+) -> str:
+    """Make that call, press Ctrl-C once a file `sign` has so many lines, and return what it printed."""
+    command = [sys.executable, "-m", "harness", *call.split()]
     env = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parent.parent.parent)}
     with subprocess.Popen(
         command, cwd=shop, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
-        rows, deadline = shop / "run" / record.TRIALS, time.monotonic() + 60
-        while not (rows.exists() and rows.read_bytes()) and time.monotonic() < deadline and process.poll() is None:
+        deadline = time.monotonic() + 60
+        while not any(path.read_bytes().count(b"\n") >= lines for path in shop.glob(sign)):
+            if time.monotonic() > deadline or process.poll() is not None:
+                break
             time.sleep(0.05)
         with contextlib.suppress(ProcessLookupError):
             process.send_signal(signal.SIGINT)
@@ -123,7 +127,8 @@ def interrupted(shop: Path) -> str:
 
 def leaks(shop: Path, *printed: str) -> list[str]:
     """Where one of the secrets stands: a file of the run, or what was printed."""
-    texts = {str(path): path.read_bytes() for path in (shop / "run").rglob("*") if path.is_file()}
+    runs = (shop / "run", *shop.glob("results/*"))
+    texts = {str(path): path.read_bytes() for run in runs for path in run.rglob("*") if path.is_file()}
     texts |= {f"printed {number}": text.encode() for number, text in enumerate(printed)}
     return [
         f"{secret} in {name}"
@@ -169,3 +174,25 @@ def test_no_secret_is_in_the_records_nor_printed_and_the_run_resumes(shop: Path)
     assert len(lost) == 2
     assert all("refused *** *** redis://:***@" in error and "\x1b" not in error for error in lost), lost
     assert b"started with" in (shop / "run" / "logs" / "p1a.log").read_bytes(), "the log itself is kept"
+
+
+@pytest.mark.live
+def test_no_secret_of_a_tuning_is_in_its_files_nor_printed_and_it_resumes(shop: Path) -> None:
+    """Interrupted after its first trial, refused with another secret, and gone on with until the time is up."""
+    (shop / "shop.toml").write_text(SUITE.replace('b = { target = "talker"', 'b = { target = "shop"'))
+    first = interrupted(shop, "tune shop.toml --budget 20s", "results/*/steps.jsonl", lines=3)
+    assert leaks(shop, first) == []
+
+    (shop / "shop.toml").write_text((shop / "shop.toml").read_text().replace(KEY, "another-key"))
+    refused = gatebench("tune", "--resume", "latest", cwd=shop)
+    assert refused.returncode == 2
+    assert "target shop: env.SHOP_API_KEY: not the secret that the run was begun with" in refused.stderr
+
+    (shop / "shop.toml").write_text((shop / "shop.toml").read_text().replace("another-key", KEY))
+    resumed = gatebench("tune", "--resume", "latest", cwd=shop)
+    assert resumed.returncode in {0, 3}, resumed.stderr  # a busy machine voids figures, and is none of this test's
+    assert leaks(shop, first, refused.stdout, refused.stderr, resumed.stdout, resumed.stderr) == []
+    (folder,) = shop.glob("results/*-tune")
+    run = record.read(folder)
+    assert any(trial.requests for trial in run.trials if trial.sitting == 1), "the token was right"
+    assert (folder / "tune.json").is_file()

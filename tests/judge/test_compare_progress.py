@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from harness.judge.compare import Forecast, enough, forecast, progress
+from harness.judge.compare import Forecast, Standing, Trials
+from harness.judge.compare.blocks import Shown, sample
 from harness.judge.compare.progress import LEAST_BY_WIDTH, MOST_BY_WIDTH, SPARE, narrow
-from harness.judge.compare.verdict import judge
+from harness.judge.compare.verdict import judge, verdict
+from harness.judge.metrics import THROUGHPUT
 from harness.judge.statistics import estimate
 from tests import factories
 
 if TYPE_CHECKING:
+    from harness.judge.metrics import Metric
     from harness.record import Trial
     from harness.suite import Plan
 
@@ -29,7 +32,7 @@ def measured(plan: Plan, blocks: int, noise: float = 0.02, ratio: float = 1.0) -
 
 def done(plan: Plan, trials: tuple[Trial, ...], elapsed_s: float = 0.0, block_s: float = 10.0) -> bool:
     """Whether the plan's group has enough."""
-    return enough(plan, plan.groups[0], trials, elapsed_s, block_s)
+    return Standing(plan, plan.groups[0], trials).enough(elapsed_s, block_s)
 
 
 def test_a_fixed_number_of_blocks_is_exact():
@@ -54,7 +57,7 @@ def test_a_disturbed_block_is_measured_again():
     assert not done(plan, disturbed(measured(plan, 5), 2))
     assert done(plan, disturbed(measured(plan, 6), 2))
     assert done(plan, disturbed(measured(plan, 6), 2, 4))
-    assert forecast(plan, plan.groups[0], disturbed(measured(plan, 5), 2), block_s=10.0).seconds == 10.0
+    assert Standing(plan, plan.groups[0], disturbed(measured(plan, 5), 2)).forecast(block_s=10.0).seconds == 10.0
     ten = replace(plan, blocks=10)
     assert not done(ten, disturbed(measured(ten, 11), 2, 4))
     assert done(ten, disturbed(measured(ten, 12), 2, 4, 6))
@@ -89,7 +92,7 @@ def test_a_significant_ratio_is_no_reason_to_stop():
     """A ratio of three is plain after five blocks; a wide interval still wants more."""
     plan = factories.plan(width=0.03)
     trials = measured(plan, 5, noise=0.2, ratio=3.0)
-    assert progress(trials, plan, plan.groups[0].pairs[0]).verdict == "better"
+    assert Standing(plan, plan.groups[0], trials).verdict(plan.groups[0].pairs[0]).verdict == "better"
     assert not done(plan, trials)
 
 
@@ -122,9 +125,9 @@ def test_blocks_without_a_valid_trial_are_done_all_the_same():
     plan = factories.plan(blocks=5)
     group = plan.groups[0]
     assert not done(plan, spoilt(plan, 4))
-    assert forecast(plan, group, spoilt(plan, 4), block_s=10.0) == Forecast(blocks=5, seconds=10.0)
+    assert Standing(plan, group, spoilt(plan, 4)).forecast(block_s=10.0) == Forecast(blocks=5, seconds=10.0)
     assert done(plan, spoilt(plan, 5))
-    assert forecast(plan, group, spoilt(plan, 5), block_s=10.0) == Forecast(blocks=5, seconds=0.0)
+    assert Standing(plan, group, spoilt(plan, 5)).forecast(block_s=10.0) == Forecast(blocks=5, seconds=0.0)
 
 
 def test_blocks_without_a_valid_trial_use_up_the_budget():
@@ -153,7 +156,7 @@ def test_the_forecast_of_a_width_counts_valid_blocks_only():
     plan = factories.plan(width=0.03)
     trials = disturbed(measured(plan, 5, noise=0.0001), 0, 2, 4)
     assert not done(plan, trials)
-    assert forecast(plan, plan.groups[0], trials, block_s=10.0) == Forecast(blocks=8, seconds=30.0)
+    assert Standing(plan, plan.groups[0], trials).forecast(block_s=10.0) == Forecast(blocks=8, seconds=30.0)
 
 
 def test_trials_of_other_groups_do_not_count():
@@ -166,11 +169,11 @@ def test_trials_of_other_groups_do_not_count():
 def test_the_forecast_says_how_many_blocks_and_seconds():
     """Fixed blocks are counted; for a width the spread so far says how many it will take."""
     plan = factories.plan(blocks=5)
-    left = forecast(plan, plan.groups[0], measured(plan, 2), block_s=10.0)
+    left = Standing(plan, plan.groups[0], measured(plan, 2)).forecast(block_s=10.0)
     assert (left.blocks, left.seconds) == (5, 30.0)
     wide = replace(plan, width=0.005)
     trials = measured(plan, 5, noise=0.02)
-    by_width = forecast(wide, wide.groups[0], trials, block_s=10.0)
+    by_width = Standing(wide, wide.groups[0], trials).forecast(block_s=10.0)
     assert 5 < by_width.blocks <= MOST_BY_WIDTH
     assert by_width.seconds == (by_width.blocks - 5) * 10.0
 
@@ -178,10 +181,55 @@ def test_the_forecast_says_how_many_blocks_and_seconds():
 def test_progress_is_the_throughput_verdict_so_far():
     """After two blocks there is a ratio with an interval, and what would settle it."""
     plan = factories.plan()
-    verdict = progress(measured(plan, 2, ratio=1.5), plan, plan.groups[0].pairs[0])
-    assert verdict.metric == "throughput_rps"
-    assert verdict.ratio == pytest.approx(1.5, rel=0.1)
-    assert verdict.settle is not None
+    (group,) = plan.groups
+    seen = Standing(plan, group, measured(plan, 2, ratio=1.5)).verdict(group.pairs[0])
+    assert seen.metric == "throughput_rps"
+    assert seen.ratio == pytest.approx(1.5, rel=0.1)
+    assert seen.settle is not None
+
+
+@pytest.mark.parametrize("noise", [0.0001, 0.02, 0.3])
+def test_row_by_row_the_verdicts_are_those_of_all_rows_at_once(noise: float):
+    """In whatever order the rows of a block come, some of them lost, and one of them measured again."""
+    plan = factories.plan(blocks=12)
+    (group,) = plan.groups
+    (pair,) = group.pairs
+    trials = list(disturbed(measured(plan, 12, noise=noise), 2, 5, 6))
+    again = replace(trials[0], throughput_rps=900.0)
+    random = np.random.default_rng(round(1e6 * noise))
+    standing, seen = Standing(plan, group), []
+    for block in range(12):
+        rows = [trial for trial in trials if trial.block == block]
+        random.shuffle(rows)
+        for row in [*rows, *([again] if block == 7 else [])]:
+            standing.add([row])
+            seen.append(row)
+        whole = Standing(plan, group, seen)
+        at_once = verdict(group, pair, THROUGHPUT, sample(Trials(seen), pair, THROUGHPUT), plan)
+        assert standing.verdict(pair) == whole.verdict(pair) == at_once
+        assert standing.enough(0.0, 1.0) == whole.enough(0.0, 1.0)
+        assert standing.forecast(1.0) == whole.forecast(1.0)
+
+
+def test_each_row_is_looked_through_once(monkeypatch: pytest.MonkeyPatch):
+    """However often it is asked how far the group is."""
+    plan = factories.plan(blocks=20)
+    (group,) = plan.groups
+    looked: list[int] = []
+    look = Shown.by
+
+    def by(a: Trial, b: Trial, metric: Metric) -> Shown:
+        looked.append(a.block)
+        return look(a, b, metric)
+
+    monkeypatch.setattr(Shown, "by", by)
+    standing = Standing(plan, group)
+    for trial in measured(plan, 20):
+        standing.add([trial])
+        standing.verdict(group.pairs[0])
+        standing.enough(0.0, 1.0)
+        standing.forecast(1.0)
+    assert looked == list(range(20))
 
 
 @pytest.mark.parametrize("width", [0.02, 0.03, 0.05])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import socket
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from harness.machine.doctor import examine
 from harness.machine.guard import Swept
 from harness.machine.identity import Identity
 from harness.machine.look import Finding, Noise
+from harness.machine.neighbours import announced
 
 SYSTEM = "sys/devices/system"
 
@@ -54,6 +56,7 @@ def test_everything_is_looked_at_and_what_is_not_well_has_effect_and_remedy():
         "servers",
         "orphans",
         "left behind",
+        "other harnesses",
         "kernel",
     ]
     assert all(each.remedy and each.effect for each in findings if each.grade != "ok")
@@ -193,3 +196,14 @@ def test_uneven_work_is_warned_of(spread: float | None, grade: str, monkeypatch:
     """Equal pieces of it should take equally long."""
     monkeypatch.setattr(doctor, "watch", lambda _seconds: Noise(outside=0, steal=0, spread=spread))
     assert finding("evenness").grade == grade
+
+
+def test_a_harness_that_is_at_work_is_listed(tmp_path: Path) -> None:
+    """With process, command and folder, of those with a file in that folder."""
+    assert doctor.other_harnesses(tmp_path).grade == "ok"
+    with announced("gatebench run quick", Path("/x/results/a"), tmp_path):
+        found = doctor.other_harnesses(tmp_path)
+    assert found.grade == "warning"
+    assert found.seen == f"process {os.getpid()}, `gatebench run quick`, into /x/results/a"
+    assert "each disturbs the other" in found.effect
+    assert doctor.other_harnesses(tmp_path / "gone").grade == "ok"

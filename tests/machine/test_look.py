@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 
-from harness.machine import look
-from harness.machine.look import Busy, Demand, Finding, Noise
-from harness.machine.placement import Placement, cgroup_quota, place
+from harness.machine import cgroups, demand, look
+from harness.machine.demand import Demand
+from harness.machine.look import Busy, Finding, Noise
+from harness.machine.placement import Placement, place
 from harness.suite import Thresholds
 from tests import factories
 
@@ -36,11 +37,12 @@ import json, os, resource, sys
 exec(sys.argv[1])
 from dataclasses import asdict
 from harness.machine import doctor, look
+from harness.machine.demand import USUAL
 from harness.machine.placement import place, usable_cpus
 from harness.suite import Thresholds
 
 seconds = float(sys.argv[2])
-before = look.look(look.USUAL, place(usable_cpus()), Thresholds(), look.watch(seconds))
+before = look.look(USUAL, place(usable_cpus()), Thresholds(), look.watch(seconds))
 print(json.dumps([[asdict(each) for each in found] for found in (before, doctor.examine(seconds))]))
 """
 
@@ -71,9 +73,27 @@ def probed(first: str = "", seconds: float = 0.0) -> Probed:
 def test_a_low_descriptor_limit_is_named_with_what_is_needed() -> None:
     """A process whose hard limit is lowered, since the soft one is raised to it."""
     found = probed("resource.setrlimit(resource.RLIMIT_NOFILE, (200, 200))").both("file descriptors")
-    assert (found["grade"], found["seen"]) == ("unfit", "200 open files a process, 1,024 needed")
+    assert (found["grade"], found["seen"]) == (
+        "unfit",
+        "200 open files a server, 1,024 needed; 200 for the load generator, 1,024 needed",
+    )
     assert "connections beyond them fail" in found["effect"]
-    assert "ulimit -n" in found["remedy"]
+    assert "ulimit -Hn 65536" in found["remedy"]
+
+
+@pytest.mark.parametrize(
+    ("server", "generator", "grade", "remedy"),
+    [
+        (65_536, 200_000, "ok", ""),
+        (65_537, 200_000, "unfit", "lower `connections`, or allow servers more, which get 65,536: ulimit -n 65537"),
+        (65_536, 1_000_001, "unfit", "raise the hard limit, as root: ulimit -Hn 1000001; or lower `connections`"),
+    ],
+)
+def test_descriptors_are_judged_by_what_is_given(server: int, generator: int, grade: str, remedy: str) -> None:
+    """To servers up to 65,536, to the load generator all of the hard limit."""
+    found = look.descriptors(Demand(server, generator, 0), (1024, 1_000_000))
+    assert (found.grade, found.remedy) == (grade, remedy)
+    assert f"65,536 open files a server, {server:,} needed; 1,000,000 for the load generator" in found.seen
 
 
 def test_a_process_on_one_cpu_is_told_that_nothing_valid_can_come_of_it() -> None:
@@ -153,14 +173,69 @@ def test_half_a_core_of_a_real_cgroup_is_named() -> None:
 )
 def test_half_a_core_of_quota_is_named(tmp_path: Path, own: str, files: dict[str, str]) -> None:
     """Of the process's own cgroup or of one above it, in both versions, also where the path is the host's."""
-    written = {"proc/self/cgroup": own} | {f"sys/fs/cgroup/{name}": content for name, content in files.items()}
-    for name, text in written.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text)
-    found = look.quota(TWO, cgroup_quota(tmp_path))
+    written(tmp_path, {"proc/self/cgroup": own} | {f"sys/fs/cgroup/{name}": content for name, content in files.items()})
+    found = look.quota(TWO, cgroups.quota(tmp_path))
     assert (found.grade, found.seen) == ("unfit", "0.5 CPUs of time on 2 CPUs")
     assert "stalls that are no server's" in found.effect
     assert look.quota(TWO, 2.0).grade == look.quota(TWO, None).grade == "ok"
+
+
+def written(root: Path, files: dict[str, str]) -> None:
+    """Make files with this content under `root`."""
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+
+
+@pytest.mark.parametrize(
+    ("own", "files"),
+    [
+        ("0::/", {"memory.max": "200000000", "memory.current": "150000000", "memory.stat": "inactive_file 50000000"}),
+        (
+            "0::/a.slice/b.scope",
+            {
+                "a.slice/memory.max": "200000000",
+                "a.slice/memory.current": "100000000",
+                "a.slice/memory.stat": "anon 5",
+                "a.slice/b.scope/memory.max": "max",
+                "a.slice/b.scope/memory.current": "1",
+                "a.slice/b.scope/memory.stat": "",
+            },
+        ),
+        (
+            "9:memory:/docker/x",
+            {
+                "memory/memory.limit_in_bytes": "200000000",
+                "memory/memory.usage_in_bytes": "160000000",
+                "memory/memory.stat": "inactive_file 1\ntotal_inactive_file 60000000",
+            },
+        ),
+        (
+            "9:memory:/job",
+            {
+                "memory/job/memory.limit_in_bytes": "200000000",
+                "memory/job/memory.usage_in_bytes": "100000000",
+                "memory/job/memory.stat": "cache 1",
+                "memory/memory.limit_in_bytes": "9223372036854771712",
+                "memory/memory.usage_in_bytes": "1",
+                "memory/memory.stat": "cache 1",
+            },
+        ),
+    ],
+)
+def test_memory_that_a_cgroup_does_not_allow_is_not_available(tmp_path: Path, own: str, files: dict[str, str]) -> None:
+    """The smaller of the machine's and the cgroup's, which is named; files in the page cache are no use of it."""
+    written(tmp_path, {"proc/self/cgroup": own} | {f"sys/fs/cgroup/{name}": text for name, text in files.items()})
+    within = cgroups.memory(tmp_path)
+    assert within == cgroups.Memory(limit=200_000_000, left=100_000_000)
+    found = look.memory(demand.USUAL, 8 << 30, within)
+    assert found.grade == "warning"
+    assert found.seen.replace("\u202f", " ").startswith("95.4 MiB available of the cgroup's limit of 191 MiB, about ")
+    assert "docker --memory" in found.remedy
+    assert look.memory(demand.USUAL, None, within) == found
+    few = look.memory(demand.USUAL, 1 << 20, within)
+    assert "cgroup" not in few.seen + few.remedy
+    assert cgroups.memory(tmp_path / "nothing") is None
 
 
 @pytest.mark.parametrize(
@@ -202,9 +277,10 @@ def test_what_a_plan_needs_is_that_of_its_largest_group() -> None:
     """Connections of all arms in the generator, or of one and its calls in a server; workers that live at once."""
     small = [factories.arm(connections=10)]
     large = [factories.arm(connections=900, workers=4), factories.flask_arm(connections=900)]
-    assert Demand.of([small, large]) == Demand(1800 + 128, 5 * look.WORKER_BYTES + look.OWN_BYTES)
-    assert Demand.of([small]).descriptors == 20 + 128
-    assert Demand.of([]).descriptors == 128
+    assert Demand.of([small, large]) == Demand(1800 + 128, 1800 + 128, 5 * demand.WORKER_BYTES + demand.OWN_BYTES)
+    assert Demand.of([small]).server_files == 20 + 128
+    assert Demand.of([small]).generator_files == 10 + 128
+    assert Demand.of([]).server_files == 128
 
 
 def test_memory_that_does_not_suffice_is_warned_of(tmp_path: Path) -> None:
@@ -212,9 +288,9 @@ def test_memory_that_does_not_suffice_is_warned_of(tmp_path: Path) -> None:
     (tmp_path / "proc").mkdir()
     (tmp_path / "proc/meminfo").write_text("MemTotal: 9000000 kB\nMemAvailable:    1024 kB\n")
     assert look.available_bytes(tmp_path) == 1 << 20
-    found = look.memory(look.USUAL, look.available_bytes(tmp_path))
+    found = look.memory(demand.USUAL, look.available_bytes(tmp_path))
     assert (found.grade, "1.00\u202fMiB available" in found.seen) == ("warning", True)
-    assert look.memory(look.USUAL, look.available_bytes(tmp_path / "nothing")).grade == "ok"
+    assert look.memory(demand.USUAL, look.available_bytes(tmp_path / "nothing")).grade == "ok"
 
 
 def test_a_finding_is_a_sentence_of_evidence_effect_and_remedy() -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from harness.errors import UsageError
-from harness.machine.placement import cgroup_quota, place
+from harness.machine import cgroups
+from harness.machine.placement import place
 
 
 @pytest.mark.parametrize("count", range(2, 17))
@@ -57,4 +58,4 @@ def test_the_cgroups_quota_is_read(tmp_path: Path, files: dict[str, str], quota:
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
-    assert cgroup_quota(tmp_path) == quota
+    assert cgroups.quota(tmp_path) == quota

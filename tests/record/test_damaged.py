@@ -120,3 +120,33 @@ def test_a_row_cut_at_any_byte_is_torn_at_the_end_and_refused_in_the_middle(tmp_
                 record.read(tmp_path)
         else:
             assert record.read(tmp_path).torn == 1
+
+
+@pytest.mark.parametrize(
+    ("keys", "value", "said"),
+    [
+        (("histogram",), "x", r"trials\.jsonl:1: histogram: .*not an HdrHistogram V2"),
+        (("cell", "workers"), 0, r"trials\.jsonl:1: cell\.workers"),
+        (("slices", 0, "length_s"), 1e300, r"trials\.jsonl:1: slices\.0\.length_s"),
+        (("requests",), 10**30, r"trials\.jsonl:1: requests"),
+        (("plan", "groups", 0, "arms", 0, "id"), "other", r"run\.json: plan\.groups\.0: .*group does not have: p1a"),
+        (("plan", "groups", 0, "arms"), [], r"run\.json: plan\.groups\.0: .*a group has arms"),
+        (("plan", "groups", 0, "arms", 1, "loads"), [], r"run\.json: plan\.groups\.0: .*the same phases"),
+        (("plan", "factors", 0, "levels"), "count", r"run\.json: plan: .*only workers and threads are counted"),
+        (("plan", "blocks"), 0, r"run\.json: plan\.blocks"),
+        (("plan", "margin"), 0.0, r"run\.json: plan\.margin"),
+    ],
+)
+def test_what_no_report_could_be_made_of_is_refused_by_key(
+    tmp_path: Path, keys: tuple[str | int, ...], value: object, said: str
+) -> None:
+    """Each once ended in a traceback: a value that the type allows, and the rest of the record does not."""
+    files = {record.INFO: json.loads(INFO), record.TRIALS: json.loads(LINES[0])}
+    inner = files[record.INFO if keys[0] == "plan" else record.TRIALS]
+    for key in keys[:-1]:
+        inner = inner[key]
+    inner[keys[-1]] = value
+    for name, table in files.items():
+        (tmp_path / name).write_text(json.dumps(table) + "\n")
+    with pytest.raises(RecordError, match=said):
+        record.read(tmp_path)

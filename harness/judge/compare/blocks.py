@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from harness.errors import RecordError
@@ -64,16 +64,36 @@ class Sample:
         return f"only {valid} of {self.measured} blocks {'was' if valid == 1 else 'were'} valid: {self.main_reason}"
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What one block shows of one metric of a pair: all that takes a look through its rows."""
+
+    trials: tuple[Trial, Trial]
+    usable: bool
+    value: float | None
+    """The log ratio, if the block is usable and shows it."""
+
+    @classmethod
+    def by(cls, a: Trial, b: Trial, metric: Metric) -> Shown:
+        """By the trials of its two arms."""
+        usable = counts(a) and counts(b)
+        return cls((a, b), usable, metric.log_ratio(a, b) if usable else None)
+
+
 def sample(trials: Trials, pair: Pair, metric: Metric) -> Sample:
     """Collect `metric` of `pair` over the blocks in which both its arms are valid."""
-    rows = list(trials.both(pair, metric.phase))
-    usable = {block: (a, b) for block, a, b in rows if counts(a) and counts(b)}
-    by_block = {block: metric.log_ratio(a, b) for block, (a, b) in usable.items()}
-    values = {block: value for block, value in by_block.items() if value is not None}
-    unfit = [trial for _, a, b in rows for trial in (a, b) if not counts(trial)]
+    return gathered({block: Shown.by(a, b, metric) for block, a, b in trials.both(pair, metric.phase)})
+
+
+def gathered(blocks: Mapping[int, Shown]) -> Sample:
+    """The sample that these blocks make up, in the order of their numbers."""
+    rows = [(block, blocks[block]) for block in sorted(blocks)]
+    usable = [(block, shown) for block, shown in rows if shown.usable]
+    values = {block: shown.value for block, shown in usable if shown.value is not None}
+    unfit = [trial for _, shown in rows for trial in shown.trials if not counts(trial)]
     return Sample(
         values=values if len(values) == len(usable) else {},
-        usable=tuple(usable.values()),
+        usable=tuple(shown.trials for _, shown in usable),
         measured=len(rows),
         failed=any(trial.error is not None for trial in unfit),
         reasons=tuple(dict.fromkeys(f"{trial.arm}: {reason}" for trial in unfit for reason in _reasons(trial))),

@@ -7,8 +7,9 @@ from typing import Any
 
 from harness.judge.verdicts import Caveat
 from harness.record import Run
+from harness.record.conditions import DISTURBANCES
 
-VOLATILE = ("load_average", "disturbances")
+VOLATILE = ("load_average", DISTURBANCES)
 """Parts of the environment that differ between any two runs and mean nothing."""
 SETTINGS = ("slice_s", "open_slice_s", "arrivals", "upstream")
 """Fields of the plan that change the load itself."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from harness.judge.compare.blocks import Trials, sample
 from harness.judge.metrics import metrics
-from harness.judge.statistics import Estimate, estimate, welch
+from harness.judge.statistics import Estimate, estimate, ratio_of, welch
 from harness.judge.validity import kept
 from harness.judge.verdicts import Effect
 from harness.record import Run, Trial
@@ -143,9 +143,9 @@ def _effect(factor: Factor, low: Arm, high: Arm, metric: str, estimated: Estimat
         scenario=low.cell.scenario,
         where="",
         metric=metric,
-        ratio=math.exp(estimated.mean),
-        low=math.exp(begin),
-        high=math.exp(end),
+        ratio=ratio_of(estimated.mean),
+        low=ratio_of(begin),
+        high=ratio_of(end),
         blocks=blocks,
     )
 

@@ -12,7 +12,7 @@ from harness.judge.compare.blocks import Sample, Trials, refuse, sample
 from harness.judge.compare.conditions import BETTER_WAY, caveats, environment_changes, shared_cpu
 from harness.judge.compare.verdict import MIN_BLOCKS, common, factors, judge
 from harness.judge.metrics import Metric, metrics
-from harness.judge.statistics import geometric_mean, welch
+from harness.judge.statistics import geometric_mean, ratio_of, welch
 from harness.judge.verdicts import ArmChange, Caveat, Comparison, PairVerdict, Verdict
 from harness.record import Run
 from harness.suite import NONE, Arm, Factor, Group, Pair
@@ -143,9 +143,9 @@ def _change(metric: Metric, before: Sample, after: Sample, margin: float, shortf
         decision = judge(estimated, margin, higher_is_better=metric.higher_is_better)
     open_ = decision == "inconclusive"
     return {
-        "ratio": math.exp(estimated.mean),
-        "low": math.exp(low),
-        "high": math.exp(high),
+        "ratio": ratio_of(estimated.mean),
+        "low": ratio_of(low),
+        "high": ratio_of(high),
         "blocks": blocks,
         "verdict": decision,
         "reasons": reasons,

@@ -1,4 +1,4 @@
-"""What a reader must know of a run that was measured in several sittings: other conditions, blocks that were added."""
+"""What a reader must know of a run of several sittings: other conditions, disturbances, blocks that were added."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from itertools import pairwise
 from harness import units
 from harness.judge.verdicts import Caveat
 from harness.record import Run
-from harness.record.conditions import Changes, changes, sittings
+from harness.record.conditions import DISTURBANCES, Changes, changes, sittings
 
 
 def resumed(run: Run) -> Iterator[Caveat]:
-    """A line for each sitting that went on under other conditions, and one where blocks were added."""
+    """A line for each sitting that went on under other conditions or was disturbed, and one where blocks were added."""
     yield from _other_conditions(run)
     yield from _more_blocks(run)
+    yield from _disturbed(run)
 
 
 def _other_conditions(run: Run) -> Iterator[Caveat]:
@@ -27,6 +28,20 @@ def _other_conditions(run: Run) -> Iterator[Caveat]:
                 text=f"went on with --accept-changes, and from block {since[now] + 1} on was measured under other "
                 f"conditions: {_listed(changed)}",
                 remedy="where a small difference matters, measure it as a whole under one set of conditions",
+            )
+
+
+def _disturbed(run: Run) -> Iterator[Caveat]:
+    """What the look before a sitting found; of a sitting that has left no row nothing is to be said."""
+    rows = sittings(run.info)
+    for sitting, block in sorted(_first_blocks(run).items()):
+        found = rows[sitting].environment.get(DISTURBANCES, ()) if sitting < len(rows) else ()
+        if isinstance(found, list | tuple) and found:
+            when = "the start" if sitting == 0 else f"block {block + 1}, with which --resume went on"
+            yield Caveat(
+                kind="disturbed",
+                text=f"before {when}, this was found to disturb the machine: {'; '.join(map(str, found))}",
+                remedy="`gatebench doctor` says what to do about each",
             )
 
 

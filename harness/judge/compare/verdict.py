@@ -10,7 +10,7 @@ from typing import Any
 from harness import units
 from harness.judge.compare.blocks import Sample
 from harness.judge.metrics import Metric, histogram
-from harness.judge.statistics import Estimate, estimate, geometric_mean, sample_size
+from harness.judge.statistics import Estimate, estimate, geometric_mean, ratio_of, sample_size
 from harness.judge.verdicts import PairVerdict, Verdict
 from harness.record import Trial
 from harness.spec.histogram import Histogram
@@ -77,9 +77,9 @@ def _ratio(metric: Metric, sample: Sample, plan: Plan, block_s: float) -> dict[s
         decision = judge(estimated, plan.margin, higher_is_better=metric.higher_is_better)
     open_, shortfall = decision == "inconclusive", sample.shortfall(plan.blocks)
     return {
-        "ratio": math.exp(estimated.mean),
-        "low": math.exp(low) if math.isfinite(low) else None,
-        "high": math.exp(high) if math.isfinite(high) else None,
+        "ratio": ratio_of(estimated.mean),
+        "low": ratio_of(low) if math.isfinite(low) else None,
+        "high": ratio_of(high) if math.isfinite(high) else None,
         "blocks": len(values),
         "verdict": decision,
         "reasons": sample.reasons,

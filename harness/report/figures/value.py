@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, fields
 
 import pandas as pd
 
-from harness.judge.statistics import estimate
+from harness.judge.statistics import estimate, ratio_of
 from harness.suite import Level
 
 Figures = tuple[float | None, float | None, float | None]
@@ -66,7 +66,7 @@ def average(values: Sequence[float], *, logarithmic: bool = True) -> Figures:
     if not values or (logarithmic and min(values) <= 0):
         return NOTHING
     estimated = estimate([math.log(value) for value in values] if logarithmic else values)
-    back = math.exp if logarithmic else float
+    back = ratio_of if logarithmic else float
     if len(values) == 1:
         return back(estimated.mean), None, None
     low, high = estimated.interval()
