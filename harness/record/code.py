@@ -30,6 +30,6 @@ def digest(folder: Path, app: str) -> str | None:
             content = file.read_bytes()
             total.update(f"{file.relative_to(folder)}\0{len(content)}\0".encode(errors="surrogateescape"))
             total.update(content)
-    except OSError:
+    except (OSError, ValueError):  # a ValueError: a NUL in its name
         return None
     return total.hexdigest() if files else None

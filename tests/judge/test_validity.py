@@ -218,6 +218,9 @@ CORRUPT: dict[str, Trial] = {
     "called valid and has reasons why not": factories.trial(reasons=("disturbed",)),
     "more errors (9) than requests (3)": factories.trial(requests=3, errors=9, valid=False),
     "more done (5) than scheduled (4)": factories.trial(**slices(1, scheduled=4, done=5)),
+    "answers in round 0, which has no length": factories.trial(
+        slices=(factories.slice_row(round=0, length_s=0.0), factories.slice_row(round=1), factories.slice_row(round=2))
+    ),
     "shares sum to more than 1": factories.trial(worker_shares={"1": 0.7, "2": 0.7}),
     "throughput 2000.0/s, but its slices show 1000.0/s": factories.trial(throughput_rps=2000.0),
 }

@@ -192,3 +192,4 @@ def test_a_single_module_has_a_digest_and_one_that_is_not_there_has_none(tmp_pat
     (tmp_path / "web.py").write_text("app = 1")
     assert code.digest(tmp_path, "web:app") is not None
     assert code.digest(tmp_path, "gone:app") is None
+    assert code.digest(tmp_path, "\0:app") is None

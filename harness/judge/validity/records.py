@@ -42,6 +42,8 @@ def _counts(trial: Trial) -> Iterator[str]:
     if trial.errors > trial.requests:
         yield f"more errors ({trial.errors}) than requests ({trial.requests})"
     for slice_ in trial.slices:
+        if slice_.throughput_rps and not slice_.length_s:
+            yield f"answers in round {slice_.round}, which has no length"
         if slice_.scheduled is not None and slice_.done is not None and slice_.done > slice_.scheduled:
             yield f"more done ({slice_.done}) than scheduled ({slice_.scheduled}) in round {slice_.round}"
     if sum(trial.worker_shares.values()) > 1 + ROUNDING:

@@ -22,7 +22,7 @@ def littles_law(trial: Trial, thresholds: Thresholds) -> Iterator[str]:
     if trial.phase != "closed":
         return
     for slice_ in kept(trial):
-        if not slice_.mean_latency_us or not slice_.throughput_rps:
+        if not slice_.mean_latency_us or not slice_.throughput_rps or not slice_.length_s:
             continue
         in_flight = max(slice_.in_flight, 1e-9)
         expected = slice_.throughput_rps * slice_.mean_latency_us / 1e6
