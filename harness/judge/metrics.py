@@ -81,10 +81,16 @@ def quantile_label(quantile: str) -> str:
     return quantile.replace("_", ".")
 
 
-@lru_cache(maxsize=256)
 def histogram(text: str) -> Histogram:
-    """The histogram of a record; several percentiles are read from each."""
+    """The histogram of a record."""
     return Histogram.decode(text)
+
+
+@lru_cache(maxsize=8192)
+def _percentiles(text: str) -> Mapping[float, float | None]:
+    """Every percentile of a record by its quantile: a histogram is large, so these are kept and not it."""
+    decoded = histogram(text)
+    return {level: resolved(decoded, level) for level in QUANTILES.values()}
 
 
 def _mean_over_rounds(read: Callable[[SliceRow], float], a: Trial, b: Trial) -> float | None:
@@ -100,7 +106,7 @@ def _latency(quantile: str, phase: Phase) -> Metric:
         name=latency_name(quantile, phase),
         label=f"{quantile_label(quantile)} {'latency' if phase == 'open' else 'latency at saturation'}",
         unit="us",
-        read=lambda trial: resolved(histogram(trial.histogram), level) if trial.histogram else None,
+        read=lambda trial: _percentiles(trial.histogram)[level] if trial.histogram else None,
         phases=(phase,),
         percentile=level,
     )
