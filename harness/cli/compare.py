@@ -38,7 +38,7 @@ def compare(
     """
     from harness.judge.compare import as_json as comparison_json
     from harness.judge.compare import between, gate
-    from harness.report.comparing import compare_page
+    from harness.report.comparing import compare_page, page_name
     from harness.report.figures import study
     from harness.report.index import index
     from harness.report.terminal import between as terminal_between
@@ -55,7 +55,7 @@ def compare(
         first, second = record.read(earlier), record.read(record.find(after, results))
         runs = [first, second]
         comparison = between(first, second)
-        where = page or results / f"compare-{first.info.run}-{second.info.run}.html"
+        where = page or results / page_name(first.info.run, second.info.run)
         compare_page(first, second, comparison, where)
         index(results)
         if not as_json:

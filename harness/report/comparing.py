@@ -9,6 +9,7 @@ from pathlib import Path
 from harness.judge.metrics import label
 from harness.judge.verdicts import Comparison, PairVerdict
 from harness.record import Run, durable
+from harness.record.folders import safe
 from harness.report import words
 from harness.report.figures import Value
 from harness.report.figures.axis import limits_of
@@ -60,8 +61,8 @@ def compare_page(before: Run, after: Run, comparison: Comparison, out: Path) -> 
 
 
 def page_name(before: str, after: str) -> str:
-    """What the page of two runs is called, beside their folders."""
-    return f"compare-{before}-{after}.html"
+    """What the page of two runs is called, beside their folders; a name that is no file's leads nowhere else."""
+    return f"compare-{safe(before)}-{safe(after)}.html"
 
 
 def _change(verdict: PairVerdict, limits: tuple[float, float], factors: Sequence[Factor]) -> Change:

@@ -116,3 +116,9 @@ def test_the_page_of_two_runs_shows_hostile_names_as_text(tmp_path: Path) -> Non
     assert html.count("<script") == 1
     assert "<img" not in html
     assert "<script>alert(1)</script>" in text_of(tmp_path / "page.html")
+
+
+def test_the_page_of_a_comparison_stays_beside_the_runs() -> None:
+    """Whatever a run.json says that its run is called."""
+    assert page_name("20261126T103403Z-quick", "after") == "compare-20261126T103403Z-quick-after.html"
+    assert page_name("../../elsewhere/x", "a/b") == "compare-elsewhere-x-a-b.html"
