@@ -104,7 +104,7 @@ def _wanted(folder: Path) -> bool:
 
 
 def _names(path: Path) -> Iterator[tuple[int, str]]:
-    """Score and name of each likely app in a file: 0 for what surely is one, 1 for what is called so, 2 for factories."""
+    """Score and name of each likely app in a file: 0 for what is one, 1 for what is called so, 2 for factories."""
     try:
         tree = ast.parse(path.read_bytes())
     except (OSError, ValueError, SyntaxError, RecursionError):
