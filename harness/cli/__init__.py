@@ -15,7 +15,7 @@ from typing import NoReturn
 
 import typer
 
-from harness.cli import calibrate, compare, doctor, list_, load, plan, report, run, serve, tune, verify
+from harness.cli import calibrate, compare, doctor, init, list_, load, plan, report, run, serve, tune, verify
 from harness.cli.output import fail
 from harness.errors import GatebenchError
 
@@ -30,6 +30,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 VERBS: dict[str, Callable[..., None]] = {
+    "init": init.init,
     "list": list_.list_,
     "plan": plan.plan,
     "verify": verify.verify,

@@ -11,9 +11,8 @@ import typer
 
 from harness.cli.output import remarks
 from harness.errors import UsageError
-from harness.suite import Arm, Closed, Definitions, Scenario, Side, Suite, load_definitions
-from harness.suite.choice import arm_of
-from harness.suite.own import pair_suite, request, server_of, with_own
+from harness.suite import Arm, Definitions, Scenario, Side, Suite, load_definitions
+from harness.suite.own import closed_arms, pair_suite, request, server_of, with_own
 
 AppA = Annotated[str | None, typer.Option("--a", metavar="APP", help="Instead of a suite: side a, such as `shop:app`,")]
 AppB = Annotated[str | None, typer.Option("--b", metavar="APP", help="and side b, such as `shop_async:create_app()`,")]
@@ -71,27 +70,15 @@ def _own(apps: Sequence[Own], path: str | None, python: str | None) -> tuple[Def
     ]
     definitions = with_own(shipped, targets.values(), scenario)
     pair_suite(definitions, scenario, sides[0], sides[-1])  # what cannot be is said before anything is launched
-    arms = _arms(definitions, sides, scenario)
+    arms = closed_arms(definitions, sides, scenario)
     _require_packages(arms)
     scenario = _expected(arms, definitions, scenario)
     definitions = with_own(shipped, targets.values(), scenario)
-    return definitions, pair_suite(definitions, scenario, sides[0], sides[-1]), _arms(definitions, sides, scenario)
-
-
-def _arms(definitions: Definitions, sides: Sequence[Side], scenario: Scenario) -> list[Arm]:
-    loads = (Closed(connections=scenario.connections),)
-    return [
-        arm_of(
-            definitions,
-            f"t{number}",
-            definitions.targets[side.target],
-            definitions.servers[side.server],
-            scenario,
-            levels={},
-            loads=loads,
-        )
-        for number, side in enumerate(sides)
-    ]
+    return (
+        definitions,
+        pair_suite(definitions, scenario, sides[0], sides[-1]),
+        closed_arms(definitions, sides, scenario),
+    )
 
 
 def _require_packages(arms: Sequence[Arm]) -> None:

@@ -18,8 +18,8 @@ from harness.subject import connections
 from harness.suite import READY_S, Ask, Expect
 
 POLL_S = 0.01
-FAILED = 400
-"""The lowest status that says that a request has failed (RFC 9110, section 15.5)."""
+MOVED, FAILED = 300, 400
+"""The lowest statuses of redirects and of failures (RFC 9110, section 15)."""
 ASK_S = 10.0
 """How long one answer may take, from the connection to its last byte."""
 SHOWN_BYTES = 120

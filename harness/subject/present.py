@@ -12,13 +12,11 @@ from pathlib import Path
 
 from harness.errors import AnswerError, LaunchError, UsageError
 from harness.machine.guard import scratch
-from harness.subject.answers import FAILED, Answer, ask, json_digest
+from harness.subject.answers import FAILED, MOVED, Answer, ask, json_digest
 from harness.subject.launch import launch
 from harness.subject.services import Services
 from harness.suite import Arm, Expect, Factor
 
-MOVED = 300
-"""The lowest status that sends a client elsewhere."""
 PAUSE_S = 1.1
 """Between two answers of each: a body that holds the time in seconds is then another."""
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from harness.errors import DefinitionError, UsageError
+from harness.spec.loads import Closed
 from harness.suite.check import check_scenario, check_suite, check_target
-from harness.suite.choice import known
+from harness.suite.choice import arm_of, known
 from harness.suite.model import Definitions, PairDefinition, Side, Suite
+from harness.suite.plan import Arm
 from harness.suite.secrets import of_definitions
 from harness.suite.subjects import Ask, Expect, Interface, Scenario, Server, Target
 
@@ -68,3 +70,13 @@ def pair_suite(known_all: Definitions, scenario: Scenario, a: Side, b: Side) -> 
     if problems := list(check_suite(suite, known_all)):
         raise DefinitionError([problem.removeprefix("pair[0].") for problem in problems])
     return suite
+
+
+def closed_arms(known_all: Definitions, sides: Sequence[Side], scenario: Scenario) -> list[Arm]:
+    """An arm of each side, called t0, t1 ..., under the closed load of the scenario."""
+    loads = (Closed(connections=scenario.connections),)
+    chosen = [(known_all.targets[side.target], known_all.servers[side.server]) for side in sides]
+    return [
+        arm_of(known_all, f"t{number}", target, server, scenario, levels={}, loads=loads)
+        for number, (target, server) in enumerate(chosen)
+    ]
