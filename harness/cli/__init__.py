@@ -15,7 +15,7 @@ from typing import NoReturn
 
 import typer
 
-from harness.cli import calibrate, compare, doctor, list_, load, plan, report, run, serve, tune, verify
+from harness.cli import calibrate, compare, doctor, init, list_, load, plan, report, run, serve, tune, verify
 from harness.cli.output import fail
 from harness.errors import GatebenchError
 from harness.machine import namespace
@@ -32,6 +32,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 VERBS: dict[str, Callable[..., None]] = {
+    "init": init.init,
     "list": list_.list_,
     "plan": plan.plan,
     "verify": verify.verify,
@@ -44,7 +45,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "doctor": doctor.doctor,
     "serve": serve.serve,
 }
-LAUNCHING = frozenset({"verify", "run", "tune", "load", "calibrate", "serve"})
+LAUNCHING = frozenset({"init", "verify", "run", "tune", "load", "calibrate", "serve"})
 """Verbs that start processes: all that these start is in a PID namespace, where one can be made."""
 for name, verb in VERBS.items():
     app.command(name)(verb)

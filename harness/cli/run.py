@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -28,6 +29,7 @@ from harness.cli.options import (
     seconds,
 )
 from harness.cli.output import answers, print_json, quoted, remarks
+from harness.cli.own import AppA, AppB, Own, Path_, Python, ServerA, ServerB, own_suite
 from harness.errors import NothingValidError, UsageError
 from harness.judge.demands import Demands
 from harness.judge.verdicts import Gate
@@ -35,7 +37,7 @@ from harness.machine.placement import Placement
 from harness.record.conditions import today
 from harness.record.sitting import Sitting, begin, own_folder, refuse_new_plan
 from harness.record.sitting import resume as go_on
-from harness.suite import Arm, Options, Plan, load_suite, run_times
+from harness.suite import Arm, Definitions, Options, Plan, Suite, load_suite, run_times
 from harness.suite import build as build_plan
 
 
@@ -44,6 +46,12 @@ def run(
         str | None, typer.Argument(metavar="SUITE", help="A suite's name or file; not needed with --resume.")
     ] = None,
     *,
+    a: AppA = None,
+    b: AppB = None,
+    path: Path_ = None,
+    python: Python = None,
+    server_a: ServerA = None,
+    server_b: ServerB = None,
     wanted: Filter = "",
     blocks: Blocks = None,
     width: Annotated[
@@ -73,13 +81,16 @@ def run(
     Examples: `gatebench run quick`, `gatebench run my-suite.toml --width 3% --budget 10m`,
     `gatebench run full --filter scenario=json`, `gatebench run --resume latest`,
     `gatebench run --resume latest --blocks 10`,
-    `gatebench run shop.toml --baseline shop-main --fail-on-regression 5%`.
+    `gatebench run shop.toml --baseline shop-main --fail-on-regression 5%`,
+    `gatebench run --a shop:app --b shop_async:app --path /products`.
     """
+    own = {"--a": a, "--b": b, "--path": path, "--python": python, "--server-a": server_a, "--server-b": server_b}
     asked = demands(fail_on_regression, allow_failed_blocks, metric, fail_on_inconclusive=fail_on_inconclusive)
     look = partial(disturbances, strict=strict, shared_cpu=shared_cpu)
     if resume is not None:
         refuse_new_plan(
-            {
+            own
+            | {
                 "SUITE": suite,
                 "--width": width,
                 "--budget": budget,
@@ -92,8 +103,6 @@ def run(
         )
         sitting = _resumed(resume, blocks, accept_changes=accept_changes)
         found = look(_arms(sitting.info.plan), sitting.placement, sitting.info.plan.thresholds)
-    elif suite is None:
-        raise UsageError("which suite? `gatebench list suites` shows them; --resume RUN goes on with a run")
     else:
         if budget is not None and width is None:
             raise UsageError("--budget goes with --width: without it a run is exactly its blocks")
@@ -105,10 +114,24 @@ def run(
             width=fraction(width) if width else None,
             budget_s=seconds(budget) if budget else None,
         )
-        plan, placement = build_plan(*load_suite(suite), options), placed(server_cpus)
+        plan, placement = build_plan(*_chosen(suite, own, baseline), options), placed(server_cpus)
         found = look(_arms(plan), placement, plan.thresholds)
         sitting = _begun(plan, placement, out, baseline)
     _measured(replace(sitting, info=noted(sitting.info, found)), asked, as_json=as_json)
+
+
+def _chosen(suite: str | None, own: Mapping[str, str | None], baseline: str | None) -> tuple[Definitions, Suite]:
+    """The suite that is named, or that of the apps that are: `own` has their options by name."""
+    given = [name for name, value in own.items() if value is not None]
+    if not given:
+        if suite is None:
+            raise UsageError("which suite? `gatebench list suites` shows them; --resume RUN goes on with a run")
+        return load_suite(suite)
+    if suite is not None or baseline is not None:
+        raise UsageError(f"either {'SUITE' if suite is not None else '--baseline'} or {', '.join(given)}")
+    a = Own(option="--a", app=own["--a"], server_option="--server-a", server=own["--server-a"])
+    b = Own(option="--b", app=own["--b"], server_option="--server-b", server=own["--server-b"])
+    return own_suite(a, b, own["--path"], own["--python"])
 
 
 def _measured(sitting: Sitting, asked: Demands | None, *, as_json: bool) -> None:

@@ -12,12 +12,13 @@ import typer
 
 from harness.cli.beside import announced
 from harness.cli.output import remarks
-from harness.errors import NothingValidError, ServiceError, UsageError
+from harness.errors import LaunchError, NothingValidError, ServiceError, UsageError
 from harness.machine.guard import scratch
 from harness.machine.ports import SERVE
 from harness.subject import services
 from harness.subject.answers import wait_until
 from harness.subject.launch import Launched, launch
+from harness.subject.prepare import prepared
 from harness.subject.services import HOST, Services
 from harness.suite import Arm, Closed, Factor, Level, Upstream, load_definitions, load_suite, needs
 from harness.suite.choice import arm_of, fitting, stated_levels, with_every_factor
@@ -77,7 +78,10 @@ def _serve(arm: Arm, factors: tuple[Factor, ...], host: str, port: int) -> None:
         services.started(
             upstream=Upstream(), redis="redis" in needs([arm], factors), cpus=(), logs=Path(folder)
         ) as beside,
-        _launched(arm, factors, beside, log=Path(folder, "target.log"), address=(host, port)) as server,
+        prepared([arm], Path(folder)) as unprepared,
+        _launched(
+            arm, factors, beside, unprepared.get(arm.id, ""), log=Path(folder, "target.log"), address=(host, port)
+        ) as server,
     ):
         server.wait_ready()
         console.print(f"{server.process.name}: http://{host}:{port}/json and the other scenarios; Ctrl-C stops it")
@@ -86,9 +90,11 @@ def _serve(arm: Arm, factors: tuple[Factor, ...], host: str, port: int) -> None:
 
 
 def _launched(
-    arm: Arm, factors: tuple[Factor, ...], beside: Services, *, log: Path, address: tuple[str, int]
+    arm: Arm, factors: tuple[Factor, ...], beside: Services, unprepared: str, *, log: Path, address: tuple[str, int]
 ) -> AbstractContextManager[Launched]:
     """The server of `arm`; raises `ServiceError` without an upstream, for its other scenarios may need that."""
+    if unprepared:
+        raise LaunchError(unprepared)
     if why := beside.missing("upstream"):
         raise ServiceError(why)
     return launch(arm, factors, beside, cpus=(), log=log, address=address)

@@ -16,6 +16,7 @@ from harness.cli.before import SharedCpu, Strict, disturbances, noted
 from harness.cli.beside import announced
 from harness.cli.options import RESULTS, AcceptChanges, AsJson, Results, Seed, ServerCpus, fresh_seed, placed, seconds
 from harness.cli.output import answers, print_json, quoted, remarks
+from harness.cli.own import App, Own, Path_, Python, own_arm
 from harness.errors import UsageError
 from harness.machine.placement import Placement
 from harness.record.sitting import new_info
@@ -36,8 +37,14 @@ def tune(
     ] = None,
     *,
     target: Annotated[str | None, typer.Option(metavar="T", help="Instead of a suite: the target,")] = None,
-    server: Annotated[str | None, typer.Option(metavar="S", help="the server that it runs on,")] = None,
+    server: Annotated[
+        str | None,
+        typer.Option(metavar="S", help="the server that it runs on (of an --app: gunicorn-gthread or uvicorn),"),
+    ] = None,
     scenario: Annotated[str | None, typer.Option(metavar="C", help="and the scenario.")] = None,
+    app: App = None,
+    path: Path_ = None,
+    python: Python = None,
     slo: Annotated[
         str | None, typer.Option(metavar="SLO", help="Objectives to hold, such as `p99<100ms,errors<0.1%`.")
     ] = None,
@@ -64,18 +71,35 @@ def tune(
     fails: what was measured is kept, and --resume goes on.
 
     Examples: `gatebench tune --target flask --server gunicorn-gthread --scenario external-data --slo "p99<100ms"`,
-    `gatebench tune my-suite.toml --budget 10m`, `gatebench tune --resume latest`.
+    `gatebench tune my-suite.toml --budget 10m`, `gatebench tune --app shop:app --path /products`,
+    `gatebench tune --resume latest`.
     """
     look = partial(disturbances, strict=strict, shared_cpu=shared_cpu)
     if resume is not None:
-        if suite or target or server or scenario or slo or memory or connections or seed or server_cpus:
+        if (
+            suite
+            or target
+            or server
+            or scenario
+            or app
+            or path
+            or python
+            or slo
+            or memory
+            or connections
+            or seed
+            or server_cpus
+        ):
             raise UsageError("--resume takes all but --budget from the run: leave the rest out")
         sitting = _resumed(record.find(resume, results), budget, accept_changes=accept_changes)
         found = look([[sitting.arm]], sitting.placement, sitting.info.plan.thresholds)
     else:
-        if suite and (target or server or scenario):
-            raise UsageError("either SUITE or --target, --server and --scenario")
-        subject = _subject(suite, target, server, scenario, seed)
+        if app or path or python:
+            if suite or target or scenario:
+                raise UsageError("either SUITE, or --target and --scenario, or --app and --path")
+            subject = _own(app, path, python, server, seed)
+        else:
+            subject = _subject(suite, target, server, scenario, seed)
         if connections is not None:
             subject = replace(subject, arm=subject.arm.over(connections))
         limit = memory_bytes(memory) if memory else None
@@ -98,8 +122,17 @@ def _subject(
 ) -> Subject:
     from harness.tune.subject import of_names, of_suite
 
+    if suite and (target or server or scenario):
+        raise UsageError("either SUITE or --target, --server and --scenario")
     number = fresh_seed(seed)
     return of_suite(suite, number) if suite else of_names(target, server, scenario, number)
+
+
+def _own(app: str | None, path: str | None, python: str | None, server: str | None, seed: int | None) -> Subject:
+    from harness.tune.subject import of_arm
+
+    named = Own(option="--app", app=app, server_option="--server", server=server)
+    return of_arm(*own_arm(named, path, python), fresh_seed(seed))
 
 
 def _question(slo: str | None, budget: str | None, margin: float) -> Question:

@@ -32,7 +32,7 @@ def verify(
     """
     from harness.subject.receipts import receipts
 
-    arms, factors, upstream = _everything() if suite is None else _of_suite(suite, wanted)
+    arms, factors, upstream = _everything() if suite is None else of_suite(suite, wanted)
     missing = receipts(arm for arm, _ in arms).missing
     answered = []
     console = remarks()
@@ -64,7 +64,8 @@ def _everything() -> Wanted:
     return list(every_arm(known)), tuple(known.factors.values()), Upstream()
 
 
-def _of_suite(suite: str, wanted: str) -> Wanted:
+def of_suite(suite: str, wanted: str) -> Wanted:
+    """The arms of the pairs of a suite that pass the filter, its factors, and its upstream."""
     definitions, chosen = load_suite(suite)
     plan = build(definitions, chosen, Options(seed=0, wanted=wanted))
     return [(arm, (arm.scenario,)) for group in plan.groups for arm in group.arms], plan.factors, plan.upstream

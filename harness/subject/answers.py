@@ -15,11 +15,11 @@ from harness.errors import AnswerError, LaunchError
 from harness.machine.logs import one_line
 from harness.machine.process import Process
 from harness.subject import connections
-from harness.suite import Ask, Expect
+from harness.suite import READY_S, Ask, Expect
 
-READY_S = 30.0
-"""How long a server may take until it answers."""
 POLL_S = 0.01
+MOVED, FAILED = 300, 400
+"""The lowest statuses of redirects and of failures (RFC 9110, section 15)."""
 ASK_S = 10.0
 """How long one answer may take, from the connection to its last byte."""
 SHOWN_BYTES = 120
@@ -132,9 +132,21 @@ def wait_until(process: Process, what: str, ready: Callable[[], T | None], timeo
     raise process.died()
 
 
-def wait_ready(process: Process, host: str, port: int, request: Ask, timeout_s: float = READY_S) -> None:
-    """Poll until the server answers HTTP at all, whatever it answers; raises `LaunchError` also if it is not ours."""
-    wait_until(process, "ready", lambda: ask(host, port, request, min(ASK_S, timeout_s)), timeout_s)
+def wait_ready(
+    process: Process, host: str, port: int, request: Ask, timeout_s: float = READY_S, *, good: bool = False
+) -> None:
+    """Poll until the server answers HTTP at all, or, with `good`, with a status below 400.
+
+    Raises `LaunchError`, also if it is not ours.
+    """
+
+    def ready() -> Answer:
+        answer = ask(host, port, request, min(ASK_S, timeout_s))
+        if good and answer.status >= FAILED:
+            raise AnswerError(f"{request.method} {request.path} answers with status {answer.status}")
+        return answer
+
+    wait_until(process, "ready", ready, timeout_s)
     require_own(process, port)
 
 
@@ -176,12 +188,21 @@ def differences(answer: Answer, expect: Expect) -> list[str]:
         received = answer.headers.get(name.lower())
         if received != value:
             wrong.append(f"header {name}: {received!r}, expected {value!r}")
+    if expect.body_bytes is not None and len(answer.body) != expect.body_bytes:
+        wrong.append(f"body of {len(answer.body)} bytes, expected {expect.body_bytes}: {_short(answer.body)}")
+    if expect.sha256 is not None and answer.sha256 != expect.sha256:
+        wrong.append(f"body has digest {answer.sha256}, expected {expect.sha256}: {_short(answer.body)}")
     wrong += [f"header {name} is missing" for name in expect.headers_present if name.lower() not in answer.headers]
     if expect.contains is not None and expect.contains.encode() not in answer.body:
         wrong.append(f"body lacks {expect.contains!r}: {_short(answer.body)}")
     if expect.json is not None or expect.sha256_json is not None:
         wrong += _json_differences(answer.body, expect)
     return wrong
+
+
+def json_digest(value: Any) -> str:
+    """The digest that `sha256_json` compares: of `value` as JSON with sorted keys and no spaces."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def _json_differences(body: bytes, expect: Expect) -> list[str]:
@@ -192,8 +213,7 @@ def _json_differences(body: bytes, expect: Expect) -> list[str]:
     if expect.json is not None and value != expect.json:
         return [f"JSON {_short(body)}, expected {_short(json.dumps(expect.json).encode())}"]
     if expect.sha256_json is not None:
-        canonical = json.dumps(value, sort_keys=True, separators=(",", ":"))
-        digest = hashlib.sha256(canonical.encode()).hexdigest()
+        digest = json_digest(value)
         if digest != expect.sha256_json:
             return [f"JSON has digest {digest}, expected {expect.sha256_json}"]
     return []

@@ -12,9 +12,9 @@ from pathlib import Path
 from harness.errors import ServiceError
 from harness.machine.process import Process, clean_environment, running
 from harness.machine.usage import usage
-from harness.subject.answers import ASK_S, POLL_S, READY_S, Answer, verify, wait_ready
+from harness.subject.answers import ASK_S, POLL_S, Answer, verify, wait_ready
 from harness.subject.services import HOST, Services, free_port, needed
-from harness.suite import Arm, Factor
+from harness.suite import Arm, Ask, Factor
 
 QUIET_S, QUIET_CPUS = 0.15, 0.05
 """The servers of a block are settled when together they have used less than QUIET_CPUS for QUIET_S."""
@@ -31,9 +31,14 @@ class Launched:
     port: int
     host: str = HOST
 
-    def wait_ready(self, timeout_s: float = READY_S) -> None:
-        """Poll until it answers; raises `LaunchError` that says why it does not, and where its log is."""
-        wait_ready(self.process, self.host, self.port, self.arm.scenario.request, timeout_s)
+    def wait_ready(self, timeout_s: float | None = None) -> None:
+        """Poll until it answers, as long as its target may take; raises `LaunchError` that says why not, and its log.
+
+        Where the target names a path for it, that must be answered with a status below 400.
+        """
+        target = self.arm.target
+        asked, good = (Ask(path=target.ready_path), True) if target.ready_path else (self.arm.scenario.request, False)
+        wait_ready(self.process, self.host, self.port, asked, timeout_s or target.ready_s, good=good)
 
     def verify(self, timeout_s: float = ASK_S) -> Answer:
         """Ask the scenario's request and check the answer; raises `AnswerError`."""
@@ -79,7 +84,10 @@ def fill(arm: Arm, factors: Iterable[Factor], host: str, port: int) -> list[str]
         "{threads}": str(arm.cell.threads),
         "{app}": arm.target.app,
     }
-    lists: dict[str, tuple[str, ...]] = {}
+    called = arm.server.factory or () if arm.target.is_factory else ()
+    lists = {"{factory}": called}
+    if called:  # the server is told to call it, and takes its name alone
+        values["{app}"] = arm.target.app.removesuffix("()")
     for factor in factors:
         if not factor.is_count:
             level = factor.filling(arm.cell.level(factor.name))

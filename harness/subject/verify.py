@@ -14,6 +14,7 @@ from harness.errors import AnswerError, LaunchError
 from harness.subject import services
 from harness.subject.answers import verify as ask_and_check
 from harness.subject.launch import Launched, launch
+from harness.subject.prepare import prepared
 from harness.suite import (
     NONE,
     Arm,
@@ -104,9 +105,14 @@ def verify(
     logs = Path(tempfile.mkdtemp(prefix="gatebench-verify-"))
     wrong = False
     try:
-        with services.started(upstream=upstream, redis=True, cpus=(), logs=logs) as beside:
+        wanted = list(arms)
+        launchable = [arm for arm, _ in wanted if arm.id not in missing]
+        with (
+            services.started(upstream=upstream, redis=True, cpus=(), logs=logs) as beside,
+            prepared(launchable, logs) as unprepared,
+        ):
             stage = _Stage(tuple(factors), beside, logs)
-            for checked in _check_all(list(arms), missing, stage):
+            for checked in _check_all(wanted, {**missing, **unprepared}, stage):
                 wrong = wrong or checked.problem is not None
                 yield checked
     finally:

@@ -24,7 +24,7 @@ from harness.suite.model import (
 )
 from harness.suite.plan import ANYIO_THREADS, Arm, Group, Pair, Plan, slots
 from harness.suite.read import BENCHMARKS, load_definitions, load_suite, suite_names
-from harness.suite.subjects import Ask, Expect, Interface, Level, Scenario, Server, Target
+from harness.suite.subjects import READY_S, Ask, Expect, Interface, Level, Scenario, Server, Target
 from harness.suite.times import Times
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "NONE",
     "PHASES",
     "PLACEHOLDERS",
+    "READY_S",
     "RESERVED",
     "Arm",
     "Ask",

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from harness.suite.factors import NONE, Factor
 from harness.suite.model import PLACEHOLDERS, Definitions, Levels, PairDefinition, Side, Suite
-from harness.suite.subjects import Level, Scenario, Server, Target
-from harness.suite.wire import env_problems, request_problems
+from harness.suite.subjects import Ask, Level, Scenario, Server, Target
+from harness.suite.wire import command_problems, env_problems, request_problems
 
 
 def check_server(server: Server, factors: Mapping[str, Factor]) -> Iterator[str]:
@@ -23,11 +23,21 @@ def check_server(server: Server, factors: Mapping[str, Factor]) -> Iterator[str]
     text = " ".join(server.argv)
     needed = ["{port}", "{app}", *(["{threads}"] if server.slots == "threads" else [])]
     yield from (f"argv: must contain {name}" for name in needed if name not in text)
+    if "{factory}" in text and "{factory}" not in server.argv:
+        yield "argv: {factory} must be an element of its own"
+    if server.factory and "{factory}" not in server.argv:
+        yield "factory: its arguments have no place: add an element {factory} to argv"
 
 
 def check_target(target: Target, factors: Mapping[str, Factor]) -> Iterator[str]:
-    """The levels that it states exist, and a process can be given its environment."""
+    """The levels that it states exist, and processes can be given its environment and its commands."""
     yield from env_problems(target.env)
+    yield from command_problems("setup", target.setup)
+    yield from command_problems("teardown", target.teardown)
+    if target.ready_path:
+        yield from (
+            problem.replace("request.path", "ready_path") for problem in request_problems(Ask(path=target.ready_path))
+        )
     for name, levels in target.levels.items():
         if name not in factors:
             yield f"levels.{name}: {_unknown('factor', name, factors)}"
@@ -112,12 +122,21 @@ def _check_side(side: Side, pair: PairDefinition, definitions: Definitions) -> I
         return
     if target.interface != server.interface:
         yield f"server: {server.name} serves {server.interface}, {target.name} is {target.interface}"
+    if not server.serves(target):
+        yield f"server: {unserved(target, server)}"
     levels = dict(pair.levels + side.levels)
     if _count(levels.get("workers")) > 1 and not server.workers:
         yield f"server: {server.name} runs one worker process only; the pair asks for {levels['workers']}"
     if _count(levels.get("threads")) > 1 and server.slots != "threads":
         yield f"threads: {server.name} has no threads to set"
     yield from _check_levels(side, target, server, definitions)
+
+
+def unserved(target: Target, server: Server) -> str:
+    """Why `server` cannot import the app of `target`, with the remedy."""
+    if server.factory is None:
+        return f"{server.name} calls no factory, and {target.name} is {target.app}: name the app that it makes"
+    return f"{server.name} calls a factory without arguments only, and {target.name} is {target.app}"
 
 
 def _check_levels(side: Side, target: Target, server: Server, definitions: Definitions) -> Iterator[str]:

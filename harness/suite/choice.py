@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from harness.errors import UsageError
 from harness.spec.loads import Load
+from harness.suite.check import unserved
 from harness.suite.factors import Factor
 from harness.suite.layout import cell, single
 from harness.suite.model import Definitions
@@ -28,6 +29,8 @@ def fitting(definitions: Definitions, target: str, server: str) -> tuple[Target,
     process = definitions.servers[known("--server", server, definitions.servers)]
     if application.interface != process.interface:
         raise UsageError(f"--server {server} serves {process.interface}, {target} is {application.interface}")
+    if not process.serves(application):
+        raise UsageError(f"--server {server}: {unserved(application, process)}")
     return application, process
 
 

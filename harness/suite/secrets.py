@@ -93,18 +93,32 @@ def _visit(built: Definition, change: Change) -> None:
 
 
 def _changed_target(target: Target, change: Change) -> Target:
-    return replace(target, env=_table(f"target {target.name}: env", target.env, change))
+    place = f"target {target.name}: "
+
+    def commands(key: str, given: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...], ...]:
+        return tuple(_argv(f"{place}{key}[{number}]", argv, change) for number, argv in enumerate(given))
+
+    return replace(
+        target,
+        env=_table(f"{place}env", target.env, change),
+        setup=commands("setup", target.setup),
+        teardown=commands("teardown", target.teardown),
+    )
 
 
 def _changed_server(server: Server, change: Change) -> Server:
     place = f"server {server.name}: "
-    # `--api-key KEY` as two elements: the option is the key of the element after it.
-    options = ("", *(element if element.startswith("-") else "" for element in server.argv))
-    argv = tuple(
-        change(f"{place}argv[{index}]", "" if element.startswith(("-", "{")) else option, element)
-        for index, (option, element) in enumerate(zip(options, server.argv, strict=False))
-    )
+    argv = _argv(f"{place}argv", server.argv, change)
     return replace(server, argv=argv, env=_table(f"{place}env", server.env, change))
+
+
+def _argv(place: str, argv: tuple[str, ...], change: Change) -> tuple[str, ...]:
+    # `--api-key KEY` as two elements: the option is the key of the element after it.
+    options = ("", *(element if element.startswith("-") else "" for element in argv))
+    return tuple(
+        change(f"{place}[{index}]", "" if element.startswith(("-", "{")) else option, element)
+        for index, (option, element) in enumerate(zip(options, argv, strict=False))
+    )
 
 
 def _changed_scenario(scenario: Scenario, change: Change) -> Scenario:

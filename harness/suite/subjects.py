@@ -10,10 +10,15 @@ from pydantic import Field
 from harness.strict import STRICT
 
 Interface = Literal["wsgi", "asgi"]
+Handler = Literal["sync", "async", "threadpool", "blocking"]
 Level = str | int
 """One value of a factor."""
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Count = Annotated[int, Field(ge=1)]
+Argv = Annotated[tuple[str, ...], Field(min_length=1)]
+"""A command line, which no shell sees."""
+READY_S = 30.0
+"""How long a server may take until it answers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +38,17 @@ class Server:
     keep_alive: bool = True
     workers: bool = True
     """Whether it can run several worker processes."""
+    factory: tuple[str, ...] | None = None
+    """What takes the place of `{factory}` where the app is a factory, whose {app} then stands without `()`. Empty: it
+    takes `module:create_app()` as it is. None: it can serve no factory."""
     env: dict[str, str] = field(default_factory=dict)
     about: str = ""
+
+    def serves(self, target: Target) -> bool:
+        """Whether it can be told to import the app of `target`, which may be a factory."""
+        if not target.is_factory:
+            return True
+        return self.factory is not None and (not self.factory or target.app.endswith("()"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +62,7 @@ class Target:
     app: str
     folder: str = "."
     packages: tuple[str, ...]
-    handler: Literal["sync", "async", "threadpool", "blocking"]
+    handler: Handler
     """How it handles a request, which bounds what a worker does at once, as its server does."""
     levels: dict[str, tuple[Level, ...]] = field(default_factory=dict)
     """Factor -> the levels that this target has, the first of which is its default. A factor that is not named here has
@@ -56,7 +70,20 @@ class Target:
     python: str = ""
     """The interpreter, relative to the file; empty: the one that runs gatebench."""
     env: dict[str, str] = field(default_factory=dict)
+    ready_path: str = ""
+    """It is ready when a GET of this path is answered with a status below 400. Empty: when it answers the scenario's
+    request, with whatever status."""
+    ready_s: Annotated[float, Field(gt=0, le=3600)] = READY_S
+    setup: tuple[Argv, ...] = ()
+    """Commands that run one after the other in its folder before its first launch, once a sitting."""
+    teardown: tuple[Argv, ...] = ()
+    """Commands that run after its last."""
     about: str = ""
+
+    @property
+    def is_factory(self) -> bool:
+        """Whether `app` calls what it imports, as `module:create_app()`."""
+        return "(" in self.app
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +108,9 @@ class Expect:
     json: Any = None
     sha256_json: str | None = None
     """SHA-256 of the parsed answer, written again with sorted keys and no spaces."""
+    sha256: str | None = None
+    """SHA-256 of the body."""
+    body_bytes: Annotated[int, Field(ge=0)] | None = None
     contains: str | None = None
     headers: dict[str, str] = field(default_factory=dict)
     headers_present: tuple[str, ...] = ()

@@ -1,9 +1,9 @@
-"""Checks of what is passed on: requests that HTTP does not allow, environments that no process can be given."""
+"""Checks of what is passed on: requests that HTTP does not allow, what no process can be given."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import quote
 
 from harness.suite.subjects import Ask
@@ -38,3 +38,17 @@ def env_problems(env: Mapping[str, str]) -> Iterator[str]:
             yield f"env.{name!r}: a name may not be empty, or hold = or NUL"
         if "\0" in value:
             yield f"env.{name!r}: its value holds a NUL character"
+
+
+def command_problems(key: str, commands: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Whatever no process can be started with, and each placeholder but {python}, of the commands under `key`."""
+    for number, argv in enumerate(commands):
+        for index, element in enumerate(argv):
+            place = f"{key}[{number}][{index}]"
+            if "\0" in element:
+                yield f"{place}: holds a NUL character"
+            yield from (
+                f"{place}: unknown placeholder {name}; only {{python}} is filled here"
+                for name in re.findall(r"\{\w+\}", element)
+                if name != "{python}"
+            )

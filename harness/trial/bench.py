@@ -13,6 +13,7 @@ from harness.machine.placement import Placement
 from harness.record import Trial, Writer
 from harness.spec import Totals
 from harness.subject import services
+from harness.subject.prepare import prepared
 from harness.subject.services import Services
 from harness.suite import Arm, Group, Load, Phase, Plan, needs, needs_upstream
 from harness.trial.generator import Generator, generating
@@ -32,7 +33,7 @@ class Bench:
     services: Services
     generator: Generator
     missing: dict[str, str]
-    """Arm -> why it cannot be launched at all (a package that its interpreter lacks), with the remedy."""
+    """Arm -> why it cannot be launched at all: a package that its interpreter lacks, a setup that fails."""
     logs: Path
     progress: Progress
     started_ns: int
@@ -48,7 +49,10 @@ class Bench:
 def opened(
     plan: Plan, arms: Iterable[Arm], placement: Placement, writer: Writer, progress: Progress, missing: dict[str, str]
 ) -> Iterator[Bench]:
-    """A bench for `arms`, with the services that they need; what those are is noted in the record."""
+    """A bench for `arms`, whose targets are set up, with the services that they need; these are noted in the record.
+
+    Raises `LaunchError` at its end where a target cannot be torn down.
+    """
     every, logs = list(arms), writer.folder / "logs"
     for log in logs.glob("*.log"):  # of an earlier sitting, which may have been killed before it could do it
         scrub(log)
@@ -61,6 +65,7 @@ def opened(
             logs=logs,
             seed=plan.seed,
         ) as beside,
+        prepared([arm for arm in every if arm.id not in missing], logs) as unprepared,
     ):
         if beside.redis_version is not None:
             writer.note_version("redis-server", beside.redis_version)  # "redis" is the package of that name
@@ -69,7 +74,7 @@ def opened(
             placement=placement,
             services=beside,
             generator=generator,
-            missing=missing,
+            missing=missing | unprepared,
             logs=logs,
             progress=progress,
             started_ns=time.perf_counter_ns(),

@@ -115,6 +115,8 @@ def _tuned(sitting: Sitting, writer: Writer, say: Callable[[str], None]) -> Tuni
     if not sitting.earlier:
         steps.begin(sitting.question)
     with opened(sitting.info.plan, [sitting.arm], sitting.placement, writer, Silent(), {}) as bench:
+        if problem := bench.missing.get(sitting.arm.id):
+            raise NothingValidError(problem)
         instrument = Live(sitting.arm, bench, writer, slo=sitting.question.slo, memory_bytes=sitting.memory_bytes)
         instrument.go_on(sitting.earlier)
         return tune(sitting.question, instrument, say, began=sitting.began, tuning=sitting.tuning, keep=steps.append)

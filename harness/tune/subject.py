@@ -43,7 +43,14 @@ def of_names(target: str | None, server: str | None, scenario: str | None, seed:
     request = definitions.scenarios[known("--scenario", scenario, definitions.scenarios)]
     loads = (Closed(connections=request.connections),)
     arm = arm_of(definitions, "t0", application, process, request, levels={}, loads=loads)
-    return Subject(arm=arm, plan=_plan(f"{target} on {server} in {scenario}", seed, definitions))
+    return of_arm(definitions, arm, seed)
+
+
+def of_arm(definitions: Definitions, arm: Arm, seed: int) -> Subject:
+    """An arm that no file states, measured as by a suite that says nothing more."""
+    cell = arm.cell
+    about = f"{cell.target} on {cell.server} in {cell.scenario}"
+    return Subject(arm=arm, plan=_plan(about, seed, definitions))
 
 
 def _plan(about: str, seed: int, definitions: Definitions) -> Plan:

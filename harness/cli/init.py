@@ -1,0 +1,124 @@
+"""`gatebench init`: a suite for an app of the user's own, as far as it can be found out."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.cli.options import AsJson
+from harness.cli.output import answers, print_json, remarks
+from harness.cli.verify import label, of_suite
+from harness.errors import GateError, UsageError
+from harness.suite import load_definitions
+from harness.suite.written import written
+
+if TYPE_CHECKING:
+    from harness.subject.first import First
+
+FILE = "gatebench.toml"
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="[PATH]", help="The app's folder; default: this one.")] = Path(),
+    *,
+    app: Annotated[
+        str | None,
+        typer.Option(metavar="APP", help="Where more than one is there: `module:app`, `module:create_app()`."),
+    ] = None,
+    path: Annotated[
+        str | None, typer.Option(metavar="PATH", help="What is asked; default: a route that answers.")
+    ] = None,
+    python: Annotated[
+        str | None, typer.Option(metavar="FILE", help="The app's interpreter; default: that of its environment.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help=f"The suite; default: {FILE} in the folder.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Find out about an app, and write a suite for it: target, two servers, a request with its present answer.
+
+    The app is imported by its own interpreter, never by that of gatebench. The suite is verified at the end: exit code
+    1 on a wrong answer. No file is overwritten.
+
+    Examples: `gatebench init`, `gatebench init ../shop --path /products`, `gatebench init --app shop:create_app()`.
+    """
+    from harness.subject.discover import interpreter
+    from harness.subject.first import first
+
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: no folder; name the one from which your app is imported")
+    folder = folder.absolute()
+    file = (out or folder / FILE).absolute()
+    _require_free(file)
+    found = first(folder, interpreter(folder, python), load_definitions(), app=app, path=path)
+    for remark in found.remarks:
+        remarks().print(f"caveat: {remark}", soft_wrap=True)
+    _write(file, written(file, found.targets, found.scenario, found.sides, found.routes, found.note))
+    _tell(file, found, as_json=as_json)
+    _verify(file)
+
+
+def _require_free(file: Path) -> None:
+    if file.exists() or file.is_symlink():
+        raise UsageError(f"{file} exists already, and is not overwritten: --out FILE writes another")
+    if file.suffix != ".toml":
+        raise UsageError(f"--out {file.name}: a suite's file ends with .toml")
+
+
+def _write(file: Path, text: str) -> None:
+    """Write a new file, at once as a whole or not at all."""
+    try:
+        with file.open("x", encoding="utf-8") as suite:
+            suite.write(text)
+    except FileExistsError:
+        _require_free(file)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{file} cannot be written: {error}; --out FILE writes elsewhere") from error
+
+
+def _verify(file: Path) -> None:
+    """Launch what the suite defines, and hold the answers against it; raises `GateError` where one is wrong."""
+    from harness.subject.receipts import receipts
+    from harness.subject.verify import verify
+
+    arms, factors, upstream = of_suite(str(file), "")
+    checked = list(verify(arms, factors, receipts(arm for arm, _ in arms).missing, upstream))
+    wrong = [f"{label(each)}: {each.problem}" for each in checked if each.problem is not None]
+    if wrong:
+        raise GateError("\n".join([f"{file} is written, and not all of its answers are right:", *wrong]))
+    remarks().print(f"verified: {len(checked)} answers are right", soft_wrap=True)
+
+
+def _tell(file: Path, found: First, *, as_json: bool) -> None:
+    scenario, python = found.scenario, found.targets[0].python
+    if as_json:
+        targets = [
+            {"name": target.name, "app": target.app, "interface": target.interface, "framework": framework}
+            for target, framework in zip(found.targets, found.frameworks, strict=True)
+        ]
+        sides = [asdict(side) for side in found.sides]
+        expect = {key: value for key, value in asdict(scenario.expect).items() if value not in (None, {}, ())}
+        print_json(
+            {
+                "file": str(file),
+                "python": python,
+                "targets": targets,
+                "path": scenario.request.path,
+                "expect": expect,
+                "servers": [side["server"] for side in sides],
+                "routes": list(found.routes),
+            }
+        )
+        return
+    console = answers()
+    for target, framework in zip(found.targets, found.frameworks, strict=True):
+        console.print(f"{target.name}: {target.app}, {target.interface}, {framework or 'no framework that we know'}")
+    console.print(f"imported by {python}", soft_wrap=True)
+    console.print(found.note, soft_wrap=True)
+    console.print(f"GET {scenario.request.path}, one of {max(1, len(found.routes))} routes", soft_wrap=True)
+    shown = shlex.quote(os.path.relpath(file))
+    console.print(f"written: {file}; next: gatebench run {shown}, or gatebench tune {shown}", soft_wrap=True)

@@ -1,0 +1,99 @@
+"""The options that name an app of the user's own in place of a suite, and the suite that follows from them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.cli.output import remarks
+from harness.errors import UsageError
+from harness.suite import Arm, Definitions, Scenario, Side, Suite, load_definitions
+from harness.suite.own import closed_arms, pair_suite, request, server_of, with_own
+
+AppA = Annotated[str | None, typer.Option("--a", metavar="APP", help="Instead of a suite: side a, such as `shop:app`,")]
+AppB = Annotated[str | None, typer.Option("--b", metavar="APP", help="and side b, such as `shop_async:create_app()`,")]
+App = Annotated[
+    str | None, typer.Option("--app", metavar="APP", help="Instead of a suite: your app, such as `shop:app`,")
+]
+Path_ = Annotated[
+    str | None,
+    typer.Option("--path", metavar="PATH", help="and what is asked of it with GET. Its answer now is expected."),
+]
+Python = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE", help="The app's interpreter; default: that of .venv or venv here, or of the environment."
+    ),
+]
+ServerA = Annotated[str | None, typer.Option(metavar="S", help="What serves a; default: gunicorn-gthread or uvicorn.")]
+ServerB = Annotated[str | None, typer.Option(metavar="S", help="What serves b; default: gunicorn-gthread or uvicorn.")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Own:
+    """An app as the command line names it, by the option `option`; None where it does not."""
+
+    option: str
+    app: str | None
+    server_option: str
+    server: str | None
+
+
+def own_suite(a: Own, b: Own, path: str | None, python: str | None) -> tuple[Definitions, Suite]:
+    """The definitions and the suite of one pair, of apps in this folder. Raises `UsageError`."""
+    return _own([a, b], path, python)[:2]
+
+
+def own_arm(app: Own, path: str | None, python: str | None) -> tuple[Definitions, Arm]:
+    """The definitions and the arm of one app in this folder, under a closed load. Raises `UsageError`."""
+    definitions, _, (arm,) = _own([app], path, python)
+    return definitions, arm
+
+
+def _own(apps: Sequence[Own], path: str | None, python: str | None) -> tuple[Definitions, Suite, list[Arm]]:
+    """Of a single app the suite compares it with itself, and is good for its checks alone."""
+    from harness.subject.discover import interpreter, look
+
+    missing = [app.option for app in apps if not app.app] + ([] if path else ["--path"])
+    if path is None or missing:
+        raise UsageError(f"{', '.join(missing)}: missing; an app of your own is named by APP, and asked for PATH")
+    shipped, folder, names = load_definitions(), Path.cwd(), [app.app or "" for app in apps]
+    scenario, program = request(path), interpreter(folder, python)
+    targets = {name: look(folder, program, name, path).target(name, folder, program) for name in names}
+    sides = [
+        Side(target=name, server=server_of(shipped, targets[name], app.server_option, app.server).name)
+        for name, app in zip(names, apps, strict=True)
+    ]
+    definitions = with_own(shipped, targets.values(), scenario)
+    pair_suite(definitions, scenario, sides[0], sides[-1])  # what cannot be is said before anything is launched
+    arms = closed_arms(definitions, sides, scenario)
+    _require_packages(arms)
+    scenario = _expected(arms, definitions, scenario)
+    definitions = with_own(shipped, targets.values(), scenario)
+    return (
+        definitions,
+        pair_suite(definitions, scenario, sides[0], sides[-1]),
+        closed_arms(definitions, sides, scenario),
+    )
+
+
+def _require_packages(arms: Sequence[Arm]) -> None:
+    """Raise `UsageError`, with the line that installs them, where an interpreter lacks packages of a server."""
+    from harness.subject.receipts import receipts
+
+    if missing := receipts(arms).missing:
+        raise UsageError("\n".join(dict.fromkeys(missing.values())))
+
+
+def _expected(arms: Sequence[Arm], definitions: Definitions, scenario: Scenario) -> Scenario:
+    """The scenario with what all of the arms answer now."""
+    from harness.subject.present import present
+
+    found = present(arms, definitions.factors.values())
+    for remark in found.remarks:
+        remarks().print(f"caveat: {remark}", soft_wrap=True)
+    return request(scenario.request.path, found.expect)

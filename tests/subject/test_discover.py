@@ -1,0 +1,162 @@
+"""What an app's own interpreter says of it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.errors import UsageError
+from harness.subject import discover
+from harness.subject.discover import Candidate, candidates, interpreter, look
+
+pytestmark = pytest.mark.live
+
+APPS = """
+from fastapi import APIRouter, FastAPI
+from flask import Flask
+
+shop = Flask(__name__)
+
+
+@shop.get("/basket/<int:number>")
+def basket(number):
+    return {}
+
+
+@shop.post("/order")
+def order():
+    return {}
+
+
+router = APIRouter(prefix="/api")
+
+
+@router.get("/slow")
+def slow():
+    return {}
+
+
+@router.get("/quick")
+async def quick():
+    return {}
+
+
+fast = FastAPI()
+fast.include_router(router)
+
+
+class Middleware:
+    def __init__(self, app):
+        self.app = app
+
+    async def __call__(self, scope, receive, send):
+        await self.app(scope, receive, send)
+
+
+wrapped = Middleware(fast)
+
+
+def bare(environ, start_response):
+    return []
+
+
+async def bare_async(scope, receive, send):
+    pass
+
+
+def create_app():
+    return shop
+
+
+number = 3
+"""
+
+
+@pytest.fixture(name="folder")
+def _folder(tmp_path: Path) -> Path:
+    (tmp_path / "apps.py").write_text(APPS)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("app", "path", "said"),
+    [
+        ("apps:shop", "/", ("wsgi", "flask", "sync", ("/basket/<int:number>",))),
+        ("apps:create_app()", "/", ("wsgi", "flask", "sync", ("/basket/<int:number>",))),
+        ("apps:fast", "/api/slow", ("asgi", "fastapi", "threadpool", ("/api/slow", "/api/quick"))),
+        ("apps:fast", "/api/quick?x=1", ("asgi", "fastapi", "async", ("/api/slow", "/api/quick"))),
+        ("apps:wrapped", "/api/slow", ("asgi", "fastapi", "threadpool", ("/api/slow", "/api/quick"))),
+        ("apps:bare", "/", ("wsgi", "", "sync", ())),
+        ("apps:bare_async", "/", ("asgi", "", "async", ())),
+    ],
+)
+def test_interface_framework_handler_and_routes_are_found_out(
+    folder: Path, app: str, path: str, said: tuple[str, str, str, tuple[str, ...]]
+) -> None:
+    """Of apps, factories, what middleware is wrapped around, and bare callables."""
+    found = look(folder, sys.executable, app, path)
+    assert (found.interface, found.framework, found.handler, found.routes) == said
+
+
+@pytest.mark.parametrize(
+    ("app", "said"),
+    [
+        ("apps", "write module:app"),
+        ("nowhere:app", "No module named 'nowhere'"),
+        ("apps:nothing", "has no attribute 'nothing'"),
+        ("apps:number", "is neither a WSGI nor an ASGI app, but 'int'"),
+        ("apps:create_app", "if it makes one, write apps:create_app()"),
+        ("ends:app", "fails: SystemExit: 3"),
+    ],
+)
+def test_what_is_no_app_is_told_with_the_remedy(folder: Path, app: str, said: str) -> None:
+    """In one message."""
+    (folder / "ends.py").write_text("raise SystemExit(3)\n")
+    with pytest.raises(UsageError) as told:
+        look(folder, sys.executable, app)
+    assert said in str(told.value)
+
+
+def test_an_app_that_does_not_come_to_an_end_is_given_up(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the deadline."""
+    (folder / "server.py").write_text("import threading\nthreading.Event().wait()\n")
+    monkeypatch.setattr(discover, "LOOK_S", 0.5)
+    with pytest.raises(UsageError, match="has not imported it after"):
+        look(folder, sys.executable, "server:app")
+
+
+def test_likely_apps_are_found_in_the_text_alone(tmp_path: Path) -> None:
+    """What surely is one first, then what is called so, then factories; nothing is imported."""
+    (tmp_path / "src" / "shop").mkdir(parents=True)
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "venv").mkdir()
+    (tmp_path / "venv" / "pyvenv.cfg").touch()
+    boom = "raise SystemExit\n"
+    (tmp_path / "src" / "shop" / "__init__.py").write_text(boom + "def create_app(config=None): ...\n")
+    (tmp_path / "src" / "shop" / "wsgi.py").write_text(boom + "application = create_app()\n")
+    (tmp_path / "main.py").write_text(boom + "try:\n    web = FastAPI()\nexcept E:\n    pass\n")
+    (tmp_path / "script.py").write_text('if __name__ == "__main__":\n    app = Flask()\n')
+    (tmp_path / "broken.py").write_text("app = (\n")
+    for skipped in ("tests/app.py", "venv/app.py", "test_app.py", "setup.py"):
+        (tmp_path / skipped).write_text("app = Flask(__name__)\n")
+    assert candidates(tmp_path, sys.executable) == (
+        Candidate(folder=".", app="main:web"),
+        Candidate(folder="src", app="shop.wsgi:application"),
+        Candidate(folder="src", app="shop:create_app()"),
+    )
+
+
+def test_the_interpreter_is_that_of_the_apps_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside the app, then the activated one, then ours; one that is stated must be there."""
+    monkeypatch.delenv("VIRTUAL_ENV", raising=False)
+    assert interpreter(tmp_path) == sys.executable
+    for name in ("activated", "app/.venv"):
+        (tmp_path / name / "bin").mkdir(parents=True)
+        (tmp_path / name / "bin" / "python").symlink_to(sys.executable)
+    monkeypatch.setenv("VIRTUAL_ENV", str(tmp_path / "activated"))
+    assert interpreter(tmp_path) == str(tmp_path / "activated/bin/python")
+    assert interpreter(tmp_path / "app") == str(tmp_path / "app/.venv/bin/python")
+    with pytest.raises(UsageError, match="--python nowhere"):
+        interpreter(tmp_path, "nowhere")
