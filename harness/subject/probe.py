@@ -82,7 +82,7 @@ def find() -> dict[str, Any]:
 
 
 def _files(top: Path) -> Iterator[Path]:
-    count = 0
+    seen = 0
     for folder, below, names in os.walk(str(top)):
         here = Path(folder)
         deep = len(here.parts) >= DEEPEST
@@ -91,8 +91,8 @@ def _files(top: Path) -> Iterator[Path]:
             path = here / name
             if not name.endswith(".py") or name.startswith("test_") or name in {"setup.py", "manage.py", "conftest.py"}:
                 continue
-            count += 1
-            if count > MOST_FILES:
+            seen += 1
+            if seen > MOST_FILES:
                 return
             if path.is_file() and path.stat().st_size <= MOST_BYTES:
                 yield path
@@ -167,7 +167,7 @@ def look(text: str, path: str = "") -> dict[str, Any]:
 def _unwrapped(app: Any) -> tuple[Any, str, tuple[str, ...]]:
     """The app that middleware and bridges are wrapped around, its framework, and the distributions on the way."""
     packages: tuple[str, ...] = ()
-    for _ in range(5):  # deeper than anyone wraps, and an app may hold itself
+    for _ in range(5):  # an app may hold itself
         known = _framework(app)
         packages += known[2] if known else ()
         if known and known[0] not in BRIDGES:
@@ -210,9 +210,8 @@ def _by_signature(app: Any) -> str | None:
 
 
 def _no_app(text: str, app: Any) -> str:
-    if callable(app) and not text.endswith(")"):
-        return "is neither a WSGI nor an ASGI app; if it makes one, write " + text + "()"
-    return "is neither a WSGI nor an ASGI app, but " + repr(type(app).__name__)
+    makes_one = callable(app) and not text.endswith(")")
+    return "is neither a WSGI nor an ASGI app" + ("; if it makes one, write " + text + "()" if makes_one else "")
 
 
 def _handler(app: Any, framework: str, path: str) -> str:
@@ -235,10 +234,9 @@ def _endpoint(routes: Iterable[Any], path: str) -> Any:
         inner = candidates() if candidates else getattr(route, "routes", None)
         if inner:
             found = _endpoint(inner, path[len(getattr(route, "path", None) or "") :])
-        elif "GET" in (getattr(route, "methods", None) or ()) and route.path_regex.match(path):
-            found = route.endpoint
         else:
-            found = None
+            mine = "GET" in (getattr(route, "methods", None) or ()) and route.path_regex.match(path)
+            found = route.endpoint if mine else None
         if found is not None:
             return found
     return None

@@ -106,7 +106,7 @@ def test_interface_framework_handler_and_routes_are_found_out(
         ("apps", "write module:app"),
         ("nowhere:app", "No module named 'nowhere'"),
         ("apps:nothing", "has no attribute 'nothing'"),
-        ("apps:number", "is neither a WSGI nor an ASGI app, but 'int'"),
+        ("apps:number", "is neither a WSGI nor an ASGI app"),
         ("apps:create_app", "if it makes one, write apps:create_app()"),
         ("ends:app", "fails: SystemExit: 3"),
     ],

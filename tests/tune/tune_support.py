@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -141,8 +142,8 @@ def instead(monkeypatch: pytest.MonkeyPatch, fake: Fake) -> None:
     """Let sittings measure with `fake`, without services or versions."""
 
     @contextmanager
-    def opened(*_: Any) -> Iterator[None]:
-        yield
+    def opened(*_: Any) -> Iterator[SimpleNamespace]:
+        yield SimpleNamespace(missing={})
 
     monkeypatch.setattr(sittings, "opened", opened)
     monkeypatch.setattr(sittings, "receipts", lambda _: Receipts(versions={}, missing={}))
