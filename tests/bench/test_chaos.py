@@ -6,9 +6,8 @@ import random
 
 import pytest
 
-from bench.chaos import inject, tabulate
+from bench.chaos import Outcome, inject, tabulate
 from bench.faults import FAULTS
-from bench.injection import Outcome
 
 WITHIN_S = 4.0
 
