@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import count as numbers
 from pathlib import Path
 
@@ -38,6 +39,8 @@ AT_ONCE = 2
 """Runs side by side: most of a run waits, and its figures do not matter."""
 FIRST = {False: "none", True: "none, with services"}
 """The fault that shows how long a run takes, without and with services."""
+EARLY = 0.8
+"""A fault of what is measured strikes within this share of the measurement: later there would be nothing to strike."""
 DRAWN_S = 1.5
 """How long after the last measurement a report is still being drawn."""
 
@@ -86,13 +89,19 @@ def _sittings(fault: Fault, place: Place, seed: int, measured_s: float, outcome:
     argv = ("run", str(suite), "--seed", "1", "--out", str(place.results))
     with started(place, seed, *argv, own_clock=fault.own_clock) as run:
         wait_begun(run)
-        begun = time.monotonic()
-        _wait(run, run.rng.random() * (measured_s + DRAWN_S * fault.anytime))
+        _wait(run, run.rng.random() * (measured_s + DRAWN_S if fault.anytime else measured_s * EARLY))
         outcome.problems = _struck(fault, run)
-        outcome.measured_s = time.monotonic() - begun - DRAWN_S
+        outcome.measured_s = _measured_s(place)
         if (place.results / record.INFO).exists() and not outcome.problems:
             outcome.problems = _second_sitting(place, seed)
             outcome.problems += left(run)  # what nobody was left to clean up is gone by now
+
+
+def _measured_s(place: Place) -> float:
+    info = record.read_info(place.results) if (place.results / record.INFO).exists() else None
+    if info is None or info.finished is None:
+        return 0.0
+    return (datetime.fromisoformat(info.finished) - datetime.fromisoformat(info.started)).total_seconds()
 
 
 def _struck(fault: Fault, run: Run) -> list[str]:
