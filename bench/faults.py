@@ -1,32 +1,25 @@
-"""The faults that `chaos` injects: a function each, which strikes and may return what undoes it after the run's end.
+"""The faults of processes that `chaos` injects: a function each, which strikes and may return what undoes it.
 
-To add one, write a function with `@fault("name")` above it.
+To add one, write a function with `@fault("name")` above it. What befalls the machine stands in bench/hardships.py.
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
-import re
-import resource
-import shutil
 import signal
-import socket
-import subprocess
 import time
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from bench.injection import Run, command
+from bench.injection import Run
 from harness.machine.environment import find_redis
 from harness.machine.identity import PROC, Identity, lives
 
 FROZEN_S = 3.0
-SPARE = 4
-"""File descriptors that a harness is left with."""
+BUSY_TICKS = 5
+"""CPU time of a server, in ticks of the kernel, beyond which it is at work on a load."""
 Undo = Callable[[], object] | None
 Strike = Callable[[Run], Undo]
 
@@ -42,6 +35,10 @@ class Fault:
     crash_after: int = -1
     """Requests after which an app of the run crashes; -1: never."""
     own_disk: bool = False
+    own_clock: bool = False
+    """Whether the harness has a clock that can step."""
+    anytime: bool = False
+    """Whether it also strikes after the last measurement, while the report is drawn."""
     codes: Collection[int] = ()
     """Exit codes that FORMAT.md has for it; empty: 0 with a valid row, 3 without."""
     says: str = ""
@@ -78,15 +75,6 @@ def no_redis() -> str:
     return "" if find_redis() else "no redis-server"
 
 
-def no_mount() -> str:
-    """Why nothing can be mounted."""
-    if os.geteuid() != 0:
-        return "mounting needs root"
-    argv = ["unshare", "--mount", "mount", "-t", "tmpfs", "chaos", "/mnt"]
-    refused = not shutil.which("unshare") or subprocess.run(argv, capture_output=True, check=False).returncode
-    return "mounting is not allowed" if refused else ""
-
-
 @fault("none")
 def none(_run: Run) -> Undo:
     """Nothing: how long a run takes, and that it passes."""
@@ -99,7 +87,7 @@ def none_with_services(_run: Run) -> Undo:
     return None
 
 
-@fault("harness killed", codes={-signal.SIGKILL})
+@fault("harness killed", anytime=True, codes={-signal.SIGKILL})
 def harness_killed(run: Run) -> Undo:
     """SIGKILL."""
     send([run.harness], signal.SIGKILL)
@@ -113,28 +101,28 @@ def helper_killed(run: Run) -> Undo:
     return None
 
 
-@fault("harness and helper killed", codes={-signal.SIGKILL}, swept_later=True)
+@fault("harness and helper killed", anytime=True, codes={-signal.SIGKILL}, swept_later=True)
 def both_killed(run: Run) -> Undo:
     """The helper first: it would be faster than we are."""
     send([run.reaper(), run.harness], signal.SIGKILL)
     return None
 
 
-@fault("SIGINT", codes={130})
+@fault("SIGINT", anytime=True, codes={130})
 def interrupted(run: Run) -> Undo:
     """Ctrl-C."""
     send([run.harness], signal.SIGINT)
     return None
 
 
-@fault("SIGTERM", codes={130})
+@fault("SIGTERM", anytime=True, codes={130})
 def terminated(run: Run) -> Undo:
     """As a scheduler ends a job."""
     send([run.harness], signal.SIGTERM)
     return None
 
 
-@fault("harness frozen")
+@fault("harness frozen", anytime=True)
 def harness_frozen(run: Run) -> Undo:
     """For FROZEN_S, as when a laptop is shut."""
     send([run.harness], signal.SIGSTOP)
@@ -147,6 +135,14 @@ def harness_frozen(run: Run) -> Undo:
 def server_killed(run: Run) -> Undo:
     """All its processes."""
     send(run.family("server"), signal.SIGKILL)
+    return None
+
+
+@fault("target crashes in mid-slice")
+def crashes_in_mid_slice(run: Run) -> Undo:
+    """A server that is at work on a load at that moment: all its processes."""
+    family = run.wait_for(lambda: _at_work(run.family("server")))
+    send(family, signal.SIGKILL)
     return None
 
 
@@ -200,6 +196,13 @@ def redis_killed(run: Run) -> Undo:
     return None
 
 
+@fault("redis frozen", services=True, absent=no_redis)
+def redis_frozen(run: Run) -> Undo:
+    """It takes connections and does not answer."""
+    send(run.family("redis"), signal.SIGSTOP)
+    return None
+
+
 @fault("target crashes at start", crash_after=0)
 def crashes_at_start(_run: Run) -> Undo:
     """One arm never comes up."""
@@ -212,76 +215,17 @@ def crashes_under_load(_run: Run) -> Undo:
     return None
 
 
-@fault("results folder removed", codes={3}, says="cannot be written")
-def folder_removed(run: Run) -> Undo:
-    """It is put back before the run is gone on with, in the place of whatever was made anew."""
-    away = run.results.with_name("away")
-    run.results.rename(away)
-
-    def put_back() -> None:
-        shutil.rmtree(run.results, ignore_errors=True)
-        away.rename(run.results)
-
-    return put_back
+def _at_work(family: list[Identity]) -> list[Identity] | None:
+    """The family, if it has spent CPU time within a moment."""
+    before = _ticks(family)
+    time.sleep(0.1)
+    return family if _ticks(family) - before >= BUSY_TICKS else None
 
 
-@fault("disk full", own_disk=True, codes={3}, says="cannot be written")
-def disk_full(run: Run) -> Undo:
-    """A small disk, filled up; where none can be mounted, no file of the harness may grow any more (RLIMIT_FSIZE)."""
-    if not run.own_disk:
-        resource.prlimit(run.harness.pid, resource.RLIMIT_FSIZE, (len(run.rows()), resource.RLIM_INFINITY))
-        return None
-    filler = run.results.with_name("filler")
-    _fill(filler)
-    return filler.unlink
-
-
-@fault("results folder read-only", own_disk=True, codes={3}, says="cannot be written", absent=no_mount)
-def read_only(run: Run) -> Undo:
-    """A mount upon it: what is open stays open, nothing new can be made."""
-    where = str(run.results)
-    subprocess.run(["mount", "--bind", where, where], check=True)
-    subprocess.run(["mount", "-o", "remount,bind,ro", where], check=True)
-    return lambda: subprocess.run(["umount", "-l", where], check=True)
-
-
-@fault("port taken")
-def port_taken(run: Run) -> Undo:
-    """A stranger listens on a server's port before it does."""
-    stranger = run.wait_for(lambda: _squatted(run.family("server")[0]))
-    return stranger.close
-
-
-@fault("few descriptors", codes={0, 3})
-def few_descriptors(run: Run) -> Undo:
-    """The harness may open a few more files than it has open."""
-    used = max(int(each.name) for each in (PROC / str(run.harness.pid) / "fd").iterdir()) + 1
-    limit = used + run.rng.randint(1, SPARE)
-    resource.prlimit(run.harness.pid, resource.RLIMIT_NOFILE, (limit, limit))
-    return None
-
-
-def _fill(path: Path) -> None:
-    with path.open("wb", buffering=0) as file:
-        try:
-            while True:
-                file.write(bytes(65536))
-        except OSError as error:
-            if error.errno != errno.ENOSPC:
-                raise
-
-
-def _squatted(server: Identity) -> socket.socket | None:
-    """A listener on the port of a server that is not there yet; None where the server was first."""
-    port = re.search(r"(?:127\.0\.0\.1:|--port )(\d+)", command(server.pid))
-    if port is None:
-        return None
-    stranger = socket.socket()
-    try:
-        stranger.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        stranger.bind(("127.0.0.1", int(port[1])))
-        stranger.listen()
-    except OSError:
-        stranger.close()
-        return None
-    return stranger
+def _ticks(family: Iterable[Identity]) -> int:
+    spent = 0
+    for process in family:
+        with contextlib.suppress(OSError):
+            fields = (PROC / str(process.pid) / "stat").read_text(errors="replace").rpartition(")")[2].split()
+            spent += int(fields[11]) + int(fields[12])
+    return spent

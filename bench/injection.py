@@ -1,4 +1,4 @@
-"""One run of gatebench for `chaos`: started in a folder of its own, struck by a fault, and looked at afterwards."""
+"""One run of gatebench for `chaos`: started in a folder of its own, and watched until its end."""
 
 from __future__ import annotations
 
@@ -7,24 +7,27 @@ import os
 import random
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from bench import cgroups
 from bench.claims import ROOT, CallError
 from harness import record
-from harness.errors import GatebenchError
 from harness.machine.identity import PROC, Entry, Identity, identity, kill, lives, started_by, table
 
 T = TypeVar("T")
 
-DEADLINE_S = 180.0
+DEADLINE_S = 120.0
 """How long a run may take, the patience with what hangs included."""
-GONE_S = 5.0
-"""How long what was started may take to be gone, once the run has ended."""
 POLL_S = 0.01
+WATCH_S = 0.2
+"""How often we look which processes and cgroups a run has."""
+STOP = threading.Event()
+"""Set when no run is to go on."""
 ROLES = {
     "generator": ("loadtests",),
     "upstream": ("targets.upstream:",),
@@ -36,9 +39,9 @@ ROLES = {
 PLAIN = """
 about = "Two small apps, for faults."
 blocks = 2
-rounds = 2
+rounds = 1
 phases = ["closed"]
-slice_s = 0.2
+slice_s = 0.5
 open_slice_s = 0.5
 
 [thresholds]
@@ -82,7 +85,7 @@ SERVICES = """
 about = "The slow API and Redis, for faults."
 blocks = 2
 rounds = 1
-slice_s = 0.2
+slice_s = 0.5
 open_slice_s = 0.5
 
 [thresholds]
@@ -98,7 +101,29 @@ connections = 8
 
 
 class MissedError(Exception):
-    """The run ended before the fault could strike."""
+    """The run ended before the fault could strike, or was not to go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the sittings of a run take place."""
+
+    folder: Path
+    """Holds the results on `disk`, `tmp`, and what the harness prints."""
+    own_disk: bool = False
+    """Whether the results are on a small disk of their own."""
+    own_network: bool = False
+    """Whether the thread that starts them, and thereby they, have a network of their own."""
+
+    @property
+    def results(self) -> Path:
+        """The folder of the run."""
+        return self.folder / "disk" / "run"
+
+    @property
+    def clock(self) -> Path:
+        """Holds the seconds that the clock of the harness has stepped."""
+        return self.folder / "clock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +132,12 @@ class Run:
 
     popen: subprocess.Popen[str]
     harness: Identity
-    results: Path
-    own_disk: bool
-    """Whether the results are on a small disk of their own."""
+    place: Place
     rng: random.Random
     known: set[Identity] = field(default_factory=set)
     """Its processes that were seen so far: a Redis overwrites its environment, and could not be told later."""
+    cgroups: set[Path] = field(default_factory=set)
+    """Folders of cgroups that its processes were seen in, and we are not."""
 
     def alive(self) -> bool:
         """Whether the harness still runs."""
@@ -123,7 +148,10 @@ class Run:
         processes = table()
         self.known.update(started_by(self.harness, processes))
         self.known.update(each.identity for each in processes.values() if self._is_ours(each))
-        return set(filter(lives, self.known))
+        living = set(filter(lives, self.known))
+        self.cgroups.update(*(cgroups.of(each.pid) for each in living))
+        self.cgroups.difference_update(cgroups.of(os.getpid()))
+        return living
 
     def reaper(self) -> Identity:
         """The reaper of the harness; waits for it, and raises `MissedError` when the run ends before."""
@@ -135,19 +163,19 @@ class Run:
 
     def wait_for(self, find: Callable[[], T | None]) -> T:
         """Poll until `find` finds; raises `MissedError` when the run ends before."""
-        while self.alive():
+        while self.alive() and not STOP.is_set():
             if found := find():
                 return found
             time.sleep(POLL_S)
         raise MissedError
 
-    def rows(self) -> bytes:
-        """The whole rows that are on disk."""
-        try:
-            content = (self.results / record.TRIALS).read_bytes()
-        except FileNotFoundError:
-            return b""
-        return content[: content.rfind(b"\n") + 1]
+    def rows(self) -> tuple[bytes, ...]:
+        """The whole rows that are on disk: trials, blocks."""
+        return tuple(_whole_lines(self.place.results / name) for name in (record.TRIALS, record.BLOCKS))
+
+    def stderr(self) -> str:
+        """What the harness has said on standard error."""
+        return (self.place.folder / "stderr").read_text(errors="replace")
 
     def _family(self, role: str) -> list[Identity] | None:
         ours, processes = self.members(), table()
@@ -166,17 +194,6 @@ class Run:
     def _is_reaper(self, process: Identity) -> bool:
         line = command(process.pid)
         return "harness.machine.reaper" in line and f" {self.harness.pid} {self.harness.start} " in line
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What became of an injection."""
-
-    fault: str
-    seed: int
-    missed: bool = False
-    problems: list[str] = field(default_factory=list)
-    seconds: float = 0.0
 
 
 def command(pid: int) -> str:
@@ -200,15 +217,16 @@ def disk(folder: Path, *, wanted: bool) -> Iterator[bool]:
 
 
 @contextlib.contextmanager
-def started(folder: Path, seed: int, *argv: str, own_disk: bool = False) -> Iterator[Run]:
-    """Start `gatebench run ARGV` with a /tmp of its own under `folder`; whatever of it still lives is ended."""
-    temporary = folder / "tmp"
+def started(place: Place, seed: int, *argv: str, own_clock: bool = False) -> Iterator[Run]:
+    """Start `gatebench ARGV` with a /tmp of its own; whatever of it still lives is ended."""
+    temporary = place.folder / "tmp"
     temporary.mkdir(exist_ok=True)
-    with (folder / "stdout").open("w") as stdout, (folder / "stderr").open("w") as stderr:
+    environment = os.environ | {"TMPDIR": str(temporary), "PYTHONPATH": str(ROOT)}
+    with (place.folder / "stdout").open("w") as stdout, (place.folder / "stderr").open("w") as stderr:
         popen = subprocess.Popen(
-            [sys.executable, "-m", "harness", "run", *argv],
-            cwd=folder,
-            env=os.environ | {"TMPDIR": str(temporary), "PYTHONPATH": str(ROOT)},
+            [sys.executable, "-m", "harness", *argv],
+            cwd=place.folder,
+            env=environment | (clock_of(place) if own_clock else {}),
             stdout=stdout,
             stderr=stderr,
             text=True,
@@ -216,7 +234,7 @@ def started(folder: Path, seed: int, *argv: str, own_disk: bool = False) -> Iter
         )
     harness = identity(popen.pid)
     assert harness is not None  # noqa: S101 - nobody has taken note of its end yet
-    run = Run(popen, harness, folder / "disk" / "run", own_disk, random.Random(seed))
+    run = Run(popen, harness, place, random.Random(seed))
     try:
         yield run
     finally:
@@ -225,70 +243,49 @@ def started(folder: Path, seed: int, *argv: str, own_disk: bool = False) -> Iter
         popen.wait()
 
 
-def wait_begun(run: Run, folder: Path) -> None:
+def faketime() -> Path | None:
+    """The library of libfaketime; None where it is not installed."""
+    return next(iter(sorted(Path("/usr/lib").glob("**/faketime/libfaketime.so.1"))), None)
+
+
+def clock_of(place: Place) -> dict[str, str]:
+    """The environment of a harness whose clock steps when `place.clock` says so."""
+    place.clock.write_text("+0")
+    library = faketime()
+    preloaded = {
+        "LD_PRELOAD": str(library),
+        "FAKETIME_TIMESTAMP_FILE": str(place.clock),
+        "FAKETIME_NO_CACHE": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+    }
+    path = f"{ROOT / 'bench/clock'}{os.pathsep}{ROOT}"
+    return {"PYTHONPATH": path, "CHAOS_CLOCK": str(place.clock)} | (preloaded if library else {})
+
+
+def wait_begun(run: Run) -> None:
     """Wait until the run has its folder; raises `CallError` where it ends before."""
     try:
-        run.wait_for(run.results.exists)
+        run.wait_for(run.place.results.exists)
     except MissedError as error:
-        raise CallError((folder / "stderr").read_text(errors="replace")) from error
+        raise CallError(run.stderr()) from error
 
 
 def wait_ended(run: Run) -> list[str]:
     """Wait for the end of the harness; a problem when there is none."""
+    deadline = time.monotonic() + DEADLINE_S
+    while time.monotonic() < deadline:
+        if STOP.is_set():
+            raise MissedError
+        run.members()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            run.popen.wait(WATCH_S)
+            return []
+    return [f"did not end within {DEADLINE_S:g} s"]
+
+
+def _whole_lines(path: Path) -> bytes:
     try:
-        run.popen.wait(DEADLINE_S)
-    except subprocess.TimeoutExpired:
-        return [f"did not end within {DEADLINE_S:g} s"]
-    return []
-
-
-def look(run: Run, folder: Path, before: bytes, codes: Collection[int], says: str = "") -> list[str]:
-    """What is wrong with what the ended run shows: exit code (`codes`, or what its rows ask for), words, rows."""
-    problems = []
-    stderr = (folder / "stderr").read_text(errors="replace")
-    if "Traceback" in stderr:
-        problems.append(f"a traceback: {stderr.strip().splitlines()[-1]}")
-    if says not in stderr.replace("\n", " "):
-        problems.append(f"standard error does not say: {says}")
-    if not run.rows().startswith(before):
-        problems.append("rows that were on disk are gone")
-    if not (run.results / record.INFO).exists():
-        return problems + (["rows without a run.json"] if before else [])
-    try:
-        trials = record.read(run.results).trials
-    except GatebenchError as error:
-        return [*problems, f"records that cannot be read: {error}"]
-    wanted = codes or {0 if any(trial.valid for trial in trials) else 3}
-    if run.popen.returncode not in wanted:
-        last = (stderr.strip().splitlines() or ["no word"])[-1]
-        problems.append(f"exit code {run.popen.returncode}, not {' or '.join(map(str, sorted(wanted)))}: {last}")
-    return problems
-
-
-def left(run: Run, folder: Path) -> list[str]:
-    """What outlives the run by GONE_S: processes, and files in its /tmp."""
-    deadline = time.monotonic() + GONE_S
-    while (found := _left(run, folder)) and time.monotonic() < deadline:
-        time.sleep(POLL_S * 10)
-    return found
-
-
-def _left(run: Run, folder: Path) -> list[str]:
-    processes = [f"left running: {command(each.pid)[:80]}" for each in sorted(run.members()) if lives(each)]
-    ours = folder / "tmp" / f"gatebench-{os.getuid()}"
-    files = [path for path in (folder / "tmp").rglob("*") if path != ours]
-    return processes + [f"left in /tmp: {path.relative_to(folder / 'tmp')}" for path in files]
-
-
-def incomplete(results: Path) -> list[str]:
-    """A problem where a planned trial has no row."""
-    run = record.read(results)
-    planned = {
-        (arm.id, block, phase)
-        for group in run.info.plan.groups
-        for arm in group.arms
-        for block in range(run.info.plan.blocks)
-        for phase in group.phases
-    }
-    missing = planned - {(trial.arm, trial.block, trial.phase) for trial in run.trials}
-    return [f"{len(missing)} of {len(planned)} planned trials have no row"] if missing else []
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return b""
+    return content[: content.rfind(b"\n") + 1]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -27,12 +29,16 @@ def replace(path: Path, content: bytes) -> None:
     """Give `path` this content, so that a reader finds the old content or the new one, and never a part of it.
 
     The content goes into a file beside it and to the disk, then takes the name of `path`; the name goes to the disk
-    last. Raises `OSError` when that fails, with `path` as it was and nothing left beside it.
+    last. What a killed process has left of such a file for `path` is removed. Raises `OSError` when that fails, with
+    `path` as it was and nothing left beside it.
     """
+    _sweep(path)
     # The process id, as the machine has it, keeps two that replace the same file from writing into one another's.
     aside = path.with_name(f"{path.name}.{outside().harness.pid}.part")
     try:
         with aside.open("wb") as file:
+            with contextlib.suppress(OSError):  # a file system without locks
+                fcntl.flock(file, fcntl.LOCK_EX)
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -42,6 +48,18 @@ def replace(path: Path, content: bytes) -> None:
             aside.unlink()
         raise
     sync_folder(path.parent)
+
+
+def _sweep(path: Path) -> None:
+    """Remove the files beside `path` that were to take its place and whose process has ended.
+
+    A process that lives holds the lock of its file, wherever it runs; where there are no locks all of them stay.
+    """
+    ours = re.compile(rf"{re.escape(path.name)}\.(\d+)\.part")
+    for aside in [each for each in path.parent.iterdir() if ours.fullmatch(each.name)]:
+        with contextlib.suppress(OSError), aside.open("rb") as file:  # locked, gone, or on a disk that takes no writes
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            aside.unlink()
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import stat
 from pathlib import Path
@@ -81,6 +82,20 @@ def test_an_interruption_leaves_the_old_file_and_nothing_else(file: Path, monkey
         durable.replace(file, b"new")
     assert file.read_bytes() == b"old"
     assert [path.name for path in file.parent.iterdir()] == [file.name]
+
+
+def test_what_a_killed_process_has_left_for_that_file_is_removed(file: Path) -> None:
+    """Nothing of another file, nothing of another name, and nothing that a living process still writes."""
+    (file.parent / f"{file.name}.4194305.part").write_bytes(b"hal")
+    others = [file.parent / name for name in ("run.json.4194305.part", f"{file.name}.part", f"{file.name}.x.part")]
+    living = file.parent / f"{file.name}.4194306.part"
+    for path in (*others, living):
+        path.write_bytes(b"kept")
+    with living.open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        durable.replace(file, b"new")
+    assert file.read_bytes() == b"new"
+    assert {path.name for path in file.parent.iterdir()} == {path.name for path in (file, living, *others)}
 
 
 def test_a_folder_that_cannot_be_synced_is_no_failure(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
