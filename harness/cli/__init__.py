@@ -15,7 +15,7 @@ from typing import NoReturn
 
 import typer
 
-from harness.cli import calibrate, compare, doctor, list_, load, plan, report, run, serve, tune, verify
+from harness.cli import calibrate, compare, doctor, export, list_, load, plan, report, run, serve, tune, verify
 from harness.cli.output import fail
 from harness.errors import GatebenchError
 
@@ -36,6 +36,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "run": run.run,
     "report": report.report,
     "compare": compare.compare,
+    "export": export.export,
     "tune": tune.tune,
     "load": load.load,
     "calibrate": calibrate.calibrate,
