@@ -15,7 +15,7 @@ from typing import NoReturn
 
 import typer
 
-from harness.cli import calibrate, compare, doctor, init, list_, load, plan, report, run, serve, tune, verify
+from harness.cli import calibrate, compare, doctor, export, init, list_, load, plan, report, run, serve, tune, verify
 from harness.cli.output import fail
 from harness.errors import GatebenchError
 from harness.machine import namespace
@@ -39,6 +39,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "run": run.run,
     "report": report.report,
     "compare": compare.compare,
+    "export": export.export,
     "tune": tune.tune,
     "load": load.load,
     "calibrate": calibrate.calibrate,
