@@ -61,8 +61,15 @@ def locustfile(kind: Phase) -> type[User]:
 
     EngineUser.__name__ = kind.capitalize()
     made: Any = events.init.add_listener
-    made(lambda environment, **_: deal_out(environment, EngineUser))
+    made(lambda environment, **_: _begin(environment, EngineUser))
     return EngineUser
+
+
+def _begin(environment: Environment, user: type[User]) -> None:
+    deal_out(environment, user)
+    # The loop's clock stands still while Python imports. Locust's timer of --run-time goes by it, and would end a test
+    # that took a second to load after nothing at all.
+    gevent.get_hub().loop.update_now()
 
 
 def _drive(environment: Environment, kind: Phase) -> None:
