@@ -27,16 +27,20 @@ def look(run: Run, before: tuple[bytes, ...], codes: Collection[int], says: str 
     if not all(now.startswith(then) for now, then in zip(run.rows(), before, strict=True)):
         problems.append("rows that were on disk are gone")
     if not (run.place.results / record.INFO).exists():
-        return problems + (["rows without a run.json"] if any(before) else [])
+        problems += ["rows without a run.json"] if any(before) else []
+        return problems + _wrong_code(run, codes or {3})
     try:
         trials = record.read(run.place.results).trials
     except GatebenchError as error:
         return [*problems, f"records that cannot be read: {error}"]
-    wanted = codes or {0 if any(trial.valid for trial in trials) else 3}
-    if run.popen.returncode not in wanted:
-        last = (stderr.strip().splitlines() or ["no word"])[-1]
-        problems.append(f"exit code {run.popen.returncode}, not {' or '.join(map(str, sorted(wanted)))}: {last}")
-    return problems
+    return problems + _wrong_code(run, codes or {0 if any(trial.valid for trial in trials) else 3})
+
+
+def _wrong_code(run: Run, wanted: Collection[int]) -> list[str]:
+    if run.popen.returncode in wanted:
+        return []
+    last = (run.stderr().strip().splitlines() or ["no word"])[-1]
+    return [f"exit code {run.popen.returncode}, not {' or '.join(map(str, sorted(wanted)))}: {last}"]
 
 
 def left(run: Run) -> list[str]:

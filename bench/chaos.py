@@ -39,7 +39,7 @@ AT_ONCE = 2
 """Runs side by side: most of a run waits, and its figures do not matter."""
 FIRST = {False: "none", True: "none, with services"}
 """The fault that shows how long a run takes, without and with services."""
-EARLY = 0.8
+EARLY = 0.6
 """A fault of what is measured strikes within this share of the measurement: later there would be nothing to strike."""
 DRAWN_S = 1.5
 """How long after the last measurement a report is still being drawn."""

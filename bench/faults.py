@@ -45,6 +45,8 @@ class Fault:
     """What the run says of it on standard error."""
     swept_later: bool = False
     """Whether nobody is left to clean up before the next start."""
+    patient: bool = False
+    """Whether the harness has to lose its patience with something first, which takes most of a minute."""
     absent: Callable[[], str] = str
     """Why it cannot be injected here; empty where it can."""
 
@@ -154,7 +156,7 @@ def worker_killed(run: Run) -> Undo:
     return None
 
 
-@fault("server frozen")
+@fault("server frozen", patient=True)
 def server_frozen(run: Run) -> Undo:
     """All its processes."""
     send(run.family("server"), signal.SIGSTOP)
@@ -168,7 +170,7 @@ def generator_killed(run: Run) -> Undo:
     return None
 
 
-@fault("generator frozen")
+@fault("generator frozen", patient=True)
 def generator_frozen(run: Run) -> Undo:
     """It is silent until the harness has no more patience."""
     send(run.family("generator"), signal.SIGSTOP)
@@ -182,7 +184,7 @@ def upstream_killed(run: Run) -> Undo:
     return None
 
 
-@fault("upstream frozen", services=True, absent=no_redis)
+@fault("upstream frozen", patient=True, services=True, absent=no_redis)
 def upstream_frozen(run: Run) -> Undo:
     """It takes connections and does not answer."""
     send(run.family("upstream"), signal.SIGSTOP)
@@ -196,7 +198,7 @@ def redis_killed(run: Run) -> Undo:
     return None
 
 
-@fault("redis frozen", services=True, absent=no_redis)
+@fault("redis frozen", patient=True, services=True, absent=no_redis)
 def redis_frozen(run: Run) -> Undo:
     """It takes connections and does not answer."""
     send(run.family("redis"), signal.SIGSTOP)

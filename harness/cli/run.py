@@ -35,6 +35,7 @@ from harness.judge.demands import Demands
 from harness.judge.verdicts import Gate
 from harness.machine.placement import Placement
 from harness.record.conditions import today
+from harness.record.folders import still_there
 from harness.record.sitting import Sitting, begin, own_folder, refuse_new_plan
 from harness.record.sitting import resume as go_on
 from harness.suite import Arm, Definitions, Options, Plan, Suite, load_suite, run_times
@@ -165,7 +166,8 @@ def _show(folder: Path, asked: Demands | None, *, as_json: bool) -> tuple[int, G
     from harness.report.index import index
     from harness.report.terminal import terminal
 
-    opened = study(folder)
+    with still_there(folder, f"gatebench report {folder}"):
+        opened = study(folder)
     run = opened.run
     page = build(opened, folder)
     decision = gate(opened.comparison, [run], asked) if asked is not None else None

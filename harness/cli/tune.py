@@ -19,6 +19,7 @@ from harness.cli.output import answers, print_json, quoted, remarks
 from harness.cli.own import App, Own, Path_, Python, own_arm
 from harness.errors import UsageError
 from harness.machine.placement import Placement
+from harness.record.folders import still_there
 from harness.record.sitting import new_info
 
 if TYPE_CHECKING:
@@ -185,7 +186,8 @@ def _show(folder: Path, recommendation: Recommendation, *, as_json: bool) -> Non
     from harness.tune.explain import shell
     from harness.tune.recommendation import dump
 
-    opened = study(folder)
+    with still_there(folder, f"gatebench report {folder}"):
+        opened = study(folder)
     page = build(opened, folder) if opened.run.trials else None
     if as_json:
         print_json({"run": str(folder)} | json.loads(dump(recommendation)))

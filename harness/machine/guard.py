@@ -53,7 +53,7 @@ def sweep(within: Path | None = None) -> list[Swept]:
     within = within or ledger.folder()
     if within is None:
         return []
-    neighbours.seen(within)  # the files of dead ones go
+    neighbours.forget(within)
     return list(_swept(within))
 
 
@@ -63,7 +63,7 @@ def forget(harness: Identity) -> None:
         path = ledger.path_of(harness, within)
         path.unlink(missing_ok=True)
         shutil.rmtree(ledger.scratch_of(path), ignore_errors=True)
-        neighbours.seen(within)  # its file goes
+        neighbours.forget(within)
 
 
 def _swept(within: Path) -> Iterator[Swept]:

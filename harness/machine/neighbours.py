@@ -85,6 +85,12 @@ def _signed(ourselves: Neighbour, within: Path, stack: contextlib.ExitStack) -> 
     return aside.rename(own)
 
 
+def forget(within: Path) -> None:
+    """Remove the files in that folder whose harness has died."""
+    for path in within.glob(f"*{SUFFIX}"):
+        _living(path)
+
+
 def _living(path: Path) -> Neighbour | None:
     """What the holder of that file says of itself; None, and the file is removed, where it has died."""
     try:

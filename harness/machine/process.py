@@ -8,6 +8,7 @@ that nobody drains stalls gunicorn.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import resource
 import signal
@@ -18,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from harness.errors import LaunchError, StorageError
+from harness.errors import LaunchError, ServiceError, StorageError
 from harness.machine import logs
 from harness.machine.guard import guard, next_mark
 from harness.machine.identity import MARK, Family, Identity, identity, kill, kin, table
@@ -29,6 +30,7 @@ STOP_S = 5.0
 
 SETTINGS_OF_SERVERS = ("GATEBENCH_", "PYTHON", "GUNICORN_", "UVICORN_", "GRANIAN_", "UWSGI_", "HYPERCORN_")
 """Variables that begin so configure what is measured, and are in no record."""
+_OF_THE_MACHINE = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN}
 DESCRIPTORS = 65_536
 """Open files that we let a process have. More are of no use, and uWSGI keeps a table with an entry for each."""
 
@@ -109,6 +111,10 @@ class Process:
         return LaunchError(self.with_log(f"ended with exit code {code}"))
 
 
+class _CpuGoneError(OSError):
+    """None of the CPUs that a child should have is ours to give."""
+
+
 @contextlib.contextmanager
 def running(
     argv: Sequence[str],
@@ -125,7 +131,8 @@ def running(
     `pipes` names those of its streams, `stdin` and `stdout`, that the caller talks over. Otherwise standard input is
     empty, and its output is appended to `log`.
 
-    Raises `LaunchError` when it cannot be started, `StorageError` when its log cannot be written.
+    Raises `LaunchError` when it cannot be started, `ServiceError` where that is the machine's fault, `StorageError`
+    when its log cannot be written.
     """
     mark = next_mark()
     environment = (clean_environment({}) if env is None else dict(env)) | {MARK: mark}
@@ -134,8 +141,9 @@ def running(
         try:
             popen = _start(argv, sink, pipes, cwd, environment, cpus)
         except (OSError, ValueError) as error:  # ValueError: an argument or a variable that no process can be given
-            message = f"{name} cannot be started: {error}"
-            raise LaunchError(message) from error
+            of_machine = isinstance(error, _CpuGoneError) or getattr(error, "errno", None) in _OF_THE_MACHINE
+            kind = ServiceError if of_machine else LaunchError
+            raise kind(f"{name} cannot be started: {error}") from error
     family = Family(identity(popen.pid) or Identity(popen.pid, 0), mark)
     process = Process(name, popen, log, family, log_start)
     try:
@@ -217,13 +225,21 @@ def _for_the_child(cpus: Sequence[int]) -> Iterator[None]:
     between fork and exec can hang in a lock that another thread of ours held.
     """
     affinity, files = os.sched_getaffinity(0), resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        _take_on(cpus, files)
+        yield
+    finally:
+        with contextlib.suppress(OSError):  # all these CPUs have gone meanwhile, and the kernel has given us others
+            os.sched_setaffinity(0, affinity)
+        resource.setrlimit(resource.RLIMIT_NOFILE, files)
+
+
+def _take_on(cpus: Sequence[int], files: tuple[int, int]) -> None:
     # Servers do not raise the soft limit of open files themselves, and a shell's is 1024: under as many connections a
     # server would refuse some, and the figures would show the shell's limit.
     resource.setrlimit(resource.RLIMIT_NOFILE, (descriptor_limit(*files), files[1]))
     if cpus:
-        os.sched_setaffinity(0, cpus)
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, affinity)
-        resource.setrlimit(resource.RLIMIT_NOFILE, files)
+        try:
+            os.sched_setaffinity(0, cpus)
+        except OSError as error:
+            raise _CpuGoneError(f"CPU {', '.join(map(str, cpus))} has gone since the run began") from error

@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from harness.machine import neighbours
 from harness.machine.identity import Family, Identity, kill, kin, started_by, table
 from harness.machine.ledger import decode, scratch_of
 
@@ -62,3 +63,4 @@ def main() -> None:
     if not left:
         Path(ledger).unlink(missing_ok=True)
         shutil.rmtree(scratch_of(Path(ledger)), ignore_errors=True)
+    neighbours.forget(Path(ledger).parent)

@@ -6,10 +6,11 @@ import contextlib
 import json
 import os
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from harness.errors import UsageError
+from harness.errors import RecordError, UsageError
 from harness.record import durable
 
 INFO, TRIALS, BLOCKS = "run.json", "trials.jsonl", "blocks.jsonl"
@@ -76,6 +77,20 @@ def folders(results: Path) -> list[Path]:
     """
     runs = (path.parent for path in results.glob(f"*/{INFO}"))
     return sorted(runs, key=lambda folder: (_started(folder), folder.name[:1].isdigit(), folder.name))
+
+
+@contextlib.contextmanager
+def still_there(folder: Path, go_on: str) -> Iterator[None]:
+    """Turn the `RecordError` of a run that was just measured into a `StorageError` where its folder has gone since.
+
+    `go_on` is the command that goes on once the folder is back.
+    """
+    try:
+        yield
+    except RecordError:
+        with durable.explained(folder, go_on):
+            (folder / INFO).stat()
+        raise
 
 
 def _started(folder: Path) -> datetime:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from harness.machine.neighbours import SUFFIX, Neighbour, announced
@@ -43,6 +45,26 @@ def test_the_file_of_a_killed_harness_is_no_harness(tmp_path: Path, checkout: Pa
     with announced("gatebench run", None, tmp_path) as seen:
         assert seen == []
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_reaper_of_a_killed_harness_removes_its_file(tmp_path: Path, checkout: Path) -> None:
+    """At once; files of harnesses that live stay."""
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    argv = [sys.executable, "-c", f"from harness.machine.guard import guard; guard()\n{HOLDS}"]
+    within = tmp_path / f"gatebench-{os.getuid()}"
+    with subprocess.Popen(
+        [*argv, str(within)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=checkout, env=environment
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "there\n"
+        with announced("gatebench load", None, within):
+            other.send_signal(signal.SIGKILL)
+            other.wait()
+            deadline = time.monotonic() + 20.0
+            while len(list(within.iterdir())) > 1 and time.monotonic() < deadline:
+                time.sleep(0.01)
+            assert len(list(within.glob(f"*{SUFFIX}"))) == 1, "ours"
+    assert list(within.iterdir()) == []
 
 
 def test_a_folder_that_cannot_be_written_is_no_reason_to_stop(tmp_path: Path) -> None:

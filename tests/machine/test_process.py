@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import signal
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import LaunchError, StorageError
+from harness.errors import LaunchError, ServiceError, StorageError
 from harness.machine.process import clean_environment, descriptor_limit, running
 from harness.machine.reaper import members
 
@@ -53,6 +54,32 @@ def test_a_process_that_ignores_sigterm_is_killed(tmp_path: Path, monkeypatch: p
         stop(process, 0.1)
         assert process.popen.returncode == -signal.SIGKILL
     assert process.members() == []
+
+
+def test_a_cpu_that_has_gone_is_the_machines_fault(tmp_path: Path) -> None:
+    """As when a cpuset or a hypervisor has taken it; our own limits and CPUs stay."""
+    mine = os.sched_getaffinity(0), resource.getrlimit(resource.RLIMIT_NOFILE)
+    log = tmp_path / "log"
+    with (
+        pytest.raises(ServiceError, match="x cannot be started: CPU 4095 has gone since the run began"),
+        running(["true"], name="x", log=log, cpus=[4095]),
+    ):
+        pass
+    assert (os.sched_getaffinity(0), resource.getrlimit(resource.RLIMIT_NOFILE)) == mine
+
+
+def test_too_few_descriptors_are_the_machines_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And so is too little memory."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+    with (
+        pytest.raises(ServiceError, match=r"x cannot be started: .*Too many open files"),
+        running(["true"], name="x", log=tmp_path / "log"),
+    ):
+        pass
 
 
 def test_it_runs_on_the_cpus_it_is_given(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from harness import record
 from harness.errors import RecordError, StorageError, UsageError
 from harness.record import durable
 from harness.record import sitting as sittings
+from harness.record.folders import still_there
 from tests import factories
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -219,6 +220,20 @@ def test_a_folder_that_vanished_is_one_message(tmp_path: Path) -> None:
         folder.rmdir()
         with pytest.raises(StorageError, match="Put the folder back"):
             writer.finish()
+
+
+def test_a_folder_that_vanished_before_its_report_is_no_bad_usage(tmp_path: Path) -> None:
+    """Something was measured, and is kept wherever the folder is now; a record that is wrong stays a wrong record."""
+    gone = tmp_path / "gone"
+    with (
+        pytest.raises(StorageError, match=r"gone cannot be written: No such file.* then: gatebench report gone"),
+        still_there(gone, "gatebench report gone"),
+    ):
+        record.read(gone)
+    (tmp_path / record.INFO).write_text("{")
+    with pytest.raises(RecordError, match="not a JSON object") as caught, still_there(tmp_path, "gatebench report"):
+        record.read(tmp_path)
+    assert not isinstance(caught.value, StorageError)
 
 
 def test_an_error_of_the_measurement_is_not_taken_for_one_of_the_disk(tmp_path: Path) -> None:
