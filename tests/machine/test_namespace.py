@@ -189,7 +189,9 @@ def test_a_terminal_that_stops_background_output_lets_the_harness_write() -> Non
     mode = termios.tcgetattr(theirs)
     mode[3] |= termios.TOSTOP
     termios.tcsetattr(theirs, termios.TCSANOW, mode)
-    owns = "import fcntl, os, sys, termios; os.setsid(); fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.executable, "
+    owns = (
+        "import fcntl, os, sys, termios; os.setsid(); fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.executable, "
+    )
     code = f"{owns} [sys.executable, '-c', sys.argv[1]])"
     argv = [sys.executable, "-c", code, PATIENT]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
@@ -210,9 +212,7 @@ def test_ctrl_z_of_a_terminal_without_a_shell_stops_nothing() -> None:
     code = PATIENT.replace("time.sleep(0.1)", "time.sleep(1)")
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     argv = [sys.executable, "-c", code]
-    with subprocess.Popen(
-        argv, stdout=subprocess.PIPE, text=True, env=environment, start_new_session=True
-    ) as process:
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, env=environment, start_new_session=True) as process:
         try:
             assert process.stdout is not None
             assert process.stdout.readline() == "here\n"
