@@ -47,6 +47,9 @@ STRUCK = ("called", "harness", "helper", "called and helper", "harness and helpe
 STRUCK_WITHOUT = ("called", "helper", "called and helper")
 """There the harness is the process that was called."""
 MOMENTS_S = (0.5, 14.0)
+"""After the start."""
+MOMENTS_OF_ROWS_S = (0.0, 5.0)
+"""After the first row is on disk: for every other run, however long its start takes here."""
 SECONDS = 5.0
 """After so long nothing lives."""
 PATIENCE_S = 180.0
@@ -68,15 +71,17 @@ def main() -> int:
     tried, survived = Counter[str](), Counter[str]()
     with tempfile.TemporaryDirectory(prefix="kills-") as folder:
         for number, (namespace, struck) in enumerate(plans):
-            moment_s = chance.uniform(*MOMENTS_S)
+            after_row = number % 2 == 1
+            moment_s = chance.uniform(*(MOMENTS_OF_ROWS_S if after_row else MOMENTS_S))
             where = Path(folder, str(number))
             where.mkdir()
             run = Run(where, namespace=namespace)
-            problems = list(run.killed(struck, moment_s, resume=number % RESUMED_EACH == 0))
+            problems = list(run.killed(struck, moment_s, after_row=after_row, resume=number % RESUMED_EACH == 1))
             what = f"{struck}, {'in a PID namespace' if namespace else 'without one'}"
             tried[what] += 1
             survived[what] += not problems
-            print(f"{number + 1:3} {what} at {moment_s:.1f} s: {'; '.join(problems) or run.rows}", flush=True)
+            since = " after a row" if after_row else ""
+            print(f"{number + 1:3} {what} at {moment_s:.1f} s{since}: {'; '.join(problems) or run.rows}", flush=True)
     print(f"\n{'what':55} {'moments':>8} {'survived':>9}")
     for what, count in tried.items():
         print(f"{what:55} {count:8} {survived[what]:9}")
@@ -103,9 +108,11 @@ class Run:
             SWITCH: "1" if namespace else "0",
         }
 
-    def killed(self, struck: str, moment_s: float, *, resume: bool) -> Iterator[str]:
+    def killed(self, struck: str, moment_s: float, *, after_row: bool, resume: bool) -> Iterator[str]:
         """Start it, kill what is to be struck after `moment_s`, and yield what is not as it must be."""
         process = self._started("run", str(self._suite), "--out", str(self.out))
+        if after_row:
+            until(lambda: process.poll() is not None or bool(self._bytes()[0]), PATIENCE_S)
         until(lambda: process.poll() is not None, moment_s)
         before = self._bytes()
         self._inside = _namespace_inside(process.pid)
