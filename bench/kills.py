@@ -2,10 +2,11 @@
 
     .venv/bin/python bench/kills.py [--seed N] [--count 30] [--without 6]
 
-Killed are the process that the user called, the harness in its namespace, its helper (the reaper), or the first and the
-helper at once. `--without` runs more are made without a PID namespace, as where none can be made: there the next start
-ends what is left. Prints the seed, a line a moment, and a table; ends with 1 where something did not survive. Takes
-about ten minutes; how busy the machine is does not matter.
+Killed are the process that the user called, the harness (the first process of its namespace), its helper (the reaper),
+or one of the first two and the helper at once. `--without` runs more are made without a PID namespace, as where none
+can be made: there the helper ends what a killed harness left, and the next start what both left. Prints the seed, a
+line a moment, and a table; ends with 1 where something did not survive. Takes about fifteen minutes; how busy the
+machine is does not matter.
 """
 
 from __future__ import annotations
@@ -42,12 +43,17 @@ b = { target = "fastapi", server = "uvicorn" }
 """
 LABEL = "KILLS_OF_RUN"
 """A variable in the environment of all that a run starts: by it they are found, whoever their parent is."""
-STRUCK = ("called", "harness", "helper", "called and helper")
+STRUCK = ("called", "harness", "helper", "called and helper", "harness and helper")
+STRUCK_WITHOUT = ("called", "helper", "called and helper")
+"""There the harness is the process that was called."""
 MOMENTS_S = (0.5, 14.0)
+"""After the start."""
+MOMENTS_OF_ROWS_S = (0.0, 5.0)
+"""After the first row is on disk: for every other run, however long its start takes here."""
 SECONDS = 5.0
 """After so long nothing lives."""
 PATIENCE_S = 180.0
-RESUMED_EACH = 5
+RESUMED_EACH = 4
 """Of so many runs one is resumed to its end."""
 
 
@@ -61,19 +67,21 @@ def main() -> int:
     print(f"seed {options.seed}", flush=True)
     chance = random.Random(options.seed)
     plans = [(True, STRUCK[number % len(STRUCK)]) for number in range(options.count)]
-    plans += [(False, "called and helper")] * options.without
+    plans += [(False, STRUCK_WITHOUT[number % len(STRUCK_WITHOUT)]) for number in range(options.without)]
     tried, survived = Counter[str](), Counter[str]()
     with tempfile.TemporaryDirectory(prefix="kills-") as folder:
         for number, (namespace, struck) in enumerate(plans):
-            moment_s = chance.uniform(*MOMENTS_S)
+            after_row = number % 2 == 1
+            moment_s = chance.uniform(*(MOMENTS_OF_ROWS_S if after_row else MOMENTS_S))
             where = Path(folder, str(number))
             where.mkdir()
             run = Run(where, namespace=namespace)
-            problems = list(run.killed(struck, moment_s, resume=number % RESUMED_EACH == 0))
-            what = f"{struck}, {'PID namespace' if namespace else 'none: swept by the next start'}"
+            problems = list(run.killed(struck, moment_s, after_row=after_row, resume=number % RESUMED_EACH == 1))
+            what = f"{struck}, {'in a PID namespace' if namespace else 'without one'}"
             tried[what] += 1
             survived[what] += not problems
-            print(f"{number + 1:3} {what} at {moment_s:.1f} s: {'; '.join(problems) or run.rows}", flush=True)
+            since = " after a row" if after_row else ""
+            print(f"{number + 1:3} {what} at {moment_s:.1f} s{since}: {'; '.join(problems) or run.rows}", flush=True)
     print(f"\n{'what':55} {'moments':>8} {'survived':>9}")
     for what, count in tried.items():
         print(f"{what:55} {count:8} {survived[what]:9}")
@@ -92,22 +100,27 @@ class Run:
         self._temporary.mkdir()
         self._namespace = namespace
         self._label = secrets.token_hex(8)
+        self._inside: str | None = None
+        """The PID namespace of the run, as the kernel names it."""
         self._environment = os.environ | {
             LABEL: self._label,
             "TMPDIR": str(self._temporary),
             SWITCH: "1" if namespace else "0",
         }
 
-    def killed(self, struck: str, moment_s: float, *, resume: bool) -> Iterator[str]:
+    def killed(self, struck: str, moment_s: float, *, after_row: bool, resume: bool) -> Iterator[str]:
         """Start it, kill what is to be struck after `moment_s`, and yield what is not as it must be."""
         process = self._started("run", str(self._suite), "--out", str(self.out))
+        if after_row:
+            until(lambda: process.poll() is not None or bool(self._bytes()[0]), PATIENCE_S)
         until(lambda: process.poll() is not None, moment_s)
         before = self._bytes()
+        self._inside = _namespace_inside(process.pid)
         ours = self._processes()
         for victim in self._victims(struck, process.pid):
             os.kill(victim, signal.SIGKILL)
         yield from self._ended(struck, process, ours)
-        if not self._bytes().startswith(before):
+        if not all(now.startswith(then) for now, then in zip(self._bytes(), before, strict=True)):
             yield "rows that were on disk are gone"
         yield from self._records()
         if resume and (self.out / record.INFO).is_file() and struck != "helper":
@@ -122,7 +135,7 @@ class Run:
             code = process.wait(PATIENCE_S)
             if code not in {0, 3}:  # 3: nothing valid, which a busy machine explains
                 yield f"without its helper it ended with {code}"
-        elif not self._namespace:
+        elif not self._namespace and struck == "called and helper":
             self._call("import harness.machine.guard as guard; guard.sweep()")
         if not until(lambda: not any(map(lives, ours)) and not self._processes(), SECONDS):
             yield f"{len(self._processes())} processes live after {SECONDS:g} s"
@@ -155,20 +168,22 @@ class Run:
         environment = {name: value for name, value in self._environment.items() if name != LABEL}
         subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, check=True, timeout=PATIENCE_S)
 
-    def _bytes(self) -> bytes:
-        path = self.out / record.TRIALS
-        return path.read_bytes() if path.is_file() else b""
+    def _bytes(self) -> list[bytes]:
+        """What stands on disk of trials and blocks."""
+        paths = [self.out / name for name in (record.TRIALS, record.BLOCKS)]
+        return [path.read_bytes() if path.is_file() else b"" for path in paths]
 
     def _processes(self) -> list[Identity]:
-        """Those that have the label in their environment."""
+        """Those that have the label in their environment, or are in the namespace of the run."""
         found = []
         for path in Path("/proc").iterdir():
             if path.name.isdigit():
                 try:
                     named = f"{LABEL}={self._label}".encode() in (path / "environ").read_bytes().split(b"\0")
+                    inside = str((path / "ns/pid").readlink()) == self._inside
                 except OSError:
                     continue
-                if named and (known := identity(int(path.name))) and lives(known):
+                if (named or inside) and (known := identity(int(path.name))) and lives(known):
                     found.append(known)
         return found
 
@@ -180,6 +195,7 @@ class Run:
             "harness": inner[:1] or [called],
             "helper": helpers,
             "called and helper": [*helpers, called],
+            "harness and helper": [*helpers, *(inner[:1] or [called])],
         }[struck]
 
 
@@ -191,6 +207,15 @@ def until(holds: Callable[[], bool], seconds: float) -> bool:
             return False
         time.sleep(0.01)
     return True
+
+
+def _namespace_inside(called: int) -> str | None:
+    """The PID namespace that the process has for its children; None where that is its own, or it has ended."""
+    try:
+        theirs, its = (str(Path(f"/proc/{called}/ns/{name}").readlink()) for name in ("pid_for_children", "pid"))
+    except OSError:
+        return None
+    return None if theirs == its else theirs
 
 
 def _command(pid: int) -> str:

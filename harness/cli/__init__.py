@@ -55,10 +55,10 @@ for name, verb in VERBS.items():
 def main() -> NoReturn:
     """Run the command line. An error that a user can cause is a message, never a traceback."""
     handle_signals()
-    if LAUNCHING.intersection(sys.argv[1:2]) and "--help" not in sys.argv:
-        sweep()
-        namespace.enter(at_end=forget)
     try:
+        if LAUNCHING.intersection(sys.argv[1:2]) and "--help" not in sys.argv:
+            sweep()
+            namespace.enter(at_end=forget)
         app(standalone_mode=True)
     except GatebenchError as error:
         fail(str(error))

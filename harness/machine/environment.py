@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import LaunchError
+from harness.machine.namespace import outside
 
 REDIS_URL = "GATEBENCH_REDIS_URL"
 """Environment variable that names a Redis to use instead of starting one."""
@@ -98,7 +99,12 @@ def _system() -> str:
 def _container() -> bool:
     if Path("/.dockerenv").exists() or Path("/run/.containerenv").exists():
         return True
-    return "container" in (_read("/proc/1/environ") or "")
+    return "container" in first_environment()
+
+
+def first_environment() -> str:
+    """That of the first process of the machine; empty where it may not be read."""
+    return _read(str(outside().proc / "1/environ")) or ""
 
 
 def _read(path: str) -> str | None:

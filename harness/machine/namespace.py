@@ -7,6 +7,7 @@ whatever session, parent or environment they have. Where no namespace can be mad
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import select
@@ -18,6 +19,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+from harness.errors import LaunchError
 from harness.machine.identity import PROC, Identity, identity
 
 CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWPID = 0x20000, 0x10000000, 0x20000000
@@ -70,10 +72,18 @@ def impossible() -> str | None:
     if os.environ.get(SWITCH) == "0":
         return f"{SWITCH} is 0"
     reading, writing = os.pipe()
-    child = os.fork()
-    if not child:
+    try:
+        child = os.fork()
+    except OSError as error:
         os.close(reading)
-        os._exit(_tried(writing))
+        os.close(writing)
+        return str(error)
+    if not child:
+        try:
+            os.close(reading)
+            _try(writing)
+        finally:
+            os._exit(0)
     os.close(writing)
     with os.fdopen(reading, "rb") as pipe:
         why = pipe.read().decode()
@@ -86,50 +96,85 @@ def enter(at_end: Callable[[Identity], None]) -> None:
 
     The process that called stays outside, forwards signals and never returns: when the harness has ended it calls
     `at_end` with its own identity, for what a killed harness left on disk, and ends as the harness did.
+
+    Raises `LaunchError` when no process can be started.
     """
-    if impossible() is not None:
-        return
     ourselves = identity(os.getpid())
     assert ourselves is not None  # noqa: S101 - we live
-    before, proc = pid_namespace(), os.open(PROC, os.O_RDONLY | os.O_DIRECTORY)
+    # A signal that comes before it can be forwarded waits until then.
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, FORWARDED)
+    try:
+        _enter(ourselves, at_end)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+
+
+def _enter(ourselves: Identity, at_end: Callable[[Identity], None]) -> None:
+    if impossible() is not None:
+        return
+    before = pid_namespace()
+    try:
+        _unshare()
+    except OSError:  # it could be made when it was tried: a limit was reached since, or there are threads
+        return
+    proc = os.open(PROC, os.O_RDONLY | os.O_DIRECTORY)
     alive, held = os.pipe()  # its other end closes when we die
     sys.stdout.flush()
     sys.stderr.flush()
-    # A signal that comes before it can be forwarded waits until then.
-    signal.pthread_sigmask(signal.SIG_BLOCK, FORWARDED)
-    _unshare()
-    child = os.fork()
+    try:
+        child = os.fork()
+    except OSError as error:
+        raise LaunchError(f"no process can be started: {error.strerror}") from error
     if child:
         os.close(alive)
         _stay_outside(child, ourselves, at_end)
     os.close(held)
     _die_with_parent(alive)
-    os.setpgid(0, 0)  # or the terminal's Ctrl-C would come twice: by itself, and forwarded
+    _leave_the_terminal()
     _mount_proc()
     global _outside  # noqa: PLW0603 - a process is in one namespace, for good
     _outside = Outside(ourselves, PROC / f"self/fd/{proc}", before)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, FORWARDED)
 
 
 def _stay_outside(child: int, ourselves: Identity, at_end: Callable[[Identity], None]) -> NoReturn:
+    harness = os.pidfd_open(child)
+
+    def tell(number: int) -> None:
+        with contextlib.suppress(ProcessLookupError):  # it has just ended
+            signal.pidfd_send_signal(harness, number)
+
     def forward(number: int, _frame: FrameType | None) -> None:
-        os.kill(child, number)
+        tell(number)
 
     def pause(_number: int, _frame: FrameType | None) -> None:
         """Stop with the harness, and go on with it: Ctrl-Z, and the shell's fg."""
-        os.kill(child, signal.SIGSTOP)
-        os.kill(os.getpid(), signal.SIGSTOP)
-        os.kill(child, signal.SIGCONT)
+        tell(signal.SIGSTOP)
+        # By the kernel's own way of stopping, which spares us where no shell could have us go on.
+        signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGTSTP)
+        signal.signal(signal.SIGTSTP, pause)
+        tell(signal.SIGCONT)
 
-    for number in FORWARDED:
+    for number, handler in (*((number, forward) for number in FORWARDED), (signal.SIGTSTP, pause)):
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup: the harness ignores it too
-            signal.signal(number, forward)
-    signal.signal(signal.SIGTSTP, pause)
+            signal.signal(number, handler)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, FORWARDED)
     _, status = os.waitpid(child, 0)
-    at_end(ourselves)
+    for number in FORWARDED:
+        signal.signal(number, signal.SIG_IGN)  # all is over: an impatient second Ctrl-C has nothing to end
+    with contextlib.suppress(OSError):  # the next start tidies up
+        at_end(ourselves)
     code = os.waitstatus_to_exitcode(status)
     os._exit(code if code >= 0 else OF_A_SIGNAL - code)
+
+
+def _leave_the_terminal() -> None:
+    """Have the terminal's Ctrl-C come once, forwarded: by itself it reaches the process group in the foreground."""
+    os.setpgid(0, 0)
+    # Outside of the foreground, writing may stop a process (`stty tostop`), and reading does. The first process of a
+    # namespace cannot be stopped so: the kernel would have it try again for ever. Who ignores them may write.
+    signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+    signal.signal(signal.SIGTTIN, signal.SIG_IGN)
 
 
 def _die_with_parent(alive: int) -> None:
@@ -139,7 +184,7 @@ def _die_with_parent(alive: int) -> None:
         os._exit(OF_A_SIGNAL + signal.SIGKILL)
 
 
-def _tried(writing: int) -> int:
+def _try(writing: int) -> None:
     """Make what `enter` makes, and write why it cannot be made."""
     try:
         _unshare()
@@ -149,11 +194,11 @@ def _tried(writing: int) -> int:
                 _mount_proc()
             except OSError as error:
                 os.write(writing, str(error).encode())
-            os._exit(0)
+            finally:
+                os._exit(0)
         os.waitpid(child, 0)
     except OSError as error:
         os.write(writing, str(error).encode())
-    return 0
 
 
 def _unshare() -> None:

@@ -17,6 +17,7 @@ import pytest
 
 from harness import record
 from harness.cli import app as commands
+from harness.cli import main
 from harness.cli.options import fraction, seconds
 from harness.errors import NothingValidError, UsageError
 from harness.machine.reaper import members
@@ -75,6 +76,20 @@ def test_bad_definitions_are_all_told_at_once(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "bad.toml: blocks: Input should be a valid integer" in done.stderr
     assert "bad.toml: colour: unknown key" in done.stderr
+
+
+def test_ctrl_c_before_a_verb_begins_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What earlier runs left is ended first, which may take seconds."""
+
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("harness.cli.sweep", interrupted)
+    monkeypatch.setattr("harness.cli.handle_signals", lambda: None)
+    monkeypatch.setattr("sys.argv", ["gatebench", "verify"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 130
 
 
 def test_a_port_that_is_taken_ends_with_3(tmp_path: Path) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import pty
 import signal
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -166,6 +168,100 @@ def test_without_a_namespace_the_harness_is_what_it_seems(tmp_path: Path) -> Non
         own, there, outer = said(process)
         assert own == outer == process.pid
         assert there > 2
+
+
+PATIENT = """
+import sys, time
+from harness.machine import namespace
+namespace.enter(at_end=lambda harness: None)
+print("here", flush=True)
+time.sleep(0.1)
+print("there", flush=True)
+sys.exit(42)
+"""
+"""Writes, and ends."""
+
+
+@needs_namespaces
+def test_a_terminal_that_stops_background_output_lets_the_harness_write() -> None:
+    """With `stty tostop` the kernel would have the harness, which ignores the stop, try again and again."""
+    ours, theirs = pty.openpty()
+    mode = termios.tcgetattr(theirs)
+    mode[3] |= termios.TOSTOP
+    termios.tcsetattr(theirs, termios.TCSANOW, mode)
+    owns = (
+        "import fcntl, os, sys, termios; os.setsid(); fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.executable, "
+    )
+    code = f"{owns} [sys.executable, '-c', sys.argv[1]])"
+    argv = [sys.executable, "-c", code, PATIENT]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(argv, stdin=theirs, stdout=theirs, stderr=theirs, env=environment) as process:
+        os.close(theirs)
+        try:
+            assert until(lambda: process.poll() is not None)
+        finally:
+            process.kill()
+    assert process.returncode == 42
+    assert os.read(ours, 1000).split() == [b"here", b"there"]
+    os.close(ours)
+
+
+@needs_namespaces
+def test_ctrl_z_of_a_terminal_without_a_shell_stops_nothing() -> None:
+    """Nobody could have it go on; the kernel spares an orphaned process group, and so must we."""
+    code = PATIENT.replace("time.sleep(0.1)", "time.sleep(1)")
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    argv = [sys.executable, "-c", code]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, env=environment, start_new_session=True) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "here\n"
+            process.send_signal(signal.SIGTSTP)
+            assert until(lambda: process.poll() is not None)
+        finally:
+            process.kill()
+    assert process.returncode == 42
+
+
+@needs_namespaces
+def test_a_signal_after_the_end_and_a_failing_tidying_change_no_exit_code() -> None:
+    """A second, impatient Ctrl-C comes when the harness has ended."""
+    at_end = "def at_end(harness):\n    os.kill(os.getpid(), signal.SIGINT)\n    raise OSError('read-only')\n"
+    code = PATIENT.replace("import sys", f"import os, signal\n{at_end}import sys").replace(
+        "lambda harness: None", "at_end"
+    )
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False, timeout=60
+    )
+    assert done.stderr == ""
+    assert done.returncode == 42
+
+
+def test_where_it_fails_after_all_the_harness_stays_where_it_is() -> None:
+    """As where other threads appeared, or a limit was reached, since it was tried."""
+    code = """
+import os
+from harness.machine import namespace
+def fails():
+    raise OSError(22, "unshare: Invalid argument")
+namespace.impossible, namespace._unshare = lambda: None, fails
+namespace.enter(at_end=print)
+print(os.getpid() == namespace.outside().harness.pid, os.getpid() != 1)
+"""
+    assert run(code).stdout == "True True\n"
+
+
+@needs_namespaces
+def test_the_first_process_of_the_machine_is_not_that_of_the_namespace() -> None:
+    """Its environment says whether this is a container; the first of the namespace is the harness itself."""
+    code = """
+from harness.machine import environment, namespace
+before = environment.first_environment()
+namespace.enter(at_end=lambda harness: None)
+print(environment.first_environment() == before, "OF_US" in environment.first_environment())
+"""
+    assert run(code, OF_US="container").stdout == "True False\n"
 
 
 def test_doctor_says_which_of_the_two_holds() -> None:
