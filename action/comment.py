@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from harness.report.markdown import protected
+from harness.report.protecting import protected
 from job import notice, told
 
 MARK = "<!-- gatebench: {} -->\n"
