@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Iterator
 
@@ -10,6 +9,7 @@ from harness import units
 from harness.judge.verdicts import PairVerdict
 from harness.report.figures import Study
 from harness.report.figures.rows import of_candidate
+from harness.report.protecting import protected
 from harness.report.words import (
     SYMBOLS,
     ends,
@@ -27,8 +27,6 @@ from harness.report.words import (
 from harness.suite import Arm
 from harness.tune.recommendation import Recommendation
 
-SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&!])")
-
 
 def summary(study: Study) -> str:
     """The whole file."""
@@ -38,11 +36,6 @@ def summary(study: Study) -> str:
 def escaped(text: str) -> str:
     """`text` so that neither Markdown nor HTML takes anything in it for markup."""
     return protected(shown(text))
-
-
-def protected(text: str) -> str:
-    """The same for words that are safe to print already."""
-    return SPECIAL.sub(r"\\\1", text).replace("\n", " ")
 
 
 def _lines(study: Study) -> Iterator[str]:
