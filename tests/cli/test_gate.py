@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -18,8 +21,8 @@ from harness.machine.placement import usable_cpus
 from harness.record import Run, Trial
 from harness.suite import Thresholds
 from tests import factories
-from tests.cli.test_cli import gatebench
 
+ROOT = Path(__file__).resolve().parent.parent.parent
 GATE = ("--fail-on-regression", "5%")
 
 DIES = """
