@@ -86,9 +86,10 @@ def _signed(ourselves: Neighbour, within: Path, stack: contextlib.ExitStack) -> 
 
 
 def forget(within: Path) -> None:
-    """Remove the files in that folder whose harness has died."""
+    """Remove the files in that folder whose harness has died; one that cannot be removed, or locked, stays."""
     for path in within.glob(f"*{SUFFIX}"):
-        _living(path)
+        with contextlib.suppress(OSError):
+            _living(path)
 
 
 def _living(path: Path) -> Neighbour | None:

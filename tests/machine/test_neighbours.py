@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -9,6 +10,9 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
+from harness.machine.guard import sweep
 from harness.machine.neighbours import SUFFIX, Neighbour, announced
 
 HOLDS = (
@@ -79,3 +83,16 @@ def test_a_long_command_is_told_in_part(tmp_path: Path) -> None:
         (long,) = seen
         assert isinstance(long, Neighbour)
         assert long.command.startswith("xxx")
+
+
+def test_files_that_cannot_be_removed_are_no_reason_to_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a disk that has become read-only: the sweep at a start goes on, and the file stays."""
+    left = tmp_path / f"left{SUFFIX}"
+    left.write_text("{}")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    assert sweep(tmp_path) == []
+    assert left.exists()
