@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,8 +15,10 @@ from harness.machine.process import Process, clean_environment, running
 from harness.machine.usage import usage
 from harness.subject.answers import ASK_S, POLL_S, Answer, verify, wait_ready
 from harness.subject.services import HOST, Services, free_port, needed
-from harness.suite import Arm, Ask, Factor
+from harness.suite import BENCHMARKS, Arm, Ask, Factor
 
+BRIDGE = BENCHMARKS.parent / "targets" / "bridge"
+"""Where the module lies that serves a target through its bridge."""
 QUIET_S, QUIET_CPUS = 0.15, 0.05
 """The servers of a block are settled when together they have used less than QUIET_CPUS for QUIET_S."""
 SETTLE_S, SETTLE_EACH_S = 10.0, 0.5
@@ -112,7 +115,10 @@ def settings(arm: Arm, factors: Iterable[Factor], services: Services, key: str =
         "GATEBENCH_UPSTREAM_URL": services.upstream_url(arm.id),
         "GATEBENCH_REDIS_URL": services.redis_url or "",
     }
-    return {name: value for name, value in env.items() if value} | arm.server.env | arm.target.env
+    stated = arm.server.env | arm.target.env
+    if arm.target.bridge:
+        stated["PYTHONPATH"] = os.pathsep.join(filter(None, (str(BRIDGE), stated.get("PYTHONPATH"))))
+    return {name: value for name, value in env.items() if value} | stated
 
 
 def wait_settled(servers: Sequence[Launched]) -> None:
