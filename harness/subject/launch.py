@@ -14,6 +14,7 @@ from harness.errors import ServiceError
 from harness.machine.process import Process, clean_environment, running
 from harness.machine.usage import usage
 from harness.subject.answers import ASK_S, POLL_S, Answer, verify, wait_ready
+from harness.subject.revisions import on_disk
 from harness.subject.services import HOST, Services, free_port, needed
 from harness.suite import BENCHMARKS, Arm, Ask, Factor
 
@@ -68,6 +69,7 @@ def launch(
     for service in sorted(needed(arm, varied)):
         if why := services.missing(service):
             raise ServiceError(why)
+    arm = on_disk(arm)
     host, port = (HOST, free_port()) if address is None else address
     argv = fill(arm, varied, host, port)
     env = clean_environment(settings(arm, varied, services, key))

@@ -15,6 +15,9 @@ from harness.suite.model import Cell, Definitions, PairDefinition, Side, Suite
 from harness.suite.plan import Arm, Group, Pair, Plan
 from harness.suite.subjects import Level, Scenario, Server, Target
 
+SHORT = 10
+"""Characters by which a commit is called."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
@@ -139,7 +142,7 @@ def single(definitions: Definitions, name: str, cell: Cell, loads: tuple[Load, .
     return Arm(
         id=name,
         cell=cell,
-        own=own_words(definitions.factors.values(), cell, server),
+        own=(*filter(None, (target.commit[:SHORT],)), *own_words(definitions.factors.values(), cell, server)),
         loads=loads,
         target=target,
         server=server,

@@ -113,7 +113,20 @@ class Target:
     """Commands that run one after the other in its folder before its first launch, once a sitting."""
     teardown: tuple[Argv, ...] = ()
     """Commands that run after its last."""
+    commit: Annotated[str, Field(pattern=r"^([0-9a-f]{40}|[0-9a-f]{64})?$")] = ""
+    """The commit of the git repository around `folder` that is measured, in a work tree of its own; empty: the folder
+    as it stands."""
+    revision: str = ""
+    """What `run --rev` called that commit, which then ends the name: `shop@main`."""
+    requirements: tuple[str, ...] = ()
+    """Files, relative to the folder, of which an environment of its own is made, by `python`; empty: `python` is that
+    of its environment."""
     about: str = ""
+
+    @property
+    def family(self) -> str:
+        """Its name without its revision, which several revisions of one target share."""
+        return self.name.removesuffix(f"@{self.revision}") if self.revision else self.name
 
     @property
     def is_factory(self) -> bool:
