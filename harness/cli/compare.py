@@ -9,7 +9,7 @@ import typer
 
 from harness import record
 from harness.cli.gate import AllowFailedBlocks, FailOnInconclusive, FailOnRegression, GateMetrics, demands, enforce
-from harness.cli.options import RESULTS, AsJson, Results, RunName
+from harness.cli.options import RESULTS, AcrossMachines, AsJson, Results, RunName
 from harness.cli.output import answers, print_json, remarks
 
 
@@ -23,6 +23,7 @@ def compare(
     allow_failed_blocks: AllowFailedBlocks = None,
     metric: GateMetrics = None,
     fail_on_inconclusive: FailOnInconclusive = False,
+    across_machines: AcrossMachines = False,
     page: Annotated[
         Path | None, typer.Option(metavar="FILE", help="With two runs: where their page is written.")
     ] = None,
@@ -32,7 +33,8 @@ def compare(
     """Verdicts within a run, or between two.
 
     With one run the ratio is b / a of each pair. With two it is how each pair's ratio changed; a baseline measured
-    beside the candidate in one run (`gatebench run --baseline`) beats that on a noisy machine.
+    beside the candidate in one run (`gatebench run --baseline`) beats that on a noisy machine. Of runs of different
+    machines there are figures and no verdict.
 
     Examples: `gatebench compare latest`, `gatebench compare BEFORE AFTER --fail-on-regression 5%`.
     """
@@ -54,7 +56,7 @@ def compare(
     else:
         first, second = record.read(earlier), record.read(record.find(after, results))
         runs = [first, second]
-        comparison = between(first, second)
+        comparison = between(first, second, judge_across=across_machines)
         where = page or results / page_name(first.info.run, second.info.run)
         compare_page(first, second, comparison, where)
         index(results)

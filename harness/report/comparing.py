@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,7 +44,7 @@ def compare_page(before: Run, after: Run, comparison: Comparison, out: Path) -> 
         before=before.info,
         after=after.info,
         headline=words.changed(primary, factors),
-        warnings=[] if before.info.finished and after.info.finished else ["One of the runs did not come to its end."],
+        warnings=list(_warnings(before, after, comparison)),
         margin=margin,
         axis=axis_of(limits, margin, None),
         rows=[_change(verdict, limits, factors) for verdict in primary],
@@ -63,6 +63,13 @@ def compare_page(before: Run, after: Run, comparison: Comparison, out: Path) -> 
 def page_name(before: str, after: str) -> str:
     """What the page of two runs is called, beside their folders; a name that is no file's leads nowhere else."""
     return f"compare-{safe(before)}-{safe(after)}.html"
+
+
+def _warnings(before: Run, after: Run, comparison: Comparison) -> Iterator[str]:
+    if not (before.info.finished and after.info.finished):
+        yield "One of the runs did not come to its end."
+    if comparison.unjudged:
+        yield words.shown(f"No verdicts: {comparison.unjudged}. What differs may be the machine.")
 
 
 def _change(verdict: PairVerdict, limits: tuple[float, float], factors: Sequence[Factor]) -> Change:

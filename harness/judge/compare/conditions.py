@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.judge.verdicts import Caveat
 from harness.record import Run
-from harness.record.conditions import DISTURBANCES
+from harness.record.conditions import DISTURBANCES, ROLES, other_machine
 
 VOLATILE = ("load_average", DISTURBANCES)
 """Parts of the environment that differ between any two runs and mean nothing."""
@@ -21,6 +21,17 @@ BETTER_WAY = (
 
 SHARED = "servers and load generator shared a CPU: no figure of such a run can be trusted, and no gate judges one"
 SHARED_REMEDY = "measure on two CPUs or more"
+
+
+ACROSS_REMEDY = f"{BETTER_WAY}; --across-machines judges all the same"
+
+
+def across_machines(before: Run, after: Run) -> str | None:
+    """How the machines of two runs differ, in words; None where they are one."""
+    differing = other_machine((before.info, after.info))
+    listed = "; ".join(f"{name} {was} and {now}" for name, (was, now) in differing.items())
+    what = "different machines" if differing.keys() - {*ROLES.values()} else "different numbers of CPUs"
+    return f"the runs were measured on {what} ({listed})" if listed else None
 
 
 def shared_cpu(run: Run) -> Iterator[Caveat]:
