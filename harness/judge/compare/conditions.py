@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from harness.judge.verdicts import Caveat
@@ -41,15 +41,20 @@ def shared_cpu(run: Run) -> Iterator[Caveat]:
 
 
 def environment_changes(before: Run, after: Run) -> dict[str, tuple[str, str]]:
-    """What differs between the conditions of two runs: name -> (before, after).
+    """What differs between the conditions of two runs: name -> (before, after)."""
+    return {name: (was, now) for name, (was, now) in differences((before, after)).items()}
+
+
+def differences(runs: Sequence[Run]) -> dict[str, tuple[str, ...]]:
+    """What is not equal in the conditions of all runs: name -> what it is in each.
 
     A name begins with the kind of condition: machine, versions, placement or plan.
     """
-    earlier, later = _conditions(before), _conditions(after)
+    each = [_conditions(run) for run in runs]
     return {
-        name: (str(earlier.get(name, "none")), str(later.get(name, "none")))
-        for name in sorted(earlier.keys() | later.keys())
-        if earlier.get(name) != later.get(name)
+        name: tuple(str(conditions.get(name, "none")) for conditions in each)
+        for name in sorted({name for conditions in each for name in conditions})
+        if any(conditions.get(name) != each[0].get(name) for conditions in each)
     }
 
 

@@ -106,13 +106,13 @@ def places(run: Run, other: Run) -> dict[tuple[Any, ...], Place]:
     for group in run.info.plan.groups:
         for pair in group.pairs:
             place = Place(run, trials, group, pair)
-            sides = tuple((_compared(arm, unknown), arm.connections, arm.rate_rps) for arm in place.arms)
+            sides = tuple((compared(arm, unknown), arm.connections, arm.rate_rps) for arm in place.arms)
             alike = sum(1 for key in places if key[:2] == (sides, pair.null))
             places[sides, pair.null, alike] = place
     return places
 
 
-def _compared(arm: Arm, unknown: Iterable[Factor]) -> tuple[tuple[str, Any], ...]:
+def compared(arm: Arm, unknown: Iterable[Factor]) -> tuple[tuple[str, Any], ...]:
     """The keys of a cell that tell it apart; of a factor that the other run does not know, only what is no default.
 
     A record from before there was a factor was measured at its default.
