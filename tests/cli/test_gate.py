@@ -132,6 +132,21 @@ def test_a_machine_that_took_the_verdict_ends_with_3(tmp_path: Path) -> None:
     assert gatebench("compare", quiet, *GATE, cwd=tmp_path).returncode == 0
 
 
+def test_runs_of_different_machines_end_with_3_unless_they_are_to_be_judged(tmp_path: Path) -> None:
+    """Figures are shown; what differs and what to do are said."""
+    here = str(written(tmp_path / "here", factories.simulated_run()))
+    there = factories.simulated_run(rps={"p1b": 800.0}, seed=2, environment={"cpu": "Other CPU"})
+    other = str(written(tmp_path / "there", there))
+    done = gatebench("compare", here, other, *GATE, cwd=tmp_path)
+    assert done.returncode == 3
+    assert "not judged" in done.stdout
+    assert "0.8" in done.stdout
+    assert "different machines (cpu Test CPU and Other CPU)" in done.stderr
+    assert "--across-machines judges all the same" in done.stderr
+    assert "No verdicts" in next((tmp_path / "results").glob("compare-*.html")).read_text()
+    assert gatebench("compare", here, other, *GATE, "--across-machines", cwd=tmp_path).returncode == 1
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
