@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import ServiceError
+from harness.machine.guard import scratch
 from harness.machine.process import Process, clean_environment, running
 from harness.machine.usage import usage
 from harness.subject.answers import ASK_S, POLL_S, Answer, verify, wait_ready
@@ -88,7 +90,10 @@ def fill(arm: Arm, factors: Iterable[Factor], host: str, port: int) -> list[str]
         "{workers}": str(arm.cell.workers),
         "{threads}": str(arm.cell.threads),
         "{app}": arm.target.app,
+        "{targets}": str(BENCHMARKS.parent / "targets"),
     }
+    if "{scratch}" in "".join(arm.server.argv):
+        values["{scratch}"] = str(scratch() or tempfile.gettempdir())
     called = arm.server.factory or () if arm.target.is_factory else ()
     lists = {"{factory}": called}
     if called:  # the server is told to call it, and takes its name alone

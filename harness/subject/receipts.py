@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 
 from harness.errors import GatebenchError, LaunchError
 from harness.machine import environment
@@ -48,7 +49,17 @@ def receipts(arms: Iterable[Arm]) -> Receipts:
         versions[f"{label}python"] = name
         versions |= {f"{label}{package}": version for package, version in installed.items() if version is not None}
         missing |= _missing(python, its_arms, installed)
+    programs = {name: environment.program_version(name) for name in sorted(_programs(by_python))}
+    versions |= {name: version for name, version in programs.items() if version is not None}
+    for arm in chain.from_iterable(by_python.values()):
+        if lacks := [name for name in arm.server.programs if programs[name] is None]:
+            missing.setdefault(arm.id, f"{arm.server.name} needs {', '.join(lacks)}: not on PATH; install that first")
     return Receipts(versions, missing)
+
+
+def _programs(by_python: Mapping[str, Iterable[Arm]]) -> set[str]:
+    """Programs that must be there for these arms."""
+    return {name for arm in chain.from_iterable(by_python.values()) for name in arm.server.programs}
 
 
 def _missing(python: str, arms: Iterable[Arm], installed: Mapping[str, str | None]) -> dict[str, str]:

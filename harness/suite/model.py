@@ -23,7 +23,9 @@ Levels = tuple[tuple[str, Level], ...]
 """Factor and level, in the order of the factors."""
 GENERATOR = GeneratorLimits()
 
-PLACEHOLDERS = frozenset({"{python}", "{host}", "{port}", "{workers}", "{threads}", "{app}", "{factory}"})
+PLACEHOLDERS = frozenset(
+    {"{python}", "{host}", "{port}", "{workers}", "{threads}", "{app}", "{factory}", "{targets}", "{scratch}"}
+)
 
 
 def _levels_apart(kind: type[Any], flat: Any) -> Any:

@@ -35,6 +35,8 @@ class Server:
     """The command line, which no shell sees. In each element `PLACEHOLDERS` are filled, and `{FACTOR}` by its level."""
     packages: tuple[str, ...]
     """Distributions that the target's interpreter must have; their versions are recorded."""
+    programs: tuple[str, ...] = ()
+    """Programs that must be on PATH and tell their version with `-v`, as nginx does; it is recorded."""
     slots: Literal["one", "threads", "loop"]
     """How many requests a worker handles at once: one, one in each thread, or as many as its event loop holds."""
     keep_alive: bool = True
