@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import csv
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import permutations
 from pathlib import Path
 from urllib.parse import quote
-
-import pandas as pd
 
 from harness import record, units
 from harness.errors import RecordError
@@ -100,26 +99,30 @@ def _run_line(folder: Path, slug: str) -> RunLine:
 def _headline(folder: Path) -> str:
     """The tally of its verdicts, from the summary that its report left."""
     try:
-        table = pd.read_csv(folder / "summary.csv", keep_default_na=False)
-    except (OSError, ValueError):
+        with (folder / "summary.csv").open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file, restval=""))
+        for row in rows:
+            if row["verdict"] == "recommended" and row["metric"] == "throughput_rps":
+                workers, threads = int(row["workers"]), int(row["threads"])
+                return f"recommends {units.plural(workers, 'worker')} of {units.plural(threads, 'thread')}"
+        return count(_outcomes(rows))
+    except (OSError, ValueError, KeyError, csv.Error):
         return "no report yet: gatebench report draws it"
-    advised = table[(table["verdict"] == "recommended") & (table["metric"] == "throughput_rps")]
-    for workers, threads in zip(advised["workers"], advised["threads"], strict=True):
-        return f"recommends {units.plural(int(workers), 'worker')} of {units.plural(int(threads), 'thread')}"
-    return count(_outcomes(table))
 
 
-def _outcomes(table: pd.DataFrame) -> list[Outcome]:
+def _outcomes(rows: Sequence[Mapping[str, str]]) -> list[Outcome]:
     """The throughput verdicts of a summary."""
-    arms = table[table["kind"] == "arm"]
     known = {
-        f"{target} on {server}": Contender(target=shown(target), server=shown(server), interface=interface)
-        for target, server, interface in zip(arms["target"], arms["server"], arms["interface"], strict=True)
+        f"{row['target']} on {row['server']}": Contender(
+            target=shown(row["target"]), server=shown(row["server"]), interface=row["interface"]
+        )
+        for row in rows
+        if row["kind"] == "arm"
     }
-    pairs = table[(table["kind"] == "pair") & (table["metric"] == "throughput_rps")]
     return [
-        Outcome(a=_side(a, known), b=_side(b, known), verdict=verdict, null=a == b)
-        for a, b, verdict in zip(pairs["a"], pairs["b"], pairs["verdict"], strict=True)
+        Outcome(a=_side(row["a"], known), b=_side(row["b"], known), verdict=row["verdict"], null=row["a"] == row["b"])
+        for row in rows
+        if row["kind"] == "pair" and row["metric"] == "throughput_rps"
     ]
 
 
