@@ -68,6 +68,19 @@ def table(values: Iterable[Value], factors: Sequence[str]) -> str:
     return lines.getvalue()
 
 
+def rows(text: str) -> list[dict[str, str]]:
+    """The rows of a table as `table` writes it, each field as text; raises `ValueError` where it is none."""
+    reader = csv.DictReader(io.StringIO(text, newline=""), restval="")
+    try:
+        read = list(reader)
+    except csv.Error as error:
+        raise ValueError(f"no table: {error}") from error
+    missing = {item.name for item in fields(Value)} - {"levels"} - {*(reader.fieldnames or ())}
+    if missing:
+        raise ValueError(f"no column {', '.join(sorted(missing))}")
+    return read
+
+
 def _cell(value: Value, name: str) -> object:
     """What stands in a field: a figure always as a float, and nothing where there is none."""
     cell = getattr(value, name)
