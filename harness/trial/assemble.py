@@ -9,7 +9,7 @@ from typing import TypeVar
 from harness import spec
 from harness.record import GeneratorCheck, Latency, SliceRow, Trial
 from harness.spec.histogram import Histogram
-from harness.spec.percentiles import QUANTILES, resolved
+from harness.spec.percentiles import QUANTILES, all_resolved
 from harness.suite import Arm, Load, Phase
 from harness.trial.observe import Observation
 
@@ -179,8 +179,9 @@ def latency(histogram: Histogram | None) -> Latency | None:
     """Percentiles in microseconds, each only where the samples reach; None without any."""
     if histogram is None or histogram.count == 0:
         return None
-    values = {name: resolved(histogram, quantile) for name, quantile in QUANTILES.items()}
-    return Latency(**values, max=histogram.max, mean=histogram.mean)
+    values = all_resolved(histogram, QUANTILES.values())
+    named = {name: values[quantile] for name, quantile in QUANTILES.items()}
+    return Latency(**named, max=histogram.max, mean=histogram.mean)
 
 
 def _hit_ratio(arm: Arm, hits: Hits | None) -> float | None:
