@@ -79,11 +79,11 @@ class SliceRow:
     half_rps: tuple[NonNegative, NonNegative]
     in_flight: NonNegative
     mean_latency_us: NonNegative | None
-    cpu_s: NonNegative
-    """Of the arm's processes, inside the window."""
+    cpu_s: NonNegative | None
+    """Of the arm's processes, inside the window; None where these are not known, as of what runs already."""
     steal_fraction: Share
-    outside_fraction: Share = 0.0
-    """Share of all CPU time used by processes that are none of ours."""
+    outside_fraction: Share | None = 0.0
+    """Share of all CPU time used by processes that are none of ours; None where the arm's are not known."""
     dropped: Count = 0
     scheduled: Count | None = None
     done: Count | None = None
@@ -122,6 +122,8 @@ class Trial:
     """Why it is not valid, each with its remedy."""
     limit: str | None = None
     ceiling_rps: NonNegative | None = None
+    unchecked: tuple[str, ...] = ()
+    """What could not be checked, as of an arm that runs already."""
     error: str | None = None
     fault: Fault | None = None
     """Whose fault the error is, or what was seen of the processes after the load; None where the figures say it."""

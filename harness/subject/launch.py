@@ -13,12 +13,15 @@ from pathlib import Path
 
 from harness.errors import ServiceError
 from harness.machine.guard import scratch
+from harness.machine.identity import PROC
 from harness.machine.process import Process, clean_environment, running
 from harness.machine.usage import usage
 from harness.subject.answers import ASK_S, POLL_S, Answer, verify, wait_ready
+from harness.subject.attached import Attached, attached
 from harness.subject.revisions import on_disk
 from harness.subject.services import HOST, Services, free_port, needed
 from harness.suite import BENCHMARKS, Arm, Ask, Factor
+from harness.suite.address import address_of
 
 BRIDGE = BENCHMARKS.parent / "targets" / "bridge"
 """Where the module lies that serves a target through its bridge."""
@@ -33,9 +36,14 @@ class Launched:
     """An arm that was launched, while its process runs."""
 
     arm: Arm
-    process: Process
+    process: Process | Attached
     port: int
     host: str = HOST
+
+    @property
+    def proc(self) -> Path:
+        """Where its processes are seen."""
+        return self.process.proc if isinstance(self.process, Attached) else PROC
 
     def wait_ready(self, timeout_s: float | None = None) -> None:
         """Poll until it answers, as long as its target may take; raises `LaunchError` that says why not, and its log.
@@ -44,7 +52,8 @@ class Launched:
         """
         target = self.arm.target
         asked, good = (Ask(path=target.ready_path), True) if target.ready_path else (self.arm.scenario.request, False)
-        wait_ready(self.process, self.host, self.port, asked, timeout_s or target.ready_s, good=good)
+        patience_s = timeout_s or (ASK_S if target.url else target.ready_s)
+        wait_ready(self.process, self.host, self.port, asked, patience_s, good=good)
 
     def verify(self, timeout_s: float = ASK_S) -> Answer:
         """Ask the scenario's request and check the answer; raises `AnswerError`."""
@@ -67,6 +76,11 @@ def launch(
     `factors` say how target and server are told of the levels of the cell. Raises `LaunchError` when it cannot be
     started, or a service that it needs is not there.
     """
+    if arm.target.url:
+        there = address_of(arm.target.url)
+        process = attached(arm.target, f"{arm.cell.target} on {arm.cell.server}")
+        yield Launched(arm, process, there.port, there.host)
+        return
     varied = tuple(factors)
     for service in sorted(needed(arm, varied)):
         if why := services.missing(service):
@@ -77,8 +91,8 @@ def launch(
     env = clean_environment(settings(arm, varied, services, key))
     with running(
         argv, name=f"{arm.cell.target} on {arm.cell.server}", log=log, cwd=Path(arm.target.folder), env=env, cpus=cpus
-    ) as process:
-        yield Launched(arm, process, port, host)
+    ) as started:
+        yield Launched(arm, started, port, host)
 
 
 def fill(arm: Arm, factors: Iterable[Factor], host: str, port: int) -> list[str]:
@@ -134,7 +148,8 @@ def wait_settled(servers: Sequence[Launched]) -> None:
     Returns in any case after SETTLE_S and SETTLE_EACH_S for each process: a server may never be quiet, and many workers
     that share a CPU take long for their imports.
     """
-    pids = [pid for server in servers for pid in server.process.members()]
+    launched = [server for server in servers if not server.arm.target.url]
+    pids = [pid for server in launched for pid in server.process.members()]
     deadline = time.monotonic() + SETTLE_S + SETTLE_EACH_S * len(pids)
     before, since = usage(pids), time.monotonic()
     while time.monotonic() < deadline:
@@ -142,7 +157,7 @@ def wait_settled(servers: Sequence[Launched]) -> None:
         now = time.monotonic()
         if now - since < QUIET_S:
             continue
-        pids = [pid for server in servers for pid in server.process.members()]
+        pids = [pid for server in launched for pid in server.process.members()]
         after = usage(pids)
         if after.total_since(before) < QUIET_CPUS * (now - since):
             return

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from harness import spec
+from harness.judge.validity.unchecked import unchecked
 from harness.record import GeneratorCheck, Latency, SliceRow, Trial
 from harness.spec.histogram import Histogram
 from harness.spec.percentiles import QUANTILES, all_resolved
@@ -49,7 +50,7 @@ def slice_row(observed: Observed, run_started_ns: int) -> SliceRow:
         half_rps=measured.half_rps,
         in_flight=measured.in_flight,
         mean_latency_us=measured.mean_latency_us,
-        cpu_s=sum(observation.cpu_s.values()),
+        cpu_s=sum(observation.cpu_s.values()) if observation.outside_fraction is not None else None,
         steal_fraction=observation.steal_fraction,
         outside_fraction=observation.outside_fraction,
         dropped=measured.dropped,
@@ -104,6 +105,7 @@ def assemble(parts: Parts, run_started_ns: int) -> Trial:
     good = sum(each.good for each in slices)
     requests = sum(each.requests for each in slices)
     histogram = _merged(each.latency for each in slices)
+    seen = arm.target.is_seen
     return Trial(
         trial=parts.name,
         arm=arm.id,
@@ -126,14 +128,17 @@ def assemble(parts: Parts, run_started_ns: int) -> Trial:
         service_us=latency(_merged(each.service for each in slices)),
         lateness_us=latency(_merged(each.lateness for each in slices)),
         slices=tuple(slice_row(observed, run_started_ns) for observed in parts.slices),
-        cpu_s_per_request=_ratio(sum(sum(each.cpu_s.values()) for each in observations), good),
+        cpu_s_per_request=_ratio(sum(sum(each.cpu_s.values()) for each in observations), good) if seen else None,
         generator_cpu_s_per_request=_ratio(sum(each.generator_cpu_s for each in observations), good),
         services_cpu_s=_sum(each.services_cpu_s for each in observations),
         memory_bytes=max((each.memory_bytes for each in observations if each.memory_bytes is not None), default=None),
-        processes=max((each.processes for each in observations), default=None),
-        threads=max((each.threads for each in observations), default=None),
-        context_switches_per_request=_ratio(sum(each.context_switches for each in observations), good),
+        processes=max((each.processes for each in observations), default=None) if seen else None,
+        threads=max((each.threads for each in observations), default=None) if seen else None,
+        context_switches_per_request=_ratio(sum(each.context_switches for each in observations), good)
+        if seen
+        else None,
         worker_shares=worker_shares(kept),
+        unchecked=tuple(unchecked(arm.target)),
         connections_per_request=_ratio(sum(each.connects for each in slices), requests),
         upstream_hits=hits.calls if hits else None,
         upstream_attempts=hits.totals.attempts if hits else None,

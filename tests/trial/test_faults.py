@@ -270,6 +270,7 @@ def test_a_server_that_hangs_is_noticed_within_a_deadline(tmp_path: Path, monkey
     with launched(shop("p1b", tmp_path), tmp_path) as server:
         serving = {"p1b": Serving(server, server.verify(), digest_holds=True)}
         assert faults.gone(serving, "closed") == {}
+        assert isinstance(server.process, Process)
         os.kill(server.process.pid, signal.SIGSTOP)
         (wrong,) = faults.after_load(server, set(server.process.members()))
         assert wrong.startswith("shop on tiny gave a wrong answer or none after the load (GET /: no whole answer")
@@ -283,6 +284,7 @@ def test_a_server_that_hangs_is_noticed_within_a_deadline(tmp_path: Path, monkey
 def test_a_worker_that_dies_is_noticed(tmp_path: Path) -> None:
     """Its master lives and answers."""
     with launched(shop("p1b", tmp_path, {"SHOP_WORKER": "1"}), tmp_path) as server:
+        assert isinstance(server.process, Process)
         before = set(server.process.members())
         assert faults.after_load(server, before) == []
         (worker,) = before - {server.process.pid}
