@@ -103,7 +103,7 @@ def _headline(folder: Path) -> str:
         table = pd.read_csv(folder / "summary.csv", keep_default_na=False)
     except (OSError, ValueError):
         return "no report yet: gatebench report draws it"
-    advised = table[(table["verdict"] == "recommended") & (table["metric"] == "throughput_rps")]
+    advised = table[(table["verdict"] == "recommended") & (table["metric"].isin(["throughput_rps", "answered_rps"]))]
     for workers, threads in zip(advised["workers"], advised["threads"], strict=True):
         return f"recommends {units.plural(int(workers), 'worker')} of {units.plural(int(threads), 'thread')}"
     return count(_outcomes(table))
