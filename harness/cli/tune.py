@@ -63,7 +63,7 @@ def tune(
     budget: Annotated[str | None, typer.Option(metavar="5m", help="Time that it may take; default: 5m.")] = None,
     memory: Annotated[str | None, typer.Option(metavar="1GiB", help="Memory that the servers may take.")] = None,
     connections: Annotated[
-        int | None, typer.Option(min=1, help="Of the closed load; default: the suite's or scenario's.")
+        int | None, typer.Option(min=1, help="Of the closed load, without --slo; default: the suite's or scenario's.")
     ] = None,
     seed: Seed = None,
     resume: Annotated[
@@ -117,8 +117,8 @@ def tune(
             subject = _own(app, path, python, server, seed)
         else:
             subject = _subject(suite, target, server, scenario, seed)
-        if rate is not None and connections is not None:
-            raise UsageError("--connections has no part in a question with --rate: leave it out")
+        if slo is not None and connections is not None:
+            raise UsageError("--connections has no part in a question with --slo: leave it out")
         if rate is not None or connections is not None:
             subject = replace(subject, arm=subject.arm.over(connections or MOST_POOL))
         limit = memory_bytes(memory) if memory else None

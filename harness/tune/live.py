@@ -22,7 +22,7 @@ from harness.trial.block import measure_block
 from harness.trial.phase import Overload, measure_phase, warm_up
 from harness.trial.serving import Serving
 from harness.tune.blocks import BlockOutcome, Measured
-from harness.tune.candidates import Candidate, Service
+from harness.tune.candidates import Candidate, Service, ample
 from harness.tune.next_rate import Try, queue
 from harness.tune.rate.asked import Asked, Offered, RateBlock
 from harness.tune.rate.standing import FAR
@@ -49,6 +49,8 @@ class Live:
     slo: Slo | None = None
     memory_bytes: int | None = None
     """What a candidate may use; None: no limit was given."""
+    fills: bool = False
+    """Whether the closed load has as many connections as are no limit, whatever `arm` says."""
     _names: dict[Candidate, str] = field(default_factory=dict)
     _response_s: dict[str, float] = field(default_factory=dict)
     _groups: dict[tuple[str, ...], Group] = field(default_factory=dict)
@@ -69,10 +71,13 @@ class Live:
         (trial,) = self._measured((alone,))
         if trial.error is not None or trial.latency_us is None or trial.latency_us.mean is None:
             raise LaunchError(trial.error or f"one worker gave no good answer: {'; '.join(trial.reasons)}")
+        cores, unloaded_s = len(self.bench.placement.server), trial.latency_us.mean / 1e6
+        if self.fills:
+            self.arm = self.arm.over(ample(cores, unloaded_s, trial.cpu_s_per_request or 0.0))
         service = Service(
-            cores=len(self.bench.placement.server),
+            cores=cores,
             connections=self.arm.connections,
-            unloaded_s=trial.latency_us.mean / 1e6,
+            unloaded_s=unloaded_s,
             cpu_s_per_request=trial.cpu_s_per_request or 0.0,
             slots=self.arm.server.slots,
             slots_a_worker=min(slots(alone), self.arm.connections),

@@ -118,6 +118,14 @@ def _tuned(sitting: Sitting, writer: Writer, say: Callable[[str], None]) -> Tuni
     with opened(sitting.info.plan, [sitting.arm], sitting.placement, writer, Silent(), {}) as bench:
         if problem := bench.missing.get(sitting.arm.id):
             raise NothingValidError(problem)
-        instrument = Live(sitting.arm, bench, writer, slo=sitting.question.slo, memory_bytes=sitting.memory_bytes)
+        question = sitting.question
+        instrument = Live(
+            sitting.arm,
+            bench,
+            writer,
+            slo=question.slo,
+            memory_bytes=sitting.memory_bytes,
+            fills=question.slo is not None and question.rate_rps is None,
+        )
         instrument.go_on(sitting.earlier)
-        return tune(sitting.question, instrument, say, began=sitting.began, tuning=sitting.tuning, keep=steps.append)
+        return tune(question, instrument, say, began=sitting.began, tuning=sitting.tuning, keep=steps.append)
