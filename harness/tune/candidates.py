@@ -122,7 +122,7 @@ class Service:
 
 
 def ample(cores: int, unloaded_s: float, cpu_s_per_request: float) -> int:
-    """Connections of a closed load that are no limit: then the service decides which settings are best, not the load."""
+    """Connections of a closed load that are no limit, so that the service decides which settings are best."""
     if cpu_s_per_request <= 0:
         return MOST_AMPLE
     return round(min(MOST_AMPLE, max(LEAST_AMPLE, AMPLE * cores * unloaded_s / cpu_s_per_request)))
