@@ -20,12 +20,14 @@ from harness.cli.options import (
     AsJson,
     Baseline,
     Blocks,
+    Cpus,
     Filter,
     Seed,
     ServerCpus,
     fraction,
     fresh_seed,
     placed,
+    pod,
     seconds,
 )
 from harness.cli.output import answers, print_json, quoted, remarks
@@ -68,6 +70,10 @@ def run(
     ] = None,
     accept_changes: AcceptChanges = False,
     baseline: Baseline = None,
+    cpus: Cpus = None,
+    memory: Annotated[
+        str | None, typer.Option(metavar="512MiB", help="Run each server in a pod with that memory limit.")
+    ] = None,
     server_cpus: ServerCpus = None,
     strict: Strict = False,
     shared_cpu: SharedCpu = False,
@@ -83,7 +89,7 @@ def run(
     `gatebench run full --filter scenario=json`, `gatebench run --resume latest`,
     `gatebench run --resume latest --blocks 10`,
     `gatebench run shop.toml --baseline shop-main --fail-on-regression 5%`,
-    `gatebench run --a shop:app --b shop_async:app --path /products`.
+    `gatebench run --a shop:app --b shop_async:app --path /products`, `gatebench run quick --cpus 0.5 --memory 512MiB`.
     """
     own = {"--a": a, "--b": b, "--path": path, "--python": python, "--server-a": server_a, "--server-b": server_b}
     asked = demands(fail_on_regression, allow_failed_blocks, metric, fail_on_inconclusive=fail_on_inconclusive)
@@ -98,6 +104,8 @@ def run(
                 "--filter": wanted,
                 "--baseline": baseline,
                 "--seed": seed,
+                "--cpus": cpus,
+                "--memory": memory,
                 "--server-cpus": server_cpus,
                 "--out": out,
             }
@@ -114,6 +122,7 @@ def run(
             blocks=blocks,
             width=fraction(width) if width else None,
             budget_s=seconds(budget) if budget else None,
+            pod=pod(cpus, memory),
         )
         plan, placement = build_plan(*_chosen(suite, own, baseline), options), placed(server_cpus)
         found = look(_arms(plan), placement, plan.thresholds)
