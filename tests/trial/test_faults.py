@@ -153,11 +153,12 @@ def test_a_target_that_dies_after_some_requests_is_named_and_not_driven_again(tm
 
 @pytest.mark.live
 def test_a_target_that_its_memory_limit_kills_is_named_with_what_the_pod_counted(tmp_path: Path) -> None:
-    """It is no generic death, and the arm's own fault; the other arm, in a pod that it fits into, is measured."""
-    if why := pods.refused(None, LIMIT):
+    """It is no generic death, and the arm's own fault; the other, which fits into its pod, has its quota counted."""
+    if why := pods.refused(0.05, LIMIT):
         pytest.skip(why)
     arms = [shop("p1a", tmp_path), shop("p1b", tmp_path, {"SHOP_LEAKS": str(LIMIT // 60)})]
-    inside = [replace(arm, cell=arm.cell.within(Pod(memory=LIMIT))) for arm in arms]
+    limits = Pod(cpus=0.05, memory=LIMIT), Pod(memory=LIMIT)
+    inside = [replace(arm, cell=arm.cell.within(pod)) for arm, pod in zip(arms, limits, strict=True)]
     state = GroupState(factories.group(*inside))
     rows = block(bench_of(state, Services(), tmp_path, lambda _arm: None), state)
     killed = "shop on tiny was killed by the memory limit of 64.0\u202fMiB (killed processes: 1)"
@@ -171,6 +172,8 @@ def test_a_target_that_its_memory_limit_kills_is_named_with_what_the_pod_counted
     assert opened.error.startswith(f"not driven, for it was lost in the closed phase of this block: {killed}")
     assert rows["p1a closed"].oom_kills == 0
     assert rows["p1a closed"].requests > 0
+    assert rows["p1a closed"].nr_periods
+    assert rows["p1a closed"].throttled_s is not None
 
 
 @pytest.mark.live
