@@ -20,12 +20,14 @@ from harness.cli.options import (
     AsJson,
     Baseline,
     Blocks,
+    Cpus,
     Filter,
     Seed,
     ServerCpus,
     fraction,
     fresh_seed,
     placed,
+    pod,
     seconds,
 )
 from harness.cli.output import answers, print_json, quoted, remarks
@@ -70,6 +72,10 @@ def run(
     ] = None,
     accept_changes: AcceptChanges = False,
     baseline: Baseline = None,
+    cpus: Cpus = None,
+    memory: Annotated[
+        str | None, typer.Option(metavar="512MiB", help="Run each server in a pod with that memory limit.")
+    ] = None,
     server_cpus: ServerCpus = None,
     strict: Strict = False,
     shared_cpu: SharedCpu = False,
@@ -85,7 +91,7 @@ def run(
     `gatebench run full --filter scenario=json`, `gatebench run --resume latest`,
     `gatebench run --resume latest --blocks 10`,
     `gatebench run shop.toml --baseline shop-main --fail-on-regression 5%`,
-    `gatebench run --a shop:app --b shop_async:app --path /products`,
+    `gatebench run --a shop:app --b shop_async:app --path /products`, `gatebench run quick --cpus 0.5 --memory 512MiB`,
     `gatebench run --app shop:app --path /products --rev main --rev HEAD`.
     """
     own = {"--a": a, "--b": b, "--path": path, "--python": python, "--server-a": server_a, "--server-b": server_b}
@@ -102,6 +108,8 @@ def run(
                 "--baseline": baseline,
                 "--rev": rev,
                 "--seed": seed,
+                "--cpus": cpus,
+                "--memory": memory,
                 "--server-cpus": server_cpus,
                 "--out": out,
             }
@@ -118,6 +126,7 @@ def run(
             blocks=blocks,
             width=fraction(width) if width else None,
             budget_s=seconds(budget) if budget else None,
+            pod=pod(cpus, memory),
         )
         plan, placement = build_plan(*_chosen(suite, own, baseline, rev or ()), options), placed(server_cpus)
         found = look(_arms(plan), placement, plan.thresholds)

@@ -14,7 +14,18 @@ import typer
 from harness import record, units
 from harness.cli.before import SharedCpu, Strict, disturbances, noted
 from harness.cli.beside import announced
-from harness.cli.options import RESULTS, AcceptChanges, AsJson, Results, Seed, ServerCpus, fresh_seed, placed, seconds
+from harness.cli.options import (
+    RESULTS,
+    AcceptChanges,
+    AsJson,
+    Results,
+    Seed,
+    ServerCpus,
+    fresh_seed,
+    memory_bytes,
+    placed,
+    seconds,
+)
 from harness.cli.output import answers, print_json, quoted, remarks
 from harness.cli.own import App, Own, Path_, Python, own_arm
 from harness.errors import UsageError
@@ -28,7 +39,6 @@ if TYPE_CHECKING:
     from harness.tune.state import Question, Tuning
     from harness.tune.subject import Subject
 
-SIZES = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 BUDGET = "5m"
 MOST_RATE, MOST_HEADROOM = 10_000_000, 9.0
 """Requests a second, and the share of them: more than anybody means."""
@@ -126,14 +136,6 @@ def tune(
         found = look([[subject.arm]], placement, subject.plan.thresholds)
         sitting = _new(subject, question, limit, placement, results)
     _measured(replace(sitting, info=noted(sitting.info, found)), as_json=as_json)
-
-
-def memory_bytes(text: str) -> int:
-    """`1GiB`, `512MiB`, or bytes."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(B|KiB|MiB|GiB|)", text.strip())
-    if match is None or float(match[1]) <= 0:
-        raise UsageError(f"--memory {text!r} is no amount: write 512MiB or 1GiB")
-    return round(float(match[1]) * SIZES[match[2] or "B"])
 
 
 def _subject(

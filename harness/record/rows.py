@@ -92,6 +92,12 @@ class SliceRow:
     stalled_s: NonNegative | None = None
     starved: Count | None = None
     """Closed: connections with less than a tenth of a fair share of the answers."""
+    nr_periods: Count | None = None
+    """Of the pod's quota, in the window; null outside of a pod, as the next two."""
+    nr_throttled: Count | None = None
+    """Of these the periods in which the quota was used up."""
+    throttled_s: NonNegative | None = None
+    """How long the pod stood still for that, summed over the CPUs that it was on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +152,14 @@ class Trial:
     """CPU seconds of each service (upstream, redis) over the windows of this trial."""
     memory_bytes: Count | None = None
     """PSS of all the arm's processes, the highest seen between slices."""
+    nr_periods: Count | None = None
+    """Of the pod's quota, over the slices that count; null outside of a pod, as the next four."""
+    nr_throttled: Count | None = None
+    throttled_s: NonNegative | None = None
+    peak_memory_bytes: Count | None = None
+    """The most memory that the pod has had since its launch, by its cgroup."""
+    oom_kills: Count | None = None
+    """Processes that its memory limit has had killed since its launch."""
     processes: Count | None = None
     threads: Count | None = None
     context_switches_per_request: NonNegative | None = None

@@ -11,7 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.errors import ServiceError
+from harness import units
+from harness.errors import GatebenchError, MemoryLimitError, ServiceError
+from harness.machine import pods
 from harness.machine.guard import scratch
 from harness.machine.identity import PROC
 from harness.machine.process import Process, clean_environment, running
@@ -39,6 +41,22 @@ class Launched:
     process: Process | Attached
     port: int
     host: str = HOST
+    groups: pods.Groups = pods.NONE
+    """Of its pod."""
+
+    def killed(self) -> MemoryLimitError | None:
+        """The error that says so where the memory limit of its pod has had processes of it killed, since its launch."""
+        limit, spent = self.arm.cell.memory_limit_bytes, self.groups.spent()
+        if limit is None or not spent.oom_kills:
+            return None
+        what = f"was killed by the memory limit of {units.bytes_(limit)} (killed processes: {spent.oom_kills})"
+        remedy = "raise the limit, run fewer workers, or look for what grows"
+        message = f"{self.process.with_log(what)}; {remedy}"
+        return MemoryLimitError(message, oom_kills=spent.oom_kills, peak_bytes=spent.peak_bytes)
+
+    def cause(self, error: GatebenchError) -> GatebenchError:
+        """What `error` comes from: a kill by the memory limit, or else the error itself."""
+        return self.killed() or error
 
     @property
     def proc(self) -> Path:
@@ -89,10 +107,23 @@ def launch(
     host, port = (HOST, free_port()) if address is None else address
     argv = fill(arm, varied, host, port)
     env = clean_environment(settings(arm, varied, services, key))
-    with running(
-        argv, name=f"{arm.cell.target} on {arm.cell.server}", log=log, cwd=Path(arm.target.folder), env=env, cpus=cpus
-    ) as started:
-        yield Launched(arm, started, port, host)
+    name = f"{arm.cell.target} on {arm.cell.server}"
+    with (
+        _pod(arm) as groups,
+        running(groups.entering(argv), name=name, log=log, cwd=Path(arm.target.folder), env=env, cpus=cpus) as started,
+    ):
+        yield Launched(arm, started, port, host, groups)
+
+
+@contextlib.contextmanager
+def _pod(arm: Arm) -> Iterator[pods.Groups]:
+    """The groups of the arm's pod; raises `ServiceError` where they cannot be had."""
+    with contextlib.ExitStack() as stack:
+        try:
+            groups = stack.enter_context(pods.made(arm.cell.cpus, arm.cell.memory_limit_bytes))
+        except OSError as error:
+            raise ServiceError(f"no pod for {arm.label}: {error}; {pods.NEEDS}") from error
+        yield groups
 
 
 def fill(arm: Arm, factors: Iterable[Factor], host: str, port: int) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from harness import spec
 from harness.judge.validity.unchecked import unchecked
@@ -59,6 +59,7 @@ def slice_row(observed: Observed, run_started_ns: int) -> SliceRow:
         stalls=measured.stalls,
         stalled_s=measured.stalled_s,
         starved=measured.starved,
+        **_quota([observation]),
     )
 
 
@@ -132,6 +133,8 @@ def assemble(parts: Parts, run_started_ns: int) -> Trial:
         generator_cpu_s_per_request=_ratio(sum(each.generator_cpu_s for each in observations), good),
         services_cpu_s=_sum(each.services_cpu_s for each in observations),
         memory_bytes=max((each.memory_bytes for each in observations if each.memory_bytes is not None), default=None),
+        **_quota(observations),
+        **_memory(observations),
         processes=max((each.processes for each in observations), default=None) if seen else None,
         threads=max((each.threads for each in observations), default=None) if seen else None,
         context_switches_per_request=_ratio(sum(each.context_switches for each in observations), good)
@@ -173,6 +176,27 @@ def _answers(observed: Observed) -> dict[int, float]:
     """Answers by the process that held the connection they came over."""
     owners = observed.observation.owners or {}
     return _sum({owners[port]: float(count)} for port, count in observed.measured.ports if port in owners)
+
+
+def _quota(observations: Iterable[Observation]) -> dict[str, Any]:
+    """What the quota of a pod counted; nothing outside of one."""
+    spent = [each.pod for each in observations if each.pod is not None]
+    if not spent:
+        return {}
+    return {
+        "nr_periods": sum(each.periods for each in spent),
+        "nr_throttled": sum(each.throttled for each in spent),
+        "throttled_s": sum(each.throttled_s for each in spent),
+    }
+
+
+def _memory(observations: Iterable[Observation]) -> dict[str, Any]:
+    """What the memory limit of a pod shows; nothing outside of one."""
+    spent = [each.pod for each in observations if each.pod is not None]
+    if not spent:
+        return {}
+    peaks = [each.peak_bytes for each in spent if each.peak_bytes is not None]
+    return {"peak_memory_bytes": max(peaks, default=None), "oom_kills": max(each.oom_kills for each in spent)}
 
 
 def _merged(texts: Iterable[str | None]) -> Histogram | None:

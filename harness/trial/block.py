@@ -82,7 +82,7 @@ def _launch_all(
         try:
             server.wait_ready()
         except LaunchError as error:
-            errors[server.arm.id] = error
+            errors[server.arm.id] = server.cause(error)
         else:
             ready.append(server)
     wait_settled(ready)
@@ -116,6 +116,8 @@ def _why_wrong(bench: Bench, server: Launched, error: AnswerError) -> GatebenchE
     """The cause of a wrong answer: a service that is gone, a server that died, or else the answer itself."""
     if service_error := faults.of_services(bench, [server.arm]).get(server.arm.id):
         return service_error
+    if killed := server.killed():
+        return killed
     if not server.process.alive():
         return server.process.died()
     return AnswerError(server.process.with_log(f"answers wrongly ({error})"))

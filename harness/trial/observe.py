@@ -11,7 +11,8 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from harness.machine import usage
+from harness.machine import pods, usage
+from harness.machine.pods import Spent
 from harness.machine.process import Process
 from harness.spec import Event
 from harness.subject import connections
@@ -38,6 +39,8 @@ class Observation:
     """Client port -> process that holds the connection; None where it was not read."""
     memory_bytes: int | None = None
     """PSS after the slice."""
+    pod: Spent | None = None
+    """What its pod counted in the window; peak and kills since its launch. None outside of a pod."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,7 @@ class _Edge:
     machine: usage.Machine
     pressure_s: float | None
     switches: int
+    pod: Spent
 
 
 class Observer:
@@ -62,6 +66,7 @@ class Observer:
         self._pids: list[int] = []
         self._proc = usage.PROC
         self._seen = True
+        self._pod = pods.NONE
         self._generator: list[int] = []
         self._beside: dict[str, list[int]] = {}
         self._opened: _Edge | None = None
@@ -73,7 +78,7 @@ class Observer:
             return
         server = self._servers[event.arm]
         if event.event == "started":
-            self._pids, self._proc = server.process.members(), server.proc
+            self._pids, self._proc, self._pod = server.process.members(), server.proc, server.groups
             self._seen = server.arm.target.is_seen
             self._generator = generator.members()
             self._beside = {name: process.members() for name, process in self._services.processes.items()}
@@ -100,6 +105,7 @@ class Observer:
             usage.machine(),
             usage.pressure_s(),
             usage.context_switches(self._pids, self._proc),
+            self._pod.spent(),
         )
 
     def _between(self, opened: _Edge, closed: _Edge) -> Observation:
@@ -122,6 +128,7 @@ class Observer:
             threads=usage.threads(self._pids, self._proc),
             processes=len(arm),
             owners=self._owners,
+            pod=closed.pod.since(opened.pod) if self._pod.folders else None,
         )
 
     def _connection_owners(self, server: Launched) -> Mapping[int, int] | None:

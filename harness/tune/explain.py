@@ -106,6 +106,7 @@ def _with_interval(row: CandidateRow) -> str:
 def _limit(row: CandidateRow, service: Service) -> str:
     reasons = {
         "server-cpu": f"its limit is the server's CPU: {cores(service)} {are(service)} used up",
+        "cpu-quota": "its limit is the CPU quota of its pod, which is used up",
         "worker-slots": "its limit is its slots: all of them hold a request that waits",
         "upstream": "its limit is the upstream, which no number of workers can change",
         "connections": (
