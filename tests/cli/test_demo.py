@@ -47,6 +47,7 @@ def ending(code: int, *, with_a_page: bool = True) -> Callable[[list[str]], int]
 def measured(day: int) -> Path:
     """A run of the demo, as the command that it calls leaves it."""
     folder = Path("results") / f"2026010{day}T000000Z-demo"
+    folder.mkdir(parents=True)
     with record.writing(folder, factories.run(started=f"2026-01-0{day}T00:00:00Z").info):
         (folder / "report.html").write_text("<html>")
     return folder

@@ -73,6 +73,7 @@ def gatebench(*argv: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 def written(folder: Path, run: Run, change: Callable[[Trial], Trial] = lambda trial: trial) -> Path:
     """The run's records in `folder`, with its trials changed."""
+    folder.mkdir(parents=True, exist_ok=True)
     with record.writing(folder, run.info) as writer:
         for trial in run.trials:
             writer.append(change(trial))
