@@ -29,6 +29,7 @@ from harness.cli.options import (
     placed,
     pod,
     seconds,
+    suites_from,
 )
 from harness.cli.output import answers, print_json, quoted, remarks
 from harness.cli.own import AppA, AppB, Own, Path_, Python, ServerA, ServerB, own_suite
@@ -47,7 +48,10 @@ from harness.suite import build as build_plan
 
 def run(
     suite: Annotated[
-        str | None, typer.Argument(metavar="SUITE", help="A suite's name or file; not needed with --resume.")
+        str | None,
+        typer.Argument(
+            metavar="SUITE", help="A suite's name or file; not needed with --resume.", autocompletion=suites_from
+        ),
     ] = None,
     *,
     a: AppA = None,
