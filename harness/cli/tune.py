@@ -17,12 +17,14 @@ from harness.cli.options import (
     RESULTS,
     AcceptChanges,
     AsJson,
+    Cpus,
     Results,
     Seed,
     ServerCpus,
     fresh_seed,
     memory_bytes,
     placed,
+    pod,
     seconds,
 )
 from harness.cli.output import answers, print_json, quoted, remarks
@@ -31,6 +33,7 @@ from harness.errors import UsageError
 from harness.machine.placement import Placement
 from harness.record.folders import still_there
 from harness.record.sitting import new_info
+from harness.suite import Pod
 
 if TYPE_CHECKING:
     from harness.tune.recommendation import Recommendation
@@ -60,6 +63,7 @@ def tune(
     ] = None,
     budget: Annotated[str | None, typer.Option(metavar="5m", help="Time that it may take; default: 5m.")] = None,
     memory: Annotated[str | None, typer.Option(metavar="1GiB", help="Memory that the servers may take.")] = None,
+    cpus: Cpus = None,
     connections: Annotated[
         int | None, typer.Option(min=1, help="Of the closed load; default: the suite's or scenario's.")
     ] = None,
@@ -76,6 +80,8 @@ def tune(
     as_json: AsJson = False,
 ) -> None:
     """The worker count to deploy: the smallest that is not worse than the best; with --slo also the load that it holds.
+
+    With --cpus everything is measured in a pod, whose memory limit --memory is then.
 
     Ctrl-C ends it with the best answer so far. Exit code 1 when no load holds the objectives, 3 when a launch or a load
     fails: what was measured is kept, and --resume goes on.
@@ -96,6 +102,7 @@ def tune(
             or python
             or slo
             or memory
+            or cpus
             or connections
             or seed
             or server_cpus
@@ -112,7 +119,9 @@ def tune(
             subject = _subject(suite, target, server, scenario, seed)
         if connections is not None:
             subject = replace(subject, arm=subject.arm.over(connections))
-        limit = memory_bytes(memory) if memory else None
+        if cpus is not None and (inside := pod(cpus, memory)):
+            subject = _within(subject, inside)
+        limit = memory_bytes(memory) if memory else subject.arm.cell.memory_limit_bytes
         question, placement = _question(slo, budget, subject.plan.margin), placed(server_cpus)
         found = look([[subject.arm]], placement, subject.plan.thresholds)
         sitting = _new(subject, question, limit, placement, results)
@@ -135,6 +144,12 @@ def _own(app: str | None, path: str | None, python: str | None, server: str | No
 
     named = Own(option="--app", app=app, server_option="--server", server=server)
     return of_arm(*own_arm(named, path, python), fresh_seed(seed))
+
+
+def _within(subject: Subject, inside: Pod) -> Subject:
+    from harness.tune.subject import within
+
+    return within(subject, inside)
 
 
 def _question(slo: str | None, budget: str | None, margin: float) -> Question:
@@ -186,6 +201,7 @@ def _show(folder: Path, recommendation: Recommendation, *, as_json: bool) -> Non
     from harness.report.terminal import terminal
     from harness.tune.explain import shell
     from harness.tune.recommendation import dump
+    from harness.tune.resources import manifest
 
     with still_there(folder, f"gatebench report {folder}"):
         opened = study(folder)
@@ -200,6 +216,8 @@ def _show(folder: Path, recommendation: Recommendation, *, as_json: bool) -> Non
         console.print(f"! {caveat}", soft_wrap=True)
     if recommendation.command:
         console.print(f"\ndeploy: {shell(recommendation.command)}", soft_wrap=True)
+        if recommendation.resources:
+            console.print(manifest(recommendation.resources), soft_wrap=True)
     if page is not None:
         console.print(f"report: {page}", soft_wrap=True)
 

@@ -15,6 +15,7 @@ from harness.suite import Arm, Factor, own_words
 from harness.tune.bracket import Bracket, conclude
 from harness.tune.explain import command, explain
 from harness.tune.recommendation import Capacity, RatePoint, Recommendation
+from harness.tune.resources import resources
 from harness.tune.rows import rows
 from harness.tune.search import Search
 from harness.tune.session import Question, Tuning
@@ -37,6 +38,7 @@ def recommend(question: Question, arm: Arm, tuning: Tuning, factors: Sequence[Fa
         server=arm.cell.server,
         scenario=arm.cell.scenario,
         levels=own_words([factor for factor in factors if not factor.is_count], arm.cell, arm.server),
+        resources=resources(arm.cell.pod),
         service=tuning.service,
         margin=question.margin,
         budget_s=question.budget_s,

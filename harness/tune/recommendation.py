@@ -17,6 +17,7 @@ from harness.strict import STRICT
 from harness.tune.blocks import BlocksEnding
 from harness.tune.bracket import Stalls
 from harness.tune.candidates import Candidate, Service
+from harness.tune.resources import Resources
 from harness.tune.rungs import End
 from harness.tune.trials import Ending, RateTrial
 
@@ -122,7 +123,9 @@ class Recommendation:
     server: str
     scenario: str
     levels: tuple[str, ...] = ()
-    """What else was set, in words: client, middleware, gc."""
+    """What else was set, in words: client, middleware, gc, its pod."""
+    resources: Resources | None = None
+    """The pod in which it was measured, as the `resources` of a container in Kubernetes; None without a pod."""
     service: Service | None = None
     margin: float
     budget_s: float
