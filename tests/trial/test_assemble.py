@@ -10,6 +10,7 @@ import pytest
 
 from harness import spec
 from harness.judge.validity import judge
+from harness.machine.usage import Memory
 from harness.record import Trial
 from harness.spec.histogram import Histogram
 from harness.suite import Closed, Thresholds
@@ -58,7 +59,7 @@ SEEN = Observation(
     threads=9,
     processes=3,
     owners={40001: 11, 40002: 12},
-    memory_bytes=1000,
+    memory=Memory(1000, shared=400),
 )
 
 
