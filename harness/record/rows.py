@@ -22,6 +22,7 @@ MOST = 1e15
 """No figure of a trial is higher, in whatever unit: a byte count of a petabyte, thirty years in microseconds."""
 NonNegative = Annotated[float, Field(ge=0, le=MOST, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=0, le=int(MOST))]
+Signed = Annotated[int, Field(ge=-int(MOST), le=int(MOST))]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -92,6 +93,12 @@ class SliceRow:
     stalled_s: NonNegative | None = None
     starved: Count | None = None
     """Closed: connections with less than a tenth of a fair share of the answers."""
+    memory_bytes: Count | None = None
+    """PSS of all the arm's processes, after it."""
+    shared_bytes: Count | None = None
+    """Of it the pages that are not one process's alone."""
+    grown_bytes: Signed | None = None
+    """Anonymous memory that they took more in the window; null where one of them ended, and in older records."""
     nr_periods: Count | None = None
     """Of the pod's quota, in the window; null outside of a pod, as the next two."""
     nr_throttled: Count | None = None
@@ -152,6 +159,8 @@ class Trial:
     """CPU seconds of each service (upstream, redis) over the windows of this trial."""
     memory_bytes: Count | None = None
     """PSS of all the arm's processes, the highest seen between slices."""
+    shared_bytes: Count | None = None
+    """Of such a PSS the pages that are not one process's alone, the most seen."""
     nr_periods: Count | None = None
     """Of the pod's quota, over the slices that count; null outside of a pod, as the next four."""
     nr_throttled: Count | None = None

@@ -26,6 +26,7 @@ from harness.report.words import (
 )
 from harness.suite import Arm
 from harness.tune.recommendation import Recommendation
+from harness.tune.resources import manifest
 
 
 def summary(study: Study) -> str:
@@ -75,6 +76,8 @@ def _tuned(answer: Recommendation) -> Iterator[str]:
     yield ""
     if answer.command:
         yield f"`{shown(shlex.join(answer.command)).replace('`', '')}`"
+        if answer.resources:
+            yield f"\n```yaml\n{manifest(answer.resources)}\n```"
         yield ""
     if answer.rate:
         yield "| workers | threads | standing | blocks held | answered | p99 | memory | CPU a request |"

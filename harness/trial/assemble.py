@@ -59,6 +59,9 @@ def slice_row(observed: Observed, run_started_ns: int) -> SliceRow:
         stalls=measured.stalls,
         stalled_s=measured.stalled_s,
         starved=measured.starved,
+        memory_bytes=observation.memory.pss if observation.memory else None,
+        shared_bytes=observation.memory.shared if observation.memory else None,
+        grown_bytes=observation.grown_bytes,
         **_quota([observation]),
     )
 
@@ -132,7 +135,8 @@ def assemble(parts: Parts, run_started_ns: int) -> Trial:
         cpu_s_per_request=_ratio(sum(sum(each.cpu_s.values()) for each in observations), good) if seen else None,
         generator_cpu_s_per_request=_ratio(sum(each.generator_cpu_s for each in observations), good),
         services_cpu_s=_sum(each.services_cpu_s for each in observations),
-        memory_bytes=max((each.memory_bytes for each in observations if each.memory_bytes is not None), default=None),
+        memory_bytes=max((each.memory.pss for each in observations if each.memory is not None), default=None),
+        shared_bytes=max((each.memory.shared for each in observations if each.memory is not None), default=None),
         **_quota(observations),
         **_memory(observations),
         processes=max((each.processes for each in observations), default=None) if seen else None,

@@ -82,6 +82,7 @@ class Live:
             slots=self.arm.server.slots,
             slots_a_worker=min(slots(alone), self.arm.connections),
             many_workers=self.arm.server.workers,
+            quota=self.arm.cell.cpus,
             worker_bytes=trial.memory_bytes,
             memory_bytes=self.memory_bytes,
             room_bytes=room_bytes(),

@@ -10,6 +10,7 @@ import pytest
 
 from harness import spec
 from harness.judge.validity import judge
+from harness.machine.usage import Memory
 from harness.record import Trial
 from harness.spec.histogram import Histogram
 from harness.suite import Closed, Thresholds
@@ -58,7 +59,7 @@ SEEN = Observation(
     threads=9,
     processes=3,
     owners={40001: 11, 40002: 12},
-    memory_bytes=1000,
+    memory=Memory(1000, shared=400),
 )
 
 
@@ -187,7 +188,7 @@ def test_the_generator_is_judged_by_its_worst_slice() -> None:
 def test_of_a_process_that_is_not_known_there_are_no_figures() -> None:
     """None and not zero, and the row says what could not be checked; with a pid they are known."""
     live = replace(factories.target(name="live"), app="", url="http://127.0.0.1:8000")
-    unseen = replace(SEEN, cpu_s={}, outside_fraction=None, memory_bytes=None, processes=0, threads=0, owners=None)
+    unseen = replace(SEEN, cpu_s={}, outside_fraction=None, memory=None, processes=0, threads=0, owners=None)
     trial = put_together(Observed(measured=piece(), observation=unseen), target=live)
     assert (trial.cpu_s_per_request, trial.memory_bytes, trial.processes, trial.threads) == (None, None, None, None)
     assert trial.context_switches_per_request is None
