@@ -13,8 +13,9 @@ from harness.errors import ServiceError
 from harness.machine.process import Process, clean_environment, running
 from harness.machine.usage import usage
 from harness.subject.answers import ASK_S, POLL_S, Answer, verify, wait_ready
+from harness.subject.asking import requests_of
 from harness.subject.services import HOST, Services, free_port, needed
-from harness.suite import Arm, Ask, Factor
+from harness.suite import Arm, Ask, Factor, Prepared, prepared
 
 QUIET_S, QUIET_CPUS = 0.15, 0.05
 """The servers of a block are settled when together they have used less than QUIET_CPUS for QUIET_S."""
@@ -37,12 +38,17 @@ class Launched:
         Where the target names a path for it, that must be answered with a status below 400.
         """
         target = self.arm.target
-        asked, good = (Ask(path=target.ready_path), True) if target.ready_path else (self.arm.scenario.request, False)
+        asked = Ask(path=target.ready_path) if target.ready_path else prepared(self.arm.scenario)[0].ask
+        good = bool(target.ready_path)
         wait_ready(self.process, self.host, self.port, asked, timeout_s or target.ready_s, good=good)
 
-    def verify(self, timeout_s: float = ASK_S) -> Answer:
-        """Ask the scenario's request and check the answer; raises `AnswerError`."""
-        return verify(self.host, self.port, self.arm.scenario.request, self.arm.scenario.expect, timeout_s)
+    def requests(self) -> tuple[Prepared, ...]:
+        """All that its scenario asks of it, after a login where there is one; raises `AnswerError`."""
+        return requests_of(self.arm.scenario, self.host, self.port)
+
+    def verify(self, request: Prepared, timeout_s: float = ASK_S) -> Answer:
+        """Ask one of its `requests` and check the answer; raises `AnswerError`."""
+        return verify(self.host, self.port, request.ask, request.expect, timeout_s)
 
 
 @contextlib.contextmanager

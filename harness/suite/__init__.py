@@ -11,6 +11,7 @@ from harness.suite.estimate import (
 )
 from harness.suite.factors import NONE, Factor
 from harness.suite.layout import Options, build, cell, matches, own_words, rounds, single
+from harness.suite.mix import Prepared, prepared
 from harness.suite.model import (
     PLACEHOLDERS,
     RESERVED,
@@ -24,7 +25,7 @@ from harness.suite.model import (
 )
 from harness.suite.plan import ANYIO_THREADS, Arm, Group, Pair, Plan, slots
 from harness.suite.read import BENCHMARKS, load_definitions, load_suite, suite_names
-from harness.suite.subjects import READY_S, Ask, Expect, Interface, Level, Scenario, Server, Target
+from harness.suite.subjects import READY_S, Ask, Expect, Interface, Level, Login, Scenario, Server, Target, Weighted
 from harness.suite.times import Times
 
 __all__ = [
@@ -46,12 +47,14 @@ __all__ = [
     "Interface",
     "Level",
     "Load",
+    "Login",
     "Open",
     "Options",
     "Pair",
     "PairDefinition",
     "Phase",
     "Plan",
+    "Prepared",
     "Scenario",
     "Server",
     "Side",
@@ -60,6 +63,7 @@ __all__ = [
     "Thresholds",
     "Times",
     "Upstream",
+    "Weighted",
     "block_times",
     "build",
     "cell",
@@ -70,6 +74,7 @@ __all__ = [
     "needs",
     "needs_upstream",
     "own_words",
+    "prepared",
     "rounds",
     "run_times",
     "single",

@@ -38,7 +38,9 @@ b = { target = "mine", server = "uvicorn" }
 
 def test_every_shipped_suite_loads() -> None:
     """The shipped definitions have no problem, and there are all the suites that the README names."""
-    assert {"smoke", "quick", "full", "null", "workers", "clients", "servers", "sweep", "traps"} <= set(suite_names())
+    assert {"smoke", "quick", "full", "null", "workers", "clients", "servers", "sweep", "traps", "mix"} <= set(
+        suite_names()
+    )
     for name in suite_names():
         _, suite = load_suite(name)
         assert suite.pairs
@@ -151,4 +153,4 @@ def test_all_shipped_targets_servers_and_scenarios_are_defined() -> None:
     known = load_definitions()
     assert set(known.targets) == {"flask", "fastapi", "fastapi-threadpool", "fastapi-blocking"}
     assert len(known.servers) == 12
-    assert len(known.scenarios) == 11
+    assert len(known.scenarios) == 12
