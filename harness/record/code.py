@@ -12,10 +12,10 @@ from harness.suite import Plan, data
 
 
 def digests(plan: Plan) -> dict[str, str]:
-    """Target -> digest of its code; `data of SCENARIO` -> that of its file. What cannot be read is not in it."""
+    """Target -> digest of its code, or its commit; `data of SCENARIO` -> that of its file; not what cannot be read."""
     arms = [arm for group in plan.groups for arm in group.arms]
-    found = {arm.target.name: (arm.target.folder, arm.target.app) for arm in arms}
-    by_target = {name: digest(Path(folder), app) for name, (folder, app) in found.items()}
+    targets = {arm.target.name: arm.target for arm in arms}
+    by_target = {name: target.commit or digest(Path(target.folder), target.app) for name, target in targets.items()}
     files = {arm.scenario.name: arm.scenario.data for arm in arms if arm.scenario.data}
     by_scenario = {f"data of {name}": data.digest(path) for name, path in files.items()}
     return {name: code for name, code in (by_target | by_scenario).items() if code is not None}

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
+import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import ServiceError
+from harness.machine.guard import scratch
 from harness.machine.process import Process, clean_environment, running
 from harness.machine.usage import usage
 from harness.subject.answers import ASK_S, POLL_S, Answer, verify, wait_ready
 from harness.subject.asking import requests_of
+from harness.subject.revisions import on_disk
 from harness.subject.services import HOST, Services, free_port, needed
-from harness.suite import Arm, Ask, Factor, Prepared, prepared
+from harness.suite import BENCHMARKS, Arm, Ask, Factor, Prepared, prepared
 
+BRIDGE = BENCHMARKS.parent / "targets" / "bridge"
+"""Where the module lies that serves a target through its bridge."""
 QUIET_S, QUIET_CPUS = 0.15, 0.05
 """The servers of a block are settled when together they have used less than QUIET_CPUS for QUIET_S."""
 SETTLE_S, SETTLE_EACH_S = 10.0, 0.5
@@ -46,9 +52,10 @@ class Launched:
         """All that its scenario asks of it, after a login where there is one; raises `AnswerError`."""
         return requests_of(self.arm.scenario, self.host, self.port)
 
-    def verify(self, request: Prepared, timeout_s: float = ASK_S) -> Answer:
-        """Ask one of its `requests` and check the answer; raises `AnswerError`."""
-        return verify(self.host, self.port, request.ask, request.expect, timeout_s)
+    def verify(self, request: Prepared | None = None, timeout_s: float = ASK_S) -> Answer:
+        """Ask one of its `requests`, the first if none is named, and check the answer; raises `AnswerError`."""
+        asked = request or self.requests()[0]
+        return verify(self.host, self.port, asked.ask, asked.expect, timeout_s)
 
 
 @contextlib.contextmanager
@@ -71,6 +78,7 @@ def launch(
     for service in sorted(needed(arm, varied)):
         if why := services.missing(service):
             raise ServiceError(why)
+    arm = on_disk(arm)
     host, port = (HOST, free_port()) if address is None else address
     argv = fill(arm, varied, host, port)
     env = clean_environment(settings(arm, varied, services, key))
@@ -89,7 +97,10 @@ def fill(arm: Arm, factors: Iterable[Factor], host: str, port: int) -> list[str]
         "{workers}": str(arm.cell.workers),
         "{threads}": str(arm.cell.threads),
         "{app}": arm.target.app,
+        "{targets}": str(BENCHMARKS.parent / "targets"),
     }
+    if "{scratch}" in "".join(arm.server.argv):
+        values["{scratch}"] = str(scratch() or tempfile.gettempdir())
     called = arm.server.factory or () if arm.target.is_factory else ()
     lists = {"{factory}": called}
     if called:  # the server is told to call it, and takes its name alone
@@ -118,7 +129,10 @@ def settings(arm: Arm, factors: Iterable[Factor], services: Services, key: str =
         "GATEBENCH_UPSTREAM_URL": services.upstream_url(arm.id),
         "GATEBENCH_REDIS_URL": services.redis_url or "",
     }
-    return {name: value for name, value in env.items() if value} | arm.server.env | arm.target.env
+    stated = arm.server.env | arm.target.env
+    if arm.target.bridge:
+        stated["PYTHONPATH"] = os.pathsep.join(filter(None, (str(BRIDGE), stated.get("PYTHONPATH"))))
+    return {name: value for name, value in env.items() if value} | stated
 
 
 def wait_settled(servers: Sequence[Launched]) -> None:

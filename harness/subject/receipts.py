@@ -5,9 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 
-from harness.errors import LaunchError
+from harness.errors import GatebenchError, LaunchError
 from harness.machine import environment
+from harness.subject.revisions import on_disk
 from harness.suite import Arm
 
 
@@ -24,10 +26,18 @@ class Receipts:
 def receipts(arms: Iterable[Arm]) -> Receipts:
     """Ask each interpreter once for the packages that its arms stand on. No version, no measurement."""
     by_python: dict[str, list[Arm]] = {}
-    for arm in arms:
-        by_python.setdefault(arm.target.python, []).append(arm)
-    versions = {"gatebench": environment.version()} | environment.own_versions()
     missing: dict[str, str] = {}
+    called = {sys.executable: ""}
+    for arm in arms:
+        try:
+            there = on_disk(arm)
+        except GatebenchError as error:
+            missing[arm.id] = str(error)
+            continue
+        by_python.setdefault(there.target.python, []).append(there)
+        if arm.target.requirements:  # the environment is made for this sitting: its path says nothing later
+            called[there.target.python] = f"{arm.target.name}: "
+    versions = {"gatebench": environment.version()} | environment.own_versions()
     for python, its_arms in by_python.items():
         packages = {package for arm in its_arms for package in _needs(arm)}
         try:
@@ -35,11 +45,21 @@ def receipts(arms: Iterable[Arm]) -> Receipts:
         except LaunchError as error:
             missing |= {arm.id: str(error) for arm in its_arms}
             continue
-        label = "" if python == sys.executable else f"{python}: "
+        label = called.get(python, f"{python}: ")
         versions[f"{label}python"] = name
         versions |= {f"{label}{package}": version for package, version in installed.items() if version is not None}
         missing |= _missing(python, its_arms, installed)
+    programs = {name: environment.program_version(name) for name in sorted(_programs(by_python))}
+    versions |= {name: version for name, version in programs.items() if version is not None}
+    for arm in chain.from_iterable(by_python.values()):
+        if lacks := [name for name in arm.server.programs if programs[name] is None]:
+            missing.setdefault(arm.id, f"{arm.server.name} needs {', '.join(lacks)}: not on PATH; install that first")
     return Receipts(versions, missing)
+
+
+def _programs(by_python: Mapping[str, Iterable[Arm]]) -> set[str]:
+    """Programs that must be there for these arms."""
+    return {name for arm in chain.from_iterable(by_python.values()) for name in arm.server.programs}
 
 
 def _missing(python: str, arms: Iterable[Arm], installed: Mapping[str, str | None]) -> dict[str, str]:

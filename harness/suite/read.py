@@ -22,14 +22,20 @@ from harness.suite.check import check_factor, check_scenario, check_server, chec
 from harness.suite.document import existing, parse
 from harness.suite.factors import Factor
 from harness.suite.model import RESERVED, Definitions, Suite
-from harness.suite.subjects import Scenario, Server, Target
+from harness.suite.subjects import Bridge, Scenario, Server, Target
 
 BENCHMARKS = Path(__file__).resolve().parent.parent.parent / "benchmarks"
 
-T = TypeVar("T", Server, Target, Scenario, Factor, Suite)
+T = TypeVar("T", Server, Bridge, Target, Scenario, Factor, Suite)
 WRITTEN = {"pairs": "pair", "mix": "request"}
 """Field -> how its array of tables is called in a file."""
-KINDS: dict[str, type[Any]] = {"factor": Factor, "server": Server, "target": Target, "scenario": Scenario}
+KINDS: dict[str, type[Any]] = {
+    "factor": Factor,
+    "server": Server,
+    "bridge": Bridge,
+    "target": Target,
+    "scenario": Scenario,
+}
 
 
 def suite_names(folder: Path = BENCHMARKS) -> tuple[str, ...]:
@@ -42,6 +48,7 @@ def load_definitions(folder: Path = BENCHMARKS) -> Definitions:
     reader = _Reader()
     reader.read_tables(folder / "factors.toml", {"factor"})
     reader.read_tables(folder / "servers.toml", {"server"})
+    reader.read_tables(folder / "bridges.toml", {"bridge"})
     reader.read_tables(folder / "targets.toml", {"target"})
     for path in sorted((folder / "scenarios").glob("*.toml")):
         if (document := reader.parse(path)) is not None:
@@ -53,7 +60,13 @@ def load_suite(name: str, folder: Path = BENCHMARKS) -> tuple[Definitions, Suite
     """The suite called `name` (or at that path), and all definitions that it may use; raises `DefinitionError`."""
     path = _suite_path(name, folder)
     shipped = load_definitions(folder)
-    reader = _Reader(dict(shipped.servers), dict(shipped.targets), dict(shipped.scenarios), dict(shipped.factors))
+    reader = _Reader(
+        dict(shipped.servers),
+        dict(shipped.targets),
+        dict(shipped.scenarios),
+        dict(shipped.factors),
+        dict(shipped.bridges),
+    )
     document = parse(path)
     reader.read_kinds(path, document, set(KINDS))
     rest = {("pairs" if key == "pair" else key): value for key, value in document.items() if key not in KINDS}
@@ -87,6 +100,7 @@ class _Reader:
     targets: dict[str, Target] = field(default_factory=dict)
     scenarios: dict[str, Scenario] = field(default_factory=dict)
     factors: dict[str, Factor] = field(default_factory=dict)
+    bridges: dict[str, Bridge] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     _checks: list[Callable[[Definitions], list[str]]] = field(default_factory=list)
 
@@ -123,6 +137,7 @@ class _Reader:
         self._check(path, where, built)
         tables: dict[type[Any], dict[str, Any]] = {
             Server: self.servers,
+            Bridge: self.bridges,
             Target: self.targets,
             Scenario: self.scenarios,
             Factor: self.factors,
@@ -136,7 +151,7 @@ class _Reader:
 
     def _check(self, path: Path, where: str, built: T) -> None:
         if isinstance(built, Target):
-            self.check_later(path, where, lambda target, known: check_target(target, known.factors), built)
+            self.check_later(path, where, check_target, built)
         if isinstance(built, Server):
             self.check_later(path, where, lambda server, known: check_server(server, known.factors), built)
         if isinstance(built, Scenario):
@@ -165,7 +180,7 @@ class _Reader:
         return None
 
     def definitions(self) -> Definitions:
-        return Definitions(self.servers, self.targets, self.scenarios, self.factors)
+        return Definitions(self.servers, self.targets, self.scenarios, self.factors, bridges=self.bridges)
 
     def finish(self) -> Definitions:
         known = self.definitions()

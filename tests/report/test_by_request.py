@@ -34,11 +34,12 @@ def mixed(*phases: Phase) -> Run:
 
 def rows(trial: Trial) -> list[RequestRow]:
     """The two requests of a trial."""
+    counts = {"read <b>": trial.requests - trial.requests // 4, "write": trial.requests // 4}
     return [
         RequestRow(
             name=name,
             weight=weight,
-            requests=trial.requests * weight // 4,
+            requests=counts[name],
             errors=0,
             share=weight / 4,
             throughput_rps=(trial.throughput_rps or 0) * weight / 4,

@@ -52,12 +52,11 @@ def test_a_launched_target_answers_and_is_gone_afterwards(tmp_path: Path) -> Non
     """With its process, and its port free again."""
     with launched(tmp_path) as server:
         server.wait_ready()
-        (request,) = server.requests()
-        assert server.verify(request).body == b"hello, world"
+        assert server.verify().body == b"hello, world"
         assert server.process.name == "files on http.server"
     assert server.process.members() == []
     with pytest.raises(AnswerError, match="no answer"):
-        server.verify(request)
+        server.verify()
 
 
 def test_a_start_that_fails_is_told_in_one_line_with_its_reason_and_its_log(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ SYMBOLS = {
     "worse": "▼",
     "equivalent": "=",
     "inconclusive": "?",
+    "not judged": "·",
     "not resolved": "?",
     "invalid": "✕",
     "error": "✕",
