@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Form, Request, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from targets.contract import answers, people, routes
-from targets.contract.models import LIMIT, Item, ItemId, ItemIn, Limit, Search, Session, Signup, User
+from targets.contract.models import LIMIT, Item, ItemId, ItemIn, Limit, LoginIn, Search, Session, Signup, Token, User
 from targets.settings import Settings
 from targets.source import AsyncSource
 
@@ -57,6 +57,12 @@ async def create_item(item: ItemIn) -> Item:
 async def submit_form(form: Annotated[Signup, Form()]) -> dict[str, Any]:
     """Validate a form body."""
     return answers.registered(form)
+
+
+@router.post(routes.LOGIN)
+async def log_in(login: LoginIn) -> Token:
+    """Give a token for a name and a password."""
+    return people.log_in(login)
 
 
 async def get_session(settings: AppSettings, credentials: Credentials) -> Session:

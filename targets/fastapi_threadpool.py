@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, FastAPI, Form, Request, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from targets.contract import answers, people, routes
-from targets.contract.models import LIMIT, Item, ItemId, ItemIn, Limit, Search, Session, Signup, User
+from targets.contract.models import LIMIT, Item, ItemId, ItemIn, Limit, LoginIn, Search, Session, Signup, Token, User
 from targets.fastapi_shared import assemble
 from targets.settings import Settings, start
 from targets.source import Source, open_source
@@ -63,6 +63,12 @@ def create_item(item: ItemIn) -> Item:
 def submit_form(form: Annotated[Signup, Form()]) -> dict[str, Any]:
     """Validate a form body."""
     return answers.registered(form)
+
+
+@router.post(routes.LOGIN)
+def log_in(login: LoginIn) -> Token:
+    """Give a token for a name and a password."""
+    return people.log_in(login)
 
 
 def get_session(settings: AppSettings, credentials: Credentials) -> Session:

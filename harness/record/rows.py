@@ -108,6 +108,23 @@ class SliceRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RequestRow:
+    """One request of a mix over all the slices of a trial that count."""
+
+    __pydantic_config__ = ROW
+
+    name: str
+    weight: Count
+    requests: Count
+    errors: Count
+    share: Share | None
+    """Of the trial's requests; None where there are none."""
+    throughput_rps: NonNegative | None
+    latency_us: Latency | None
+    histogram: EncodedHistogram | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
     """All the slices of one arm in one phase of one block: one row of trials.jsonl.
 
@@ -188,6 +205,8 @@ class Trial:
     generator: GeneratorCheck | None = None
     histogram: EncodedHistogram | None = None
     """Response times as HdrHistogram V2 in base64, merged over the slices."""
+    by_request: tuple[RequestRow, ...] = ()
+    """Of a mix: each of its requests, in their order. They add up to the trial, their histograms count for count."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

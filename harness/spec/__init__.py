@@ -47,6 +47,28 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Weighted:
+    """One of the requests of a mix: sent in each of its `variants` in turn, in a random order."""
+
+    __pydantic_config__ = STRICT
+
+    name: str
+    weight: int = 1
+    variants: tuple[Request, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mix:
+    """Several requests, each by its weight, in a random order that the arm's `arrivals_seed` fixes."""
+
+    __pydantic_config__ = STRICT
+
+    name: str
+    """Of the scenario, to be shown."""
+    requests: tuple[Weighted, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DrivenArm:
     """An arm as the engine drives it: where it listens, what is asked of it, and under what load."""
 
@@ -56,7 +78,7 @@ class DrivenArm:
     host: str = "127.0.0.1"
     """Or UNIX and the path of a socket, with port 0."""
     port: int
-    request: Request
+    request: Request | Mix
     load: Load
     """An open load must have its rate."""
     response_s: float | None = None
@@ -64,7 +86,7 @@ class DrivenArm:
     warmup_requests: int = 0
     """The warm-up lasts until this many answers are in and `Spec.warmup_s` has passed."""
     arrivals_seed: int = 0
-    """The two arms of a pair have the same seed, and so the same arrivals."""
+    """The two arms of a pair have the same seed, and so the same arrivals, and of a mix the same requests."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +157,19 @@ class SliceCheck:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OfRequest:
+    """What the counted window of one slice showed of one request of a mix; the fields are those of `Slice`."""
+
+    __pydantic_config__ = STRICT
+
+    name: str
+    requests: int
+    good: float
+    errors: int
+    latency: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Slice:
     """What the counted window of one slice showed. Histograms are HdrHistogram V2 in base64, microseconds."""
 
@@ -183,6 +218,8 @@ class Slice:
     """Open: dispatched - intended, of every arrival."""
     ports: tuple[tuple[int, int], ...] = ()
     """(local port, answers) of each connection that was kept alive; the harness finds the worker behind a port."""
+    by_request: tuple[OfRequest, ...] = ()
+    """Of a mix: each of its requests, in their order."""
     generator: SliceCheck
 
 

@@ -11,6 +11,7 @@ from harness.suite.estimate import (
 )
 from harness.suite.factors import NONE, Factor
 from harness.suite.layout import Options, build, cell, matches, own_words, rounds, single, slice_s
+from harness.suite.mix import Prepared, prepared
 from harness.suite.model import (
     PLACEHOLDERS,
     RESERVED,
@@ -25,7 +26,19 @@ from harness.suite.model import (
 from harness.suite.plan import ANYIO_THREADS, Arm, Group, Pair, Plan, slots
 from harness.suite.pod import Pod
 from harness.suite.read import BENCHMARKS, load_definitions, load_suite, suite_names
-from harness.suite.subjects import READY_S, Ask, Bridge, Expect, Interface, Level, Scenario, Server, Target
+from harness.suite.subjects import (
+    READY_S,
+    Ask,
+    Bridge,
+    Expect,
+    Interface,
+    Level,
+    Login,
+    Scenario,
+    Server,
+    Target,
+    Weighted,
+)
 from harness.suite.times import Times
 
 __all__ = [
@@ -48,6 +61,7 @@ __all__ = [
     "Interface",
     "Level",
     "Load",
+    "Login",
     "Open",
     "Options",
     "Pair",
@@ -55,6 +69,7 @@ __all__ = [
     "Phase",
     "Plan",
     "Pod",
+    "Prepared",
     "Scenario",
     "Server",
     "Side",
@@ -63,6 +78,7 @@ __all__ = [
     "Thresholds",
     "Times",
     "Upstream",
+    "Weighted",
     "block_times",
     "build",
     "cell",
@@ -73,6 +89,7 @@ __all__ = [
     "needs",
     "needs_upstream",
     "own_words",
+    "prepared",
     "rounds",
     "run_times",
     "single",

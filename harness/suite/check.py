@@ -6,6 +6,7 @@ import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
+from harness.suite import check_mix
 from harness.suite.factors import NONE, Factor
 from harness.suite.model import PLACEHOLDERS, Definitions, Levels, PairDefinition, Side, Suite
 from harness.suite.running import check_running, running_side_problems
@@ -67,8 +68,8 @@ def _check_bridge(target: Target, known: Definitions) -> Iterator[str]:
 
 
 def check_scenario(scenario: Scenario, definitions: Definitions) -> Iterator[str]:
-    """HTTP allows its request, and the factors that it varies exist."""
-    yield from request_problems(scenario.request)
+    """HTTP allows its requests, something fills their placeholders, and the factors that it varies exist."""
+    yield from check_mix.problems(scenario)
     yield from (
         f"factors: {_unknown('factor', name, definitions.factors)}"
         for name in scenario.factors

@@ -34,6 +34,7 @@ def measured(arm: DrivenArm, number: int, driver: Driver, check: SelfCheck, *, h
         reconnects=recorder.reconnects,
         dropped=recorder.dropped,
         ports=tuple(port for connection in driver.connections for port in connection.ports),
+        by_request=recorder.by_request(histograms=histograms),
         generator=driver.judge(check),
         **figures,
     )

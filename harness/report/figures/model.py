@@ -13,6 +13,7 @@ from harness.judge.compare import Trials
 from harness.judge.metrics import METRICS, Metric, histogram, latency_name
 from harness.judge.verdicts import Caveat, Comparison, PairVerdict
 from harness.record import Run, Trial
+from harness.report.figures.requests import of_requests
 from harness.report.figures.rows import of_arm, of_effect, of_noise, of_pair, of_tuning
 from harness.report.figures.value import NOTHING, Figures, Value, average, table
 from harness.spec.histogram import Histogram
@@ -149,6 +150,7 @@ class Study:
                     figures = self._figures(arm.id, phase, metric, used)
                     if figures[0] is not None or metric.name == "throughput_rps":
                         yield of_arm(arm, trials, used, metric.name, figures)
+                yield from of_requests(arm, phase, used)
 
     def _figures(self, arm: str, phase: Phase, metric: Metric, used: tuple[Trial, ...]) -> Figures:
         numbers = [metric.read(trial) for trial in used]
