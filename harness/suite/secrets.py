@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from harness import masking
 from harness.suite.model import Definitions
-from harness.suite.plan import Arm, Plan
+from harness.suite.plan import Arm, Group, Plan
 from harness.suite.subjects import Scenario, Server, Target
 
 Change: TypeAlias = Callable[[str, str, str], str]
@@ -79,7 +79,11 @@ def _changed_plan(plan: Plan, change: Change) -> Plan:
             scenario=_changed_scenario(given.scenario, change),
         )
 
-    return replace(plan, groups=tuple(replace(group, arms=tuple(map(arm, group.arms))) for group in plan.groups))
+    def group(given: Group) -> Group:
+        neighbour = _changed_scenario(given.neighbour, change) if given.neighbour else None
+        return replace(given, arms=tuple(map(arm, given.arms)), neighbour=neighbour)
+
+    return replace(plan, groups=tuple(map(group, plan.groups)))
 
 
 def _visit(built: Definition, change: Change) -> None:

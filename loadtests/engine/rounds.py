@@ -28,6 +28,7 @@ from loadtests.engine.closed import ClosedDriver
 from loadtests.engine.driver import SPACING_NS, Driver
 from loadtests.engine.edges import Edge, Edges
 from loadtests.engine.exchange import Exchange
+from loadtests.engine.fates import Keeper
 from loadtests.engine.open import OpenDriver, arrivals_of_a_slice
 from loadtests.engine.outcome import measured
 from loadtests.engine.reactor import Reactor
@@ -149,7 +150,7 @@ class Rounds:
         window = Window(steady_ns + lead_ns, steady_ns + lead_ns + length_ns)
         driver = self._driver_of(index, number, window, steady_ns)
         recorder = driver.recorder
-        edges = Edges(driver, reactor, self._check, partial(self._emit_edge, index, number), self._spec.stops)
+        edges = Edges(driver, reactor, self._check, partial(self._emit_edge, index, number), self._spec)
 
         def settle() -> None:
             now = monotonic_ns()
@@ -188,7 +189,8 @@ class Rounds:
             return ClosedDriver(exchange, self._reactor, recorder, arm.load.connections)
         arrivals = arrivals_of_a_slice(arm.load, f"{arm.arrivals_seed}/{number}", steady_ns, window.start_ns)
         stall_ns = arm.load.law.stall_ns(arm.load.rate_rps) if arm.load.rate_rps else FOR_EVER_NS
-        recorder = Recorder(window, self._shown[index], stall_ns=stall_ns)
+        keeper = Keeper() if self._spec.fates else None
+        recorder = Recorder(window, self._shown[index], stall_ns=stall_ns, keeper=keeper)
         return OpenDriver(exchange, self._reactor, recorder, arm.load, arrivals, queue=self._spec.queue)
 
     def _drive(self, driver: Driver, index: int) -> None:

@@ -1,0 +1,60 @@
+"""Episodes of a real block: two threads, and neighbours that take one or both."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from harness import measure, record
+from harness.judge.episodes import broke
+from harness.machine.placement import Placement
+from harness.record.sitting import begin
+from harness.suite import Ask, Expect, Group, Held, Open, Scenario, Thresholds, load_definitions
+from harness.suite.choice import arm_of
+from harness.trial.progress import Silent
+from tests import factories
+
+ANY_MACHINE = Thresholds(outside_load=1, steal=1, generator_waiting=1, generator_cpu_percent=400, lateness_p99_us=1e6)
+"""The order of events is what is tested, whatever else the machine does."""
+BEFORE_S = 0.5
+
+
+def waits(name: str, wait_ms: int) -> Scenario:
+    """A request that waits by itself."""
+    return Scenario(
+        name=name, about="", request=Ask(path=f"/slow?ms={wait_ms}"), expect=Expect(json={"waited_ms": wait_ms})
+    )
+
+
+@pytest.mark.live
+def test_neighbours_that_take_every_thread_break_the_victim_and_it_is_well_when_they_are_gone(tmp_path: Path) -> None:
+    """Not so as long as one thread is left. All that was held is on record, and the block is known to be whole."""
+    known = load_definitions()
+    target, server, victim = known.targets["flask"], known.servers["gunicorn-gthread"], waits("victim", 5)
+    known = dataclasses.replace(known, scenarios=known.scenarios | {"victim": victim})
+    loads = (Open(connections=4, rate_rps=20.0),)
+    arm = arm_of(known, "t1", target, server, victim, levels={"threads": 2}, loads=loads)
+    held = Held(
+        request="report", count=(1, 2), deadline_ms=600, late_share=0.3, before_s=BEFORE_S, during_s=1.5, after_s=10
+    )
+    group = Group(id="g1", scenario="victim", arms=(arm,), pairs=(), disturbance=held, neighbour=waits("report", 1600))
+    plan = factories.plan(group, blocks=1, open_slice_s=0.5, thresholds=ANY_MACHINE)
+    placement = Placement(server=(0,), generator=(0,), services=(0,))
+    (tmp_path / "run").mkdir()
+    measure.measure(begin(tmp_path / "run", plan, placement, None), Silent())
+    run = record.read(tmp_path / "run")
+    one, two = run.episodes
+    assert [(each.strength, each.error, each.reasons) for each in (one, two)] == [(1, None, ()), (2, None, ())]
+    assert (broke(one), broke(two)) == (False, True)
+    assert [each.held_least for each in (one, two)] == [1, 2]
+    assert one.before is not None
+    assert two.before is not None
+    assert one.before.arrivals == two.before.arrivals > 0, "arrivals are the same in every episode"
+    assert one.before.length_s == BEFORE_S
+    assert two.well_s is not None
+    assert two.timeline is not None
+    assert two.timeline.held[0] == two.timeline.held[-1] == 0
+    assert max(two.timeline.held) == 2
+    assert [trial.block for trial in record.whole_blocks(run)] == [0]
