@@ -1,7 +1,7 @@
 """`python -P -m loadtests.held`: holds requests open beside a load, as slow neighbours do.
 
-Standard input carries a line with `harness.spec.Hold`, then one with `harness.spec.Between`. Standard output carries
-`ready` after the first, and `harness.spec.HeldLog` when all is over. At the end of its time it closes every connection,
+Standard input carries a line with `harness.spec.held.Hold`, then one with a `Between`. Standard output carries
+`ready` after the first, and a `HeldLog` when all is over. At the end of its time it closes every connection,
 whatever is still to come on it: what the server goes on doing then is the server's own.
 """
 
@@ -15,7 +15,8 @@ from collections import Counter
 from contextlib import suppress
 from dataclasses import replace
 
-from harness.spec import Between, HeldLog, Hold, Request, dump, load
+from harness.spec import Request, dump, load
+from harness.spec.held import Between, HeldLog, Hold
 from loadtests.engine.exchange import prepare
 
 CHUNK_BYTES = 65_536

@@ -97,7 +97,7 @@ class Episode:
     silent_s: NonNegative | None = None
     """The longest time within the disturbance in which no good answer came."""
     held_least: Count | None = None
-    """The fewest requests that were held at once, from a tick after the disturbance began until its end."""
+    """The fewest requests that were held at once, from a tenth of the disturbance on until its end."""
     begun_most: Count | None = None
     """The most of these whose answers had begun."""
     held_answers: Count = 0

@@ -12,9 +12,11 @@ from harness.report.figures.rows import of_candidate
 from harness.report.protecting import protected
 from harness.report.words import (
     SYMBOLS,
+    disturbed,
     ends,
     headline,
     interval,
+    neighbours,
     own,
     same_sides,
     sentence,
@@ -52,6 +54,8 @@ def _lines(study: Study) -> Iterator[str]:
 
 
 def _compared(study: Study) -> Iterator[str]:
+    for pair in disturbed(study):
+        yield f"- {protected(neighbours(study, pair))}"
     if all(pair.null for pair in study.pairs.values()):  # no sentence to open with
         yield protected(headline(study))
     for pair in study.pairs:

@@ -38,7 +38,9 @@ b = { target = "mine", server = "uvicorn" }
 
 def test_every_shipped_suite_loads() -> None:
     """The shipped definitions have no problem, and there are all the suites that the README names."""
-    assert {"smoke", "quick", "full", "null", "workers", "clients", "servers", "sweep", "traps"} <= set(suite_names())
+    assert {"smoke", "quick", "full", "null", "workers", "clients", "servers", "sweep", "traps", "neighbours"} <= set(
+        suite_names()
+    )
     for name in suite_names():
         _, suite = load_suite(name)
         assert suite.pairs

@@ -21,7 +21,8 @@ class Value:
     """One number with its interval."""
 
     kind: str
-    """pair (value is b / a), arm, effect, noise (of an A/A pair); of a tuning candidate or capacity."""
+    """pair (value is b / a), arm, effect, noise (of an A/A pair); of a tuning candidate or capacity; of a disturbance
+    episode (an arm at a strength) or break."""
     id: str
     scenario: str = ""
     interface: str | None = None

@@ -32,6 +32,11 @@ class Held(Episodes):
     """Whether strengths between the stated ones are tried."""
 
     @property
+    def words(self) -> str:
+        """What is done, in a few words."""
+        return f"{self.strengths[0]} to {self.strengths[-1]} held {self.request}"
+
+    @property
     def strengths(self) -> tuple[int, ...]:
         """What is tried in any case, rising."""
         return tuple(sorted(set(self.count)))

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from harness import spec
 from harness.errors import LoadError
 from harness.machine.process import Process, clean_environment, running
+from harness.spec.held import Between, HeldLog, Hold
 from harness.subject.launch import Launched
 from harness.suite import BENCHMARKS, Scenario
 from harness.trial.bench import Bench
@@ -35,20 +36,20 @@ class Holder:
     def begin(self, start_ns: int, end_ns: int) -> None:
         """Hold between these moments; raises `LoadError` when the helper has ended."""
         self._end_ns = end_ns
-        self._write(spec.dump(spec.Between(start_ns=start_ns, end_ns=end_ns)))
+        self._write(spec.dump(Between(start_ns=start_ns, end_ns=end_ns)))
 
-    def log(self) -> spec.HeldLog:
+    def log(self) -> HeldLog:
         """What was held, once it is over; raises `LoadError` when the helper does not say it."""
         if not self._end_ns:
             raise LoadError(self.process.with_log("was never told to begin: the load ended before its window opened"))
         left_s = max(0.0, (self._end_ns - time.monotonic_ns()) * 1e-9)
         line = self._line(left_s + END_S)
         try:
-            return spec.load(spec.HeldLog, line)
+            return spec.load(HeldLog, line)
         except ValidationError as error:
             raise LoadError(self.process.with_log("printed what is no log of what it held")) from error
 
-    def greet(self, hold: spec.Hold) -> None:
+    def greet(self, hold: Hold) -> None:
         """Tell the helper what to hold, and wait until it is ready; raises `LoadError` when it is not."""
         self._write(spec.dump(hold))
         self._line(READY_S)
@@ -82,7 +83,7 @@ class Holder:
 def holding(bench: Bench, server: Launched, neighbour: Scenario, count: int) -> Iterator[Holder]:
     """A helper that is ready to hold `count` requests of `neighbour` on `server`; it is ended at the end."""
     asked = neighbour.request
-    hold = spec.Hold(
+    hold = Hold(
         host=server.host,
         port=server.port,
         request=spec.Request(

@@ -21,6 +21,8 @@ from harness.trial.assemble import latency
 
 MICRO = 1e-6
 TICK_US = round(TICK_S / MICRO)
+SETTLED_BY = 10
+"""Part of the disturbance by which all must be held: so long their connections may take."""
 WELL_US = 1_000_000
 """So long the victim must be well to be well again."""
 
@@ -101,8 +103,8 @@ def _at(changes: Iterable[Change], moment_us: int) -> Change:
 
 
 def held_least(course: Course) -> int:
-    """The fewest that were held at once, from a tick after the disturbance began until its end."""
-    settled_us = course.start_us + TICK_US
+    """The fewest that were held at once, from a tenth of the disturbance on until its end."""
+    settled_us = course.start_us + (course.end_us - course.start_us) // SETTLED_BY
     inside = [change[1] for change in course.changes if settled_us <= change[0] < course.end_us]
     return min([_at(course.changes, settled_us)[1], *inside])
 

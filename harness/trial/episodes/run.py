@@ -13,6 +13,7 @@ from harness.judge.episodes import broke, next_strength, reasons
 from harness.machine.process import Process
 from harness.record import Episode, GeneratorCheck, utc_now
 from harness.spec.fates import Fates
+from harness.spec.held import HeldLog
 from harness.subject.launch import Launched
 from harness.suite import Arm, Disturbance, Open
 from harness.trial.bench import Bench, GroupState
@@ -82,7 +83,7 @@ class _Seen:
     measured: spec.Slice
     totals: spec.Totals
     observation: Observation
-    log: spec.HeldLog
+    log: HeldLog
     calls: int | None
     wrong: tuple[str, ...]
     """What only a look at the live server can tell against it."""
@@ -104,6 +105,8 @@ def _driven(bench: Bench, state: GroupState, block: int, arm: Arm, strength: int
                 holder.begin(start_ns, start_ns + round(disturbance.during_s * NANO_A_SECOND))
             bench.stopwatch.heard(event)
             observer(event, generator)
+            if event.event == "drained" and event.throughput_rps is not None:
+                bench.progress.slice_done(event.arm, event.throughput_rps)
 
         result = bench.generator.run(_order(bench, state, block, arm, disturbance, serving), on_event)
         log = holder.log()
