@@ -54,12 +54,13 @@ def opened(
     Raises `LaunchError` at its end where a target cannot be torn down.
     """
     every, logs = list(arms), writer.folder / "logs"
+    held = any(group.neighbour is not None and group.neighbour.upstream_calls for group in plan.groups)
     for log in logs.glob("*.log"):  # of an earlier sitting, which may have been killed before it could do it
         scrub(log)
     with (
         generating(cpus=placement.generator, log=logs / "generator.log") as generator,
         services.started(
-            upstream=plan.upstream if needs_upstream(every) else None,
+            upstream=plan.upstream if held or needs_upstream(every) else None,
             redis="redis" in needs(every, plan.factors),
             cpus=placement.services,
             logs=logs,

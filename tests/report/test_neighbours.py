@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import io
 from functools import cache
-from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -13,11 +12,11 @@ from rich.console import Console
 from harness.judge.compare import within
 from harness.record import Episode, Run
 from harness.report import style, words
-from harness.report.build import build
 from harness.report.charts import charts
 from harness.report.charts.base import Chart
 from harness.report.figures import Study
 from harness.report.markdown import summary
+from harness.report.page import report
 from harness.report.terminal import terminal
 from tests import factories
 from tests.episode_support import HELD, episode, group, part, searched
@@ -132,9 +131,9 @@ def test_where_all_requests_are_lost_there_is_no_percentile_and_a_chart_all_the_
     assert drawn.rows[1][2] == "\u2013"
 
 
-def test_page_markdown_and_terminal_say_it_and_what_may_not_be_used(tmp_path: Path) -> None:
+def test_page_markdown_and_terminal_say_it_and_what_may_not_be_used() -> None:
     """In the same words."""
-    page = build(usual(), tmp_path).read_text()
+    page = report(usual(), [])
     console = Console(width=400, record=True, file=io.StringIO())
     terminal(usual(), console)
     printed = console.export_text()
@@ -145,10 +144,10 @@ def test_page_markdown_and_terminal_say_it_and_what_may_not_be_used(tmp_path: Pa
     assert "42 of 43 episodes valid" in printed
 
 
-def test_a_run_without_disturbances_says_nothing_of_neighbours(tmp_path: Path) -> None:
+def test_a_run_without_disturbances_says_nothing_of_neighbours() -> None:
     """Neither section, nor chart, nor count."""
     plain = study_of(factories.simulated_run())
-    page = build(plain, tmp_path).read_text()
+    page = report(plain, [])
     assert 'id="neighbours"' not in page
     assert "episode" not in page.lower()
     assert words.disturbed(plain) == []

@@ -16,6 +16,7 @@ from harness.spec.fates import Fates
 from harness.spec.held import HeldLog
 from harness.subject.launch import Launched
 from harness.suite import Arm, Disturbance, Open
+from harness.trial import faults
 from harness.trial.bench import Bench, GroupState
 from harness.trial.episodes import reduce
 from harness.trial.episodes.held import holding
@@ -69,11 +70,18 @@ def _episode(bench: Bench, state: GroupState, block: int, arm: Arm, strength: in
             serving.server.wait_ready(HEALTHY_S)
         seen = _driven(bench, state, block, arm, strength, serving)
     except GatebenchError as error:
-        cause = error if serving.server.process.alive() else serving.server.process.died()
+        cause = _cause(bench, arm, serving, error)
         return _failed(state, disturbance, arm, block, strength, cause, started)
     row = _row(_bare(state, disturbance, arm, block, strength, started), disturbance, seen)
     why = reasons(row, bench.plan.thresholds, seen.wrong)
     return replace(row, valid=not why, reasons=why, fault="arm" if seen.wrong else None)
+
+
+def _cause(bench: Bench, arm: Arm, serving: Serving, error: GatebenchError) -> GatebenchError:
+    """Why an episode has no figures: a service that is gone, a server that died, or else what was raised."""
+    if service_error := faults.of_services(bench, [arm]).get(arm.id):
+        return service_error
+    return error if serving.server.process.alive() else serving.server.process.died()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +102,8 @@ def _driven(bench: Bench, state: GroupState, block: int, arm: Arm, strength: int
     disturbance, neighbour, server = state.group.disturbance, state.group.neighbour, serving.server
     assert disturbance is not None  # noqa: S101 - only then are there episodes
     assert neighbour is not None  # noqa: S101 - the plan has checked it
-    before, processes = _hits(bench, arm), set(server.process.members())
+    counted = not neighbour.upstream_calls  # else its calls and the victim's cannot be told apart
+    before, processes = _hits(bench, arm) if counted else None, set(server.process.members())
     with ExitStack() as stack:
         holder = stack.enter_context(holding(bench, server, neighbour, strength))
         observer = Observer({arm.id: server}, bench.services, {"disturbance": holder.process})
@@ -112,7 +121,7 @@ def _driven(bench: Bench, state: GroupState, block: int, arm: Arm, strength: int
         log = holder.log()
     if not result.slices:
         raise LoadError("nothing was measured: the generator ended before the window closed, see its log under logs/")
-    after = _hits(bench, arm)
+    after = _hits(bench, arm) if counted else None
     return _Seen(
         measured=result.slices[0],
         totals=result.totals[0],
