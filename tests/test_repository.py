@@ -234,6 +234,7 @@ def test_what_is_declared_is_used() -> None:
     known = suite.load_definitions()
     receipts = [server.packages for server in known.servers.values()]
     receipts += [target.packages for target in known.targets.values()]
+    receipts += [bridge.packages for bridge in known.bridges.values()]
     received = {package for receipt in receipts for package in receipt}
     assert names(PROJECT["project"]["dependencies"]) - imported - received - indirect == set()
 

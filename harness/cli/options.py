@@ -28,6 +28,9 @@ Blocks = Annotated[int | None, typer.Option(min=1, help="Blocks a group; three a
 AcceptChanges = Annotated[
     bool, typer.Option("--accept-changes", help="With --resume: go on under another machine, versions or code.")
 ]
+AcrossMachines = Annotated[
+    bool, typer.Option("--across-machines", help="With two runs: give verdicts though their machines differ.")
+]
 Seed = Annotated[int | None, typer.Option(help="Fixes orders and arrivals; printed and recorded if not given.")]
 ServerCpus = Annotated[int | None, typer.Option(min=1, help="CPUs for the servers; default: all that can be spared.")]
 Baseline = Annotated[

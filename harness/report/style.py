@@ -63,7 +63,32 @@ DARK = Theme(
     band="#1e2530", noise="#463a63", third="#8d99a8",
 )  # fmt: skip
 
+
+@dataclass(frozen=True, slots=True)
+class RunLook:
+    """How one of several runs is drawn: its colour in either theme, and its marker, which tells it apart as well."""
+
+    light: str
+    dark: str
+    marker: str
+
+
+RUNS = (
+    RunLook("#1c6fb4", "#6fb4f2", "o"),
+    RunLook("#c9600f", "#f5a05b", "s"),
+    RunLook("#16855a", "#4ec792", "^"),
+    RunLook("#8547ad", "#c08fe8", "D"),
+    RunLook("#a5790a", "#dcb544", "v"),
+    RunLook("#b82e75", "#f07fb6", "P"),
+    RunLook("#2b8797", "#6fc9d8", "X"),
+    RunLook("#6d5a48", "#bca88f", "*"),
+)
+"""By the number of the run; no more can be told apart."""
+
 _ROLES = {getattr(LIGHT, field.name): field.name for field in fields(Theme)}
+_ROLES |= {look.light: f"run_{number}" for number, look in enumerate(RUNS)}
+_DARK = {field.name: getattr(DARK, field.name) for field in fields(Theme)}
+_DARK |= {f"run_{number}": look.dark for number, look in enumerate(RUNS)}
 
 
 @contextmanager
@@ -98,7 +123,7 @@ def png(drawn: Figure, dpi: int = 144) -> bytes:
 
 def dark(light_svg: str) -> str:
     """A light SVG in the dark theme's colours."""
-    return _exchange(light_svg, lambda role: str(getattr(DARK, role)))
+    return _exchange(light_svg, lambda role: str(_DARK[role]))
 
 
 def themed(light_svg: str) -> str:
@@ -109,6 +134,11 @@ def themed(light_svg: str) -> str:
 def properties(theme: Theme) -> dict[str, str]:
     """The theme as the page's custom properties."""
     return {f"--c-{field.name.replace('_', '-')}": getattr(theme, field.name) for field in fields(Theme)}
+
+
+def run_properties(*, dark: bool) -> dict[str, str]:
+    """The colours of the runs as custom properties, for a page that shows several."""
+    return {f"--c-run-{number}": look.dark if dark else look.light for number, look in enumerate(RUNS)}
 
 
 def _exchange(text: str, colour: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,9 +14,12 @@ from harness.errors import ServiceError
 from harness.machine.process import Process, clean_environment, running
 from harness.machine.usage import usage
 from harness.subject.answers import ASK_S, POLL_S, Answer, verify, wait_ready
+from harness.subject.revisions import on_disk
 from harness.subject.services import HOST, Services, free_port, needed
-from harness.suite import Arm, Ask, Factor
+from harness.suite import BENCHMARKS, Arm, Ask, Factor
 
+BRIDGE = BENCHMARKS.parent / "targets" / "bridge"
+"""Where the module lies that serves a target through its bridge."""
 QUIET_S, QUIET_CPUS = 0.15, 0.05
 """The servers of a block are settled when together they have used less than QUIET_CPUS for QUIET_S."""
 SETTLE_S, SETTLE_EACH_S = 10.0, 0.5
@@ -65,6 +69,7 @@ def launch(
     for service in sorted(needed(arm, varied)):
         if why := services.missing(service):
             raise ServiceError(why)
+    arm = on_disk(arm)
     host, port = (HOST, free_port()) if address is None else address
     argv = fill(arm, varied, host, port)
     env = clean_environment(settings(arm, varied, services, key))
@@ -112,7 +117,10 @@ def settings(arm: Arm, factors: Iterable[Factor], services: Services, key: str =
         "GATEBENCH_UPSTREAM_URL": services.upstream_url(arm.id),
         "GATEBENCH_REDIS_URL": services.redis_url or "",
     }
-    return {name: value for name, value in env.items() if value} | arm.server.env | arm.target.env
+    stated = arm.server.env | arm.target.env
+    if arm.target.bridge:
+        stated["PYTHONPATH"] = os.pathsep.join(filter(None, (str(BRIDGE), stated.get("PYTHONPATH"))))
+    return {name: value for name, value in env.items() if value} | stated
 
 
 def wait_settled(servers: Sequence[Launched]) -> None:

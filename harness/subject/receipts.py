@@ -6,8 +6,9 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from harness.errors import LaunchError
+from harness.errors import GatebenchError, LaunchError
 from harness.machine import environment
+from harness.subject.revisions import on_disk
 from harness.suite import Arm
 
 
@@ -24,10 +25,18 @@ class Receipts:
 def receipts(arms: Iterable[Arm]) -> Receipts:
     """Ask each interpreter once for the packages that its arms stand on. No version, no measurement."""
     by_python: dict[str, list[Arm]] = {}
-    for arm in arms:
-        by_python.setdefault(arm.target.python, []).append(arm)
-    versions = {"gatebench": environment.version()} | environment.own_versions()
     missing: dict[str, str] = {}
+    called = {sys.executable: ""}
+    for arm in arms:
+        try:
+            there = on_disk(arm)
+        except GatebenchError as error:
+            missing[arm.id] = str(error)
+            continue
+        by_python.setdefault(there.target.python, []).append(there)
+        if arm.target.requirements:  # the environment is made for this sitting: its path says nothing later
+            called[there.target.python] = f"{arm.target.name}: "
+    versions = {"gatebench": environment.version()} | environment.own_versions()
     for python, its_arms in by_python.items():
         packages = {package for arm in its_arms for package in _needs(arm)}
         try:
@@ -35,7 +44,7 @@ def receipts(arms: Iterable[Arm]) -> Receipts:
         except LaunchError as error:
             missing |= {arm.id: str(error) for arm in its_arms}
             continue
-        label = "" if python == sys.executable else f"{python}: "
+        label = called.get(python, f"{python}: ")
         versions[f"{label}python"] = name
         versions |= {f"{label}{package}": version for package, version in installed.items() if version is not None}
         missing |= _missing(python, its_arms, installed)

@@ -25,7 +25,7 @@ from harness.suite.model import (
 )
 from harness.suite.plan import ANYIO_THREADS, Arm, Group, Pair, Plan, slots
 from harness.suite.read import BENCHMARKS, load_definitions, load_suite, suite_names
-from harness.suite.subjects import READY_S, Ask, Expect, Interface, Level, Scenario, Server, Target
+from harness.suite.subjects import READY_S, Ask, Bridge, Expect, Interface, Level, Scenario, Server, Target
 from harness.suite.times import Times
 
 __all__ = [
@@ -38,6 +38,7 @@ __all__ = [
     "RESERVED",
     "Arm",
     "Ask",
+    "Bridge",
     "Cell",
     "Closed",
     "Definitions",

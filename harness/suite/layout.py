@@ -16,6 +16,9 @@ from harness.suite.model import Cell, Definitions, PairDefinition, Side, Suite
 from harness.suite.plan import Arm, Group, Pair, Plan
 from harness.suite.subjects import Level, Scenario, Server, Target
 
+SHORT = 10
+"""Characters by which a commit is called."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
@@ -107,7 +110,7 @@ def cell(
     levels: Mapping[str, Level] | None = None,
 ) -> Cell:
     """The cell at `levels`. Other factors stand at their defaults, and those that do not apply at "none"."""
-    stated = levels or {}
+    stated, server = levels or {}, definitions.serving(target, server)
     counts = {"workers": 1, "threads": 1}
     chosen: list[tuple[str, Level]] = []
     for factor in definitions.factors.values():
@@ -137,11 +140,12 @@ def own_words(factors: Iterable[Factor], cell: Cell, server: Server) -> tuple[st
 
 def single(definitions: Definitions, name: str, cell: Cell, loads: tuple[Load, ...]) -> Arm:
     """The arm `name` of `cell`, without a pair."""
-    target, server = definitions.targets[cell.target], definitions.servers[cell.server]
+    target = definitions.targets[cell.target]
+    server = definitions.serving(target, definitions.servers[cell.server])
     return Arm(
         id=name,
         cell=cell,
-        own=own_words(definitions.factors.values(), cell, server),
+        own=(*filter(None, (target.commit[:SHORT],)), *own_words(definitions.factors.values(), cell, server)),
         loads=loads,
         target=target,
         server=server,

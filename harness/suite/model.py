@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_serializer, model_validator
@@ -12,7 +12,7 @@ from harness.spec.loads import PHASES, Arrivals, Phase, Rate, WhenFull
 from harness.strict import STRICT
 from harness.suite.disturbances import Disturbance
 from harness.suite.factors import NONE, Factor
-from harness.suite.subjects import Count, Interface, Level, Name, Scenario, Server, Target
+from harness.suite.subjects import Bridge, Count, Interface, Level, Name, Scenario, Server, Target
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)]
@@ -166,6 +166,11 @@ class Definitions:
     """In the order of the file, which is that of reports."""
     file: str = ""
     """The suite file that was read with them; empty: none."""
+    bridges: dict[str, Bridge] = field(default_factory=dict)
+
+    def serving(self, target: Target, server: Server) -> Server:
+        """`server` as it serves `target`: through its bridge, where it has one."""
+        return self.bridges[target.bridge].over(server, target) if target.bridge in self.bridges else server
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,6 +27,7 @@ def info() -> RunInfo:
 
 def write(folder: Path, block: int, episodes: list[Episode], *, ended: bool = True) -> None:
     """A block of both arms, in a sitting of its own."""
+    folder.mkdir(exist_ok=True)
     with record.writing(folder, info()) as writer:
         for arm in GROUP.arms:
             writer.append(factories.trial(arm, block=block, group=GROUP.id))
@@ -48,9 +49,9 @@ def test_a_secret_of_a_neighbour_is_in_no_record(tmp_path: Path) -> None:
     """Its request has headers as any other."""
     asked = Ask(path="/slow", headers={"Authorization": "Bearer of-a-neighbour"})
     secret = dataclasses.replace(GROUP, neighbour=dataclasses.replace(REPORT, request=asked))
-    with record.writing(tmp_path / "run", factories.run(factories.plan(secret)).info):
+    with record.writing(tmp_path, factories.run(factories.plan(secret)).info):
         pass
-    text = (tmp_path / "run" / record.INFO).read_text()
+    text = (tmp_path / record.INFO).read_text()
     assert "/slow" in text
     assert "of-a-neighbour" not in text
 

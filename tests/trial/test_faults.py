@@ -30,6 +30,7 @@ from harness.trial.observe import Observer
 from harness.trial.progress import Silent
 from harness.trial.serving import Serving
 from tests import factories
+from tests.polling import until
 
 SERVER = """
 import os, subprocess, sys
@@ -55,16 +56,6 @@ class Hello(BaseHTTPRequestHandler):
 ThreadingHTTPServer((host, port), Hello).serve_forever()
 """
 KILLED = "ended by signal 9 (Killed)"
-
-
-def until(holds: Callable[[], object], seconds: float = 20.0) -> bool:
-    """Poll until `holds`, or the time is up."""
-    deadline = time.monotonic() + seconds
-    while not holds():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.01)
-    return True
 
 
 def shop(name: str, folder: Path, env: dict[str, str] | None = None, upstream_calls: int = 0) -> Arm:

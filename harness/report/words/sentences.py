@@ -21,6 +21,7 @@ SYMBOLS = {
     "worse": "▼",
     "equivalent": "=",
     "inconclusive": "?",
+    "not judged": "·",
     "not resolved": "?",
     "invalid": "✕",
     "error": "✕",
