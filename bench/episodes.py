@@ -4,12 +4,13 @@
     .venv/bin/python bench/episodes.py loop       an event loop that awaits bears 200; one that is blocked breaks at 1
     .venv/bin/python bench/episodes.py pool       `def` handlers break at AnyIO's forty
     .venv/bin/python bench/episodes.py streams    of nine on eight threads the ninth waits; an event loop sends 200
+    .venv/bin/python bench/episodes.py equals     of twenty undisturbed pairs of equals none is different (Holm)
     .venv/bin/python bench/episodes.py all
 
 The victim waits for 20 ms by itself, 20 times a second: less than half of what one slot serves. So the break lies where
 all slots are taken, in each block of three. Prints a line a claim with its figures, PASS or FAIL, and ends with 1 when
 one fails. What is claimed are counts, so that it may run on a machine that does something else too; `all` takes about
-25 minutes.
+45 minutes.
 """
 
 from __future__ import annotations
@@ -21,9 +22,11 @@ from pathlib import Path
 
 from bench.claims import Claims, Part, main, run
 from harness.judge.episodes import Break, ran_out
+from harness.judge.statistics import holm
 from harness.report.figures import Study, study
 
 BLOCKS = 3
+EQUALS, ALPHA = 20, 0.05
 FLASK, BLOCKED = 'target = "flask"', 'target = "fastapi-blocking", server = "uvicorn"'
 AWAITS, POOL = 'target = "fastapi", server = "uvicorn"', 'target = "fastapi-threadpool", server = "uvicorn"'
 HEAD = f"""
@@ -138,7 +141,19 @@ def streams(claims: Claims) -> None:
         claims.check(f"of {held} streams {opened.arms[arm].label} sends {begun}", f"{seen}", held=seen == begun)
 
 
-PARTS: dict[str, Part] = {"threads": threads, "loop": loop, "pool": pool, "streams": streams}
+def equals(claims: Claims) -> None:
+    """Twenty times the same cell on both sides, with none held."""
+    opened = measured(*(pair(AWAITS, AWAITS, (0,)) for _ in range(EQUALS)))
+    found = [each for each in opened.contrasts if each.p is not None]
+    pairs = len({each.pair for each in found})
+    # Of each pair the four metrics are tested together: eighty tests in all.
+    adjusted = holm([each.p or 0.0 for each in found])
+    different = [(each.pair, each.metric) for each, p in zip(found, adjusted, strict=True) if p < ALPHA]
+    claims.check(f"none of {EQUALS} pairs of equals differs", f"{pairs} compared, {different}", held=not different)
+    claims.check(f"all {EQUALS} have a result", f"{pairs}", held=pairs == EQUALS)
+
+
+PARTS: dict[str, Part] = {"threads": threads, "loop": loop, "pool": pool, "streams": streams, "equals": equals}
 
 if __name__ == "__main__":
     sys.exit(main(PARTS, __doc__))

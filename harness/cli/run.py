@@ -196,7 +196,12 @@ def _show(folder: Path, asked: Demands | None, *, as_json: bool) -> tuple[int, G
             asdict(each) | {"confidence": each.confidence, "ran_out": ran_out(opened.arms[arm], each)}
             for arm, each in opened.breaks.items()
         ]
-        print_json({"run": str(folder), "trials": len(run.trials)} | counts | {"breaks": broken} | compared)
+        print_json(
+            {"run": str(folder), "trials": len(run.trials)}
+            | counts
+            | {"breaks": broken, "contrasts": list(map(asdict, opened.contrasts))}
+            | compared
+        )
     else:
         terminal(opened, answers())
         answers().print(f"\nreport: {page}", soft_wrap=True)

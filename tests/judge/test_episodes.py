@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.judge.episodes import break_of, breaks, next_strength, ran_out, reasons
-from harness.suite import Arm, Held, Thresholds
+from harness.judge.episodes import break_of, breaks, contrasts, next_strength, ran_out, reasons
+from harness.suite import Arm, Held, Pair, Thresholds
 from tests import factories
 from tests.episode_support import HELD, episode, part, searched
 
@@ -149,3 +149,57 @@ def test_lost_and_late_requests_are_no_reason() -> None:
     lost = part(arrivals=100, late=10, reset=60)
     assert reasons(episode(GTHREAD, 4, during=lost), Thresholds()) == ()
     assert lost.late_share == pytest.approx(0.7)
+
+
+PAIR = Pair(id="p1", a="p1a", b="p1b")
+
+
+def test_arms_are_compared_where_both_have_a_valid_episode_in_a_block() -> None:
+    """Goodput and percentiles by their ratio, late shares by their difference; a single block has no interval."""
+    episodes = [
+        *(episode(GTHREAD, 4, block=block, during=part(late=50, p99_us=8000.0)) for block in (0, 1, 2)),
+        *(episode(UVICORN, 4, block=block, during=part(p99_us=4000.0)) for block in (0, 1)),
+        episode(UVICORN, 4, block=2, valid=False),
+        episode(GTHREAD, 8),
+        episode(UVICORN, 8),
+        episode(GTHREAD, 9),
+    ]
+    found = {(each.strength, each.metric): each for each in contrasts([PAIR], episodes)}
+    assert {strength for strength, _ in found} == {4, 8}
+    assert found[4, "goodput_rps"].value == pytest.approx(2)
+    assert found[4, "latency_p99_us"].value == pytest.approx(0.5)
+    late = found[4, "late_share"]
+    assert late.value == pytest.approx(-0.5)
+    assert late.blocks == 2
+    assert late.p is not None
+    assert found[8, "late_share"].low is None
+    assert found[8, "late_share"].p is None
+
+
+def test_one_late_request_in_each_block_is_no_difference() -> None:
+    """The blocks do not scatter, but a count of three does."""
+    episodes = [
+        *(episode(GTHREAD, 4, block=block) for block in (0, 1, 2)),
+        *(episode(UVICORN, 4, block=block, during=part(late=1)) for block in (0, 1, 2)),
+    ]
+    (late,) = (each for each in contrasts([PAIR], episodes) if each.metric == "late_share")
+    assert late.value == pytest.approx(0.01)
+    assert late.low is not None
+    assert late.high is not None
+    assert late.low < 0 < late.high
+    assert late.p is not None
+    assert late.p > 0.05
+
+
+def test_equal_arms_do_not_differ() -> None:
+    """Exactly: a ratio of 1, a difference of 0, a p of 1."""
+    episodes = [episode(arm, 4, block=block) for arm in (GTHREAD, UVICORN) for block in (0, 1, 2)]
+    for each in contrasts([PAIR], episodes):
+        assert each.value == (0 if each.metric == "late_share" else 1)
+        assert each.p == 1
+
+
+def test_where_nothing_came_in_time_goodput_has_no_ratio() -> None:
+    """The late share says it all."""
+    episodes = [episode(GTHREAD, 4, late=100), episode(UVICORN, 4)]
+    assert "goodput_rps" not in {each.metric for each in contrasts([PAIR], episodes)}

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from harness.judge.episodes import Break, ran_out
+from harness.judge.episodes import Break, Contrast, ran_out
+from harness.judge.episodes.contrasts import DIFFERENCES
 from harness.judge.metrics import histogram
 from harness.record import Episode, Part
 from harness.report.figures.value import NOTHING, Figures, Value, average
@@ -115,6 +116,23 @@ def of_break(arm: Arm, found: Break) -> Value:
         blocks_measured=len(found.blocks),
         limit=ran_out(arm, found),
         reasons=None if held is not None else f"not up to {found.most}",
+    )
+
+
+def of_contrast(arm: Arm, contrast: Contrast) -> Value:
+    """How `arm`, side b of its pair, differs from side a in one metric at one strength."""
+    return _of_arm(
+        arm,
+        kind="contrast",
+        id=f"{contrast.pair}/{contrast.strength}",
+        load="open",
+        metric=contrast.metric,
+        unit="1" if contrast.metric in DIFFERENCES else "ratio",
+        value=contrast.value,
+        low=contrast.low,
+        high=contrast.high,
+        blocks=contrast.blocks,
+        blocks_measured=contrast.blocks,
     )
 
 

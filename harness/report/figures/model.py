@@ -12,11 +12,11 @@ from functools import cached_property, lru_cache
 import pandas as pd
 
 from harness.judge.compare import Trials
-from harness.judge.episodes import Break, breaks
+from harness.judge.episodes import Break, Contrast, breaks, contrasts
 from harness.judge.metrics import METRICS, Metric, histogram, latency_name
 from harness.judge.verdicts import Caveat, Comparison, PairVerdict
 from harness.record import Run, Trial
-from harness.report.figures.episodes import AtStrength, at_strengths, of_break
+from harness.report.figures.episodes import AtStrength, at_strengths, of_break, of_contrast
 from harness.report.figures.rows import of_arm, of_effect, of_noise, of_pair, of_tuning
 from harness.report.figures.value import NOTHING, Figures, Value, average, frame
 from harness.spec.histogram import Histogram
@@ -111,6 +111,11 @@ class Study:
         """By arm, where a suite has disturbances: how much of its disturbance broke it."""
         return breaks(self.run.episodes)
 
+    @cached_property
+    def contrasts(self) -> tuple[Contrast, ...]:
+        """How the arms of each pair differ at each strength of its disturbance."""
+        return contrasts(list(self.pairs.values()), self.run.episodes)
+
     def strengths(self, arm: str) -> list[AtStrength]:
         """The valid episodes of an arm by strength."""
         return at_strengths(self.arms[arm], self.run.episodes)
@@ -149,6 +154,7 @@ class Study:
             *(of_noise(noise, number) for number, noise in enumerate(self.comparison.noise, 1)),
             *(of_tuning(self.tuned) if self.tuned else ()),
             *(of_break(self.arms[arm], found) for arm, found in self.breaks.items()),
+            *(of_contrast(self.sides(each.pair)[1], each) for each in self.contrasts),
             *(value for arm in self.breaks for at in self.strengths(arm) for value in at.figures),
         ]
         return {value.key: value for value in values}

@@ -22,7 +22,7 @@ class Value:
 
     kind: str
     """pair (value is b / a), arm, effect, noise (of an A/A pair); of a tuning candidate or capacity; of a disturbance
-    episode (an arm at a strength) or break."""
+    episode (an arm at a strength), break or contrast (b against a at a strength)."""
     id: str
     scenario: str = ""
     interface: str | None = None
