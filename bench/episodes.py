@@ -1,6 +1,7 @@
 """Do episodes find what neighbours take away? Servers whose truth is known, held against it to the one.
 
     .venv/bin/python bench/episodes.py threads    4 and 8 threads of gunicorn, waitress, granian: breaks at so many
+    .venv/bin/python bench/episodes.py capacity   with K of T threads held, (T - K) / T of the capacity is left
     .venv/bin/python bench/episodes.py loop       an event loop that awaits bears 200; one that is blocked breaks at 1
     .venv/bin/python bench/episodes.py pool       `def` handlers break at AnyIO's forty
     .venv/bin/python bench/episodes.py streams    of nine on eight threads the ninth waits; an event loop sends 200
@@ -15,17 +16,29 @@ one fails. What is claimed are counts, so that it may run on a machine that does
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from time import monotonic_ns
 
 from bench.claims import Claims, Part, main, run
+from harness import spec
 from harness.judge.episodes import Break, ran_out
 from harness.judge.statistics import holm
+from harness.machine.placement import place
 from harness.report.figures import Study, study
+from harness.subject.launch import launch
+from harness.subject.services import Services
+from harness.suite import Ask, Closed, Expect, Load, Scenario, load_definitions
+from harness.suite.choice import arm_of
+from harness.trial import generator
+from harness.trial.episodes.held import holding
 
-BLOCKS = 3
+BLOCKS, NEAR = 3, 0.10
+SERVERS = ("gunicorn-gthread", "waitress", "granian-wsgi")
 EQUALS, ALPHA = 20, 0.05
 FLASK, BLOCKED = 'target = "flask"', 'target = "fastapi-blocking", server = "uvicorn"'
 AWAITS, POOL = 'target = "fastapi", server = "uvicorn"', 'target = "fastapi-threadpool", server = "uvicorn"'
@@ -109,11 +122,49 @@ def threads(claims: Claims) -> None:
     def side(server: str, number: int) -> str:
         return f'{FLASK}, server = "{server}", threads = {number}'
 
-    servers = ("gunicorn-gthread", "waitress", "granian-wsgi")
-    opened = measured(*(pair(side(server, 4), side(server, 8), near) for server in servers))
-    for number in range(1, len(servers) + 1):
+    opened = measured(*(pair(side(server, 4), side(server, 8), near) for server in SERVERS))
+    for number in range(1, len(SERVERS) + 1):
         broke_at(claims, opened, f"p{number}a", 4, "threads")
         broke_at(claims, opened, f"p{number}b", 8, "threads")
+
+
+def capacity(claims: Claims) -> None:
+    """Under closed load what is left of the capacity is the share of the slots that are left."""
+    for server in SERVERS:
+        for number in (4, 8):
+            for time in range(BLOCKS):
+                whole = served_rps(server, number, 0)
+                shares = {held: served_rps(server, number, held) / whole for held in (1, number // 2, number - 1)}
+                near = all(abs(share / (1 - held / number) - 1) <= NEAR for held, share in shares.items())
+                seen = ", ".join(f"{held} held {share:.3f}" for held, share in shares.items())
+                claims.check(f"{server}, {number} threads, {time + 1}: (T - K) / T within {NEAR:.0%}", seen, held=near)
+
+
+def served_rps(server: str, number: int, held: int) -> float:
+    """Good answers a second of a fresh server, on which so many of its threads are held."""
+    known, placement = load_definitions(), place(tuple(sorted(os.sched_getaffinity(0))))
+    victim, report = (
+        Scenario(name=name, about="", request=Ask(path=f"/slow?ms={wait}"), expect=Expect(json={"waited_ms": wait}))
+        for name, wait in (("victim", 20), ("report", 30_000))
+    )
+    known = replace(known, scenarios={victim.name: victim})
+    loads: tuple[Load, ...] = (Closed(connections=32),)
+    target, process = known.targets["flask"], known.servers[server]
+    arm = arm_of(known, "t1", target, process, victim, levels={"threads": number}, loads=loads)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        launch(arm, known.factors.values(), Services(), cpus=placement.server, log=Path(folder, "server.log")) as ready,
+    ):
+        ready.wait_ready()
+        log = Path(folder, "helpers.log")
+        with holding(ready, report, held, cpus=placement.generator, log=log) as holder:
+            now = monotonic_ns()
+            holder.begin(now, now + 20_000_000_000)
+            request = spec.Request(path=victim.request.path)
+            driven = spec.DrivenArm(name="t1", port=ready.port, request=request, load=Closed(connections=32))
+            order = spec.Spec(arms=(driven,), rounds=((0,),), slice_s=2.0, warmup_s=1.0)
+            result = generator.run(order, cpus=placement.generator, log=log, on_event=lambda *_: None)
+    return result.slices[0].throughput_rps
 
 
 def loop(claims: Claims) -> None:
@@ -153,7 +204,8 @@ def equals(claims: Claims) -> None:
     claims.check(f"all {EQUALS} have a result", f"{pairs}", held=pairs == EQUALS)
 
 
-PARTS: dict[str, Part] = {"threads": threads, "loop": loop, "pool": pool, "streams": streams, "equals": equals}
+EVERY: tuple[Part, ...] = (threads, capacity, loop, pool, streams, equals)
+PARTS = {part.__name__: part for part in EVERY}
 
 if __name__ == "__main__":
     sys.exit(main(PARTS, __doc__))

@@ -6,9 +6,10 @@ import os
 import selectors
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from pydantic import ValidationError
 
@@ -18,7 +19,6 @@ from harness.machine.process import Process, clean_environment, running
 from harness.spec.held import Between, HeldLog, Hold
 from harness.subject.launch import Launched
 from harness.suite import BENCHMARKS, Scenario
-from harness.trial.bench import Bench
 
 READY_S = 20.0
 """How long the helper may take to start."""
@@ -80,7 +80,7 @@ class Holder:
 
 
 @contextmanager
-def holding(bench: Bench, server: Launched, neighbour: Scenario, count: int) -> Iterator[Holder]:
+def holding(server: Launched, neighbour: Scenario, count: int, *, cpus: Sequence[int], log: Path) -> Iterator[Holder]:
     """A helper that is ready to hold `count` requests of `neighbour` on `server`; it is ended at the end."""
     asked = neighbour.request
     hold = Hold(
@@ -98,10 +98,10 @@ def holding(bench: Bench, server: Launched, neighbour: Scenario, count: int) -> 
     with running(
         [sys.executable, "-P", "-m", "loadtests.held"],
         name="held requests",
-        log=bench.logs / "held.log",
+        log=log,
         cwd=BENCHMARKS.parent,
         env=clean_environment({"PYTHONPATH": str(BENCHMARKS.parent)}),
-        cpus=bench.placement.generator,
+        cpus=cpus,
         pipes=("stdin", "stdout"),
     ) as process:
         holder = Holder(process)

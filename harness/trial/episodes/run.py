@@ -105,7 +105,8 @@ def _driven(bench: Bench, state: GroupState, block: int, arm: Arm, strength: int
     counted = not neighbour.upstream_calls  # else its calls and the victim's cannot be told apart
     before, processes = _hits(bench, arm) if counted else None, set(server.process.members())
     with ExitStack() as stack:
-        holder = stack.enter_context(holding(bench, server, neighbour, strength))
+        helper = holding(server, neighbour, strength, cpus=bench.placement.generator, log=bench.logs / "held.log")
+        holder = stack.enter_context(helper)
         observer = Observer({arm.id: server}, bench.services, {"disturbance": holder.process})
 
         def on_event(event: spec.Event, generator: Process) -> None:
