@@ -64,7 +64,8 @@ def test_every_class_that_is_written_or_read_has_its_table() -> None:
         for kind in vars(module).values()
         if isinstance(kind, type) and dataclasses.is_dataclass(kind) and not kind.__name__.startswith("_")
     }
-    assert {name.rpartition(".")[2] for name, _ in documented("fields")} == wanted - inner | tuned
+    broken = {"Break", "BlockBreak", "Contrast"}
+    assert {name.rpartition(".")[2] for name, _ in documented("fields")} == wanted - inner | tuned | broken
 
 
 def test_format_lists_the_shipped_factors_with_their_levels() -> None:

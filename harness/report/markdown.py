@@ -12,9 +12,11 @@ from harness.report.figures.rows import OF_RATE_ROW, of_candidate, of_rate_row
 from harness.report.protecting import protected
 from harness.report.words import (
     SYMBOLS,
+    disturbed,
     ends,
     headline,
     interval,
+    neighbours,
     own,
     same_sides,
     sentence,
@@ -53,6 +55,8 @@ def _lines(study: Study) -> Iterator[str]:
 
 
 def _compared(study: Study) -> Iterator[str]:
+    for pair in disturbed(study):
+        yield f"- {protected(neighbours(study, pair))}"
     if all(pair.null for pair in study.pairs.values()):  # no sentence to open with
         yield protected(headline(study))
     for pair in study.pairs:

@@ -1,6 +1,7 @@
 """Reads TOML strictly into frozen values, and lays out from them what a run will do."""
 
 from harness.spec.loads import PHASES, Closed, Load, Open, Phase
+from harness.suite.disturbances import Disturbance, Held
 from harness.suite.estimate import (
     block_times,
     expected_response_s,
@@ -55,9 +56,11 @@ __all__ = [
     "Cell",
     "Closed",
     "Definitions",
+    "Disturbance",
     "Expect",
     "Factor",
     "Group",
+    "Held",
     "Interface",
     "Level",
     "Load",

@@ -61,8 +61,11 @@ class _Edge:
 class Observer:
     """Listens to the events of one Locust run; `observations` maps (arm, round) to what was observed."""
 
-    def __init__(self, servers: Mapping[str, Launched], services: Services) -> None:
-        """Watch `servers` (by arm) and the services beside them."""
+    def __init__(
+        self, servers: Mapping[str, Launched], services: Services, others: Mapping[str, Process] | None = None
+    ) -> None:
+        """Watch `servers` (by arm), the services beside them, and `others` that are ours too."""
+        self._others = others or {}
         self.observations: dict[tuple[str, int], Observation] = {}
         self._servers = servers
         self._services = services
@@ -84,7 +87,8 @@ class Observer:
             self._pids, self._proc, self._pod = server.process.members(), server.proc, server.groups
             self._seen = server.arm.target.is_seen
             self._generator = generator.members()
-            self._beside = {name: process.members() for name, process in self._services.processes.items()}
+            beside = {**self._services.processes, **self._others}
+            self._beside = {name: process.members() for name, process in beside.items()}
         elif event.event == "opened":
             # The CPU first: the window has opened, and what the server uses while its sockets are looked up belongs to
             # it. The look-up then falls into the window too, but its cost is the harness's: it counts neither as the

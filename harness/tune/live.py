@@ -109,7 +109,7 @@ class Live:
         overload = bounded(slo, asked)
         self._number += 1
         trials = {}
-        for trial in measure_block(bench, GroupState(offered), self._number - 1, overload):
+        for trial in measure_block(bench, GroupState(offered), self._number - 1, overload=overload):
             self.writer.append(trial)
             trials[trial.arm] = trial
         return RateBlock(
