@@ -113,7 +113,7 @@ def _latency(quantile: str, phase: Phase) -> Metric:
 
 def _cpu_of_slice(row: SliceRow) -> float:
     good = row.throughput_rps * row.length_s
-    return row.cpu_s / good if good else 0.0
+    return (row.cpu_s or 0.0) / good if good else 0.0
 
 
 def _services_cpu(trial: Trial) -> float | None:

@@ -133,7 +133,7 @@ def _headline(table: Sequence[Mapping[str, str]] | None) -> str:
     if table is None:
         return "no report yet: gatebench report draws it"
     for row in table:
-        if row["verdict"] == "recommended" and row["metric"] == "throughput_rps":
+        if row["verdict"] == "recommended" and row["metric"] in {"throughput_rps", "answered_rps"}:
             workers, threads = (int(row[name] or 0) for name in ("workers", "threads"))
             return f"recommends {units.plural(workers, 'worker')} of {units.plural(threads, 'thread')}"
     return count(_outcomes(table))

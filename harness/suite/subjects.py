@@ -35,6 +35,8 @@ class Server:
     """The command line, which no shell sees. In each element `PLACEHOLDERS` are filled, and `{FACTOR}` by its level."""
     packages: tuple[str, ...]
     """Distributions that the target's interpreter must have; their versions are recorded."""
+    programs: tuple[str, ...] = ()
+    """Programs that must be on PATH and tell their version with `-v`, as nginx does; it is recorded."""
     slots: Literal["one", "threads", "loop"]
     """How many requests a worker handles at once: one, one in each thread, or as many as its event loop holds."""
     keep_alive: bool = True
@@ -92,7 +94,12 @@ class Target:
     name: Name
     interface: Interface
     """As what it is served: `asgi` where there is a bridge."""
-    app: str
+    app: str = ""
+    """Empty: it runs already, at `url`."""
+    url: str = ""
+    """Where it runs already; empty: it is launched."""
+    pid: Annotated[int, Field(ge=1, le=2**22)] | None = None
+    """Of what runs already: its main process, whose CPU and memory are read, with those of its descendants."""
     bridge: str = ""
     """Name of the bridge through which the WSGI app is served; empty: it is served as it is."""
     folder: str = "."
@@ -127,6 +134,11 @@ class Target:
     def family(self) -> str:
         """Its name without its revision, which several revisions of one target share."""
         return self.name.removesuffix(f"@{self.revision}") if self.revision else self.name
+
+    @property
+    def is_seen(self) -> bool:
+        """Whether its processes are known: CPU, memory and threads are figures then."""
+        return not self.url or self.pid is not None
 
     @property
     def is_factory(self) -> bool:

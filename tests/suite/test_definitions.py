@@ -153,5 +153,5 @@ def test_all_shipped_targets_servers_and_scenarios_are_defined() -> None:
     plain = {name for name, target in known.targets.items() if not target.bridge}
     assert plain == {"flask", "fastapi", "fastapi-threadpool", "fastapi-blocking"}
     assert set(known.targets) - plain == {"flask-bridged", "flask-bridged-starlette"}
-    assert len(known.servers) == 12
+    assert len(known.servers) == 14
     assert len(known.scenarios) == 11
