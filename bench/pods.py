@@ -77,7 +77,7 @@ def of_quota(claims: Claims, cpus: float, fit: Sequence[tuple[Trial, Trial]]) ->
 def used(trial: Trial) -> float:
     """CPUs that the server used in the slices that count."""
     kept = [row for row in trial.slices if row.round not in trial.dropped_rounds]
-    return sum(row.cpu_s for row in kept) / sum(row.length_s for row in kept)
+    return sum(row.cpu_s or 0.0 for row in kept) / sum(row.length_s for row in kept)
 
 
 def reasons(trials: Iterable[Trial]) -> list[str]:

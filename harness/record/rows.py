@@ -80,11 +80,11 @@ class SliceRow:
     half_rps: tuple[NonNegative, NonNegative]
     in_flight: NonNegative
     mean_latency_us: NonNegative | None
-    cpu_s: NonNegative
-    """Of the arm's processes, inside the window."""
+    cpu_s: NonNegative | None
+    """Of the arm's processes, inside the window; None where these are not known, as of what runs already."""
     steal_fraction: Share
-    outside_fraction: Share = 0.0
-    """Share of all CPU time used by processes that are none of ours."""
+    outside_fraction: Share | None = 0.0
+    """Share of all CPU time used by processes that are none of ours; None where the arm's are not known."""
     dropped: Count = 0
     scheduled: Count | None = None
     done: Count | None = None
@@ -105,6 +105,23 @@ class SliceRow:
     """Of these the periods in which the quota was used up."""
     throttled_s: NonNegative | None = None
     """How long the pod stood still for that, summed over the CPUs that it was on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestRow:
+    """One request of a mix over all the slices of a trial that count."""
+
+    __pydantic_config__ = ROW
+
+    name: str
+    weight: Count
+    requests: Count
+    errors: Count
+    share: Share | None
+    """Of the trial's requests; None where there are none."""
+    throughput_rps: NonNegative | None
+    latency_us: Latency | None
+    histogram: EncodedHistogram | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +152,8 @@ class Trial:
     """Why it is not valid, each with its remedy."""
     limit: str | None = None
     ceiling_rps: NonNegative | None = None
+    unchecked: tuple[str, ...] = ()
+    """What could not be checked, as of an arm that runs already."""
     error: str | None = None
     fault: Fault | None = None
     """Whose fault the error is, or what was seen of the processes after the load; None where the figures say it."""
@@ -186,6 +205,8 @@ class Trial:
     generator: GeneratorCheck | None = None
     histogram: EncodedHistogram | None = None
     """Response times as HdrHistogram V2 in base64, merged over the slices."""
+    by_request: tuple[RequestRow, ...] = ()
+    """Of a mix: each of its requests, in their order. They add up to the trial, their histograms count for count."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,18 +275,3 @@ class RunInfo:
         return any(
             {*each.get("server", ())} & {*each.get("generator", ()), *each.get("services", ())} for each in placements
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """A run as read from its directory."""
-
-    path: str
-    info: RunInfo
-    trials: tuple[Trial, ...]
-    torn: int = 0
-    """1 when the last line was torn: it is tolerated, said, and measured again on resume."""
-    superseded: int = 0
-    """Rows of interrupted blocks that a later sitting measured again: they stay in the file and are left out here."""
-    blocks: tuple[BlockRow, ...] = ()
-    """Of the blocks that came to their end; none in older records."""

@@ -10,11 +10,15 @@ from itertools import count, groupby, islice
 
 from harness.errors import DefinitionError, UsageError
 from harness.spec.loads import Closed, Load, Open, Phase
+from harness.suite.disturbances import Disturbance
 from harness.suite.factors import Factor
 from harness.suite.model import Cell, Definitions, PairDefinition, Side, Suite
 from harness.suite.plan import Arm, Group, Pair, Plan
 from harness.suite.pod import LEAST_PERIODS, PERIOD_S, Pod
 from harness.suite.subjects import Level, Scenario, Server, Target
+
+SHORT = 10
+"""Characters by which a commit is called."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +44,7 @@ def build(definitions: Definitions, suite: Suite, options: Options) -> Plan:
     if baseline is not None:
         _check_baseline(definitions, pairs, baseline)
     arms: list[tuple[Pair, Arm, Arm]] = []
+    disturbances: dict[str, Disturbance | None] = {}
     for number, definition in enumerate(pairs, 1):
         a, b = (
             _arm(definitions, definition, side, f"p{number}{letter}", suite, options.pod or side.pod or suite.pod)
@@ -48,6 +53,7 @@ def build(definitions: Definitions, suite: Suite, options: Options) -> Plan:
         pair = Pair(id=f"p{number}", a=a.id, b=b.id, null=a.cell == b.cell and a.target == b.target)
         if matches(wanted, a, b):
             arms.append((pair, a, b))
+            disturbances[pair.id] = definition.disturbance
     if not arms:
         message = f"--filter {wanted!r} leaves no pair of suite {suite.name}" if wanted else f"{suite.name}: no pair"
         raise UsageError(message)
@@ -55,7 +61,7 @@ def build(definitions: Definitions, suite: Suite, options: Options) -> Plan:
         suite=suite.name,
         about=suite.about,
         seed=options.seed,
-        groups=tuple(_groups(arms, suite.group_arms)),
+        groups=tuple(_groups(arms, suite.group_arms, disturbances, definitions.scenarios)),
         blocks=options.blocks or suite.blocks,
         rounds=suite.rounds,
         slice_s=slice_s([arm for _, *both in arms for arm in both], suite.slice_s),
@@ -110,7 +116,7 @@ def cell(
     levels: Mapping[str, Level] | None = None,
 ) -> Cell:
     """The cell at `levels`. Other factors stand at their defaults, and those that do not apply at "none"."""
-    stated = levels or {}
+    stated, server = levels or {}, definitions.serving(target, server)
     counts = {"workers": 1, "threads": 1}
     chosen: list[tuple[str, Level]] = []
     for factor in definitions.factors.values():
@@ -145,11 +151,12 @@ def own_words(factors: Iterable[Factor], cell: Cell, server: Server) -> tuple[st
 
 def single(definitions: Definitions, name: str, cell: Cell, loads: tuple[Load, ...]) -> Arm:
     """The arm `name` of `cell`, without a pair."""
-    target, server = definitions.targets[cell.target], definitions.servers[cell.server]
+    target = definitions.targets[cell.target]
+    server = definitions.serving(target, definitions.servers[cell.server])
     return Arm(
         id=name,
         cell=cell,
-        own=own_words(definitions.factors.values(), cell, server),
+        own=(*filter(None, (target.commit[:SHORT],)), *own_words(definitions.factors.values(), cell, server)),
         loads=loads,
         target=target,
         server=server,
@@ -180,21 +187,28 @@ def _arm(
     return replace(single(definitions, name, own_cell, loads_of(definition, scenario, suite)), pair=name[:-1])
 
 
-def _groups(arms: Iterable[tuple[Pair, Arm, Arm]], most_arms: int) -> Iterator[Group]:
-    """Consecutive pairs of one scenario and the same phases, as many as a group may hold."""
+def _groups(
+    arms: Iterable[tuple[Pair, Arm, Arm]],
+    most_arms: int,
+    disturbances: Mapping[str, Disturbance | None],
+    scenarios: Mapping[str, Scenario],
+) -> Iterator[Group]:
+    """Consecutive pairs of one scenario, the same phases and the same disturbance, as many as a group may hold."""
     numbers = count(1)
 
-    def alike(member: tuple[Pair, Arm, Arm]) -> tuple[str, tuple[Phase, ...]]:
-        arm = member[1]
-        return arm.cell.scenario, tuple(load.kind for load in arm.loads)
+    def alike(member: tuple[Pair, Arm, Arm]) -> tuple[str, tuple[Phase, ...], Disturbance | None]:
+        pair, arm, _ = member
+        return arm.cell.scenario, tuple(load.kind for load in arm.loads), disturbances[pair.id]
 
-    for (scenario, _), members in groupby(arms, key=alike):
+    for (scenario, _, disturbance), members in groupby(arms, key=alike):
         while chunk := list(islice(members, max(1, most_arms // 2))):
             yield Group(
                 id=f"g{next(numbers)}",
                 scenario=scenario,
                 arms=tuple(arm for _, a, b in chunk for arm in (a, b)),
                 pairs=tuple(pair for pair, _, _ in chunk),
+                disturbance=disturbance,
+                neighbour=scenarios[disturbance.request] if disturbance else None,
             )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_serializer, model_validator
@@ -10,9 +10,10 @@ from pydantic import Field, model_serializer, model_validator
 from harness.spec import GeneratorLimits
 from harness.spec.loads import PHASES, Arrivals, Phase, Rate, WhenFull
 from harness.strict import STRICT
+from harness.suite.disturbances import Disturbance
 from harness.suite.factors import NONE, Factor
 from harness.suite.pod import Cpus, Limit, Pod
-from harness.suite.subjects import Count, Interface, Level, Name, Scenario, Server, Target
+from harness.suite.subjects import Bridge, Count, Interface, Level, Name, Scenario, Server, Target
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)]
@@ -24,7 +25,9 @@ Levels = tuple[tuple[str, Level], ...]
 """Factor and level, in the order of the factors."""
 GENERATOR = GeneratorLimits()
 
-PLACEHOLDERS = frozenset({"{python}", "{host}", "{port}", "{workers}", "{threads}", "{app}", "{factory}"})
+PLACEHOLDERS = frozenset(
+    {"{python}", "{host}", "{port}", "{workers}", "{threads}", "{app}", "{factory}", "{targets}", "{scratch}"}
+)
 
 
 def _levels_apart(kind: type[Any], flat: Any) -> Any:
@@ -71,6 +74,8 @@ class PairDefinition:
     rate_rps: Rate | None = None
     """Arrivals a second of an open load, without a closed phase. None: the phases of the suite, and an open rate of
     70 % of what the slower side serves."""
+    disturbance: Disturbance | None = None
+    """With it each block has episodes after its phases: the scenario's request, at a rate, while this is done."""
     levels: Levels = ()
     """Levels that both sides share; in the file flat: `cache = "redis"`."""
 
@@ -168,6 +173,11 @@ class Definitions:
     """In the order of the file, which is that of reports."""
     file: str = ""
     """The suite file that was read with them; empty: none."""
+    bridges: dict[str, Bridge] = field(default_factory=dict)
+
+    def serving(self, target: Target, server: Server) -> Server:
+        """`server` as it serves `target`: through its bridge, where it has one."""
+        return self.bridges[target.bridge].over(server, target) if target.bridge in self.bridges else server
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,7 +29,8 @@ class Observation:
     services_cpu_s: Mapping[str, float] = field(default_factory=dict)
     generator_cpu_s: float = 0.0
     steal_fraction: float = 0.0
-    outside_fraction: float = 0.0
+    outside_fraction: float | None = 0.0
+    """None where the arm's processes are not known, and so not told from others."""
     pressure_s: float | None = None
     context_switches: int = 0
     threads: int = 0
@@ -60,12 +61,17 @@ class _Edge:
 class Observer:
     """Listens to the events of one Locust run; `observations` maps (arm, round) to what was observed."""
 
-    def __init__(self, servers: Mapping[str, Launched], services: Services) -> None:
-        """Watch `servers` (by arm) and the services beside them."""
+    def __init__(
+        self, servers: Mapping[str, Launched], services: Services, others: Mapping[str, Process] | None = None
+    ) -> None:
+        """Watch `servers` (by arm), the services beside them, and `others` that are ours too."""
+        self._others = others or {}
         self.observations: dict[tuple[str, int], Observation] = {}
         self._servers = servers
         self._services = services
         self._pids: list[int] = []
+        self._proc = usage.PROC
+        self._seen = True
         self._pod = pods.NONE
         self._generator: list[int] = []
         self._beside: dict[str, list[int]] = {}
@@ -78,9 +84,11 @@ class Observer:
             return
         server = self._servers[event.arm]
         if event.event == "started":
-            self._pids, self._pod = server.process.members(), server.groups
+            self._pids, self._proc, self._pod = server.process.members(), server.proc, server.groups
+            self._seen = server.arm.target.is_seen
             self._generator = generator.members()
-            self._beside = {name: process.members() for name, process in self._services.processes.items()}
+            beside = {**self._services.processes, **self._others}
+            self._beside = {name: process.members() for name, process in beside.items()}
         elif event.event == "opened":
             # The CPU first: the window has opened, and what the server uses while its sockets are looked up belongs to
             # it. The look-up then falls into the window too, but its cost is the harness's: it counts neither as the
@@ -91,19 +99,19 @@ class Observer:
             self.observations[event.arm, event.round] = self._between(self._opened, self._edge())
         elif event.event == "drained" and (event.arm, event.round) in self.observations:
             before = self.observations[event.arm, event.round]
-            self.observations[event.arm, event.round] = replace(before, memory=usage.memory(self._pids))
+            self.observations[event.arm, event.round] = replace(before, memory=usage.memory(self._pids, self._proc))
 
     def _edge(self) -> _Edge:
         return _Edge(
-            usage.usage(self._pids),
+            usage.usage(self._pids, self._proc),
             {name: usage.usage(pids) for name, pids in self._beside.items()},
             usage.usage(self._generator),
             usage.usage([os.getpid()]),
             usage.machine(),
             usage.pressure_s(),
-            usage.context_switches(self._pids),
+            usage.context_switches(self._pids, self._proc),
             self._pod.spent(),
-            usage.anonymous_bytes(self._pids),
+            usage.anonymous_bytes(self._pids, self._proc),
         )
 
     def _between(self, opened: _Edge, closed: _Edge) -> Observation:
@@ -120,10 +128,10 @@ class Observer:
             services_cpu_s=services,
             generator_cpu_s=generator,
             steal_fraction=closed.machine.steal_since(opened.machine),
-            outside_fraction=closed.machine.outside_since(opened.machine, ours),
+            outside_fraction=closed.machine.outside_since(opened.machine, ours) if self._seen else None,
             pressure_s=stalled,
             context_switches=max(0, closed.switches - opened.switches),
-            threads=usage.threads(self._pids),
+            threads=usage.threads(self._pids, self._proc),
             processes=len(arm),
             owners=self._owners,
             grown_bytes=_grown(opened.anonymous, closed.anonymous),
@@ -131,7 +139,7 @@ class Observer:
         )
 
     def _connection_owners(self, server: Launched) -> Mapping[int, int] | None:
-        if not server.arm.server.keep_alive or server.arm.cell.workers == 1:
+        if not server.arm.server.keep_alive or server.arm.cell.workers == 1 or server.arm.target.url:
             return None
         return connections.connection_owners(server.port, self._pids)
 

@@ -29,22 +29,25 @@ NO_RATE = (
 NO_SLICES = "no slice was measured: the generator ended before it, see its log under logs/"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overload:
+    """What bounds an open load that may be more than the server holds: a trial is not invalid for that."""
+
+    queue: int
+    """Arrivals that may wait, so that an overload is soon drained."""
+    stops: tuple[tuple[int | None, int], ...]
+    """End a slice whose objective is lost (`spec.Spec.stops`)."""
+
+
 def measure_phase(
     bench: Bench,
     state: GroupState,
     block: int,
     phase: Phase,
     serving: Mapping[str, Serving],
-    *,
-    queue: int | None = None,
-    stops: tuple[tuple[int | None, int], ...] = (),
+    overload: Overload | None = None,
 ) -> list[Trial]:
-    """Drive the arms that serve through one phase: a judged trial for each, all of which are there at the end.
-
-    Under an open load `queue` bounds the arrivals that may wait, so that an overload is soon drained, and `stops` end a
-    slice whose objective is lost (`spec.Spec.stops`): such a load may be more than the server holds, and a trial is not
-    invalid for that.
-    """
+    """Drive the arms that serve through one phase: a judged trial for each, all of which are there at the end."""
     loads = {arm.id: state.load(arm, phase) for arm in state.group.arms if arm.id in serving}
     driven = [arm for arm in state.group.arms if arm.id in serving and loads[arm.id].can_be_offered]
     rateless = [arm for arm in state.group.arms if arm.id in serving and not loads[arm.id].can_be_offered]
@@ -52,8 +55,8 @@ def measure_phase(
     if not driven:
         return trials
     order = phase_spec(bench, state, block, phase, driven, serving)
-    if queue is not None:
-        order = replace(order, queue=queue, stops=stops)
+    if overload is not None:
+        order = replace(order, queue=overload.queue, stops=overload.stops)
     return trials + _driven(bench, state, block, order, driven, serving)
 
 
@@ -136,11 +139,11 @@ def _driven(
             dropped_rounds=dropped,
             cached=spares_upstream(arm.cell, bench.plan.factors),
             hits=measured.hits(arm),
-            answer_bytes=len(serving[arm.id].answer.body),
+            answer_bytes=serving[arm.id].answer_bytes,
         )
         trial = assemble(parts, bench.started_ns)
         with bench.stopwatch.on("verify"):
-            wrong = faults.after_load(server, processes[arm.id])
+            wrong = faults.after_load(serving[arm.id], processes[arm.id])
         trials.append(_judged(bench, arm, trial, wrong, overload=bool(order.stops)))
     return trials
 

@@ -31,6 +31,7 @@ from harness.trial.observe import Observer
 from harness.trial.progress import Silent
 from harness.trial.serving import Serving
 from tests import factories
+from tests.polling import until
 
 SERVER = """
 import os, subprocess, sys
@@ -59,16 +60,6 @@ ThreadingHTTPServer((host, port), Hello).serve_forever()
 """
 LIMIT = 64 << 20
 KILLED = "ended by signal 9 (Killed)"
-
-
-def until(holds: Callable[[], object], seconds: float = 20.0) -> bool:
-    """Poll until `holds`, or the time is up."""
-    deadline = time.monotonic() + seconds
-    while not holds():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.01)
-    return True
 
 
 def shop(name: str, folder: Path, env: dict[str, str] | None = None, upstream_calls: int = 0) -> Arm:
@@ -306,10 +297,11 @@ def test_a_server_that_hangs_is_noticed_within_a_deadline(tmp_path: Path, monkey
     """After the load, and before the next phase."""
     monkeypatch.setattr(faults, "ASK_S", 0.5)
     with launched(shop("p1b", tmp_path), tmp_path) as server:
-        serving = {"p1b": Serving(server, server.verify(), digest_holds=True)}
+        serving = {"p1b": Serving.of(server)}
         assert faults.gone(serving, "closed") == {}
+        assert isinstance(server.process, Process)
         os.kill(server.process.pid, signal.SIGSTOP)
-        (wrong,) = faults.after_load(server, set(server.process.members()))
+        (wrong,) = faults.after_load(serving["p1b"], set(server.process.members()))
         assert wrong.startswith("shop on tiny gave a wrong answer or none after the load (GET /: no whole answer")
         assert wrong.endswith(f"log: {tmp_path / 'log'}")
         lost = str(faults.gone(serving, "closed")["p1b"])
@@ -321,12 +313,13 @@ def test_a_server_that_hangs_is_noticed_within_a_deadline(tmp_path: Path, monkey
 def test_a_worker_that_dies_is_noticed(tmp_path: Path) -> None:
     """Its master lives and answers."""
     with launched(shop("p1b", tmp_path, {"SHOP_WORKER": "1"}), tmp_path) as server:
-        before = set(server.process.members())
-        assert faults.after_load(server, before) == []
+        assert isinstance(server.process, Process)
+        serving, before = Serving.of(server), set(server.process.members())
+        assert faults.after_load(serving, before) == []
         (worker,) = before - {server.process.pid}
         os.kill(worker, signal.SIGKILL)
         assert until(lambda: worker not in server.process.members())
-        (wrong,) = faults.after_load(server, before)
+        (wrong,) = faults.after_load(serving, before)
     assert wrong == f"shop on tiny lost a worker process during the load, or started one again; log: {tmp_path / 'log'}"
 
 

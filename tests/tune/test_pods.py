@@ -12,7 +12,7 @@ from harness.tune.conclusion import recommend
 from harness.tune.explain import explain
 from harness.tune.recommendation import CandidateRow, Recommendation
 from harness.tune.resources import manifest, resources
-from harness.tune.session import Question, Tuning
+from harness.tune.state import Question, Tuning
 from harness.tune.subject import of_names, within
 from tests import factories
 

@@ -90,7 +90,7 @@ def used_cores(trial: Trial) -> dict[str, float]:
     slices = kept(trial)
     length_s = sum(slice_.length_s for slice_ in slices)
     return {
-        "server": sum(slice_.cpu_s for slice_ in slices) / length_s,
+        "server": sum(slice_.cpu_s or 0.0 for slice_ in slices) / length_s,
         "generator": (trial.generator_cpu_s_per_request or 0.0) * (trial.throughput_rps or 0.0),
         "services": trial.services_cpu_s.get("upstream", 0.0) / length_s,
     }

@@ -42,6 +42,9 @@ DIAGNOSES: Mapping[Phase, Sequence[Diagnosis]] = {
 }
 """By the load that shows them: a server at its capacity, or one at a rate that it did not choose."""
 
+BY_ANSWERS_ALONE: tuple[Diagnosis, ...] = (no_keep_alive, starving)
+"""Those that need not know the server's CPU, which is not known of what runs already without a `pid`."""
+
 
 def diagnoses(
     trial: Trial,
@@ -65,5 +68,6 @@ def diagnoses(
         bounds={bound.name: bound for bound in bounds(trial, arm, plan.upstream, placement)},
         host_cpus=host_cpus,
     )
-    found = [caveat for diagnosis in DIAGNOSES[trial.phase] for caveat in diagnosis(evidence)]
+    able = [each for each in DIAGNOSES[trial.phase] if arm.target.is_seen or each in BY_ANSWERS_ALONE]
+    found = [caveat for diagnosis in able for caveat in diagnosis(evidence)]
     return tuple(replace(caveat, arm=trial.arm, pair=trial.pair) for caveat in found)
