@@ -73,7 +73,9 @@ class Live:
             raise LaunchError(trial.error or f"one worker gave no good answer: {'; '.join(trial.reasons)}")
         cores, unloaded_s = len(self.bench.placement.server), trial.latency_us.mean / 1e6
         if self.fills:
-            self.arm = self.arm.over(ample(cores, unloaded_s, trial.cpu_s_per_request or 0.0))
+            self.arm = self.arm.over(
+                ample(min(cores, self.arm.cell.cpus or cores), unloaded_s, trial.cpu_s_per_request or 0.0)
+            )
         service = Service(
             cores=cores,
             connections=self.arm.connections,
