@@ -71,7 +71,8 @@ class Live:
         (trial,) = self._measured((alone,))
         if trial.error is not None or trial.latency_us is None or trial.latency_us.mean is None:
             raise LaunchError(trial.error or f"one worker gave no good answer: {'; '.join(trial.reasons)}")
-        cores, unloaded_s = len(self.bench.placement.server), trial.latency_us.mean / 1e6
+        cores, cpu_s = len(self.bench.placement.server), trial.cpu_s_per_request or 0.0
+        unloaded_s = trial.latency_us.mean / 1e6
         if self.fills:
             self.arm = self.arm.over(
                 ample(min(cores, self.arm.cell.cpus or cores), unloaded_s, trial.cpu_s_per_request or 0.0)
@@ -80,7 +81,7 @@ class Live:
             cores=cores,
             connections=self.arm.connections,
             unloaded_s=unloaded_s,
-            cpu_s_per_request=trial.cpu_s_per_request or 0.0,
+            cpu_s_per_request=cpu_s,
             slots=self.arm.server.slots,
             slots_a_worker=min(slots(alone), self.arm.connections),
             many_workers=self.arm.server.workers,
