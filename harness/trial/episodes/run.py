@@ -15,7 +15,7 @@ from harness.record import Episode, GeneratorCheck, utc_now
 from harness.spec.fates import Fates
 from harness.spec.held import HeldLog
 from harness.subject.launch import Launched
-from harness.suite import Arm, Disturbance, Open
+from harness.suite import Arm, Disturbance, Group, Open
 from harness.trial import faults
 from harness.trial.bench import Bench, GroupState
 from harness.trial.episodes import reduce
@@ -50,15 +50,23 @@ def measure_episodes(
     shown: dict[str, dict[int, bool | None]] = {arm: {} for arm in serving}
     turn = 0
     while left := {arm: at for arm, known in shown.items() if (at := next_strength(disturbance, known)) is not None}:
-        order = sorted(left)
-        random.Random(f"{bench.plan.seed}/{state.group.id}/{block}/episodes/{turn}").shuffle(order)
+        chance = random.Random(f"{bench.plan.seed}/{state.group.id}/{block}/episodes/{turn}")
         turn += 1
-        for name in order:
+        for name in [name for name in in_turn(state.group, chance) if name in left]:
             episode = _episode(bench, state, block, state.group.arm(name), left[name], serving[name])
             shown[name][left[name]] = broke(episode)
             yield episode
             if episode.error is not None:  # what one leaves behind must not be the next one's
                 del shown[name]
+
+
+def in_turn(group: Group, chance: random.Random) -> list[str]:
+    """The arms of a group in a drawn order, in which the two of a pair are neighbours."""
+    together = [[pair.a, pair.b] for pair in group.pairs] or [[arm.id] for arm in group.arms]
+    chance.shuffle(together)
+    for arms in together:
+        chance.shuffle(arms)
+    return [arm for arms in together for arm in arms]
 
 
 def _episode(bench: Bench, state: GroupState, block: int, arm: Arm, strength: int, serving: Serving) -> Episode:
