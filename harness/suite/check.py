@@ -99,9 +99,9 @@ def check_suite(suite: Suite, definitions: Definitions) -> Iterator[str]:
 def _check_pair(pair: PairDefinition, definitions: Definitions) -> Iterator[str]:
     yield from _reference("scenario", pair.scenario, definitions.scenarios)
     yield from _check_keys(pair.levels, "pair", definitions)
-    if pair.disturbance is not None and pair.disturbance.request not in definitions.scenarios:
-        unknown = _unknown("scenario", pair.disturbance.request, definitions.scenarios)
-        yield f"disturbance.request: {unknown}"
+    asked = pair.disturbance.asks if pair.disturbance is not None else None
+    if asked is not None and asked not in definitions.scenarios:
+        yield f"disturbance.request: {_unknown('scenario', asked, definitions.scenarios)}"
     if pair.scenario in definitions.scenarios:
         yield from _check_varied(pair, definitions)
     for letter, side in (("a", pair.a), ("b", pair.b)):
