@@ -22,8 +22,9 @@ from gevent.socket import wait_read
 from locust.env import Environment
 
 from harness.spec import FORMAT, DrivenArm, Event, Result, Spec, dump, load
+from loadtests.engine.generator import Stopped
 from loadtests.engine.locust_stats import StatsLine
-from loadtests.engine.rounds import Rounds, Stopped
+from loadtests.engine.rounds import Rounds
 from loadtests.engine.timer import monotonic_ns
 from loadtests.engine.user import user_running
 
