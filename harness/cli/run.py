@@ -21,6 +21,8 @@ from harness.cli.options import (
     Baseline,
     Blocks,
     Filter,
+    GeneratorCpus,
+    Generators,
     Seed,
     ServerCpus,
     fraction,
@@ -69,6 +71,8 @@ def run(
     accept_changes: AcceptChanges = False,
     baseline: Baseline = None,
     server_cpus: ServerCpus = None,
+    generators: Generators = None,
+    generator_cpus: GeneratorCpus = None,
     strict: Strict = False,
     shared_cpu: SharedCpu = False,
     fail_on_regression: FailOnRegression = None,
@@ -99,6 +103,8 @@ def run(
                 "--baseline": baseline,
                 "--seed": seed,
                 "--server-cpus": server_cpus,
+                "--generators": generators,
+                "--generator-cpus": generator_cpus,
                 "--out": out,
             }
         )
@@ -114,8 +120,10 @@ def run(
             blocks=blocks,
             width=fraction(width) if width else None,
             budget_s=seconds(budget) if budget else None,
+            generators=generators,
         )
-        plan, placement = build_plan(*_chosen(suite, own, baseline), options), placed(server_cpus)
+        plan = build_plan(*_chosen(suite, own, baseline), options)
+        placement = placed(server_cpus, generator_cpus, plan.generators)
         found = look(_arms(plan), placement, plan.thresholds)
         sitting = _begun(plan, placement, out, baseline)
     _measured(replace(sitting, info=noted(sitting.info, found)), asked, as_json=as_json)

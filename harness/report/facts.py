@@ -70,6 +70,8 @@ def method(study: Study) -> list[str]:
         Under closed load every connection sends its next request when the last answer is in: that shows capacity.
         Under open load {arrivals} come at a rate that both arms of a pair share, 70 % of what the slower one holds
         unless a rate was asked for, whatever the server does; response times count from when a request was due."""
+    if plan.generators > 1:
+        loaded += f" {plan.generators} generators shared the connections and the arrivals of each slice."
     judged = f"""
         A ratio is the mean over blocks of the log ratio b / a, with Student's t interval at 95 %. Better or worse: the
         interval lies wholly beyond the margin of {units.percent(plan.margin)}; equivalent: wholly inside; otherwise

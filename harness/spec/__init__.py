@@ -132,6 +132,26 @@ class SliceCheck:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SliceShare:
+    """What one of several generators had of a slice."""
+
+    __pydantic_config__ = STRICT
+
+    generator: int
+    """Its number, from 1 on."""
+    connections: int
+    requests: int
+    cpu_percent: float
+    waiting_fraction: float
+    lateness_p99_us: float | None = None
+    """Open: of the arrivals that it took."""
+    clock_offset_us: float = 0.0
+    """Its monotonic clock minus the master's; 0 where they are one."""
+    clock_bound_us: float = 0.0
+    """How far the offset may be wrong: half the least round trip."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Slice:
     """What the counted window of one slice showed. Histograms are HdrHistogram V2 in base64, microseconds."""
 
@@ -181,6 +201,9 @@ class Slice:
     ports: tuple[tuple[int, int], ...] = ()
     """(local port, answers) of each connection that was kept alive; the harness finds the worker behind a port."""
     generator: SliceCheck
+    """Of several generators: the worst of each figure; valid when all are."""
+    shares: tuple[SliceShare, ...] = ()
+    """Of each generator; empty for the only one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,6 +28,7 @@ class Options:
     blocks: int | None = None
     width: float | None = None
     budget_s: float | None = None
+    generators: int | None = None
 
 
 def build(definitions: Definitions, suite: Suite, options: Options) -> Plan:
@@ -56,6 +57,7 @@ def build(definitions: Definitions, suite: Suite, options: Options) -> Plan:
         open_slice_s=suite.open_slice_s,
         margin=suite.margin,
         arrivals=suite.arrivals,
+        generators=options.generators or suite.generators,
         upstream=suite.upstream,
         thresholds=suite.thresholds,
         factors=tuple(definitions.factors.values()),

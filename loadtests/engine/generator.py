@@ -54,8 +54,12 @@ Gate: TypeAlias = Callable[[int, OpenAt], None]
 """Gets the earliest moment at which a window may open whose connections have all had an answer, and opens it."""
 
 
-class Stopped(Exception):  # noqa: N818 - somebody asked for it, nothing failed
-    """The phase ends early because `Generator.stop` was called."""
+class EndedEarly(Exception):  # noqa: N818 - whoever drives it has said why
+    """The phase ends early, for a reason that is known."""
+
+
+class Stopped(EndedEarly):
+    """Somebody asked for it."""
 
 
 @dataclass(frozen=True, slots=True)
