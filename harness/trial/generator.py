@@ -45,9 +45,9 @@ def generating(*, cpus: Sequence[int], log: Path, count: int = 1) -> Iterator[Ge
         generator.end()
 
 
-def run(order: spec.Spec, *, cpus: Sequence[int], log: Path, on_event: OnEvent) -> spec.Result:
-    """What a single phase shows, driven by a generator of its own; raises as `Generator.run` does."""
-    with generating(cpus=cpus, log=log) as generator:
+def run(order: spec.Spec, *, cpus: Sequence[int], log: Path, on_event: OnEvent, count: int = 1) -> spec.Result:
+    """What a single phase shows, driven by a generator of its own, or by `count`; raises as `Generator.run` does."""
+    with generating(cpus=cpus, log=log, count=count) as generator:
         return generator.run(order, on_event)
 
 

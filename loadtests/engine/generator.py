@@ -25,6 +25,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal, TypeAlias
 
+import gevent
+
 from harness.spec import DrivenArm, Event, Slice, Spec, Totals
 from harness.spec.loads import Open
 from loadtests.engine.closed import ClosedDriver
@@ -208,7 +210,8 @@ class Generator:
         seed = f"{arm.arrivals_seed}/{number}"
         arrivals = partial(arrivals_of_a_slice, arm.load, seed, times.steady_ns, times.opens_ns, share)
         if share.of > 1:  # each goes through the whole schedule for its share, which takes longer than a gap may be
-            arrivals = partial(shifted, computed(arrivals(0), times.opens_ns + times.length_ns + times.after_ns))
+            end_ns = times.opens_ns + times.length_ns + times.after_ns
+            arrivals = partial(shifted, computed(arrivals(0), end_ns, gevent.idle))
         return Prepared(index, number, share, times, arrivals)
 
     def slice(self, prepared: Prepared, start_ns: int) -> tuple[Slice, Part]:

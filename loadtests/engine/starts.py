@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from array import array
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from random import Random
+
+_BREATHE_EVERY = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +61,16 @@ def scattered(count: int, start_ns: int, end_ns: int, seed: str) -> list[int]:
     return sorted(start_ns + round(uniform() * (end_ns - start_ns)) for _ in range(count))
 
 
-def computed(schedule: Iterator[int], end_ns: int) -> Iterator[int]:
-    """The same moments; those before `end_ns`, and one more, are computed now, so that nothing is to be done later."""
-    moments = []
-    for at in schedule:
+def computed(schedule: Iterator[int], end_ns: int, breathe: Callable[[], None]) -> Iterator[int]:
+    """The same moments; those before `end_ns`, and one more, are computed now, so that nothing is to be done later.
+
+    That may take seconds: `breathe` is called every few milliseconds.
+    """
+    moments = array("q")
+    for number, at in enumerate(schedule, start=1):
         moments.append(at)
         if at >= end_ns:
             break
+        if number % _BREATHE_EVERY == 0:
+            breathe()
     return chain(moments, schedule)

@@ -26,8 +26,8 @@ from loadtests.several.messages import TYPE, Acknowledge, Done, Down, Hello, Joi
 from loadtests.several.post import Answer, Inbox
 
 READY_S = 30.0
-ANSWER_S = 10.0
-"""How long an answer may take that needs no load to be driven."""
+ANSWER_S = 60.0
+"""How long an answer may take for which no load is driven. Who is lost is missed long before, by its heartbeat."""
 _LOOK_EVERY_S = 0.05
 _LEAST_TRIPS = 5
 _MOST_TRIPS = 100

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import platform
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Annotated, Any, Literal, TypeAlias
@@ -201,6 +202,12 @@ def unpacked(nonce: str, data: Any) -> Any:
 def digest(text: str) -> int:
     """By which a generator knows that it has the order as it was written."""
     return zlib.crc32(text.encode())
+
+
+def disagreement(ours: Mapping[str, str], masters: Mapping[str, str]) -> str | None:
+    """Which of a master's versions are not ours; None where all are."""
+    other = [f"{name} {ours.get(name)}, the master {its}" for name, its in masters.items() if ours.get(name) != its]
+    return f"it has {'; '.join(other)}: install the same" if other else None
 
 
 def versions() -> dict[str, str]:

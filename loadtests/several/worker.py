@@ -40,6 +40,7 @@ from loadtests.several.messages import (
     Stop,
     Up,
     digest,
+    disagreement,
     packed,
     unpacked,
     versions,
@@ -116,10 +117,8 @@ class Worker:
 
     def _take(self, order: Order) -> None:
         """Make the phase of `order` the one that is driven; raises `ValueError` where it cannot be."""
-        ours = versions()
-        for name, theirs in order.versions.items():
-            if ours.get(name) != theirs:
-                raise ValueError(f"it has {name} {ours.get(name)}, the master {theirs}: install the same")
+        if other := disagreement(versions(), order.versions):
+            raise ValueError(other)
         if digest(order.text) != order.digest:
             raise ValueError("the spec has changed on its way")
         if self._generator is not None:

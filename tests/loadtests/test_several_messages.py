@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from harness.spec import Totals
 from loadtests.several.clocks import OURS, Clock, Trip, clock
-from loadtests.several.messages import Armed, Done, Ping, Pong, StartAt, packed, unpacked
+from loadtests.several.messages import Armed, Done, Ping, Pong, StartAt, disagreement, packed, unpacked, versions
 from loadtests.several.post import Inbox, until_acknowledged
 
 DONE = Done(
@@ -93,3 +93,12 @@ def test_a_clock_that_is_known_badly_is_refused(bound_ms: float, refused: bool) 
     known = Clock(offset_ns=0, bound_ns=round(bound_ms * 1e6))
     assert known.within(0.01, 500_000_000) is not refused
     assert OURS.within(0.0, 500_000_000)
+
+
+def test_versions_that_differ_are_named() -> None:
+    """With what is to be done."""
+    ours = versions()
+    assert set(ours) == {"spec", "locust", "python"}
+    assert disagreement(ours, ours) is None
+    older = ours | {"locust": "1.0"}
+    assert disagreement(older, ours) == f"it has locust 1.0, the master {ours['locust']}: install the same"

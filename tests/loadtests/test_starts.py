@@ -90,6 +90,14 @@ def test_what_is_computed_in_advance_is_the_same_schedule(end_ns: int, gap_ns: i
             asked.append(at)
             yield at
 
-    ahead = computed(schedule(), end_ns)
+    ahead = computed(schedule(), end_ns, lambda: None)
     assert asked[-1] >= end_ns
     assert list(ahead) == list(range(0, 10_000, gap_ns))
+
+
+def test_a_long_schedule_is_computed_with_breath() -> None:
+    """A generator that says nothing for seconds would be taken for lost."""
+    breaths: list[None] = []
+    ahead = computed(iter(range(20_001)), 20_000, lambda: breaths.append(None))
+    assert len(breaths) == 4
+    assert list(ahead) == list(range(20_001))
