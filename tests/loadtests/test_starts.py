@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.spec import arrivals
 from harness.spec.arrivals import SECOND_NS, Constant
-from loadtests.engine.starts import Share, computed, scattered, shifted, until
+from harness.spec.loads import Open
+from loadtests.engine.open import arrivals_of_a_slice
+from loadtests.engine.starts import ALONE, Share, computed, scattered, shifted, until
 
 
 @given(st.integers(0, 200), st.integers(0, 10**15), st.integers(0, 10**10), st.text(max_size=10))
@@ -59,6 +62,29 @@ def test_several_generators_take_the_whole_schedule_and_nothing_twice(
     together = [share(rank) for rank in range(of)]
     assert sorted(at for each in together for at in each) == alone
     assert all(each == sorted(each) for each in together)
+
+
+@pytest.mark.parametrize("of", [1, 2, 4, 8])
+@given(
+    law=st.sampled_from(["poisson", "constant", "burst:5"]),
+    rate_rps=st.floats(1, 5000),
+    seed=st.text(max_size=5),
+    steady_ms=st.integers(1, 100),
+    start_ns=st.integers(0, 10**15),
+)
+def test_the_open_slices_of_several_are_together_that_of_one(
+    of: int, law: str, rate_rps: float, seed: str, steady_ms: int, start_ns: int
+) -> None:
+    """Before the window and in it, computed in advance or as they come."""
+    load = Open(connections=8, rate_rps=rate_rps, arrivals=law)
+    steady_ns, opens_ns, end_ns = steady_ms * 10**6, (steady_ms + 50) * 10**6, start_ns + 400 * 10**6
+
+    def slice_of(share: Share) -> Iterator[int]:
+        return arrivals_of_a_slice(load, seed, steady_ns, opens_ns, share, start_ns)
+
+    alone = list(until(slice_of(ALONE), end_ns))
+    shares = [list(until(computed(slice_of(Share(rank, of)), end_ns, lambda: None), end_ns)) for rank in range(of)]
+    assert sorted(at for each in shares for at in each) == alone
 
 
 def test_the_shares_of_a_long_schedule_are_nearly_equal() -> None:
