@@ -55,6 +55,7 @@ def test_every_class_that_is_written_or_read_has_its_table() -> None:
     inner = {"Run", "Options", "Definitions", "Comparison"} | {"Thresholds"}  # in no file; has a table of its own
     modules = [importlib.import_module(f"harness.{name}") for name in ("record", "suite")] + [verdicts]
     tuned = {"Service", "Candidate", "CandidateRow", "Capacity", "End", "RatePoint", "RateTrial", "Stalls"}
+    tuned |= {"RateAnswer", "RateRow"}
     wanted = {
         kind.__name__
         for module in modules
@@ -233,6 +234,7 @@ def test_what_is_declared_is_used() -> None:
     known = suite.load_definitions()
     receipts = [server.packages for server in known.servers.values()]
     receipts += [target.packages for target in known.targets.values()]
+    receipts += [bridge.packages for bridge in known.bridges.values()]
     received = {package for receipt in receipts for package in receipt}
     assert names(PROJECT["project"]["dependencies"]) - imported - received - indirect == set()
 

@@ -8,9 +8,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import ValidationError
 
 from harness.errors import UsageError
 from harness.machine.placement import Placement, place, usable_cpus
+from harness.strict import adapter
+from harness.suite import Pod
+from harness.suite.pod import size
 
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
 
@@ -28,6 +32,9 @@ Blocks = Annotated[int | None, typer.Option(min=1, help="Blocks a group; three a
 AcceptChanges = Annotated[
     bool, typer.Option("--accept-changes", help="With --resume: go on under another machine, versions or code.")
 ]
+AcrossMachines = Annotated[
+    bool, typer.Option("--across-machines", help="With two runs: give verdicts though their machines differ.")
+]
 Seed = Annotated[int | None, typer.Option(help="Fixes orders and arrivals; printed and recorded if not given.")]
 ServerCpus = Annotated[int | None, typer.Option(min=1, help="CPUs for the servers; default: all that can be spared.")]
 Generators = Annotated[
@@ -39,6 +46,10 @@ GeneratorCpus = Annotated[
 Baseline = Annotated[
     str | None,
     typer.Option(metavar="TARGET", help="Measure each pair's b against this target, on b's server with b's factors."),
+]
+
+Cpus = Annotated[
+    float | None, typer.Option("--cpus", metavar="0.5", help="Run each server in a pod with that quota of CPUs.")
 ]
 
 RESULTS = Path("results")
@@ -60,6 +71,28 @@ def fraction(text: str) -> float:
         message = f"{text!r} is no share between 0 and 1: write 5% or 0.05"
         raise UsageError(message)
     return value
+
+
+def memory_bytes(text: str) -> int:
+    """`512MiB`, `1GiB`, or bytes. Raises `UsageError`."""
+    try:
+        return size(text)
+    except ValueError as error:
+        raise UsageError(f"--memory: {error}") from None
+
+
+def pod(cpus: float | None, memory: str | None) -> Pod | None:
+    """The pod of `--cpus` and `--memory`; None without either. Raises `UsageError`."""
+    limit = memory_bytes(memory) if memory is not None else None
+    if cpus is None and limit is None:
+        return None
+    try:
+        return adapter(Pod).validate_python({"cpus": cpus, "memory": limit})
+    except ValidationError as error:
+        wrong = {problem["loc"][0] for problem in error.errors()}
+        if "cpus" in wrong:
+            raise UsageError(f"--cpus {cpus}: a quota is 0.01 to 1024 CPUs, such as 0.5") from None
+        raise UsageError(f"--memory {memory}: a limit is 1 MiB to 1 PiB, such as 512MiB") from None
 
 
 def fresh_seed(seed: int | None) -> int:

@@ -58,31 +58,31 @@ def machine(proc: Path = PROC) -> Machine:
     return Machine(sum(fields), sum(fields) - idle - steal, steal)
 
 
-def memory_bytes(pids: Iterable[int]) -> int | None:
+def memory_bytes(pids: Iterable[int], proc: Path = PROC) -> int | None:
     """PSS of `pids` together: a page that several share counts once among them; None where it cannot be read."""
     sizes = []
     for pid in pids:
         with contextlib.suppress(OSError):
-            lines = (PROC / str(pid) / "smaps_rollup").read_text().splitlines()
+            lines = (proc / str(pid) / "smaps_rollup").read_text().splitlines()
             sizes += [int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:")]
     return sum(sizes) if sizes else None
 
 
-def threads(pids: Iterable[int]) -> int:
+def threads(pids: Iterable[int], proc: Path = PROC) -> int:
     """How many threads `pids` have together."""
     count = 0
     for pid in pids:
         with contextlib.suppress(OSError):
-            count += len(list((PROC / str(pid) / "task").iterdir()))
+            count += len(list((proc / str(pid) / "task").iterdir()))
     return count
 
 
-def context_switches(pids: Iterable[int]) -> int:
+def context_switches(pids: Iterable[int], proc: Path = PROC) -> int:
     """Voluntary and forced context switches of all threads of `pids` together, so far."""
     count = 0
     for pid in pids:
         with contextlib.suppress(OSError):
-            for task in (PROC / str(pid) / "task").iterdir():
+            for task in (proc / str(pid) / "task").iterdir():
                 status = (task / "status").read_text()
                 count += sum(int(line.split()[1]) for line in status.splitlines() if "ctxt_switches" in line)
     return count

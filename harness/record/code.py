@@ -9,9 +9,9 @@ from harness.suite import Plan
 
 
 def digests(plan: Plan) -> dict[str, str]:
-    """Target -> digest of its code, for every target of `plan` whose code can be read."""
-    targets = {arm.target.name: arm.target for group in plan.groups for arm in group.arms}
-    by_target = {name: digest(Path(target.folder), target.app) for name, target in targets.items()}
+    """Target -> digest of its code, or its commit, for every target of `plan` whose code can be read."""
+    targets = {arm.target.name: arm.target for group in plan.groups for arm in group.arms if not arm.target.url}
+    by_target = {name: target.commit or digest(Path(target.folder), target.app) for name, target in targets.items()}
     return {name: code for name, code in by_target.items() if code is not None}
 
 

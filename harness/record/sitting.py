@@ -116,10 +116,12 @@ def refuse_new_plan(options: Mapping[str, object]) -> None:
 
 
 def own_folder(out: Path) -> Path:
-    """The folder that a user asks for, made; raises `UsageError` where it exists or cannot be made."""
+    """The folder that a user asks for, made; raises `UsageError` where it holds something or cannot be made."""
     try:
         durable.make_folder(out)
     except FileExistsError as error:
+        if out.is_dir() and {each.name for each in out.iterdir()} <= {lock.FILE}:  # of a start that did not get far
+            return out
         raise UsageError(
             f"--out {out}: exists already; a run is never overwritten (--resume goes on with it)"
         ) from error

@@ -93,7 +93,7 @@ class Writer:
 
 @contextmanager
 def writing(folder: Path, info: RunInfo) -> Iterator[Writer]:
-    """Open `folder` for a sitting of a run, its first or a later one, and hold its lock.
+    """Open `folder`, which is there, for a sitting of a run, its first or a later one, and hold its lock.
 
     run.json gets one more entry of `sittings`, with the versions of `info`. A torn last line of an earlier sitting is
     cut off. Raises `UsageError` where another harness measures into the folder, `StorageError` where it cannot be
@@ -101,7 +101,6 @@ def writing(folder: Path, info: RunInfo) -> Iterator[Writer]:
     """
     with ExitStack() as stack:
         with _as_storage_error(folder, info):
-            durable.make_folder(folder, exist_ok=True)
             stack.enter_context(lock.held(folder))
             info = _with_this_sitting(folder, info)
             durable.replace(folder / INFO, _head(info))
@@ -174,4 +173,7 @@ def _head(info: RunInfo) -> bytes:
 
 
 def _as_storage_error(folder: Path, info: RunInfo) -> AbstractContextManager[None]:
-    return durable.explained(folder, f"gatebench {_VERBS.get(info.kind, info.kind)} --resume {folder}")
+    verb = _VERBS.get(info.kind, info.kind)
+    # As long as the folder has no run.json nothing is there to be gone on with.
+    begun = (folder / INFO).exists() or bool(info.sittings)
+    return durable.explained(folder, f"gatebench {verb} --resume {folder}" if begun else "start it again")

@@ -32,15 +32,15 @@ class Drawn:
     files: dict[str, bytes]
 
 
-def draw(charts: Sequence[Chart]) -> list[Drawn]:
+def draw(charts: Sequence[Chart], *, png: bool = True) -> list[Drawn]:
     """Draw `charts`.
 
-    Of each an SVG, light and dark, and a PNG; a dark PNG of those fit for a README. PNGs take most of the time: of a
-    run with very many charts only those of the run as a whole are made.
+    Of each an SVG, light and dark, and with `png` a PNG; a dark PNG of those fit for a README. PNGs take most of the
+    time: of a run with very many charts only those of the run as a whole are made.
     """
     stems = slugs(chart.name for chart in charts)
     few = len(charts) <= MANY
-    return [_one(chart, stems[chart.name], png=few or chart.scenario is None) for chart in charts]
+    return [_one(chart, stems[chart.name], png=png and (few or chart.scenario is None)) for chart in charts]
 
 
 def keep(drawn: Sequence[Drawn], folder: Path) -> None:

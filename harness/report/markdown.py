@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from harness import units
 from harness.judge.verdicts import PairVerdict
 from harness.report.figures import Study
-from harness.report.figures.rows import of_candidate
+from harness.report.figures.rows import OF_RATE_ROW, of_candidate, of_rate_row
 from harness.report.protecting import protected
 from harness.report.words import (
     SYMBOLS,
@@ -76,6 +76,14 @@ def _tuned(answer: Recommendation) -> Iterator[str]:
     if answer.command:
         yield f"`{shown(shlex.join(answer.command)).replace('`', '')}`"
         yield ""
+    if answer.rate:
+        yield "| workers | threads | standing | blocks held | answered | p99 | memory | CPU a request |"
+        yield "|---:|---:|---|---:|---:|---:|---:|---:|"
+        for offered in answer.rate.rows:
+            votes = f"{offered.held} of {offered.held + offered.missed}"
+            shows = (interval(of_rate_row(offered, name)) for name in OF_RATE_ROW)
+            yield f"| {offered.workers} | {offered.threads} | {offered.standing} | {votes} | {' | '.join(shows)} |"
+        return
     yield "| workers | threads | standing | throughput | of the best | memory | picked |"
     yield "|---:|---:|---|---:|---:|---:|---:|"
     for row in answer.candidates:

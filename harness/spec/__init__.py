@@ -18,6 +18,8 @@ from pydantic import ConfigDict
 from harness.spec.loads import Load, Phase
 from harness.strict import adapter
 
+UNIX = "unix:"
+"""How a host begins that is a unix socket."""
 FORMAT = 3
 """Version of the spec and of the result; a mismatch is refused."""
 
@@ -52,6 +54,7 @@ class DrivenArm:
 
     name: str
     host: str = "127.0.0.1"
+    """Or UNIX and the path of a socket, with port 0."""
     port: int
     request: Request
     load: Load

@@ -166,7 +166,7 @@ def _check(server: Launched, scenarios: tuple[Scenario, ...]) -> Iterator[Checke
         try:
             ask_and_check(server.host, server.port, scenario.request, scenario.expect)
         except AnswerError as error:
-            problem = f"{error}; log: {server.process.log}"
+            problem = str(error) if server.arm.target.url else f"{error}; log: {server.process.log}"
         yield Checked(server.arm, scenario, problem)
 
 

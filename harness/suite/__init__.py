@@ -10,7 +10,7 @@ from harness.suite.estimate import (
     spares_upstream,
 )
 from harness.suite.factors import NONE, Factor
-from harness.suite.layout import Options, build, cell, matches, own_words, rounds, single
+from harness.suite.layout import Options, build, cell, matches, own_words, rounds, single, slice_s
 from harness.suite.model import (
     PLACEHOLDERS,
     RESERVED,
@@ -23,8 +23,9 @@ from harness.suite.model import (
     Upstream,
 )
 from harness.suite.plan import ANYIO_THREADS, Arm, Group, Pair, Plan, slots
+from harness.suite.pod import Pod
 from harness.suite.read import BENCHMARKS, load_definitions, load_suite, suite_names
-from harness.suite.subjects import READY_S, Ask, Expect, Interface, Level, Scenario, Server, Target
+from harness.suite.subjects import READY_S, Ask, Bridge, Expect, Interface, Level, Scenario, Server, Target
 from harness.suite.times import Times
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "RESERVED",
     "Arm",
     "Ask",
+    "Bridge",
     "Cell",
     "Closed",
     "Definitions",
@@ -52,6 +54,7 @@ __all__ = [
     "PairDefinition",
     "Phase",
     "Plan",
+    "Pod",
     "Scenario",
     "Server",
     "Side",
@@ -73,6 +76,7 @@ __all__ = [
     "rounds",
     "run_times",
     "single",
+    "slice_s",
     "slots",
     "spares_upstream",
     "suite_names",

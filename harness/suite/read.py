@@ -22,12 +22,18 @@ from harness.suite.check import check_factor, check_scenario, check_server, chec
 from harness.suite.document import existing, parse
 from harness.suite.factors import Factor
 from harness.suite.model import RESERVED, Definitions, Suite
-from harness.suite.subjects import Scenario, Server, Target
+from harness.suite.subjects import Bridge, Scenario, Server, Target
 
 BENCHMARKS = Path(__file__).resolve().parent.parent.parent / "benchmarks"
 
-T = TypeVar("T", Server, Target, Scenario, Factor, Suite)
-KINDS: dict[str, type[Any]] = {"factor": Factor, "server": Server, "target": Target, "scenario": Scenario}
+T = TypeVar("T", Server, Bridge, Target, Scenario, Factor, Suite)
+KINDS: dict[str, type[Any]] = {
+    "factor": Factor,
+    "server": Server,
+    "bridge": Bridge,
+    "target": Target,
+    "scenario": Scenario,
+}
 
 
 def suite_names(folder: Path = BENCHMARKS) -> tuple[str, ...]:
@@ -40,6 +46,7 @@ def load_definitions(folder: Path = BENCHMARKS) -> Definitions:
     reader = _Reader()
     reader.read_tables(folder / "factors.toml", {"factor"})
     reader.read_tables(folder / "servers.toml", {"server"})
+    reader.read_tables(folder / "bridges.toml", {"bridge"})
     reader.read_tables(folder / "targets.toml", {"target"})
     for path in sorted((folder / "scenarios").glob("*.toml")):
         if (document := reader.parse(path)) is not None:
@@ -51,7 +58,13 @@ def load_suite(name: str, folder: Path = BENCHMARKS) -> tuple[Definitions, Suite
     """The suite called `name` (or at that path), and all definitions that it may use; raises `DefinitionError`."""
     path = _suite_path(name, folder)
     shipped = load_definitions(folder)
-    reader = _Reader(dict(shipped.servers), dict(shipped.targets), dict(shipped.scenarios), dict(shipped.factors))
+    reader = _Reader(
+        dict(shipped.servers),
+        dict(shipped.targets),
+        dict(shipped.scenarios),
+        dict(shipped.factors),
+        dict(shipped.bridges),
+    )
     document = parse(path)
     reader.read_kinds(path, document, set(KINDS))
     rest = {("pairs" if key == "pair" else key): value for key, value in document.items() if key not in KINDS}
@@ -85,6 +98,7 @@ class _Reader:
     targets: dict[str, Target] = field(default_factory=dict)
     scenarios: dict[str, Scenario] = field(default_factory=dict)
     factors: dict[str, Factor] = field(default_factory=dict)
+    bridges: dict[str, Bridge] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     _checks: list[Callable[[Definitions], list[str]]] = field(default_factory=list)
 
@@ -119,7 +133,7 @@ class _Reader:
             return
         if isinstance(built, Target):
             built = _resolve(built, path.parent)
-            self.check_later(path, where, lambda target, known: check_target(target, known.factors), built)
+            self.check_later(path, where, check_target, built)
         if isinstance(built, Server):
             self.check_later(path, where, lambda server, known: check_server(server, known.factors), built)
         if isinstance(built, Scenario):
@@ -129,6 +143,7 @@ class _Reader:
             self.check_later(path, where, check_factor, built)
         tables: dict[type[Any], dict[str, Any]] = {
             Server: self.servers,
+            Bridge: self.bridges,
             Target: self.targets,
             Scenario: self.scenarios,
             Factor: self.factors,
@@ -160,7 +175,7 @@ class _Reader:
         return None
 
     def definitions(self) -> Definitions:
-        return Definitions(self.servers, self.targets, self.scenarios, self.factors)
+        return Definitions(self.servers, self.targets, self.scenarios, self.factors, bridges=self.bridges)
 
     def finish(self) -> Definitions:
         known = self.definitions()

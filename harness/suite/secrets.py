@@ -93,7 +93,7 @@ def _visit(built: Definition, change: Change) -> None:
 
 
 def _changed_target(target: Target, change: Change) -> Target:
-    place = f"target {target.name}: "
+    place = f"target {target.family}: "
 
     def commands(key: str, given: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...], ...]:
         return tuple(_argv(f"{place}{key}[{number}]", argv, change) for number, argv in enumerate(given))

@@ -12,15 +12,15 @@ from harness.subject.launch import Launched, launch, wait_settled
 from harness.suite import Arm, Phase
 from harness.trial import faults
 from harness.trial.bench import Bench, GroupState
-from harness.trial.phase import failed, measure_phase, warm_up
+from harness.trial.phase import Overload, failed, measure_phase, warm_up
 from harness.trial.serving import Serving
 
 Errors: TypeAlias = dict[str, GatebenchError]
 """Arm -> why it cannot be measured; the class of the error says whose fault it is."""
 
 
-def measure_block(bench: Bench, state: GroupState, block: int) -> Iterator[Trial]:
-    """Yield a trial for each arm and phase.
+def measure_block(bench: Bench, state: GroupState, block: int, overload: Overload | None = None) -> Iterator[Trial]:
+    """Yield a trial for each arm and phase; `overload` bounds loads that may be more than a server holds.
 
     An arm that does not come up, answers wrongly, dies or needs a service that cannot be had is a row with `error`.
     Services that died or hang are started afresh before anything is launched.
@@ -39,7 +39,7 @@ def measure_block(bench: Bench, state: GroupState, block: int) -> Iterator[Trial
                     _lose(serving, errors, faults.gone(serving, before))
             broken = [arm for arm in state.group.arms if arm.id in errors]
             trials = [failed(arm, state, block, phase, errors[arm.id]) for arm in broken]
-            trials += measure_phase(bench, state, block, phase, serving) if serving else []
+            trials += measure_phase(bench, state, block, phase, serving, overload) if serving else []
             state.keep(trials)
             yield from trials
             before = phase
@@ -82,7 +82,7 @@ def _launch_all(
         try:
             server.wait_ready()
         except LaunchError as error:
-            errors[server.arm.id] = error
+            errors[server.arm.id] = server.cause(error)
         else:
             ready.append(server)
     wait_settled(ready)
@@ -116,6 +116,8 @@ def _why_wrong(bench: Bench, server: Launched, error: AnswerError) -> GatebenchE
     """The cause of a wrong answer: a service that is gone, a server that died, or else the answer itself."""
     if service_error := faults.of_services(bench, [server.arm]).get(server.arm.id):
         return service_error
+    if killed := server.killed():
+        return killed
     if not server.process.alive():
         return server.process.died()
     return AnswerError(server.process.with_log(f"answers wrongly ({error})"))

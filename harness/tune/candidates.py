@@ -25,6 +25,9 @@ GROUP = 8
 MOST_THREADS = 512
 LEAST_POOL, USUAL_POOL, MOST_POOL = 64, 256, 1024
 """Connections of an open load: the least, the usual and the most."""
+LEAST_AMPLE, MOST_AMPLE, AMPLE = 32, 256, 4.0
+"""Connections of a closed load that fills whatever is measured: the least, the most, and for each request that would
+be in hand if the CPU were used up by requests as dear as the lone worker's, which are dearer than under load."""
 SPARE = 1.25
 """Times the connections that are busy when responses take as long as unloaded."""
 SCARCE = 2.0
@@ -116,6 +119,13 @@ class Service:
         """Whether `group` can run side by side: at most GROUP candidates, in the memory that the machine has left."""
         workers = sum(candidate.workers for candidate in group)
         return len(group) <= GROUP and _within(workers, self.worker_bytes, self.room_bytes)
+
+
+def ample(cores: int, unloaded_s: float, cpu_s_per_request: float) -> int:
+    """Connections of a closed load that are no limit, so that the service decides which settings are best."""
+    if cpu_s_per_request <= 0:
+        return MOST_AMPLE
+    return round(min(MOST_AMPLE, max(LEAST_AMPLE, AMPLE * cores * unloaded_s / cpu_s_per_request)))
 
 
 def _within(workers: int, worker_bytes: int | None, limit_bytes: int | None) -> bool:

@@ -17,6 +17,8 @@ from harness.strict import STRICT
 from harness.tune.blocks import BlocksEnding
 from harness.tune.bracket import Stalls
 from harness.tune.candidates import Candidate, Service
+from harness.tune.rate.answer import RateAnswer
+from harness.tune.rate.next_group import RateEnding
 from harness.tune.rungs import End
 from harness.tune.trials import Ending, RateTrial
 
@@ -131,11 +133,13 @@ class Recommendation:
     failure: str | None = None
     """What a launch or a load said that failed and so broke the tuning off."""
     slo: str | None = None
+    rate: RateAnswer | None = None
+    """The rate that was asked for, and what each candidate made of it; None where none was."""
     capacity_rps: Capacity | None = None
     searched: tuple[RatePoint, ...] = ()
     recommended: Candidate | None = None
     ties: tuple[Candidate, ...] = ()
-    ended: BlocksEnding | None = None
+    ended: BlocksEnding | RateEnding | None = None
     """Why no further block was measured; None where the tuning was interrupted or broken off before."""
     candidates: tuple[CandidateRow, ...] = ()
     explanation: str = ""

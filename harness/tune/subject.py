@@ -24,6 +24,10 @@ def of_suite(name: str, seed: int) -> Subject:
     definitions, suite = load_suite(name)
     plan = planning.build(definitions, suite, planning.Options(seed=seed))
     arm = plan.groups[0].arms[1]
+    if arm.target.url:
+        raise UsageError(
+            f"{arm.target.name} runs already at {arm.target.url}: what is tuned must be launched, by an app"
+        )
     about = f"{arm.cell.target} on {arm.cell.server} in {arm.cell.scenario}, of suite {plan.suite}"
     alone = replace(arm, pair=None, loads=(Closed(connections=arm.connections),))
     # A search ends slices early, by what all of their answers show: one generator sees them all.

@@ -49,6 +49,7 @@ def test_what_differs_between_two_sittings_is_named(now: dict[str, Any], changed
 
 def begun(folder: Path) -> SittingRow:
     """A run without a row, and what its next sitting would be measured with if nothing changed."""
+    folder.mkdir(parents=True, exist_ok=True)
     with record.writing(folder, RUN.info):
         pass
     first = conditions.sittings(record.read_info(folder))[0]
@@ -118,6 +119,7 @@ def test_a_run_that_came_to_its_end_is_not_resumed(tmp_path: Path) -> None:
 def measured(folder: Path, blocks: int) -> None:
     """A finished run of `blocks` blocks."""
     run = factories.simulated_run(factories.plan(blocks=blocks))
+    folder.mkdir(parents=True, exist_ok=True)
     with record.writing(folder, run.info) as writer:
         for trial in run.trials:
             writer.append(trial)

@@ -88,7 +88,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     for folder in folders:
         support.built(folder)
     compared = results / page_name(before.info.run, after.info.run)
-    compare_page(before, after, compare.between(before, after), compared)
+    compare_page(tuple(map(support.study_of, (before, after))), compare.between(before, after), compared)
     index(results)
     return Site(results, folders[0], folders[2], folders[3], compared, folders[4])
 

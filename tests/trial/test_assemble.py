@@ -208,3 +208,20 @@ def test_each_generators_share_is_in_the_row() -> None:
     assert (one.generator, one.connections, one.requests, one.cpu_percent) == (1, 5, 400, 30.0)
     assert (one.lateness_p99_us, one.clock_offset_us, one.clock_bound_us) == (70.0, -90.0, 90.0)
     assert (two.generator, two.requests, two.waiting_fraction, two.lateness_p99_us) == (2, 600, 0.04, None)
+
+
+def test_of_a_process_that_is_not_known_there_are_no_figures() -> None:
+    """None and not zero, and the row says what could not be checked; with a pid they are known."""
+    live = replace(factories.target(name="live"), app="", url="http://127.0.0.1:8000")
+    unseen = replace(SEEN, cpu_s={}, outside_fraction=None, memory_bytes=None, processes=0, threads=0, owners=None)
+    trial = put_together(Observed(measured=piece(), observation=unseen), target=live)
+    assert (trial.cpu_s_per_request, trial.memory_bytes, trial.processes, trial.threads) == (None, None, None, None)
+    assert trial.context_switches_per_request is None
+    assert (trial.slices[0].cpu_s, trial.slices[0].outside_fraction) == (None, None)
+    assert "its CPU time and memory" in trial.unchecked
+    assert judge(replace(trial, latency_us=None), Thresholds(), upstream_calls=0) == ()
+    known = put_together(Observed(measured=piece(), observation=SEEN), target=replace(live, pid=7))
+    assert known.cpu_s_per_request == pytest.approx(0.401 / 500)
+    assert known.unchecked == ("versions", "what else its CPUs do")
+    launched = put_together(Observed(measured=piece(), observation=SEEN))
+    assert launched.unchecked == ()

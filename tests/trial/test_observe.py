@@ -37,7 +37,7 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     seconds: dict[bool, float] = {True: 0.0, False: 0.0}
     ticks = [0.0]
 
-    def read_usage(pids: Iterable[int]) -> Usage:
+    def read_usage(pids: Iterable[int], _proc: Path = usage.PROC) -> Usage:
         (pid,) = pids
         own = pid == os.getpid()
         order.append("harness" if own else "cpu")

@@ -11,6 +11,7 @@ from harness.report.charts.costs import costs
 from harness.report.charts.efficiency import efficiency
 from harness.report.charts.factors import factors
 from harness.report.charts.forest import forest
+from harness.report.charts.frontier import frontier
 from harness.report.charts.latency import latency
 from harness.report.charts.search import search
 from harness.report.charts.series import series
@@ -19,7 +20,7 @@ from harness.report.charts.throughput import throughput
 from harness.report.charts.workers import workers
 from harness.report.figures import Study
 
-WHOLE = (candidates, search, forest, factors, workers, efficiency, balance)
+WHOLE = (frontier, candidates, search, forest, factors, workers, efficiency, balance)
 EACH = (throughput, connections, rates, latency, costs, series)
 
 

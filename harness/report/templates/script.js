@@ -121,7 +121,7 @@
   document.addEventListener("scroll", hide, { passive: true });
 
   // A chart is one stop of the keyboard; arrows go through its marks.
-  for (const chart of all(".chart .scroll:has(.mark)")) {
+  for (const chart of all(".scroll:has(.mark)")) {
     chart.addEventListener("keydown", (event) => {
       const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
       if (!step) return;
