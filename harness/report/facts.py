@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from harness import units
 from harness.record import GeneratorShare
@@ -56,28 +56,26 @@ def spent(study: Study) -> dict[str, str]:
     return {name: f"{units.clock(times.by_name[name])}, {units.percent(share)}" for name, share in shares.items()}
 
 
-def shared(study: Study) -> dict[str, str]:
-    """What each of several generators drove of the run, and the worst of what it had; nothing of an only one."""
+GENERATORS = ("generator", "requests", "CPU", "waited for it", "lateness p99", "clock known to")
+
+
+def shared(study: Study) -> list[tuple[str, ...]]:
+    """A row of `GENERATORS` for each of several generators: what it drove of the run, and the worst of what it had."""
     by_number: dict[int, list[GeneratorShare]] = {}
     for share in (share for trial in study.run.trials for share in trial.generators):
         by_number.setdefault(share.generator, []).append(share)
     requests = {number: sum(share.requests for share in shares) for number, shares in by_number.items()}
-    return {
-        f"generator {number}": _worst(shares, requests[number] / max(sum(requests.values()), 1))
-        for number, shares in sorted(by_number.items())
-    }
+    every = max(sum(requests.values()), 1)
+    return [(str(number), *_worst(shares, requests[number] / every)) for number, shares in sorted(by_number.items())]
 
 
-def _worst(shares: Sequence[GeneratorShare], part: float) -> str:
+def _worst(shares: Sequence[GeneratorShare], part: float) -> Iterator[str]:
     late_us = [share.lateness_p99_us for share in shares if share.lateness_p99_us is not None]
-    facts = [
-        f"{units.percent(part)} of the requests",
-        f"at most {units.percent(max(share.cpu_percent for share in shares) / 100)} of a core",
-        f"waited for it at most {units.percent(max(share.waiting_fraction for share in shares))} of a slice",
-        f"lateness p99 at most {units.duration_us(max(late_us))}" if late_us else "",
-        f"its clock known to {units.duration_us(max(share.clock_bound_us for share in shares))}",
-    ]
-    return ", ".join(filter(None, facts))
+    yield units.percent(part)
+    yield units.percent(max(share.cpu_percent for share in shares) / 100)
+    yield units.percent(max(share.waiting_fraction for share in shares))
+    yield units.duration_us(max(late_us, default=None))
+    yield units.duration_us(max(share.clock_bound_us for share in shares))
 
 
 def method(study: Study) -> list[str]:

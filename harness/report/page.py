@@ -12,7 +12,7 @@ from harness.judge.compare.conditions import SHARED
 from harness.judge.compare.verdict import MIN_BLOCKS
 from harness.report import view, words
 from harness.report.drawing import Drawn
-from harness.report.facts import described, method, shared, spent
+from harness.report.facts import GENERATORS, described, method, shared, spent
 from harness.report.figures import Study
 from harness.report.slugs import slugs
 from harness.report.templating import render
@@ -60,6 +60,7 @@ def report(study: Study, drawn: Sequence[Drawn]) -> str:
         method=method(study),
         spent=spent(study),
         shared=shared(study),
+        generators=GENERATORS,
         machine=described({name: fact for name, fact in info.environment.items() if name != CALIBRATION}),
         instrument=described(info.environment.get(CALIBRATION) or {}),
         placement={name: ", ".join(f"CPU {cpu}" for cpu in cpus) or "none" for name, cpus in info.placement.items()},
