@@ -58,6 +58,8 @@ def build(definitions: Definitions, suite: Suite, options: Options) -> Plan:
     if not arms:
         message = f"--filter {wanted!r} leaves no pair of suite {suite.name}" if wanted else f"{suite.name}: no pair"
         raise UsageError(message)
+    generators = options.generators or suite.generators
+    _refuse_together(suite.name, [arm for _, *both in arms for arm in both], disturbances, generators)
     return Plan(
         suite=suite.name,
         about=suite.about,
@@ -69,7 +71,7 @@ def build(definitions: Definitions, suite: Suite, options: Options) -> Plan:
         open_slice_s=slice_s([arm for _, *both in arms for arm in both], suite.open_slice_s),
         margin=suite.margin,
         arrivals=suite.arrivals,
-        generators=options.generators or suite.generators,
+        generators=generators,
         upstream=suite.upstream,
         thresholds=suite.thresholds,
         factors=tuple(definitions.factors.values()),
@@ -77,6 +79,17 @@ def build(definitions: Definitions, suite: Suite, options: Options) -> Plan:
         budget_s=options.budget_s,
         file=definitions.file,
     )
+
+
+def _refuse_together(
+    suite: str, arms: Iterable[Arm], disturbances: Mapping[str, Disturbance | None], generators: int
+) -> None:
+    """Raise `UsageError` where what is asked for does not go together."""
+    if generators > 1 and any(disturbances.values()):
+        raise UsageError(f"{suite}: a disturbance is watched by one generator: leave out --generators {generators}")
+    for arm in arms:
+        if arm.cell.pod is not None and arm.target.url:
+            raise UsageError(f"{suite}: {arm.target.name} runs already, and cannot be put into a pod: leave that out")
 
 
 def matches(wanted: str, a: Arm, b: Arm) -> bool:
