@@ -10,6 +10,7 @@ from itertools import count, groupby, islice
 
 from harness.errors import DefinitionError, UsageError
 from harness.spec.loads import Closed, Load, Open, Phase
+from harness.suite.disturbances import Disturbance
 from harness.suite.factors import Factor
 from harness.suite.model import Cell, Definitions, PairDefinition, Side, Suite
 from harness.suite.plan import Arm, Group, Pair, Plan
@@ -43,6 +44,7 @@ def build(definitions: Definitions, suite: Suite, options: Options) -> Plan:
     if baseline is not None:
         _check_baseline(definitions, pairs, baseline)
     arms: list[tuple[Pair, Arm, Arm]] = []
+    disturbances: dict[str, Disturbance | None] = {}
     for number, definition in enumerate(pairs, 1):
         a, b = (
             _arm(definitions, definition, side, f"p{number}{letter}", suite, options.pod or side.pod or suite.pod)
@@ -51,6 +53,7 @@ def build(definitions: Definitions, suite: Suite, options: Options) -> Plan:
         pair = Pair(id=f"p{number}", a=a.id, b=b.id, null=a.cell == b.cell and a.target == b.target)
         if matches(wanted, a, b):
             arms.append((pair, a, b))
+            disturbances[pair.id] = definition.disturbance
     if not arms:
         message = f"--filter {wanted!r} leaves no pair of suite {suite.name}" if wanted else f"{suite.name}: no pair"
         raise UsageError(message)
@@ -58,7 +61,7 @@ def build(definitions: Definitions, suite: Suite, options: Options) -> Plan:
         suite=suite.name,
         about=suite.about,
         seed=options.seed,
-        groups=tuple(_groups(arms, suite.group_arms)),
+        groups=tuple(_groups(arms, suite.group_arms, disturbances, definitions.scenarios)),
         blocks=options.blocks or suite.blocks,
         rounds=suite.rounds,
         slice_s=slice_s([arm for _, *both in arms for arm in both], suite.slice_s),
@@ -186,21 +189,28 @@ def _arm(
     return replace(single(definitions, name, own_cell, loads_of(definition, scenario, suite)), pair=name[:-1])
 
 
-def _groups(arms: Iterable[tuple[Pair, Arm, Arm]], most_arms: int) -> Iterator[Group]:
-    """Consecutive pairs of one scenario and the same phases, as many as a group may hold."""
+def _groups(
+    arms: Iterable[tuple[Pair, Arm, Arm]],
+    most_arms: int,
+    disturbances: Mapping[str, Disturbance | None],
+    scenarios: Mapping[str, Scenario],
+) -> Iterator[Group]:
+    """Consecutive pairs of one scenario, the same phases and the same disturbance, as many as a group may hold."""
     numbers = count(1)
 
-    def alike(member: tuple[Pair, Arm, Arm]) -> tuple[str, tuple[Phase, ...]]:
-        arm = member[1]
-        return arm.cell.scenario, tuple(load.kind for load in arm.loads)
+    def alike(member: tuple[Pair, Arm, Arm]) -> tuple[str, tuple[Phase, ...], Disturbance | None]:
+        pair, arm, _ = member
+        return arm.cell.scenario, tuple(load.kind for load in arm.loads), disturbances[pair.id]
 
-    for (scenario, _), members in groupby(arms, key=alike):
+    for (scenario, _, disturbance), members in groupby(arms, key=alike):
         while chunk := list(islice(members, max(1, most_arms // 2))):
             yield Group(
                 id=f"g{next(numbers)}",
                 scenario=scenario,
                 arms=tuple(arm for _, a, b in chunk for arm in (a, b)),
                 pairs=tuple(pair for pair, _, _ in chunk),
+                disturbance=disturbance,
+                neighbour=scenarios[disturbance.request] if disturbance else None,
             )
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from harness import units
 from harness.subject.launch import fill
 from harness.suite import Arm, Factor
+from harness.suite.pod import cpus
 from harness.suite.secrets import masked_server
 from harness.tune.candidates import Candidate, Service
 from harness.tune.recommendation import CandidateRow, Capacity, Recommendation
@@ -158,6 +159,8 @@ def _more(recommendation: Recommendation, chosen: CandidateRow, service: Service
             f"More workers bring nothing here: a worker runs Python on one core, and {cores(service)} "
             f"{are(service)} all there is; more cores would change that."
         )
+    elif chosen.limit == "cpu-quota":
+        yield f"More workers bring nothing here: the quota of {cpus(service.cpus)} is all there is for all of them."
     elif not service.many_workers:
         yield f"{recommendation.server} has one worker process only."
     elif service.slots == "loop" and larger:

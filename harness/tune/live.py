@@ -82,6 +82,7 @@ class Live:
             slots=self.arm.server.slots,
             slots_a_worker=min(slots(alone), self.arm.connections),
             many_workers=self.arm.server.workers,
+            quota=self.arm.cell.cpus,
             worker_bytes=trial.memory_bytes,
             memory_bytes=self.memory_bytes,
             room_bytes=room_bytes(),
@@ -108,7 +109,7 @@ class Live:
         overload = bounded(slo, asked)
         self._number += 1
         trials = {}
-        for trial in measure_block(bench, GroupState(offered), self._number - 1, overload):
+        for trial in measure_block(bench, GroupState(offered), self._number - 1, overload=overload):
             self.writer.append(trial)
             trials[trial.arm] = trial
         return RateBlock(
@@ -170,8 +171,7 @@ class Live:
             )
         )
         server.wait_ready()
-        first, second = server.verify(), server.verify()
-        serving = Serving(server, second, digest_holds=first.body == second.body)
+        serving = Serving.of(server)
         wait_settled([server])
         warm_up(bench, GroupState(group), self._number, {arm.id: serving})
         return serving

@@ -355,6 +355,7 @@ def test_the_json_has_the_documented_keys():
 
 def stored(folder: Path, run: Run) -> Path:
     """The run, written as a measurement would."""
+    folder.mkdir()
     with record.writing(folder, run.info) as writer:
         for trial in run.trials:
             writer.append(trial)

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from harness import measure, record, spec
+from harness.machine.identity import PROC
 from harness.machine.placement import Placement
 from harness.machine.pods import NONE, Groups
 from harness.machine.process import Process
@@ -61,6 +62,7 @@ class FakeServer:
     host: str = "127.0.0.1"
     port: int = 1
     groups: Groups = NONE
+    proc: Path = PROC
 
     def killed(self) -> None:
         """It is in no pod."""

@@ -23,9 +23,12 @@ class Value:
     """One number with its interval."""
 
     kind: str
-    """pair (value is b / a), arm, effect, noise (of an A/A pair); of a tuning candidate or capacity."""
+    """pair (value is b / a), arm, request (of a mix, on an arm), effect, noise (of an A/A pair); of a tuning candidate
+    or capacity; of a disturbance episode (an arm at a strength), break or contrast (b against a at a strength)."""
     id: str
     scenario: str = ""
+    request: str | None = None
+    """The request of a mix that it is about."""
     interface: str | None = None
     target: str | None = None
     server: str | None = None
