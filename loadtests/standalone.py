@@ -18,9 +18,10 @@ from locust import User, events, task
 from locust.env import Environment
 from locust.stats import CSV_STATS_INTERVAL_SEC
 
-from harness.spec import GeneratorLimits, Request
+from harness.spec import Request
 from harness.spec import arrivals as laws
 from harness.spec.histogram import Histogram
+from harness.spec.limits import GeneratorLimits
 from harness.spec.loads import Open, Phase
 from loadtests.distributed import Share, deal_out, share
 from loadtests.engine.closed import ClosedDriver

@@ -15,6 +15,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import ConfigDict
 
+from harness.spec.limits import GeneratorLimits
 from harness.spec.loads import Load, Phase
 from harness.strict import adapter
 
@@ -90,22 +91,6 @@ class DrivenArm:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GeneratorLimits:
-    """Beyond these the generator is too slow for its numbers to be believed."""
-
-    __pydantic_config__ = STRICT
-
-    cpu_percent: float = 85.0
-    """CPU that it uses, as a percentage of one core over any 250 ms."""
-    waiting_fraction: float = 0.05
-    """Share of the time in which it could run but had no CPU."""
-    lateness_p99_us: float = 1000.0
-    """Open: the p99 of lateness is too high when it exceeds this, and ..."""
-    lateness_of_response: float = 0.25
-    """... this share of the p99 of the response time."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Calm:
     """When an open slice that was disturbed may end: most of its arrivals are answered in time again."""
 
@@ -152,7 +137,7 @@ class Spec:
     fates: bool = False
     """Open: whether slices carry what became of each arrival."""
     histograms: bool = True
-    limits: GeneratorLimits = GeneratorLimits()
+    limits: GeneratorLimits = field(default_factory=GeneratorLimits)
 
     @property
     def phase(self) -> Phase:

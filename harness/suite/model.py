@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_serializer, model_validator
 
-from harness.spec import GeneratorLimits
+from harness.spec.limits import GeneratorLimits
 from harness.spec.loads import PHASES, Arrivals, Phase, Rate, WhenFull
 from harness.strict import STRICT
 from harness.suite.disturbances import Disturbance
