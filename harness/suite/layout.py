@@ -210,7 +210,7 @@ def _groups(
                 arms=tuple(arm for _, a, b in chunk for arm in (a, b)),
                 pairs=tuple(pair for pair, _, _ in chunk),
                 disturbance=disturbance,
-                neighbour=scenarios[disturbance.request] if disturbance else None,
+                neighbour=scenarios[disturbance.asks] if disturbance and disturbance.asks else None,
             )
 
 

@@ -118,8 +118,9 @@ class Group:
         names = [arm.id for arm in self.arms]
         if not names or (self.pairs and len(set(names)) < len(names)):
             raise ValueError(f"a group has arms, and in pairs each has an id of its own: {names}")
-        if self.disturbance is not None and (self.neighbour is None or self.neighbour.name != self.disturbance.request):
-            raise ValueError(f"the scenario that is held is not there: {self.disturbance.request}")
+        asked = self.disturbance.asks if self.disturbance is not None else None
+        if asked != (self.neighbour.name if self.neighbour is not None else None):
+            raise ValueError(f"the scenario that a disturbance asks for is not the one that is there: {asked}")
         if unknown := sorted({arm for pair in self.pairs for arm in (pair.a, pair.b)} - {*names}):
             raise ValueError(f"pairs of arms that the group does not have: {', '.join(unknown)}")
         phases = [[load.kind for load in arm.loads] for arm in self.arms]
