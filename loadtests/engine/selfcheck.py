@@ -8,9 +8,8 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 
-from harness.spec import SliceCheck
+from harness.spec import GeneratorLimits, SliceCheck
 from harness.spec.histogram import Histogram
-from harness.spec.limits import GeneratorLimits
 from loadtests.engine.timer import monotonic_ns
 
 PERIOD_NS = 250_000_000

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.spec import GeneratorLimits
 from harness.spec.histogram import Histogram
-from harness.spec.limits import GeneratorLimits
 from loadtests.engine.recorder import FOLD_AT, Recorder, Window
 from loadtests.engine.selfcheck import SelfCheck
 
