@@ -198,6 +198,8 @@ def _arm(
 ) -> Arm:
     target, server = definitions.targets[side.target], definitions.servers[side.server]
     scenario = definitions.scenarios[definition.scenario]
+    if target.url and pod:
+        raise UsageError(f"{target.name} runs already at {target.url}: no pod can be put around it")
     own_cell = cell(definitions, target, server, scenario, dict(definition.levels + side.levels)).within(pod)
     return replace(single(definitions, name, own_cell, loads_of(definition, scenario, suite)), pair=name[:-1])
 
