@@ -57,13 +57,15 @@ def test_every_class_that_is_written_or_read_has_its_table() -> None:
     }  # in no file; has a table of its own
     modules = [importlib.import_module(f"harness.{name}") for name in ("record", "suite")] + [verdicts]
     tuned = {"Service", "Candidate", "CandidateRow", "Capacity", "End", "RatePoint", "RateTrial", "Stalls"}
+    tuned |= {"RateAnswer", "RateRow"}
     wanted = {
         kind.__name__
         for module in modules
         for kind in vars(module).values()
         if isinstance(kind, type) and dataclasses.is_dataclass(kind) and not kind.__name__.startswith("_")
     }
-    assert {name.rpartition(".")[2] for name, _ in documented("fields")} == wanted - inner | tuned
+    broken = {"Break", "BlockBreak", "Contrast"}
+    assert {name.rpartition(".")[2] for name, _ in documented("fields")} == wanted - inner | tuned | broken
 
 
 def test_format_lists_the_shipped_factors_with_their_levels() -> None:

@@ -76,7 +76,7 @@ def describe() -> dict[str, Any]:
 
 def own_versions() -> dict[str, str]:
     """Versions of the packages that measure: the load engine and the statistics."""
-    names = ("locust", "gevent", "httptools", "numpy", "scipy", "pandas", "matplotlib")
+    names = ("locust", "gevent", "httptools", "numpy", "scipy", "matplotlib")
     return {name: importlib.metadata.version(name) for name in names}
 
 

@@ -14,7 +14,7 @@ from harness.suite import Plan, data
 def digests(plan: Plan) -> dict[str, str]:
     """Target -> digest of its code, or its commit; `data of SCENARIO` -> that of its file; not what cannot be read."""
     arms = [arm for group in plan.groups for arm in group.arms]
-    targets = {arm.target.name: arm.target for arm in arms}
+    targets = {arm.target.name: arm.target for arm in arms if not arm.target.url}
     by_target = {name: target.commit or digest(Path(target.folder), target.app) for name, target in targets.items()}
     files = {arm.scenario.name: arm.scenario.data for arm in arms if arm.scenario.data}
     by_scenario = {f"data of {name}": data.digest(path) for name, path in files.items()}

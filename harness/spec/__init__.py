@@ -18,6 +18,8 @@ from pydantic import ConfigDict
 from harness.spec.loads import Load, Phase
 from harness.strict import adapter
 
+UNIX = "unix:"
+"""How a host begins that is a unix socket."""
 FORMAT = 3
 """Version of the spec and of the result; a mismatch is refused."""
 
@@ -74,6 +76,7 @@ class DrivenArm:
 
     name: str
     host: str = "127.0.0.1"
+    """Or UNIX and the path of a socket, with port 0."""
     port: int
     request: Request | Mix
     load: Load
@@ -103,6 +106,21 @@ class GeneratorLimits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Calm:
+    """When an open slice that was disturbed may end: most of its arrivals are answered in time again."""
+
+    __pydantic_config__ = STRICT
+
+    after_s: float
+    """Not before: seconds since the window opened."""
+    limit_us: int
+    """An answer that takes longer is late."""
+    share: float
+    """Of the arrivals due within `for_s`, so many may be late or lost."""
+    for_s: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Spec:
     """One phase of one block: one load on all its arms, in rounds of slices."""
 
@@ -129,6 +147,10 @@ class Spec:
     """Open: for each objective its time limit in microseconds (None: only errors count) and how many losses it allows.
     A loss is an arrival that failed, was never sent, or was answered later than the limit. A slice ends as soon as an
     objective has more losses than it allows: it is missed then, whatever comes."""
+    calm: Calm | None = None
+    """Open: a slice ends early when it is calm again; None: it lasts for `slice_s`."""
+    fates: bool = False
+    """Open: whether slices carry what became of each arrival."""
     histograms: bool = True
     limits: GeneratorLimits = GeneratorLimits()
 
@@ -213,6 +235,8 @@ class Slice:
     """Open: service time, done - sent. Good answers only."""
     lateness: str | None = None
     """Open: dispatched - intended, of every arrival."""
+    fates: str | None = None
+    """Open, where the spec asks for it: what became of each arrival (`harness.spec.fates`)."""
     ports: tuple[tuple[int, int], ...] = ()
     """(local port, answers) of each connection that was kept alive; the harness finds the worker behind a port."""
     by_request: tuple[OfRequest, ...] = ()

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 
 from harness.errors import GatebenchError, LaunchError
 from harness.machine import environment
@@ -29,6 +28,8 @@ def receipts(arms: Iterable[Arm]) -> Receipts:
     missing: dict[str, str] = {}
     called = {sys.executable: ""}
     for arm in arms:
+        if arm.target.url:  # nobody can be asked
+            continue
         try:
             there = on_disk(arm)
         except GatebenchError as error:
@@ -49,17 +50,20 @@ def receipts(arms: Iterable[Arm]) -> Receipts:
         versions[f"{label}python"] = name
         versions |= {f"{label}{package}": version for package, version in installed.items() if version is not None}
         missing |= _missing(python, its_arms, installed)
-    programs = {name: environment.program_version(name) for name in sorted(_programs(by_python))}
-    versions |= {name: version for name, version in programs.items() if version is not None}
-    for arm in chain.from_iterable(by_python.values()):
-        if lacks := [name for name in arm.server.programs if programs[name] is None]:
-            missing.setdefault(arm.id, f"{arm.server.name} needs {', '.join(lacks)}: not on PATH; install that first")
-    return Receipts(versions, missing)
+    programs, without = _programs([arm for arms in by_python.values() for arm in arms])
+    return Receipts(versions | programs, without | missing)
 
 
-def _programs(by_python: Mapping[str, Iterable[Arm]]) -> set[str]:
-    """Programs that must be there for these arms."""
-    return {name for arm in chain.from_iterable(by_python.values()) for name in arm.server.programs}
+def _programs(arms: Sequence[Arm]) -> tuple[dict[str, str], dict[str, str]]:
+    """The versions of the programs that servers need, and the arms whose server lacks one."""
+    found = {name: environment.program_version(name) for arm in arms for name in arm.server.programs}
+    lacks = {arm.id: [name for name in arm.server.programs if found[name] is None] for arm in arms}
+    missing = {
+        arm.id: f"{arm.server.name} needs {', '.join(lacks[arm.id])}: not on PATH; install that first"
+        for arm in arms
+        if lacks[arm.id]
+    }
+    return {name: version for name, version in found.items() if version is not None}, missing
 
 
 def _missing(python: str, arms: Iterable[Arm], installed: Mapping[str, str | None]) -> dict[str, str]:

@@ -166,7 +166,7 @@ def _check(server: Launched, scenarios: tuple[Scenario, ...]) -> Iterator[Checke
         try:
             check(server.host, server.port, scenario)
         except AnswerError as error:
-            problem = f"{error}; log: {server.process.log}"
+            problem = str(error) if server.arm.target.url else f"{error}; log: {server.process.log}"
         yield Checked(server.arm, scenario, problem)
 
 

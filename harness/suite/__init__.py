@@ -1,6 +1,7 @@
 """Reads TOML strictly into frozen values, and lays out from them what a run will do."""
 
 from harness.spec.loads import PHASES, Closed, Load, Open, Phase
+from harness.suite.disturbances import Disturbance, Held
 from harness.suite.estimate import (
     block_times,
     expected_response_s,
@@ -10,7 +11,7 @@ from harness.suite.estimate import (
     spares_upstream,
 )
 from harness.suite.factors import NONE, Factor
-from harness.suite.layout import Options, build, cell, matches, own_words, rounds, single
+from harness.suite.layout import Options, build, cell, matches, own_words, rounds, single, slice_s
 from harness.suite.mix import Prepared, prepared
 from harness.suite.model import (
     PLACEHOLDERS,
@@ -24,6 +25,7 @@ from harness.suite.model import (
     Upstream,
 )
 from harness.suite.plan import ANYIO_THREADS, Arm, Group, Pair, Plan, slots
+from harness.suite.pod import Pod
 from harness.suite.read import BENCHMARKS, load_definitions, load_suite, suite_names
 from harness.suite.subjects import (
     READY_S,
@@ -54,9 +56,11 @@ __all__ = [
     "Cell",
     "Closed",
     "Definitions",
+    "Disturbance",
     "Expect",
     "Factor",
     "Group",
+    "Held",
     "Interface",
     "Level",
     "Load",
@@ -67,6 +71,7 @@ __all__ = [
     "PairDefinition",
     "Phase",
     "Plan",
+    "Pod",
     "Prepared",
     "Scenario",
     "Server",
@@ -91,6 +96,7 @@ __all__ = [
     "rounds",
     "run_times",
     "single",
+    "slice_s",
     "slots",
     "spares_upstream",
     "suite_names",

@@ -10,7 +10,7 @@ from typing import TypeAlias, TypeVar
 from harness import masking
 from harness.suite.mix import PLACEHOLDER
 from harness.suite.model import Definitions
-from harness.suite.plan import Arm, Plan
+from harness.suite.plan import Arm, Group, Plan
 from harness.suite.subjects import Ask, Expect, Login, Scenario, Server, Target, Weighted
 
 Change: TypeAlias = Callable[[str, str, str], str]
@@ -85,7 +85,11 @@ def _changed_plan(plan: Plan, change: Change) -> Plan:
             scenario=_changed_scenario(given.scenario, change),
         )
 
-    return replace(plan, groups=tuple(replace(group, arms=tuple(map(arm, group.arms))) for group in plan.groups))
+    def group(given: Group) -> Group:
+        neighbour = _changed_scenario(given.neighbour, change) if given.neighbour else None
+        return replace(given, arms=tuple(map(arm, given.arms)), neighbour=neighbour)
+
+    return replace(plan, groups=tuple(map(group, plan.groups)))
 
 
 def _visit(built: Definition, change: Change) -> None:

@@ -95,7 +95,12 @@ class Target:
     name: Name
     interface: Interface
     """As what it is served: `asgi` where there is a bridge."""
-    app: str
+    app: str = ""
+    """Empty: it runs already, at `url`."""
+    url: str = ""
+    """Where it runs already; empty: it is launched."""
+    pid: Annotated[int, Field(ge=1, le=2**22)] | None = None
+    """Of what runs already: its main process, whose CPU and memory are read, with those of its descendants."""
     bridge: str = ""
     """Name of the bridge through which the WSGI app is served; empty: it is served as it is."""
     folder: str = "."
@@ -130,6 +135,11 @@ class Target:
     def family(self) -> str:
         """Its name without its revision, which several revisions of one target share."""
         return self.name.removesuffix(f"@{self.revision}") if self.revision else self.name
+
+    @property
+    def is_seen(self) -> bool:
+        """Whether its processes are known: CPU, memory and threads are figures then."""
+        return not self.url or self.pid is not None
 
     @property
     def is_factory(self) -> bool:

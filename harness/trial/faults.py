@@ -46,11 +46,18 @@ def after_load(serving: Serving, processes_before: set[int]) -> list[str]:
 
 
 def gone(serving: Mapping[str, Serving], after: Phase) -> dict[str, GatebenchError]:
-    """Arm -> why it is not driven any more: it died in the phase `after`, or gives no answer within ASK_S since."""
+    """Arm -> why it is not driven any more: it died or was killed in the phase `after`, or gives no answer since.
+
+    For an answer it has ASK_S.
+    """
     errors: dict[str, GatebenchError] = {}
+    lost = f"not driven, for it was lost in the {after} phase of this block"
     for arm, ready in serving.items():
         try:
             ready.server.wait_ready(ASK_S)
         except LaunchError as error:
-            errors[arm] = LaunchError(f"not driven, for it was lost in the {after} phase of this block: {error}")
+            errors[arm] = LaunchError(f"{lost}: {ready.server.cause(error)}")
+        else:
+            if killed := ready.server.killed():
+                errors[arm] = LaunchError(f"{lost}: {killed}")
     return errors

@@ -45,8 +45,8 @@ def arm_spec(bench: Bench, state: GroupState, block: int, arm: Arm, load: Load, 
         load=load,
         response_s=state.response_s.get(arm.id),
         warmup_requests=WARMUP_REQUESTS * arm.cell.workers,
-        # Equal for both arms of a pair, so that they replay the same arrivals.
-        arrivals_seed=zlib.crc32(f"{bench.plan.seed}/{arm.pair or arm.id}/{block}".encode()),
+        # Equal for both arms of a pair, and for all of a group without pairs, so that they replay the same arrivals.
+        arrivals_seed=zlib.crc32(f"{bench.plan.seed}/{arm.pair or state.group.id}/{block}".encode()),
     )
 
 

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from harness.spec import OfRequest
 from harness.spec.histogram import Histogram
+from loadtests.engine.fates import Keeper
+from loadtests.engine.timer import monotonic_ns
 
 FOLD_AT = 4096
 """Stamps that are worth a fold."""
@@ -90,8 +92,17 @@ class Counts:
 class Recorder:
     """Takes three stamps of each good answer: `intended` (open load only: when it was to be sent), `sent`, `done`."""
 
-    def __init__(self, window: Window, display: Display | None = None, *, stall_ns: int = FOR_EVER_NS) -> None:
+    def __init__(
+        self,
+        window: Window,
+        display: Display | None = None,
+        *,
+        stall_ns: int = FOR_EVER_NS,
+        keeper: Keeper | None = None,
+    ) -> None:
         self.window = window
+        self.keeper = keeper
+        """Keeps what becomes of each arrival, where that is asked for."""
         self.stall_ns = stall_ns
         """A time without a good answer that is at least so long is a stall of the server."""
         self._display = display
@@ -174,6 +185,8 @@ class Recorder:
         """An arrival is never sent."""
         if self.inside(intended_ns):
             self.dropped += 1
+        if self.keeper is not None:
+            self.keeper.lost("dropped", intended_ns, monotonic_ns())
         if self._display is not None:
             self._display.drop()
 
@@ -183,6 +196,8 @@ class Recorder:
         self.totals.error_kinds[kind] += 1
         if self.inside(intended_ns):
             self.error_kinds[kind] += 1
+        if self.keeper is not None:
+            self.keeper.lost(kind, intended_ns, done_ns)
         overlap_ns = min(done_ns, self.window.end_ns) - max(sent_ns, self.window.start_ns)
         self._in_flight_ns += max(overlap_ns, 0)
         if self._display is not None:
@@ -197,6 +212,8 @@ class Recorder:
         """Turn stamps into counts, when there are at least so many."""
         if len(self._late) >= at_least:
             due, late = taken(self._due), taken(self._late)
+            if self.keeper is not None:
+                self.keeper.due(due)
             late = late[self.window.holds(due)]
             self.scheduled += len(late)
             self.lateness.record(microseconds(late))
@@ -206,6 +223,8 @@ class Recorder:
         closed = not self._intended
         intended = sent if closed else taken(self._intended)
         response = done - intended
+        if self.keeper is not None:
+            self.keeper.good(intended, done)
         self.totals.good += len(done)
         self.totals.latency_ns += int(response.sum())
         if self._display is not None:

@@ -28,6 +28,7 @@ from loadtests.engine.asked import asked
 from loadtests.engine.closed import ClosedDriver
 from loadtests.engine.driver import SPACING_NS, Driver
 from loadtests.engine.edges import Edge, Edges
+from loadtests.engine.fates import Keeper
 from loadtests.engine.open import OpenDriver, arrivals_of_a_slice
 from loadtests.engine.outcome import measured
 from loadtests.engine.reactor import Reactor
@@ -144,7 +145,7 @@ class Rounds:
         window = Window(steady_ns + lead_ns, steady_ns + lead_ns + length_ns)
         driver = self._driver_of(index, number, window, steady_ns)
         recorder = driver.recorder
-        edges = Edges(driver, reactor, self._check, partial(self._emit_edge, index, number), self._spec.stops)
+        edges = Edges(driver, reactor, self._check, partial(self._emit_edge, index, number), self._spec)
 
         def settle() -> None:
             now = monotonic_ns()
@@ -185,6 +186,7 @@ class Rounds:
         arrivals = arrivals_of_a_slice(arm.load, seed, steady_ns, window.start_ns)
         stall_ns = arm.load.law.stall_ns(arm.load.rate_rps) if arm.load.rate_rps else FOR_EVER_NS
         recorder, connect = asked_.recording(window, shown, seed, stall_ns=stall_ns)
+        recorder.keeper = Keeper() if self._spec.fates else None
         queue = self._spec.queue
         return OpenDriver(asked_.exchange, self._reactor, recorder, arm.load, arrivals, queue=queue, connect=connect)
 

@@ -16,6 +16,14 @@ SECURE = "/secure"
 EXTERNAL_DATA = "/external-data"
 CACHED_DATA = "/cached-data"
 CPU = "/cpu"
+SLOW = "/slow"
+STREAM = "/stream"
+UPLOAD = "/upload"
+
+EVENTS = "text/event-stream; charset=utf-8"
+"""Content type of `/stream`."""
+NOT_KEPT = {"Cache-Control": "no-store"}
+"""What else a stream says of itself: no cache on its way may keep or collect it."""
 
 X_CACHE = "X-Cache"
 """`hit`, `miss` (asked upstream, then stored), or `bypass` (asked upstream, nothing stored)."""

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.record import Run
-from harness.report.figures import study
+from harness.record.conditions import first
+from harness.report.figures import rows, study
 from harness.report.index import index
 from harness.report.over_time import Past, Series, over_time
 from tests.report import report_support as support
@@ -26,9 +27,7 @@ def run_of(day: int, factor: float = 1.0, pairs: Sequence[support.FakePair] = (P
 
 def past(run: Run) -> Past:
     """As the index reads it: its values as text."""
-    frame = support.study_of(run).frame
-    text = frame.astype(object).where(frame.notna(), "").map(str)
-    return Past(run.info, text, f"{run.info.run}/report.html")
+    return Past(run.info, rows(support.study_of(run).table), f"{run.info.run}/report.html")
 
 
 def series_of(*runs: Run) -> list[Series]:
@@ -66,6 +65,22 @@ def test_a_change_is_marked_with_what_else_changed_in_that_run() -> None:
     assert [bool(entry.news) for entry in series.entries] == [False, False, True, False]
     assert len(line.bands) == 2
     assert series.changed == 1
+
+
+def test_a_new_commit_is_told_and_code_that_changed_without_one() -> None:
+    """Of a new commit its code is not told as well."""
+    first_run, later = run_of(20), run_of(21)
+    sitting = first(first_run.info)
+    known = [
+        replace(sitting, commits={"shop": "a" * 40}, code={"shop": "1" * 64, "other": "3" * 64}),
+        replace(sitting, commits={"shop": "b" * 40}, code={"shop": "2" * 64, "other": "4" * 64}),
+    ]
+    runs = [
+        replace(run, info=replace(run.info, sittings=(sitting,)))
+        for run, sitting in zip((first_run, later), known, strict=True)
+    ]
+    (series,) = series_of(*runs)
+    assert series.entries[1].news == ("shop at aaaaaaaaaa → bbbbbbbbbb", "code of other 3333333333 → 4444444444")
 
 
 def test_runs_of_other_machines_stand_apart() -> None:
@@ -113,7 +128,7 @@ def test_the_index_shows_the_series(tmp_path: Path) -> None:
     for run in (run_of(20), run_of(21), run_of(22, 0.7), run_of(23)):
         folder = support.written(run, tmp_path)
         if run.info.run != "run-23":
-            (folder / "summary.csv").write_text(study(folder).frame.to_csv(index=False), encoding="utf-8")
+            (folder / "summary.csv").write_text(study(folder).table, encoding="utf-8")
     page = index(tmp_path)
     text = text_of(page)
     assert "1 pair of 1 changed by more than" in text
@@ -134,7 +149,7 @@ def test_hostile_names_stay_text(tmp_path: Path) -> None:
     for day in (20, 21):
         run = support.run(support.hostile_pairs(), name=f"run-{day}", suite="</title>&<b>", seed=day)
         folder = support.written(run, tmp_path)
-        (folder / "summary.csv").write_text(study(folder).frame.to_csv(index=False), encoding="utf-8")
+        (folder / "summary.csv").write_text(study(folder).table, encoding="utf-8")
     html = index(tmp_path).read_text(encoding="utf-8")
     assert "Over time" in html
     assert "<img" not in html

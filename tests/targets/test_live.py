@@ -39,8 +39,8 @@ PAIRS = [
 
 
 def workers_of(server: Server, target: Target) -> int:
-    """Two where the server can."""
-    return 2 if server.workers and target.name in TWO_WORKERS else 1
+    """Two where the server can, and a request after the other reaches both: a proxy keeps its connection to one."""
+    return 2 if server.workers and not server.programs and target.name in TWO_WORKERS else 1
 
 
 def argv_of(server: Server, target: Target, port: int) -> list[str]:

@@ -10,6 +10,7 @@ import pytest
 
 from harness import spec
 from harness.judge.validity import judge
+from harness.machine.usage import Memory
 from harness.record import Trial
 from harness.spec.histogram import Histogram
 from harness.suite import Closed, Expect, Thresholds, Weighted
@@ -58,7 +59,7 @@ SEEN = Observation(
     threads=9,
     processes=3,
     owners={40001: 11, 40002: 12},
-    memory_bytes=1000,
+    memory=Memory(1000, shared=400),
 )
 
 
@@ -208,3 +209,20 @@ def test_the_generator_is_judged_by_its_worst_slice() -> None:
         False,
         ("saturated",),
     )
+
+
+def test_of_a_process_that_is_not_known_there_are_no_figures() -> None:
+    """None and not zero, and the row says what could not be checked; with a pid they are known."""
+    live = replace(factories.target(name="live"), app="", url="http://127.0.0.1:8000")
+    unseen = replace(SEEN, cpu_s={}, outside_fraction=None, memory=None, processes=0, threads=0, owners=None)
+    trial = put_together(Observed(measured=piece(), observation=unseen), target=live)
+    assert (trial.cpu_s_per_request, trial.memory_bytes, trial.processes, trial.threads) == (None, None, None, None)
+    assert trial.context_switches_per_request is None
+    assert (trial.slices[0].cpu_s, trial.slices[0].outside_fraction) == (None, None)
+    assert "its CPU time and memory" in trial.unchecked
+    assert judge(replace(trial, latency_us=None), Thresholds(), upstream_calls=0) == ()
+    known = put_together(Observed(measured=piece(), observation=SEEN), target=replace(live, pid=7))
+    assert known.cpu_s_per_request == pytest.approx(0.401 / 500)
+    assert known.unchecked == ("versions", "what else its CPUs do")
+    launched = put_together(Observed(measured=piece(), observation=SEEN))
+    assert launched.unchecked == ()

@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-import pandas as pd
-
 from harness import units
 from harness.judge.compare.runs import compared
 from harness.record import RunInfo
 from harness.record.conditions import changes, other_machine, sittings
 from harness.report import words
 from harness.suite import NONE, Arm, Factor, Pair
+from harness.suite.layout import SHORT
 
 METRIC = "throughput_rps"
-DIGITS = 8
-"""So many digits of a code's digest tell two apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +21,7 @@ class Past:
     """A run that came to something: its run.json and its summary."""
 
     info: RunInfo
-    table: pd.DataFrame
+    table: Sequence[Mapping[str, str]]
     report: str
     """Where its report is, relative to the index; empty: not built."""
 
@@ -88,11 +85,15 @@ def courses(runs: Sequence[Past]) -> Iterator[Course]:
 
 
 def news(before: RunInfo, now: RunInfo) -> Iterator[str]:
-    """What differs between two runs on one machine: versions, and the code of targets."""
-    for name, (old, new) in changes(sittings(before)[0], sittings(now)[0]).items():
-        kind, _, what = name.partition(": ")
-        if kind == "code":
-            yield f"code of {what} {old[:DIGITS]} → {new[:DIGITS]}"
+    """What differs between two runs on one machine: commits and code of targets, versions."""
+    was, stands = sittings(before)[0], sittings(now)[0]
+    moved = {name for name, commit in was.commits.items() if stands.commits.get(name, commit) != commit}
+    for name in sorted(moved):
+        yield f"{name} at {was.commits[name][:SHORT]} → {stands.commits[name][:SHORT]}"
+    for change, (old, new) in changes(was, stands).items():
+        kind, _, what = change.partition(": ")
+        if kind == "code" and what not in moved:
+            yield f"code of {what} {old[:SHORT]} → {new[:SHORT]}"
         elif kind == "versions":
             yield f"{what} {old} → {new}"
 
@@ -116,13 +117,12 @@ def _side(arm: Arm, unknown: Sequence[Factor]) -> Hashable:
     return compared(arm, unknown), arm.connections, arm.rate_rps
 
 
-def _rows(table: pd.DataFrame) -> dict[str, Mapping[Hashable, str]]:
+def _rows(table: Sequence[Mapping[str, str]]) -> dict[str, Mapping[str, str]]:
     """The throughput ratios of a summary that has one, by pair."""
-    pairs = table[(table["kind"] == "pair") & (table["metric"] == METRIC) & (table["value"] != "")]
-    return {str(row["id"]): row for row in pairs.to_dict("records")}
+    return {row["id"]: row for row in table if row["kind"] == "pair" and row["metric"] == METRIC and row["value"]}
 
 
-def _ratio(number: int, row: Mapping[Hashable, str]) -> Ratio:
+def _ratio(number: int, row: Mapping[str, str]) -> Ratio:
     low, high = (float(row[end]) if row[end] != "" else None for end in ("low", "high"))
     return Ratio(number, float(row["value"]), low, high, int(float(row["blocks"] or 0)))
 

@@ -14,11 +14,20 @@ from harness import units
 from harness.judge.verdicts import Comparison, PairVerdict
 from harness.record import Run
 from harness.report.figures import Study
-from harness.report.figures.rows import of_candidate
 from harness.report.terminal.pairs import STYLES, table, word
-from harness.report.words import changed, headline, interval, sentence, shared, shown, warning, without_result
+from harness.report.terminal.tuned import tried
+from harness.report.words import (
+    changed,
+    disturbed,
+    headline,
+    neighbours,
+    sentence,
+    shared,
+    shown,
+    warning,
+    without_result,
+)
 from harness.suite import Factor
-from harness.tune.recommendation import Recommendation
 
 __all__ = ["between", "terminal"]
 
@@ -32,9 +41,10 @@ def terminal(study: Study, console: Console) -> None:
     """Print what a run shows."""
     pairs = [pair for pair in study.pairs if study.verdict(pair)]
     parts: list[RenderableType] = [Text(headline(study), style="bold")]
+    parts += _beside(study)
     parts += _answers(study, pairs)
     parts += [table(study, pairs, console.width)] if pairs else []
-    parts += [_candidates(study.tuned), Text(shown(study.tuned.explanation)), Text()] if study.tuned else []
+    parts += [tried(study.tuned), Text(shown(study.tuned.explanation)), Text()] if study.tuned else []
     parts += _foot(study)
     _print(console, parts, f" {shown(study.run.info.plan.suite)}", f" · {shown(study.run.info.run)}")
 
@@ -81,20 +91,6 @@ def _changes(verdicts: Sequence[PairVerdict], factors: Sequence[Factor]) -> Tabl
     return changes
 
 
-def _candidates(answer: Recommendation) -> Table:
-    """What tune tried."""
-    candidates = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    for heading in ("workers", "threads", "throughput", "of the best", "memory", "picked"):
-        candidates.add_column(heading, justify="right")
-    candidates.add_column("standing")
-    for row in answer.candidates:
-        metrics = ("throughput_rps", "of_best", "memory_bytes", "share_of_picks")
-        figures = (interval(of_candidate(row, metric)) for metric in metrics)
-        style = "bold blue" if row.standing == "recommended" else "" if row.standing == "tie" else "dim"
-        candidates.add_row(f"{row.workers}", f"{row.threads}", *figures, row.standing, style=style)
-    return candidates
-
-
 def _foot(study: Study) -> Iterator[Text]:
     trials = study.run.trials
     failed = sum(trial.error is not None for trial in trials)
@@ -102,6 +98,8 @@ def _foot(study: Study) -> Iterator[Text]:
     facts = [f"{len(trials) - failed - invalid} of {units.plural(len(trials), 'trial')} valid"]
     facts += [f"{invalid} invalid"] if invalid else []
     facts += [f"{failed} failed"] if failed else []
+    episodes = study.run.episodes
+    facts += [f"{sum(e.valid for e in episodes)} of {units.plural(len(episodes), 'episode')} valid"] if episodes else []
     facts += [f"servers on {units.plural(study.cores, 'core')}"]
     facts += [] if study.run.info.finished else ["interrupted"]
     yield Text(" · ".join(facts), style="dim")
@@ -115,6 +113,16 @@ def _foot(study: Study) -> Iterator[Text]:
         yield _caveat(warning(study, caveat), caveat.remedy)
     if len(caveats) > CAVEATS:
         yield Text(f"  and {len(caveats) - CAVEATS} more in the report", style="dim")
+
+
+def _beside(study: Study) -> Iterator[RenderableType]:
+    """At how many neighbours the sides of each further pair break: of the first the headline says it."""
+    pairs = disturbed(study)
+    if len(pairs) > 1:
+        sentences = Table.grid(padding=(0, 1))
+        for pair in pairs[1:]:
+            sentences.add_row("•", Text(neighbours(study, pair)))
+        yield sentences
 
 
 def _answers(study: Study, pairs: Sequence[str]) -> Iterator[RenderableType]:

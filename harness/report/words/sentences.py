@@ -8,6 +8,7 @@ from harness.judge.verdicts import Caveat, PairVerdict
 from harness.report.figures import Study
 from harness.report.words.causes import LATE, because, briefly, diagnosed, limits
 from harness.report.words.names import called, name, shown, side
+from harness.report.words.neighbours import disturbed, neighbours
 from harness.report.words.reasons import reasons
 from harness.report.words.tally import tally
 from harness.report.words.values import percentile, text, turned
@@ -121,6 +122,8 @@ def headline(study: Study) -> str:
     """What a run shows, in a line; of a single pair its answer."""
     if study.tuned is not None:
         return _advice(study, study.tuned)
+    if beside := disturbed(study):
+        return neighbours(study, beside[0]).rstrip(".")
     pairs = [pair for pair in study.pairs if study.verdict(pair)]
     real = [pair for pair in pairs if not study.pairs[pair].null]
     return clause(study, real[0]).rstrip(".") if len(real) == 1 else tally(study, pairs)
@@ -129,6 +132,10 @@ def headline(study: Study) -> str:
 def _advice(study: Study, answer: Recommendation) -> str:
     what = f"{shown(answer.target)} on {shown(answer.server)}"
     advice = f"Run {what} with {deployed(answer)}" if answer.recommended else f"Nothing to recommend for {what}"
+    if answer.rate is not None:
+        rate, verb = answer.rate, "probably holds" if not answer.rate.settled else "holds"
+        asked = f"{shown(answer.slo or '')} at {units.rps(rate.rate_rps)} with {units.percent(rate.headroom)} headroom"
+        return f"{advice}; it {verb} {asked}" if answer.recommended else f"{advice}: nothing is known to hold {asked}"
     low, capacity = study.values.get("capacity/low/capacity_rps/open"), answer.capacity_rps
     return f"{advice}; it {capacity.holds} {shown(answer.slo or '')} up to {text(low)}" if low and capacity else advice
 
