@@ -33,6 +33,7 @@ class Options:
     blocks: int | None = None
     width: float | None = None
     budget_s: float | None = None
+    generators: int | None = None
     pod: Pod | None = None
     """In which every server runs, whatever the suite says of pods."""
 
@@ -68,6 +69,7 @@ def build(definitions: Definitions, suite: Suite, options: Options) -> Plan:
         open_slice_s=slice_s([arm for _, *both in arms for arm in both], suite.open_slice_s),
         margin=suite.margin,
         arrivals=suite.arrivals,
+        generators=options.generators or suite.generators,
         upstream=suite.upstream,
         thresholds=suite.thresholds,
         factors=tuple(definitions.factors.values()),
