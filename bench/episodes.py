@@ -160,7 +160,7 @@ def served_rps(server: str, number: int, held: int) -> float:
         with holding(ready, report, held, cpus=placement.generator, log=log) as holder:
             now = monotonic_ns()
             holder.begin(now, now + 20_000_000_000)
-            request = spec.Request(path=victim.request.path)
+            request = spec.Request(path=victim.requests[0].path)
             driven = spec.DrivenArm(name="t1", port=ready.port, request=request, load=Closed(connections=32))
             order = spec.Spec(arms=(driven,), rounds=((0,),), slice_s=2.0, warmup_s=1.0)
             result = generator.run(order, cpus=placement.generator, log=log, on_event=lambda *_: None)

@@ -21,7 +21,7 @@ from gevent.event import AsyncResult
 from gevent.socket import wait_read
 from locust.env import Environment
 
-from harness.spec import FORMAT, DrivenArm, Event, Result, Spec, dump, load
+from harness.spec import FORMAT, DrivenArm, Event, Mix, Result, Spec, dump, load
 from loadtests.engine.locust_stats import StatsLine
 from loadtests.engine.rounds import Rounds, Stopped
 from loadtests.engine.timer import monotonic_ns
@@ -144,7 +144,10 @@ def run(events: Events) -> str | None:
 
 
 def _stats_line(environment: Environment, arm: DrivenArm) -> StatsLine:
-    return StatsLine(environment.stats, arm.request.method, f"{arm.name} {arm.request.path}")
+    asked = arm.request
+    if isinstance(asked, Mix):
+        return StatsLine(environment.stats, "mix", f"{arm.name} {asked.name}")
+    return StatsLine(environment.stats, asked.method, f"{arm.name} {asked.path}")
 
 
 def _watch_parent(parent: int, stop: Callable[[str], None]) -> None:

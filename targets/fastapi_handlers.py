@@ -17,9 +17,11 @@ from targets.contract.models import (
     ItemId,
     ItemIn,
     Limit,
+    LoginIn,
     Search,
     Session,
     Signup,
+    Token,
     User,
     WaitMs,
 )
@@ -73,6 +75,12 @@ async def create_item(item: ItemIn) -> Item:
 async def submit_form(form: Annotated[Signup, Form()]) -> dict[str, Any]:
     """Validate a form body."""
     return answers.registered(form)
+
+
+@router.post(routes.LOGIN)
+async def log_in(login: LoginIn) -> Token:
+    """Give a token for a name and a password."""
+    return people.log_in(login)
 
 
 async def get_session(settings: AppSettings, credentials: Credentials) -> Session:

@@ -21,9 +21,11 @@ from targets.contract.models import (
     ItemId,
     ItemIn,
     Limit,
+    LoginIn,
     Search,
     Session,
     Signup,
+    Token,
     User,
     WaitMs,
 )
@@ -78,6 +80,12 @@ def create_item(item: ItemIn) -> Item:
 def submit_form(form: Annotated[Signup, Form()]) -> dict[str, Any]:
     """Validate a form body."""
     return answers.registered(form)
+
+
+@router.post(routes.LOGIN)
+def log_in(login: LoginIn) -> Token:
+    """Give a token for a name and a password."""
+    return people.log_in(login)
 
 
 def get_session(settings: AppSettings, credentials: Credentials) -> Session:

@@ -10,7 +10,16 @@ from werkzeug.exceptions import HTTPException
 
 from targets import flask_stack
 from targets.contract import answers, people, routes
-from targets.contract.models import ItemIn, ItemQuery, Session, Signup, SlowQuery, StreamQuery, User
+from targets.contract.models import (
+    ItemIn,
+    ItemQuery,
+    LoginIn,
+    Session,
+    Signup,
+    SlowQuery,
+    StreamQuery,
+    User,
+)
 from targets.contract.refusals import RefusedError
 from targets.settings import ImpossibleError, Settings, start
 from targets.source import Source, open_source
@@ -75,6 +84,13 @@ def submit_form() -> dict[str, Any]:
     """Validate a form body; an empty field counts as not sent, as with FastAPI."""
     fields = {name: value for name, value in request.form.items(multi=True) if value}
     return answers.registered(Signup.model_validate(fields))
+
+
+@bp.post(routes.LOGIN)
+def log_in() -> dict[str, Any]:
+    """Give a token for a name and a password."""
+    login = LoginIn.model_validate(request.get_json(silent=True))
+    return people.log_in(login).model_dump(mode="json")
 
 
 def current_session() -> Session:

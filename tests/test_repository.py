@@ -52,9 +52,12 @@ def test_a_table_of_fields_lists_what_the_class_has(name: str, keys: set[str]) -
 
 def test_every_class_that_is_written_or_read_has_its_table() -> None:
     """No dataclass of records, verdicts, plans or definitions is left out of FORMAT and EXTENDING."""
-    inner = {"Run", "Options", "Definitions", "Comparison"} | {"Thresholds"}  # in no file; has a table of its own
+    inner = {"Run", "Options", "Definitions", "Comparison", "Prepared"} | {
+        "Thresholds"
+    }  # in no file; has a table of its own
     modules = [importlib.import_module(f"harness.{name}") for name in ("record", "suite")] + [verdicts]
     tuned = {"Service", "Candidate", "CandidateRow", "Capacity", "End", "RatePoint", "RateTrial", "Stalls"}
+    tuned |= {"RateAnswer", "RateRow"}
     wanted = {
         kind.__name__
         for module in modules
@@ -177,9 +180,9 @@ def test_the_suite_in_the_documentation_can_be_loaded(tmp_path: Path) -> None:
     assert {"shop", "shop-async"} <= set(known.targets)
 
 
-@pytest.mark.parametrize("kind", ["scenario", "server", "target", "factor"])
+@pytest.mark.parametrize("kind", ["scenario", "mix", "server", "target", "factor"])
 def test_each_definition_in_the_documentation_can_be_loaded(kind: str, tmp_path: Path) -> None:
-    """The examples of a scenario, a server, a target and a factor parse where they are said to stand."""
+    """The examples of a scenario, a mix, a server, a target and a factor parse where they are said to stand."""
     text = examples()[kind]
     table = f"[[scenario]]\n{text}" if kind == "scenario" else text
     rest = (
@@ -187,8 +190,10 @@ def test_each_definition_in_the_documentation_can_be_loaded(kind: str, tmp_path:
     )  # the factor of that suite's app
     path = tmp_path / "own.toml"
     path.write_text(f"{rest}\n{table}")
+    (tmp_path / "items.csv").write_text("id,name,price\n1,Lamp,12.5\n")
     known, _ = suite.load_suite(str(path))
-    assert tomllib.loads(table)[kind][0]["name"] in {*known.scenarios, *known.servers, *known.targets, *known.factors}
+    (defined,) = tomllib.loads(table).values()
+    assert defined[0]["name"] in {*known.scenarios, *known.servers, *known.targets, *known.factors}
 
 
 def third_party_imports(folder: str) -> set[str]:

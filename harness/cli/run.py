@@ -20,13 +20,16 @@ from harness.cli.options import (
     AsJson,
     Baseline,
     Blocks,
+    Cpus,
     Filter,
     Seed,
     ServerCpus,
     fraction,
     fresh_seed,
     placed,
+    pod,
     seconds,
+    suites_from,
 )
 from harness.cli.output import answers, print_json, quoted, remarks
 from harness.cli.own import AppA, AppB, Own, Path_, Python, ServerA, ServerB, own_suite
@@ -45,7 +48,10 @@ from harness.suite import build as build_plan
 
 def run(
     suite: Annotated[
-        str | None, typer.Argument(metavar="SUITE", help="A suite's name or file; not needed with --resume.")
+        str | None,
+        typer.Argument(
+            metavar="SUITE", help="A suite's name or file; not needed with --resume.", autocompletion=suites_from
+        ),
     ] = None,
     *,
     a: AppA = None,
@@ -70,6 +76,10 @@ def run(
     ] = None,
     accept_changes: AcceptChanges = False,
     baseline: Baseline = None,
+    cpus: Cpus = None,
+    memory: Annotated[
+        str | None, typer.Option(metavar="512MiB", help="Run each server in a pod with that memory limit.")
+    ] = None,
     server_cpus: ServerCpus = None,
     strict: Strict = False,
     shared_cpu: SharedCpu = False,
@@ -85,7 +95,7 @@ def run(
     `gatebench run full --filter scenario=json`, `gatebench run --resume latest`,
     `gatebench run --resume latest --blocks 10`,
     `gatebench run shop.toml --baseline shop-main --fail-on-regression 5%`,
-    `gatebench run --a shop:app --b shop_async:app --path /products`,
+    `gatebench run --a shop:app --b shop_async:app --path /products`, `gatebench run quick --cpus 0.5 --memory 512MiB`,
     `gatebench run --app shop:app --path /products --rev main --rev HEAD`.
     """
     own = {"--a": a, "--b": b, "--path": path, "--python": python, "--server-a": server_a, "--server-b": server_b}
@@ -102,6 +112,8 @@ def run(
                 "--baseline": baseline,
                 "--rev": rev,
                 "--seed": seed,
+                "--cpus": cpus,
+                "--memory": memory,
                 "--server-cpus": server_cpus,
                 "--out": out,
             }
@@ -118,6 +130,7 @@ def run(
             blocks=blocks,
             width=fraction(width) if width else None,
             budget_s=seconds(budget) if budget else None,
+            pod=pod(cpus, memory),
         )
         plan, placement = build_plan(*_chosen(suite, own, baseline, rev or ()), options), placed(server_cpus)
         found = look(_arms(plan), placement, plan.thresholds)

@@ -14,22 +14,39 @@ import typer
 from harness import record, units
 from harness.cli.before import SharedCpu, Strict, disturbances, noted
 from harness.cli.beside import announced
-from harness.cli.options import RESULTS, AcceptChanges, AsJson, Results, Seed, ServerCpus, fresh_seed, placed, seconds
+from harness.cli.options import (
+    RESULTS,
+    AcceptChanges,
+    AsJson,
+    Cpus,
+    Results,
+    Seed,
+    ServerCpus,
+    fresh_seed,
+    memory_bytes,
+    placed,
+    pod,
+    seconds,
+)
 from harness.cli.output import answers, print_json, quoted, remarks
 from harness.cli.own import App, Own, Path_, Python, own_arm
 from harness.errors import UsageError
 from harness.machine.placement import Placement
 from harness.record.folders import still_there
 from harness.record.sitting import new_info
+from harness.suite import Pod
 
 if TYPE_CHECKING:
     from harness.tune.recommendation import Recommendation
-    from harness.tune.session import Question, Tuning
     from harness.tune.sitting import Sitting
+    from harness.tune.state import Question, Tuning
     from harness.tune.subject import Subject
 
-SIZES = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 BUDGET = "5m"
+MOST_RATE, MOST_HEADROOM = 10_000_000, 9.0
+"""Requests a second, and the share of them: more than anybody means."""
+MOST_POOL = 1024
+"""Connections that the lone worker's slots are counted by, where no load decides it."""
 
 
 def tune(
@@ -49,10 +66,18 @@ def tune(
     slo: Annotated[
         str | None, typer.Option(metavar="SLO", help="Objectives to hold, such as `p99<100ms,errors<0.1%`.")
     ] = None,
+    rate: Annotated[
+        str | None,
+        typer.Option(metavar="500/s", help="With --slo: find the cheapest settings that hold this rate."),
+    ] = None,
+    headroom: Annotated[
+        str | None, typer.Option(metavar="30%", help="What they must hold beyond the rate; default: 30%.")
+    ] = None,
     budget: Annotated[str | None, typer.Option(metavar="5m", help="Time that it may take; default: 5m.")] = None,
     memory: Annotated[str | None, typer.Option(metavar="1GiB", help="Memory that the servers may take.")] = None,
+    cpus: Cpus = None,
     connections: Annotated[
-        int | None, typer.Option(min=1, help="Of the closed load; default: the suite's or scenario's.")
+        int | None, typer.Option(min=1, help="Of the closed load, without --slo; default: the suite's or scenario's.")
     ] = None,
     seed: Seed = None,
     resume: Annotated[
@@ -68,10 +93,14 @@ def tune(
 ) -> None:
     """The worker count to deploy: the smallest that is not worse than the best; with --slo also the load that it holds.
 
-    Ctrl-C ends it with the best answer so far. Exit code 1 when no load holds the objectives, 3 when a launch or a load
-    fails: what was measured is kept, and --resume goes on.
+    With --slo and --rate: the cheapest workers and threads that hold the rate with headroom, by memory first.
+    With --cpus everything is measured in a pod, whose memory limit --memory is then.
+
+    Ctrl-C ends it with the best answer so far. Exit code 1 when no load, or nothing at the rate, holds the objectives,
+    3 when a launch or a load fails: what was measured is kept, and --resume goes on.
 
     Examples: `gatebench tune --target flask --server gunicorn-gthread --scenario external-data --slo "p99<100ms"`,
+    `gatebench tune --app shop:app --path /products --slo "p99<100ms" --rate 500/s`,
     `gatebench tune my-suite.toml --budget 10m`, `gatebench tune --app shop:app --path /products`,
     `gatebench tune --resume latest`.
     """
@@ -86,7 +115,10 @@ def tune(
             or path
             or python
             or slo
+            or rate
+            or headroom
             or memory
+            or cpus
             or connections
             or seed
             or server_cpus
@@ -101,21 +133,17 @@ def tune(
             subject = _own(app, path, python, server, seed)
         else:
             subject = _subject(suite, target, server, scenario, seed)
-        if connections is not None:
-            subject = replace(subject, arm=subject.arm.over(connections))
-        limit = memory_bytes(memory) if memory else None
-        question, placement = _question(slo, budget, subject.plan.margin), placed(server_cpus)
+        if slo is not None and connections is not None:
+            raise UsageError("--connections has no part in a question with --slo: leave it out")
+        if rate is not None or connections is not None:
+            subject = replace(subject, arm=subject.arm.over(connections or MOST_POOL))
+        if cpus is not None and (inside := pod(cpus, memory)):
+            subject = _within(subject, inside)
+        limit = memory_bytes(memory) if memory else subject.arm.cell.memory_limit_bytes
+        question, placement = _question(slo, budget, subject.plan.margin, rate, headroom), placed(server_cpus)
         found = look([[subject.arm]], placement, subject.plan.thresholds)
         sitting = _new(subject, question, limit, placement, results)
     _measured(replace(sitting, info=noted(sitting.info, found)), as_json=as_json)
-
-
-def memory_bytes(text: str) -> int:
-    """`1GiB`, `512MiB`, or bytes."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(B|KiB|MiB|GiB|)", text.strip())
-    if match is None or float(match[1]) <= 0:
-        raise UsageError(f"--memory {text!r} is no amount: write 512MiB or 1GiB")
-    return round(float(match[1]) * SIZES[match[2] or "B"])
 
 
 def _subject(
@@ -136,11 +164,43 @@ def _own(app: str | None, path: str | None, python: str | None, server: str | No
     return of_arm(*own_arm(named, path, python), fresh_seed(seed))
 
 
-def _question(slo: str | None, budget: str | None, margin: float) -> Question:
-    from harness.judge.slo import parse
-    from harness.tune.session import Question
+def _within(subject: Subject, inside: Pod) -> Subject:
+    from harness.tune.subject import within
 
-    return Question(slo=parse(slo) if slo else None, budget_s=seconds(budget or BUDGET), margin=margin)
+    return within(subject, inside)
+
+
+def _question(slo: str | None, budget: str | None, margin: float, rate: str | None, headroom: str | None) -> Question:
+    from harness.judge.slo import parse
+    from harness.tune.rate.asked import HEADROOM
+    from harness.tune.state import Question
+
+    if headroom is not None and rate is None:
+        raise UsageError("--headroom is what must be held beyond a --rate: give that too")
+    return Question(
+        slo=parse(slo) if slo else None,
+        budget_s=seconds(budget or BUDGET),
+        margin=margin,
+        rate_rps=rate_rps(rate) if rate else None,
+        headroom=share(headroom) if headroom else HEADROOM,
+    )
+
+
+def rate_rps(text: str) -> float:
+    """`500/s`, `500`, `30000/min` or `0.5/s` as requests a second."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(/s|/min|rps|)", text.strip())
+    if match is None or not 0 < float(match[1]) <= MOST_RATE:
+        raise UsageError(f"--rate {text!r} is no rate: write 500/s or 30000/min")
+    return float(match[1]) / (60 if match[2] == "/min" else 1)
+
+
+def share(text: str) -> float:
+    """`30%` or `0.3`; 0 for none."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(%?)", text.strip())
+    value = float(match[1]) / (100 if match[2] else 1) if match else -1.0
+    if not 0 <= value <= MOST_HEADROOM:
+        raise UsageError(f"--headroom {text!r} is no share of a rate: write 30% or 0.3, at most {MOST_HEADROOM:.0%}")
+    return value
 
 
 def _new(
@@ -185,6 +245,7 @@ def _show(folder: Path, recommendation: Recommendation, *, as_json: bool) -> Non
     from harness.report.terminal import terminal
     from harness.tune.explain import shell
     from harness.tune.recommendation import dump
+    from harness.tune.resources import manifest
 
     with still_there(folder, f"gatebench report {folder}"):
         opened = study(folder)
@@ -199,6 +260,8 @@ def _show(folder: Path, recommendation: Recommendation, *, as_json: bool) -> Non
         console.print(f"! {caveat}", soft_wrap=True)
     if recommendation.command:
         console.print(f"\ndeploy: {shell(recommendation.command)}", soft_wrap=True)
+        if recommendation.resources:
+            console.print(manifest(recommendation.resources), soft_wrap=True)
     if page is not None:
         console.print(f"report: {page}", soft_wrap=True)
 

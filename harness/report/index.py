@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import permutations
 from pathlib import Path
 from urllib.parse import quote
-
-import pandas as pd
 
 from harness import record, units
 from harness.errors import RecordError
 from harness.machine import environment
 from harness.record import RunInfo, durable
 from harness.report.comparing import page_name
+from harness.report.figures import rows
 from harness.report.over_time import Past, drawing, over_time
 from harness.report.slugs import slugs
 from harness.report.templating import render
@@ -50,7 +49,7 @@ class _Read:
     folder: Path
     info: RunInfo | None
     problem: str = ""
-    table: pd.DataFrame | None = None
+    table: Sequence[Mapping[str, str]] | None = None
     """Its summary.csv; None where there is none."""
 
     @property
@@ -105,7 +104,7 @@ def _read(folder: Path) -> _Read:
     except RecordError as error:
         return _Read(folder, None, str(error).replace(str(folder), folder.name))
     try:
-        return _Read(folder, info, table=pd.read_csv(folder / "summary.csv", keep_default_na=False, dtype=str))
+        return _Read(folder, info, table=rows((folder / "summary.csv").read_text(encoding="utf-8")))
     except (OSError, ValueError):
         return _Read(folder, info)
 
@@ -129,27 +128,30 @@ def _run_line(read: _Read, slug: str) -> RunLine:
     )
 
 
-def _headline(table: pd.DataFrame | None) -> str:
+def _headline(table: Sequence[Mapping[str, str]] | None) -> str:
     """The tally of its verdicts, from the summary that its report left."""
     if table is None:
         return "no report yet: gatebench report draws it"
-    advised = table[(table["verdict"] == "recommended") & (table["metric"] == "throughput_rps")]
-    for workers, threads in zip(advised["workers"], advised["threads"], strict=True):
-        return f"recommends {units.plural(int(workers), 'worker')} of {units.plural(int(threads), 'thread')}"
+    for row in table:
+        if row["verdict"] == "recommended" and row["metric"] in {"throughput_rps", "answered_rps"}:
+            workers, threads = (int(row[name] or 0) for name in ("workers", "threads"))
+            return f"recommends {units.plural(workers, 'worker')} of {units.plural(threads, 'thread')}"
     return count(_outcomes(table))
 
 
-def _outcomes(table: pd.DataFrame) -> list[Outcome]:
+def _outcomes(table: Sequence[Mapping[str, str]]) -> list[Outcome]:
     """The throughput verdicts of a summary."""
-    arms = table[table["kind"] == "arm"]
     known = {
-        f"{target} on {server}": Contender(target=shown(target), server=shown(server), interface=interface)
-        for target, server, interface in zip(arms["target"], arms["server"], arms["interface"], strict=True)
+        f"{row['target']} on {row['server']}": Contender(
+            target=shown(row["target"]), server=shown(row["server"]), interface=row["interface"]
+        )
+        for row in table
+        if row["kind"] == "arm"
     }
-    pairs = table[(table["kind"] == "pair") & (table["metric"] == "throughput_rps")]
     return [
-        Outcome(a=_side(a, known), b=_side(b, known), verdict=verdict, null=a == b)
-        for a, b, verdict in zip(pairs["a"], pairs["b"], pairs["verdict"], strict=True)
+        Outcome(a=_side(row["a"], known), b=_side(row["b"], known), verdict=row["verdict"], null=row["a"] == row["b"])
+        for row in table
+        if row["kind"] == "pair" and row["metric"] == "throughput_rps"
     ]
 
 

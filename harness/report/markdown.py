@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from harness import units
 from harness.judge.verdicts import PairVerdict
 from harness.report.figures import Study
-from harness.report.figures.rows import of_candidate
+from harness.report.figures.rows import OF_RATE_ROW, of_candidate, of_rate_row
 from harness.report.protecting import protected
 from harness.report.words import (
     SYMBOLS,
@@ -28,6 +28,7 @@ from harness.report.words import (
 )
 from harness.suite import Arm
 from harness.tune.recommendation import Recommendation
+from harness.tune.resources import manifest
 
 
 def summary(study: Study) -> str:
@@ -79,7 +80,17 @@ def _tuned(answer: Recommendation) -> Iterator[str]:
     yield ""
     if answer.command:
         yield f"`{shown(shlex.join(answer.command)).replace('`', '')}`"
+        if answer.resources:
+            yield f"\n```yaml\n{manifest(answer.resources)}\n```"
         yield ""
+    if answer.rate:
+        yield "| workers | threads | standing | blocks held | answered | p99 | memory | CPU a request |"
+        yield "|---:|---:|---|---:|---:|---:|---:|---:|"
+        for offered in answer.rate.rows:
+            votes = f"{offered.held} of {offered.held + offered.missed}"
+            shows = (interval(of_rate_row(offered, name)) for name in OF_RATE_ROW)
+            yield f"| {offered.workers} | {offered.threads} | {offered.standing} | {votes} | {' | '.join(shows)} |"
+        return
     yield "| workers | threads | standing | throughput | of the best | memory | picked |"
     yield "|---:|---:|---|---:|---:|---:|---:|"
     for row in answer.candidates:

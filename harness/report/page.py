@@ -11,6 +11,7 @@ from harness.judge import metrics
 from harness.judge.compare.conditions import SHARED
 from harness.judge.compare.verdict import MIN_BLOCKS
 from harness.report import view, words
+from harness.report.by_request import by_request
 from harness.report.drawing import Drawn
 from harness.report.facts import described, method, spent
 from harness.report.figures import Study
@@ -50,6 +51,7 @@ def report(study: Study, drawn: Sequence[Drawn]) -> str:
         scenarios=view.scenario_views(study, pairs),
         section={name: anchors[f"scenario-{name}"] for name in study.scenarios},
         by_scenario={name: [each for each in drawn if each.chart.scenario == name] for name in study.scenarios},
+        by_request={name: by_request(study, name) for name in study.scenarios},
         missing={name: _missing(study, name) for name in study.scenarios},
         general=study.caveats(None),
         noise=[

@@ -15,9 +15,12 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import ConfigDict
 
+from harness.spec.calm import Calm
 from harness.spec.loads import Load, Phase
 from harness.strict import adapter
 
+UNIX = "unix:"
+"""How a host begins that is a unix socket."""
 FORMAT = 3
 """Version of the spec and of the result; a mismatch is refused."""
 
@@ -45,6 +48,28 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Weighted:
+    """One of the requests of a mix: sent in each of its `variants` in turn, in a random order."""
+
+    __pydantic_config__ = STRICT
+
+    name: str
+    weight: int = 1
+    variants: tuple[Request, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mix:
+    """Several requests, each by its weight, in a random order that the arm's `arrivals_seed` fixes."""
+
+    __pydantic_config__ = STRICT
+
+    name: str
+    """Of the scenario, to be shown."""
+    requests: tuple[Weighted, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DrivenArm:
     """An arm as the engine drives it: where it listens, what is asked of it, and under what load."""
 
@@ -52,8 +77,9 @@ class DrivenArm:
 
     name: str
     host: str = "127.0.0.1"
+    """Or UNIX and the path of a socket, with port 0."""
     port: int
-    request: Request
+    request: Request | Mix
     load: Load
     """An open load must have its rate."""
     response_s: float | None = None
@@ -61,7 +87,7 @@ class DrivenArm:
     warmup_requests: int = 0
     """The warm-up lasts until this many answers are in and `Spec.warmup_s` has passed."""
     arrivals_seed: int = 0
-    """The two arms of a pair have the same seed, and so the same arrivals."""
+    """The two arms of a pair have the same seed, and so the same arrivals, and of a mix the same requests."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,21 +104,6 @@ class GeneratorLimits:
     """Open: the p99 of lateness is too high when it exceeds this, and ..."""
     lateness_of_response: float = 0.25
     """... this share of the p99 of the response time."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Calm:
-    """When an open slice that was disturbed may end: most of its arrivals are answered in time again."""
-
-    __pydantic_config__ = STRICT
-
-    after_s: float
-    """Not before: seconds since the window opened."""
-    limit_us: int
-    """An answer that takes longer is late."""
-    share: float
-    """Of the arrivals due within `for_s`, so many may be late or lost."""
-    for_s: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +162,19 @@ class SliceCheck:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OfRequest:
+    """What the counted window of one slice showed of one request of a mix; the fields are those of `Slice`."""
+
+    __pydantic_config__ = STRICT
+
+    name: str
+    requests: int
+    good: float
+    errors: int
+    latency: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Slice:
     """What the counted window of one slice showed. Histograms are HdrHistogram V2 in base64, microseconds."""
 
@@ -201,6 +225,8 @@ class Slice:
     """Open, where the spec asks for it: what became of each arrival (`harness.spec.fates`)."""
     ports: tuple[tuple[int, int], ...] = ()
     """(local port, answers) of each connection that was kept alive; the harness finds the worker behind a port."""
+    by_request: tuple[OfRequest, ...] = ()
+    """Of a mix: each of its requests, in their order."""
     generator: SliceCheck
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.errors import GatebenchError, LaunchError
@@ -28,6 +28,8 @@ def receipts(arms: Iterable[Arm]) -> Receipts:
     missing: dict[str, str] = {}
     called = {sys.executable: ""}
     for arm in arms:
+        if arm.target.url:  # nobody can be asked
+            continue
         try:
             there = on_disk(arm)
         except GatebenchError as error:
@@ -48,7 +50,20 @@ def receipts(arms: Iterable[Arm]) -> Receipts:
         versions[f"{label}python"] = name
         versions |= {f"{label}{package}": version for package, version in installed.items() if version is not None}
         missing |= _missing(python, its_arms, installed)
-    return Receipts(versions, missing)
+    programs, without = _programs([arm for arms in by_python.values() for arm in arms])
+    return Receipts(versions | programs, without | missing)
+
+
+def _programs(arms: Sequence[Arm]) -> tuple[dict[str, str], dict[str, str]]:
+    """The versions of the programs that servers need, and the arms whose server lacks one."""
+    found = {name: environment.program_version(name) for arm in arms for name in arm.server.programs}
+    lacks = {arm.id: [name for name in arm.server.programs if found[name] is None] for arm in arms}
+    missing = {
+        arm.id: f"{arm.server.name} needs {', '.join(lacks[arm.id])}: not on PATH; install that first"
+        for arm in arms
+        if lacks[arm.id]
+    }
+    return {name: version for name, version in found.items() if version is not None}, missing
 
 
 def _missing(python: str, arms: Iterable[Arm], installed: Mapping[str, str | None]) -> dict[str, str]:

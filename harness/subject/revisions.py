@@ -68,6 +68,8 @@ def versions(apps: Sequence[tuple[str, str]], folder: Path, python: str) -> tupl
 
 def _versions(wanted: Sequence[tuple[Target, str]]) -> tuple[Target, ...]:
     """Targets of one folder, each at its revision."""
+    if wanted[0][0].url:
+        raise UsageError(f"--rev: {wanted[0][0].name} runs already at {wanted[0][0].url}: name a target with an app")
     folder = Path(wanted[0][0].folder)
     top = repository(folder)
     relative = folder.resolve().relative_to(top.resolve()).as_posix()

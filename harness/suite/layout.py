@@ -14,6 +14,7 @@ from harness.suite.disturbances import Disturbance
 from harness.suite.factors import Factor
 from harness.suite.model import Cell, Definitions, PairDefinition, Side, Suite
 from harness.suite.plan import Arm, Group, Pair, Plan
+from harness.suite.pod import LEAST_PERIODS, PERIOD_S, Pod
 from harness.suite.subjects import Level, Scenario, Server, Target
 
 SHORT = 10
@@ -32,6 +33,8 @@ class Options:
     blocks: int | None = None
     width: float | None = None
     budget_s: float | None = None
+    pod: Pod | None = None
+    """In which every server runs, whatever the suite says of pods."""
 
 
 def build(definitions: Definitions, suite: Suite, options: Options) -> Plan:
@@ -43,7 +46,10 @@ def build(definitions: Definitions, suite: Suite, options: Options) -> Plan:
     arms: list[tuple[Pair, Arm, Arm]] = []
     disturbances: dict[str, Disturbance | None] = {}
     for number, definition in enumerate(pairs, 1):
-        a, b = (_arm(definitions, definition, side, f"p{number}", letter, suite) for letter, side in _sides(definition))
+        a, b = (
+            _arm(definitions, definition, side, f"p{number}{letter}", suite, options.pod or side.pod or suite.pod)
+            for letter, side in _sides(definition)
+        )
         pair = Pair(id=f"p{number}", a=a.id, b=b.id, null=a.cell == b.cell and a.target == b.target)
         if matches(wanted, a, b):
             arms.append((pair, a, b))
@@ -58,8 +64,8 @@ def build(definitions: Definitions, suite: Suite, options: Options) -> Plan:
         groups=tuple(_groups(arms, suite.group_arms, disturbances, definitions.scenarios)),
         blocks=options.blocks or suite.blocks,
         rounds=suite.rounds,
-        slice_s=suite.slice_s,
-        open_slice_s=suite.open_slice_s,
+        slice_s=slice_s([arm for _, *both in arms for arm in both], suite.slice_s),
+        open_slice_s=slice_s([arm for _, *both in arms for arm in both], suite.open_slice_s),
         margin=suite.margin,
         arrivals=suite.arrivals,
         upstream=suite.upstream,
@@ -129,13 +135,18 @@ def cell(
     )
 
 
+def slice_s(arms: Iterable[Arm], stated_s: float) -> float:
+    """Least seconds of a slice: what a suite states, and where an arm has a quota, so many of its periods."""
+    return max(stated_s, LEAST_PERIODS * PERIOD_S) if any(arm.cell.cpus for arm in arms) else stated_s
+
+
 def own_words(factors: Iterable[Factor], cell: Cell, server: Server) -> tuple[str, ...]:
-    """The levels that are a side's own, in words: counts first, then the others in the order of the factors."""
+    """What is a side's own, in words: counts first, then the other levels in the order of the factors, then its pod."""
     own = sorted((factor for factor in factors if factor.on == "side"), key=lambda factor: not factor.is_count)
     texts = [
         factor.say(cell.level(factor.name)) for factor in own if not factor.is_count or server.slots == factor.name
     ]
-    return tuple(text for text in texts if text)
+    return (*(text for text in texts if text), *(cell.pod.words if cell.pod else ()))
 
 
 def single(definitions: Definitions, name: str, cell: Cell, loads: tuple[Load, ...]) -> Arm:
@@ -167,11 +178,13 @@ def _sides(pair: PairDefinition) -> Iterator[tuple[str, Side]]:
     yield "b", pair.b
 
 
-def _arm(definitions: Definitions, definition: PairDefinition, side: Side, pair: str, letter: str, suite: Suite) -> Arm:
+def _arm(
+    definitions: Definitions, definition: PairDefinition, side: Side, name: str, suite: Suite, pod: Pod | None
+) -> Arm:
     target, server = definitions.targets[side.target], definitions.servers[side.server]
     scenario = definitions.scenarios[definition.scenario]
-    own_cell = cell(definitions, target, server, scenario, dict(definition.levels + side.levels))
-    return replace(single(definitions, f"{pair}{letter}", own_cell, loads_of(definition, scenario, suite)), pair=pair)
+    own_cell = cell(definitions, target, server, scenario, dict(definition.levels + side.levels)).within(pod)
+    return replace(single(definitions, name, own_cell, loads_of(definition, scenario, suite)), pair=name[:-1])
 
 
 def _groups(

@@ -12,6 +12,7 @@ from harness.spec.loads import PHASES, Arrivals, Phase, Rate, WhenFull
 from harness.strict import STRICT
 from harness.suite.disturbances import Disturbance
 from harness.suite.factors import NONE, Factor
+from harness.suite.pod import Cpus, Limit, Pod
 from harness.suite.subjects import Bridge, Count, Interface, Level, Name, Scenario, Server, Target
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -24,7 +25,9 @@ Levels = tuple[tuple[str, Level], ...]
 """Factor and level, in the order of the factors."""
 GENERATOR = GeneratorLimits()
 
-PLACEHOLDERS = frozenset({"{python}", "{host}", "{port}", "{workers}", "{threads}", "{app}", "{factory}"})
+PLACEHOLDERS = frozenset(
+    {"{python}", "{host}", "{port}", "{workers}", "{threads}", "{app}", "{factory}", "{targets}", "{scratch}"}
+)
 
 
 def _levels_apart(kind: type[Any], flat: Any) -> Any:
@@ -47,6 +50,8 @@ class Side:
 
     target: str
     server: str
+    pod: Pod | None = None
+    """In which it runs, in the place of the suite's."""
     levels: Levels = ()
     """In the file flat: `client = "httpx"`."""
 
@@ -151,6 +156,8 @@ class Suite:
     when_full: WhenFull = "queue"
     upstream: Upstream = Upstream()
     thresholds: Thresholds = Thresholds()
+    pod: Pod | None = None
+    """In which every server runs, each in one of its own; None: in none."""
     pairs: tuple[PairDefinition, ...]
     """In the file: [[pair]]."""
 
@@ -185,6 +192,10 @@ class Cell:
     scenario: str
     workers: Count = 1
     threads: Count = 1
+    cpus: Cpus | None = None
+    """The quota of its pod; None where it has none."""
+    memory_limit_bytes: Limit | None = None
+    """The memory limit of its pod; None where it has none."""
     levels: Levels = ()
     """In records flat: `"cache": "redis"`."""
 
@@ -193,6 +204,17 @@ class Cell:
         if factor == "workers":
             return self.workers
         return self.threads if factor == "threads" else dict(self.levels).get(factor, NONE)
+
+    @property
+    def pod(self) -> Pod | None:
+        """The pod in which it runs; None where nothing limits it."""
+        limited = self.cpus is not None or self.memory_limit_bytes is not None
+        return Pod(cpus=self.cpus, memory=self.memory_limit_bytes) if limited else None
+
+    def within(self, pod: Pod | None) -> Cell:
+        """The same cell in another pod, or in none."""
+        given = pod or Pod()
+        return replace(self, cpus=given.cpus, memory_limit_bytes=given.memory)
 
     def at(self, **levels: Level) -> Cell:
         """The same cell with other levels."""

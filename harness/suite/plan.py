@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
@@ -39,6 +39,12 @@ class Arm:
     target: Target
     server: Server
     scenario: Scenario
+
+    @model_validator(mode="after")
+    def _asks(self) -> Self:
+        if not self.scenario.requests:
+            raise ValueError("its scenario has neither a request nor a mix")
+        return self
 
     @property
     def label(self) -> str:

@@ -135,7 +135,7 @@ class GroupState:
     def keep(self, trials: Iterable[Trial]) -> None:
         """Take in the trials of a phase, all together: its capacities fix the rates of the next phase."""
         # Histograms are most of a row, and no decision on further blocks reads them: a long run would be full of them.
-        new = [replace(trial, histogram=None) for trial in trials]
+        new = [replace(trial, histogram=None, by_request=()) for trial in trials]
         self.trials += new
         self.rates.derive(new)
 

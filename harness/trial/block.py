@@ -13,7 +13,7 @@ from harness.suite import Arm, Phase
 from harness.trial import faults
 from harness.trial.bench import Bench, GroupState
 from harness.trial.episodes import measure_episodes
-from harness.trial.phase import failed, measure_phase, warm_up
+from harness.trial.phase import Overload, failed, measure_phase, warm_up
 from harness.trial.serving import Serving
 
 Errors: TypeAlias = dict[str, GatebenchError]
@@ -21,9 +21,16 @@ Errors: TypeAlias = dict[str, GatebenchError]
 
 
 def measure_block(
-    bench: Bench, state: GroupState, block: int, keep: Callable[[Episode], None] | None = None
+    bench: Bench,
+    state: GroupState,
+    block: int,
+    *,
+    overload: Overload | None = None,
+    keep: Callable[[Episode], None] | None = None,
 ) -> Iterator[Trial]:
     """Yield a trial for each arm and phase; then `keep` gets the episodes, where the group has a disturbance.
+
+    `overload` bounds loads that may be more than a server holds.
 
     An arm that does not come up, answers wrongly, dies or needs a service that cannot be had is a row with `error`.
     Services that died or hang are started afresh before anything is launched.
@@ -42,7 +49,7 @@ def measure_block(
                     _lose(serving, errors, faults.gone(serving, before))
             broken = [arm for arm in state.group.arms if arm.id in errors]
             trials = [failed(arm, state, block, phase, errors[arm.id]) for arm in broken]
-            trials += measure_phase(bench, state, block, phase, serving) if serving else []
+            trials += measure_phase(bench, state, block, phase, serving, overload) if serving else []
             state.keep(trials)
             yield from trials
             before = phase
@@ -89,7 +96,7 @@ def _launch_all(
         try:
             server.wait_ready()
         except LaunchError as error:
-            errors[server.arm.id] = error
+            errors[server.arm.id] = server.cause(error)
         else:
             ready.append(server)
     wait_settled(ready)
@@ -111,11 +118,9 @@ def _verify_all(bench: Bench, ready: list[Launched], errors: Errors) -> dict[str
     serving = {}
     for server in ready:
         try:
-            first, second = server.verify(), server.verify()
+            serving[server.arm.id] = Serving.of(server)
         except AnswerError as error:
             errors[server.arm.id] = _why_wrong(bench, server, error)
-        else:
-            serving[server.arm.id] = Serving(server, second, digest_holds=first.body == second.body)
     return serving
 
 
@@ -123,6 +128,8 @@ def _why_wrong(bench: Bench, server: Launched, error: AnswerError) -> GatebenchE
     """The cause of a wrong answer: a service that is gone, a server that died, or else the answer itself."""
     if service_error := faults.of_services(bench, [server.arm]).get(server.arm.id):
         return service_error
+    if killed := server.killed():
+        return killed
     if not server.process.alive():
         return server.process.died()
     return AnswerError(server.process.with_log(f"answers wrongly ({error})"))

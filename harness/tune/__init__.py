@@ -19,6 +19,10 @@ rungs        the trials on the ladder, and where they put the edge
 next_rate    trials -> "offer this rate", or "done"
 bracket      trials -> the rates between which the edge lies
 
+Which settings are the cheapest that hold a rate, by blocks of open load:
+
+rate/        a folder of its own
+
 All of these are pure: no clock, no disk, no state between the calls. So a run resumes from its records, and the best
 answer so far can be had at any moment. What launches servers and offers loads hands in the records:
 
@@ -28,12 +32,14 @@ answer so far can be had at any moment. What launches servers and offers loads h
 Around them:
 
 subject          what is tuned, of a suite or by names
+state            the question, what is known so far, and the seam to what measures it
 session          one worker under one connection, then the blocks, then the search, within the budget
+holding          the same of a question with a rate: the blocks under it
 live             what launches servers and offers loads for a session
 journal          the steps of a session on disk, to go on from
 rows             the candidates as a table
 recommendation   what a tuning comes to, as values: tune.json and the data of the charts
-explain          the paragraph, and the command line to deploy
+explain          the paragraph, and the command line to deploy; explain_rate: the paragraph of a question with a rate
 conclusion       a session -> the recommendation
 sitting          a call of `gatebench tune`, new or resumed
 """

@@ -14,10 +14,14 @@ from harness.record import TRIALS
 from harness.suite import Arm, Factor, own_words
 from harness.tune.bracket import Bracket, conclude
 from harness.tune.explain import command, explain
+from harness.tune.explain_rate import told as told_of_rate
+from harness.tune.rate.answer import RateAnswer, answer, chosen
+from harness.tune.rate.standing import stand
 from harness.tune.recommendation import Capacity, RatePoint, Recommendation
+from harness.tune.resources import resources
 from harness.tune.rows import rows
 from harness.tune.search import Search
-from harness.tune.session import Question, Tuning
+from harness.tune.state import Question, Tuning
 from harness.tune.trials import Ending, RateTrial
 
 MOODY = 1.2
@@ -31,12 +35,14 @@ ENOUGH = 10
 
 def recommend(question: Question, arm: Arm, tuning: Tuning, factors: Sequence[Factor] = ()) -> Recommendation:
     """The best recommendation that there is, even after an interruption or a failure."""
-    choice = tuning.choice
+    choice, rate = tuning.choice, _rate(tuning)
+    best = chosen(stand(tuning.rate_blocks)) if rate else choice.recommended if choice else None
     unexplained = Recommendation(
         target=arm.cell.target,
         server=arm.cell.server,
         scenario=arm.cell.scenario,
         levels=own_words([factor for factor in factors if not factor.is_count], arm.cell, arm.server),
+        resources=resources(arm.cell.pod),
         service=tuning.service,
         margin=question.margin,
         budget_s=question.budget_s,
@@ -44,16 +50,24 @@ def recommend(question: Question, arm: Arm, tuning: Tuning, factors: Sequence[Fa
         interrupted=tuning.interrupted,
         failure=tuning.failure,
         slo=question.slo.text if question.slo else None,
+        rate=rate,
         capacity_rps=_capacity(tuning),
         searched=_points(tuning),
-        recommended=choice.recommended if choice else None,
+        recommended=best,
         ties=choice.ties if choice else (),
-        ended=tuning.ended,
+        ended=tuning.held if rate else tuning.ended,
         candidates=rows(tuning.setup, tuning.blocks, choice) if tuning.setup and tuning.blocks else (),
-        command=command(arm, choice.recommended, factors) if choice else (),
+        command=command(arm, best, factors) if best else (),
         caveats=tuple(_caveats(question, tuning)),
     )
-    return replace(unexplained, explanation=refusal(tuning) or explain(unexplained))
+    told = told_of_rate(unexplained) if rate else explain(unexplained)
+    return replace(unexplained, explanation=refusal(tuning) or told)
+
+
+def _rate(tuning: Tuning) -> RateAnswer | None:
+    if tuning.asked is None or not tuning.rate_blocks:
+        return None
+    return answer(tuning.asked, tuning.rate_blocks, settled=tuning.held == "settled")
 
 
 def refusal(tuning: Tuning) -> str:
@@ -78,6 +92,8 @@ def shortfall(folder: Path, tuning: Tuning, recommendation: Recommendation) -> G
         return GatebenchError(f"{tuning.failure}\nwhat was measured is kept: gatebench tune --resume {folder} goes on")
     if recommendation.capacity_rps is not None and recommendation.capacity_rps.ending == "nothing holds":
         return GateError(refusal(tuning) or f"no load holds {recommendation.slo}: {recommendation.explanation}")
+    if recommendation.recommended is None and tuning.held == "nothing holds":
+        return GateError(recommendation.explanation)
     if recommendation.recommended is None:
         return NothingValidError(f"nothing valid came out; the reasons stand in {folder}/{TRIALS} and the report")
     return None
@@ -163,7 +179,8 @@ def _caveats(question: Question, tuning: Tuning) -> Iterator[str]:
 def _unsearched(question: Question, tuning: Tuning) -> bool:
     """Whether objectives were recommendation, and no rate was offered, though nothing cut the tuning short."""
     whole = not tuning.interrupted and tuning.failure is None
-    return whole and question.slo is not None and tuning.refused is None and not tuning.trials
+    searches = question.slo is not None and question.rate_rps is None
+    return whole and searches and tuning.refused is None and not tuning.trials
 
 
 def _moods(tuning: Tuning) -> Iterator[str]:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from harness import units
 from harness.subject.launch import fill
 from harness.suite import Arm, Factor
+from harness.suite.pod import cpus
 from harness.suite.secrets import masked_server
 from harness.tune.candidates import Candidate, Service
 from harness.tune.recommendation import CandidateRow, Capacity, Recommendation
@@ -35,11 +36,12 @@ def command(arm: Arm, candidate: Candidate, factors: Iterable[Factor] = ()) -> t
 
 def explain(recommendation: Recommendation) -> str:
     """The whole paragraph: how it ended, what to run and why, and what load it holds."""
-    sentences = [*_state(recommendation), *_count(recommendation), *_capacity(recommendation)]
+    sentences = [*state(recommendation), *_count(recommendation), *_capacity(recommendation)]
     return " ".join(sentences)
 
 
-def _state(recommendation: Recommendation) -> Iterator[str]:
+def state(recommendation: Recommendation) -> Iterator[str]:
+    """How it ended, where it did not come to its end."""
     if recommendation.interrupted:
         yield f"Interrupted after {units.clock(recommendation.elapsed_s)}: this is the best answer so far."
     elif recommendation.failure is not None:
@@ -60,7 +62,7 @@ def _count(recommendation: Recommendation) -> Iterator[str]:
     service = recommendation.service
     blocks = "one block" if chosen.blocks == 1 else f"{chosen.blocks} blocks"
     yield (
-        f"Run {_subject(recommendation)} with {_name(chosen, service)}: on {_cores(service)} and {service.connections} "
+        f"Run {subject(recommendation)} with {_name(chosen, service)}: on {cores(service)} and {service.connections} "
         f"connections of {recommendation.scenario} it answered {_with_interval(chosen)} over {blocks}."
     )
     yield _limit(chosen, service)
@@ -70,24 +72,31 @@ def _count(recommendation: Recommendation) -> Iterator[str]:
     yield from _sharing(chosen)
 
 
-def _subject(recommendation: Recommendation) -> str:
+def subject(recommendation: Recommendation) -> str:
+    """`flask on gunicorn-gthread`, with what else was set."""
     levels = f" ({', '.join(recommendation.levels)})" if recommendation.levels else ""
     return f"{recommendation.target} on {recommendation.server}{levels}"
 
 
 def _name(row: CandidateRow, service: Service) -> str:
-    workers = "1 worker" if row.workers == 1 else f"{row.workers} workers"
+    return setting(row.workers, row.threads, service)
+
+
+def setting(workers: int, threads: int, service: Service) -> str:
+    """`1 worker of 8 threads`, `4 workers of 8 threads each`; `4 workers` of a server without threads."""
+    counted = units.plural(workers, "worker")
     if service.slots != "threads":
-        return workers
-    threads = "1 thread" if row.threads == 1 else f"{row.threads} threads"
-    return f"{workers} of {threads}" if row.workers == 1 else f"{workers} of {threads} each"
+        return counted
+    return f"{counted} of {units.plural(threads, 'thread')}" + ("" if workers == 1 else " each")
 
 
-def _cores(service: Service) -> str:
+def cores(service: Service) -> str:
+    """`2 server cores`."""
     return "1 server core" if service.cores == 1 else f"{service.cores} server cores"
 
 
-def _are(service: Service) -> str:
+def are(service: Service) -> str:
+    """The verb for them."""
     return "is" if service.cores == 1 else "are"
 
 
@@ -97,7 +106,8 @@ def _with_interval(row: CandidateRow) -> str:
 
 def _limit(row: CandidateRow, service: Service) -> str:
     reasons = {
-        "server-cpu": f"its limit is the server's CPU: {_cores(service)} {_are(service)} used up",
+        "server-cpu": f"its limit is the server's CPU: {cores(service)} {are(service)} used up",
+        "cpu-quota": "its limit is the CPU quota of its pod, which is used up",
         "worker-slots": "its limit is its slots: all of them hold a request that waits",
         "upstream": "its limit is the upstream, which no number of workers can change",
         "connections": (
@@ -146,9 +156,11 @@ def _more(recommendation: Recommendation, chosen: CandidateRow, service: Service
     larger = [row for row in recommendation.candidates if row.workers > chosen.workers and row.throughput_rps]
     if chosen.limit == "server-cpu":
         yield (
-            f"More workers bring nothing here: a worker runs Python on one core, and {_cores(service)} "
-            f"{_are(service)} all there is; more cores would change that."
+            f"More workers bring nothing here: a worker runs Python on one core, and {cores(service)} "
+            f"{are(service)} all there is; more cores would change that."
         )
+    elif chosen.limit == "cpu-quota":
+        yield f"More workers bring nothing here: the quota of {cpus(service.cpus)} is all there is for all of them."
     elif not service.many_workers:
         yield f"{recommendation.server} has one worker process only."
     elif service.slots == "loop" and larger:

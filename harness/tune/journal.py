@@ -12,7 +12,8 @@ from harness.judge.slo import Slo
 from harness.record import durable
 from harness.strict import STRICT, adapter
 from harness.tune.blocks import BlockOutcome, Setup
-from harness.tune.session import Question, Step, Tuning
+from harness.tune.rate.asked import HEADROOM, Asked, RateBlock
+from harness.tune.state import Question, Step, Tuning
 from harness.tune.trials import RateTrial
 
 FILE = "steps.jsonl"
@@ -27,10 +28,24 @@ class Line:
     slo: Slo | None = None
     budget_s: float | None = None
     margin: float | None = None
+    rate_rps: float | None = None
+    headroom: float = HEADROOM
     elapsed_s: float = 0.0
     setup: Setup | None = None
     block: BlockOutcome | None = None
     trial: RateTrial | None = None
+    asked: Asked | None = None
+    rate_block: RateBlock | None = None
+
+
+KINDS: dict[type, str] = {
+    Setup: "setup",
+    BlockOutcome: "block",
+    RateTrial: "trial",
+    Asked: "asked",
+    RateBlock: "rate_block",
+}
+"""Key of each kind of step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +56,19 @@ class Journal:
 
     def begin(self, question: Question) -> None:
         """Note the question."""
-        self._add(Line(slo=question.slo, budget_s=question.budget_s, margin=question.margin))
+        self._add(
+            Line(
+                slo=question.slo,
+                budget_s=question.budget_s,
+                margin=question.margin,
+                rate_rps=question.rate_rps,
+                headroom=question.headroom,
+            )
+        )
 
     def append(self, step: Step, elapsed_s: float) -> None:
         """Note a step that has ended, flushed to disk."""
-        kind = {Setup: "setup", BlockOutcome: "block", RateTrial: "trial"}[type(step)]
-        self._add(Line(elapsed_s=elapsed_s, **{kind: step}))  # type: ignore[arg-type]  # the key goes with the type
+        self._add(Line(elapsed_s=elapsed_s, **{KINDS[type(step)]: step}))  # type: ignore[arg-type]  # the key goes with the type
 
     def resume(self) -> tuple[Question, Tuning]:
         """The question, and what is known so far; a torn last line is cut off.
@@ -56,14 +78,24 @@ class Journal:
         lines = [self._parsed(number, line) for number, line in enumerate(self._whole_lines(), 1)]
         first = lines[0] if lines else Line()
         setup = next((line.setup for line in lines if line.setup), None)
-        if first.budget_s is None or first.margin is None or setup is None:
+        asked = next((line.asked for line in lines if line.asked), None)
+        begun = setup or asked
+        if first.budget_s is None or first.margin is None or begun is None:
             raise UsageError(f"{self.path}: nothing was measured before it was interrupted: call gatebench tune again")
-        question = Question(slo=first.slo, budget_s=first.budget_s, margin=first.margin)
+        question = Question(
+            slo=first.slo,
+            budget_s=first.budget_s,
+            margin=first.margin,
+            rate_rps=first.rate_rps,
+            headroom=first.headroom,
+        )
         tuning = Tuning(
-            service=setup.service,
+            service=begun.service,
             setup=setup,
+            asked=asked,
             blocks=[line.block for line in lines if line.block],
             trials=[line.trial for line in lines if line.trial],
+            rate_blocks=[line.rate_block for line in lines if line.rate_block],
             elapsed_s=lines[-1].elapsed_s,
         )
         return question, tuning

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,12 +19,14 @@ from harness.subject.launch import launch, wait_settled
 from harness.suite import Arm, Group, Open, own_words, slots
 from harness.trial.bench import Bench, GroupState
 from harness.trial.block import measure_block
-from harness.trial.phase import measure_phase, warm_up
+from harness.trial.phase import Overload, measure_phase, warm_up
 from harness.trial.serving import Serving
 from harness.tune.blocks import BlockOutcome, Measured
-from harness.tune.candidates import Candidate, Service
-from harness.tune.next_rate import Try
-from harness.tune.session import LoneWorker, Offer
+from harness.tune.candidates import Candidate, Service, ample
+from harness.tune.next_rate import Try, queue
+from harness.tune.rate.asked import Asked, Offered, RateBlock
+from harness.tune.rate.standing import FAR
+from harness.tune.state import LoneWorker, Offer
 from harness.tune.trials import RateTrial
 
 LONE_WORKER, SEARCH = "t0", "search"
@@ -46,6 +49,8 @@ class Live:
     slo: Slo | None = None
     memory_bytes: int | None = None
     """What a candidate may use; None: no limit was given."""
+    fills: bool = False
+    """Whether the closed load has as many connections as are no limit, whatever `arm` says."""
     _names: dict[Candidate, str] = field(default_factory=dict)
     _response_s: dict[str, float] = field(default_factory=dict)
     _groups: dict[tuple[str, ...], Group] = field(default_factory=dict)
@@ -66,14 +71,18 @@ class Live:
         (trial,) = self._measured((alone,))
         if trial.error is not None or trial.latency_us is None or trial.latency_us.mean is None:
             raise LaunchError(trial.error or f"one worker gave no good answer: {'; '.join(trial.reasons)}")
+        cores, unloaded_s = len(self.bench.placement.server), trial.latency_us.mean / 1e6
+        if self.fills:
+            self.arm = self.arm.over(ample(cores, unloaded_s, trial.cpu_s_per_request or 0.0))
         service = Service(
-            cores=len(self.bench.placement.server),
+            cores=cores,
             connections=self.arm.connections,
-            unloaded_s=trial.latency_us.mean / 1e6,
+            unloaded_s=unloaded_s,
             cpu_s_per_request=trial.cpu_s_per_request or 0.0,
             slots=self.arm.server.slots,
             slots_a_worker=min(slots(alone), self.arm.connections),
             many_workers=self.arm.server.workers,
+            quota=self.arm.cell.cpus,
             worker_bytes=trial.memory_bytes,
             memory_bytes=self.memory_bytes,
             room_bytes=room_bytes(),
@@ -87,6 +96,37 @@ class Live:
         trials = {trial.arm: trial for trial in self._measured(tuple(arms.values()))}
         outcomes = tuple(measured(candidate, trials.get(arm.id)) for candidate, arm in arms.items())
         return BlockOutcome(measured=outcomes, took_s=time.monotonic() - began)
+
+    def rate_block(self, group: tuple[Candidate, ...], asked: Asked) -> RateBlock:
+        """Launch `group` side by side and offer each the same arrivals; candidates that failed are in it too."""
+        began, slo = time.monotonic(), self.slo
+        assert slo is not None  # noqa: S101 - a rate is asked for under objectives
+        load = Open(connections=asked.connections, arrivals=self.bench.plan.arrivals)
+        arms = {each: replace(self._arm(self._name(each), each), loads=(load,)) for each in group}
+        noted = self._group(tuple(arms.values()))
+        offered = replace(noted, arms=tuple(replace(a, loads=(load.offering(asked.offered_rps),)) for a in noted.arms))
+        bench = replace(self.bench, plan=replace(self.bench.plan, open_slice_s=asked.slice_s))
+        overload = bounded(slo, asked)
+        self._number += 1
+        trials = {}
+        for trial in measure_block(bench, GroupState(offered), self._number - 1, overload=overload):
+            self.writer.append(trial)
+            trials[trial.arm] = trial
+        return RateBlock(
+            offered=tuple(self._held(each, asked, trials.get(arm.id)) for each, arm in arms.items()),
+            took_s=time.monotonic() - began,
+        )
+
+    def _held(self, candidate: Candidate, asked: Asked, trial: Trial | None) -> Offered:
+        judged = self._judged(asked.offered_rps, asked.slice_s, trial)
+        if trial is None:
+            return Offered(candidate=candidate, trial=judged)
+        return Offered(
+            candidate=candidate,
+            trial=judged,
+            throughput_rps=trial.throughput_rps,
+            memory_bytes=trial.memory_bytes,
+        )
 
     @contextmanager
     def searching(self, chosen: Candidate, seed_rps: float, connections: int) -> Iterator[Offer]:
@@ -110,7 +150,7 @@ class Live:
                     launches, offered = launches + 1, 0
                 offered += 1
                 start = time.monotonic()
-                trial = self._judged(step, self._offered(group, step, serving))
+                trial = self._judged(step.rate_rps, step.up_to_s, self._offered(group, step, serving))
                 took_s = time.monotonic() - start
                 return replace(trial, start_s=start - began, took_s=took_s, launch=launches - 1)
 
@@ -131,8 +171,7 @@ class Live:
             )
         )
         server.wait_ready()
-        first, second = server.verify(), server.verify()
-        serving = Serving(server, second, digest_holds=first.body == second.body)
+        serving = Serving.of(server)
         wait_settled([server])
         warm_up(bench, GroupState(group), self._number, {arm.id: serving})
         return serving
@@ -143,13 +182,14 @@ class Live:
         state = GroupState(driven, response_s=self._response_s)
         bench = replace(self.bench, plan=replace(self.bench.plan, open_slice_s=step.up_to_s))
         self._number += 1
-        for trial in measure_phase(bench, state, self._number - 1, "open", serving, queue=step.queue, stops=step.stops):
+        overload = Overload(queue=step.queue, stops=step.stops)
+        for trial in measure_phase(bench, state, self._number - 1, "open", serving, overload):
             self.writer.append(trial)
             return trial
         return None
 
-    def _judged(self, step: Try, trial: Trial | None) -> RateTrial:
-        base = RateTrial(rate_rps=step.rate_rps, planned_s=step.up_to_s, start_s=0.0, took_s=0.0, outcome="invalid")
+    def _judged(self, rate_rps: float, planned_s: float, trial: Trial | None) -> RateTrial:
+        base = RateTrial(rate_rps=rate_rps, planned_s=planned_s, start_s=0.0, took_s=0.0, outcome="invalid")
         if trial is None or trial.error is not None or self.slo is None:
             return replace(base, reasons=((trial.error if trial else None) or "nothing was counted",))
         losses = self.slo.evaluate(tally(trial))
@@ -161,6 +201,7 @@ class Live:
             base,
             outcome="held" if all_held else "invalid" if reasons else "exceeded",
             loss_ratio=missed.loss_ratio,
+            excess=missed.excess,
             objective=missed.objective.text,
             cause=missed.cause,
             p99_us=trial.latency_us.p99 if trial.latency_us else None,
@@ -203,6 +244,13 @@ class Live:
         cell = replace(self.arm.cell, workers=candidate.workers, threads=candidate.threads)
         own = own_words(self.bench.plan.factors, cell, self.arm.server)
         return replace(self.arm, id=name, cell=cell, own=own)
+
+
+def bounded(slo: Slo, asked: Asked) -> Overload:
+    """A slice ends when it has lost so much that one vote decides."""
+    arrivals = asked.offered_rps * asked.slice_s
+    stops = ((each.limit_us, math.ceil(FAR * each.loss_goal * arrivals)) for each in slo.objectives)
+    return Overload(queue=queue(slo, asked.offered_rps), stops=tuple(stops))
 
 
 def measured(candidate: Candidate, trial: Trial | None) -> Measured:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from harness.judge.slo import Slo
 from harness.tune.rungs import Rungs
 from harness.tune.search import STEP, Search
 from harness.tune.trials import Ending, RateTrial
@@ -71,12 +72,16 @@ def _try(rungs: Rungs, index: int, *, near_edge: bool) -> Try:
     """A trial at that rung, or at the nearest rung that there is."""
     rate = float(rungs.rates[min(max(index, 0), rungs.top - 1)])
     slo, up_to_s = rungs.search.slo, rungs.search.up_to_s(rate, near_edge=near_edge)
-    limits_us = [objective.limit_us for objective in slo.objectives if objective.limit_us is not None]
-    longest_us = max(limits_us, default=1_000_000)
     return Try(
         rate_rps=rate,
         up_to_s=up_to_s,
         stops=tuple((objective.limit_us, objective.allowed(rate * up_to_s)) for objective in slo.objectives),
-        queue=max(100, math.ceil(2e-6 * rate * longest_us)),
+        queue=queue(slo, rate),
         near_edge=near_edge,
     )
+
+
+def queue(slo: Slo, rate_rps: float) -> int:
+    """Arrivals that may wait at that rate: those of twice the longest time limit, a hundred at least."""
+    limits_us = [objective.limit_us for objective in slo.objectives if objective.limit_us is not None]
+    return max(100, math.ceil(2e-6 * rate_rps * max(limits_us, default=1_000_000)))

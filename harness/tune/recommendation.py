@@ -17,6 +17,9 @@ from harness.strict import STRICT
 from harness.tune.blocks import BlocksEnding
 from harness.tune.bracket import Stalls
 from harness.tune.candidates import Candidate, Service
+from harness.tune.rate.answer import RateAnswer
+from harness.tune.rate.next_group import RateEnding
+from harness.tune.resources import Resources
 from harness.tune.rungs import End
 from harness.tune.trials import Ending, RateTrial
 
@@ -122,7 +125,9 @@ class Recommendation:
     server: str
     scenario: str
     levels: tuple[str, ...] = ()
-    """What else was set, in words: client, middleware, gc."""
+    """What else was set, in words: client, middleware, gc, its pod."""
+    resources: Resources | None = None
+    """The pod in which it was measured, as the `resources` of a container in Kubernetes; None without a pod."""
     service: Service | None = None
     margin: float
     budget_s: float
@@ -131,11 +136,13 @@ class Recommendation:
     failure: str | None = None
     """What a launch or a load said that failed and so broke the tuning off."""
     slo: str | None = None
+    rate: RateAnswer | None = None
+    """The rate that was asked for, and what each candidate made of it; None where none was."""
     capacity_rps: Capacity | None = None
     searched: tuple[RatePoint, ...] = ()
     recommended: Candidate | None = None
     ties: tuple[Candidate, ...] = ()
-    ended: BlocksEnding | None = None
+    ended: BlocksEnding | RateEnding | None = None
     """Why no further block was measured; None where the tuning was interrupted or broken off before."""
     candidates: tuple[CandidateRow, ...] = ()
     explanation: str = ""

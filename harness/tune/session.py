@@ -1,6 +1,7 @@
 """From a question and a budget to all that a tuning measures; what launches servers and loads them is behind one seam.
 
     one worker under one connection -> blocks of candidates until the choice is clear -> rates under the chosen count
+                          with a rate: blocks of candidates under it until the cheapest that holds it is known
 
 All that is known so far stands in a `Tuning` at any moment. So Ctrl-C, or a launch that fails, ends the work and not
 the answer, and the next sitting goes on from there.
@@ -10,132 +11,30 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from statistics import median
-from typing import Protocol
 
 from scipy.stats import binom
 
 from harness import units
-from harness.errors import AnswerError, LaunchError, LoadError, UsageError
-from harness.judge.slo import Loss, Slo, Tally
+from harness.errors import AnswerError, LaunchError, LoadError
+from harness.judge.slo import Slo
 from harness.tune import next_block, next_rate
-from harness.tune.blocks import BlockOutcome, BlocksEnding, Setup
+from harness.tune.blocks import BlockOutcome, Setup
 from harness.tune.candidates import Candidate, Service, candidates
-from harness.tune.choice import Choice, choose
+from harness.tune.choice import Choice
+from harness.tune.holding import hold
 from harness.tune.next_block import Measure
 from harness.tune.next_rate import Try
 from harness.tune.rows import rows
 from harness.tune.search import Search
-from harness.tune.trials import UNUSABLE, Ending, RateTrial
+from harness.tune.state import Instrument, Keep, Question, Session, Tuning, name
+from harness.tune.trials import UNUSABLE, RateTrial
 
-LEAST_BUDGET_S = 20.0
-"""Less does not suffice for the lone worker and a block."""
 CHOOSING = 0.4
 """Share of the budget after which the search for the capacity gets its turn."""
-CLOSING_S, CLOSING = 4.0, 0.05
-"""What stopping the servers and drawing the report take of the budget: so long, or that share of a short one."""
 CERTAIN = 1e-4
 """Chance of so many losses if the objective held, below which it is certain that it does not."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """What the user wants to know, and how long it may take; raises `UsageError` where that is too short."""
-
-    slo: Slo | None
-    """The objectives to search the capacity under; None: only the count is asked for."""
-    budget_s: float
-    margin: float = 0.05
-
-    def __post_init__(self) -> None:
-        if self.budget_s < LEAST_BUDGET_S:
-            least = units.clock(LEAST_BUDGET_S)
-            raise UsageError(f"--budget: {units.clock(self.budget_s)} suffice for nothing; give {least} or more")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoneWorker:
-    """What one worker under one connection showed."""
-
-    service: Service
-    tally: Tally
-
-
-Offer = Callable[[Try], RateTrial]
-"""Offers the launched server one rate."""
-Step = Setup | BlockOutcome | RateTrial
-"""What a later sitting goes on from."""
-Keep = Callable[[Step, float], None]
-"""Gets each step, and the seconds that the tuning had taken by then."""
-
-
-class Instrument(Protocol):
-    """What launches servers and offers loads: `live.Live`, or a test's."""
-
-    def lone_worker(self) -> LoneWorker:
-        """Measure one worker under one connection; raises `LaunchError` when it does not answer."""
-
-    def block(self, group: tuple[Candidate, ...]) -> BlockOutcome:
-        """Launch `group` side by side and measure a block; candidates that failed are in it too."""
-
-    def searching(self, chosen: Candidate, seed_rps: float, connections: int) -> AbstractContextManager[Offer]:
-        """Make ready to offer `chosen` rates around `seed_rps` over `connections`; what it gives offers one rate."""
-
-
-@dataclass(slots=True)
-class Tuning:
-    """All that is known so far."""
-
-    service: Service | None = None
-    setup: Setup | None = None
-    blocks: list[BlockOutcome] = field(default_factory=list)
-    ended: BlocksEnding | None = None
-    """Why no further block was measured."""
-    search: Search | None = None
-    connections: int | None = None
-    """Over which the rates are offered."""
-    trials: list[RateTrial] = field(default_factory=list)
-    ending: Ending | None = None
-    """Why no further rate was offered."""
-    refused: Loss | None = None
-    """The objective that even one connection misses."""
-    interrupted: bool = False
-    failure: str | None = None
-    """What a launch or a load said that failed and so broke the tuning off."""
-    elapsed_s: float = 0.0
-    """Of all sittings."""
-
-    @property
-    def choice(self) -> Choice | None:
-        """The candidate to deploy, as far as the blocks tell."""
-        return choose(self.setup, self.blocks) if self.setup and self.blocks else None
-
-
-@dataclass(frozen=True, slots=True)
-class _Session:
-    """What all steps need."""
-
-    question: Question
-    instrument: Instrument
-    tuning: Tuning
-    say: Callable[[str], None]
-    keep: Keep
-    elapsed_s: Callable[[], float]
-
-    def left_s(self, share: float = 1.0) -> float:
-        """Seconds of the budget, or of a share of it, that are left."""
-        budget_s = self.question.budget_s
-        return share * (budget_s - min(CLOSING_S, CLOSING * budget_s)) - self.elapsed_s()
-
-    def report(self, line: str) -> None:
-        """Say what was done, and how much time is left."""
-        self.say(f"{line}; about {units.clock(max(0.0, self.left_s()))} left")
-
-    def done(self, step: Step) -> None:
-        """Keep a step."""
-        self.keep(step, self.elapsed_s())
 
 
 def tune(
@@ -156,23 +55,32 @@ def tune(
     """
     tuning = tuning or Tuning()
     began = (clock() if began is None else began) - tuning.elapsed_s
-    session = _Session(question, instrument, tuning, say, keep, lambda: clock() - began)
+    session = Session(question, instrument, tuning, say, keep, lambda: clock() - began)
     try:
-        if tuning.setup is not None or _possible(session):
-            _choose(session)
-            if question.slo is not None:
-                _search(session, question.slo)
+        if tuning.begun or _possible(session):
+            _measure(session)
     except KeyboardInterrupt:
         tuning.interrupted = True
     except (LaunchError, AnswerError, LoadError) as error:
-        if tuning.setup is None:
+        if not tuning.begun:
             raise
         tuning.failure = str(error)
     tuning.elapsed_s = session.elapsed_s()
     return tuning
 
 
-def _possible(session: _Session) -> bool:
+def _measure(session: Session) -> None:
+    """Go the way of the question."""
+    slo, rate_rps = session.question.slo, session.question.rate_rps
+    if slo is not None and rate_rps is not None:
+        hold(session, slo, rate_rps)
+        return
+    _choose(session)
+    if slo is not None:
+        _search(session, slo)
+
+
+def _possible(session: Session) -> bool:
     """Measure one worker under one connection; whether it keeps the objectives, for no load is lighter."""
     slo, tuning = session.question.slo, session.tuning
     alone = session.instrument.lone_worker()
@@ -181,19 +89,21 @@ def _possible(session: _Session) -> bool:
         if loss.arrivals and binom.sf(loss.lost - 1, loss.arrivals, loss.objective.loss_goal) < CERTAIN:
             tuning.refused = loss
             return False
-    session.report(_described(alone.service))
+    session.report(_described(alone.service, ladder=session.question.rate_rps is None))
     return True
 
 
-def _described(service: Service) -> str:
-    ladder = candidates(service)
-    first, last = _name(ladder[0]), _name(ladder[-1])
+def _described(service: Service, *, ladder: bool) -> str:
     response, cpu = units.seconds(service.unloaded_s), units.seconds(service.cpu_s_per_request)
-    ends = f"{first} to {last}" if len(ladder) > 1 else first
-    return f"unloaded response {response}, {cpu} of CPU a request: {len(ladder)} candidates from {ends}"
+    known = f"unloaded response {response}, {cpu} of CPU a request"
+    if not ladder:
+        return known
+    every = candidates(service)
+    ends = f"{name(every[0])} to {name(every[-1])}" if len(every) > 1 else name(every[0])
+    return f"{known}: {len(every)} candidates from {ends}"
 
 
-def _choose(session: _Session) -> None:
+def _choose(session: Session) -> None:
     """Measure blocks until the choice is clear; once rates were searched, only those that are missing."""
     question, tuning = session.question, session.tuning
     share = 1.0 if question.slo is None else 0.0 if tuning.trials else CHOOSING
@@ -207,17 +117,17 @@ def _choose(session: _Session) -> None:
         session.done(block)
         for arm in block.measured:
             if arm.error is not None:
-                session.say(f"  {_name(arm.candidate)}: {arm.error}")
+                session.say(f"  {name(arm.candidate)}: {arm.error}")
         session.report(f"block {len(tuning.blocks)}: {_throughputs(block, tuning.choice)}")
     tuning.ended = step.why
 
 
 def _throughputs(block: BlockOutcome, choice: Choice | None) -> str:
-    shown = ", ".join(f"{_name(candidate)} {units.rps(rps)}" for candidate, rps in sorted(block.rps.items()))
-    return (shown or "nothing valid") + (f"; so far {_name(choice.recommended)}" if choice else "")
+    shown = ", ".join(f"{name(candidate)} {units.rps(rps)}" for candidate, rps in sorted(block.rps.items()))
+    return (shown or "nothing valid") + (f"; so far {name(choice.recommended)}" if choice else "")
 
 
-def _search(session: _Session, slo: Slo) -> None:
+def _search(session: Session, slo: Slo) -> None:
     """Offer the chosen count rates until the bracket is settled, with times and launches counted on from before."""
     tuning = session.tuning
     choice, setup = tuning.choice, tuning.setup
@@ -267,8 +177,3 @@ def _outcome(trial: RateTrial) -> str:
     p99 = f" (p99 {units.duration_us(trial.p99_us)})" if trial.p99_us is not None else ""
     missed = f"not held, {trial.objective} missed, mostly {trial.cause}"
     return f"{units.rps(trial.rate_rps)}: {'held' if trial.outcome == 'held' else missed}{p99}"
-
-
-def _name(candidate: Candidate) -> str:
-    workers = f"{candidate.workers} worker{'s' if candidate.workers > 1 else ''}"
-    return workers if candidate.threads == 1 else f"{workers} x {candidate.threads}"

@@ -22,7 +22,8 @@ from harness.tune import conclusion, journal
 from harness.tune.journal import Journal
 from harness.tune.live import Live
 from harness.tune.recommendation import FILE, Recommendation, dump
-from harness.tune.session import Question, Tuning, tune
+from harness.tune.session import tune
+from harness.tune.state import Question, Tuning
 from harness.tune.subject import Subject
 
 
@@ -75,7 +76,7 @@ def resumed(folder: Path, budget_s: float | None, *, accept_changes: bool = Fals
         raise UsageError(f"{folder} came to its end: --budget with more than {units.clock(question.budget_s)} goes on")
     if (budget_s or question.budget_s) <= tuning.elapsed_s:
         raise UsageError(f"--budget: {units.clock(tuning.elapsed_s)} are spent already; give more")
-    assert tuning.service is not None  # noqa: S101 - no journal is resumed without its setup
+    assert tuning.service is not None  # noqa: S101 - no journal is resumed without it
     arm = run.info.plan.groups[0].arms[0]
     info = under(folder, run.info, today(run.info, receipts([arm]).versions), accept_changes=accept_changes)
     return Sitting(
@@ -117,6 +118,14 @@ def _tuned(sitting: Sitting, writer: Writer, say: Callable[[str], None]) -> Tuni
     with opened(sitting.info.plan, [sitting.arm], sitting.placement, writer, Silent(), {}) as bench:
         if problem := bench.missing.get(sitting.arm.id):
             raise NothingValidError(problem)
-        instrument = Live(sitting.arm, bench, writer, slo=sitting.question.slo, memory_bytes=sitting.memory_bytes)
+        question = sitting.question
+        instrument = Live(
+            sitting.arm,
+            bench,
+            writer,
+            slo=question.slo,
+            memory_bytes=sitting.memory_bytes,
+            fills=question.slo is not None and question.rate_rps is None,
+        )
         instrument.go_on(sitting.earlier)
-        return tune(sitting.question, instrument, say, began=sitting.began, tuning=sitting.tuning, keep=steps.append)
+        return tune(question, instrument, say, began=sitting.began, tuning=sitting.tuning, keep=steps.append)

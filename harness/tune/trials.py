@@ -32,6 +32,8 @@ class RateTrial:
     outcome: Outcome
     loss_ratio: float | None = None
     """Of the objective that was missed by most, or came closest to being missed."""
+    excess: float | None = None
+    """That ratio over what the objective allows: above 1 it is missed."""
     objective: str | None = None
     """That objective, as text."""
     cause: str | None = None

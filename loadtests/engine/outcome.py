@@ -36,6 +36,7 @@ def measured(arm: DrivenArm, number: int, driver: Driver, check: SelfCheck, *, h
         dropped=recorder.dropped,
         fates=keeper.fates(window.start_ns, window.end_ns).encode() if keeper is not None else None,
         ports=tuple(port for connection in driver.connections for port in connection.ports),
+        by_request=recorder.by_request(histograms=histograms),
         generator=driver.judge(check),
         **figures,
     )

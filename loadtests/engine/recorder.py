@@ -14,6 +14,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.spec import OfRequest
 from harness.spec.histogram import Histogram
 from loadtests.engine.fates import Keeper
 from loadtests.engine.timer import monotonic_ns
@@ -210,17 +211,17 @@ class Recorder:
     def fold(self, *, at_least: int = 1) -> None:
         """Turn stamps into counts, when there are at least so many."""
         if len(self._late) >= at_least:
-            due, late = _taken(self._due), _taken(self._late)
+            due, late = taken(self._due), taken(self._late)
             if self.keeper is not None:
                 self.keeper.due(due)
             late = late[self.window.holds(due)]
             self.scheduled += len(late)
-            self.lateness.record(_microseconds(late))
+            self.lateness.record(microseconds(late))
         if len(self._done) < at_least:
             return
-        sent, done = _taken(self._sent), _taken(self._done)
+        sent, done = taken(self._sent), taken(self._done)
         closed = not self._intended
-        intended = sent if closed else _taken(self._intended)
+        intended = sent if closed else taken(self._intended)
         response = done - intended
         if self.keeper is not None:
             self.keeper.good(intended, done)
@@ -232,15 +233,23 @@ class Recorder:
         counted = self.window.holds(intended)
         self.good += int(counted.sum())
         self._latency_ns += int(response[counted].sum())
-        self.latency.record(_microseconds(response[counted]))
+        self.latency.record(microseconds(response[counted]))
         if not closed:
-            self.service.record(_microseconds((done - sent)[counted]))
+            self.service.record(microseconds((done - sent)[counted]))
         self._look_for_stalls(done)
+        self._split(sent, done, response, counted)
         duration = np.maximum(done - sent, 1)
         for half, window in enumerate(self.window.halves()):
             overlap = window.overlap_ns(sent, done)
             self._in_flight_ns += int(overlap.sum())
             self.fractions[half] += float((overlap / duration).sum())
+
+    def by_request(self, *, histograms: bool) -> tuple[OfRequest, ...]:  # noqa: ARG002 - see there
+        """What each request of a mix came to (`mixture.MixRecorder`); nothing where there is a single request."""
+        return ()
+
+    def _split(self, sent: Stamps, done: Stamps, response: Stamps, counted: NDArray[np.bool_]) -> None:
+        """Count a fold by request (`mixture.MixRecorder`)."""
 
     def _look_for_stalls(self, done: Stamps) -> None:
         """Count the long times between answers, whose stamps stand in the order in which they came."""
@@ -252,12 +261,13 @@ class Recorder:
         self._stalled_ns += int(gaps[stalled].sum())
 
 
-def _taken(stamps: array[int]) -> Stamps:
+def taken(stamps: array[int]) -> Stamps:
     """The stamps, taken out of the array, which stays the same object: its `append` is bound elsewhere."""
     values = np.array(stamps, dtype=np.int64)
     del stamps[:]
     return values
 
 
-def _microseconds(nanoseconds: Stamps) -> Stamps:
+def microseconds(nanoseconds: Stamps) -> Stamps:
+    """The same in microseconds, rounded."""
     return (nanoseconds + 500) // 1000

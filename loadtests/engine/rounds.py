@@ -24,15 +24,15 @@ from typing import Literal, TypeAlias
 
 from harness.spec import DrivenArm, Event, Slice, Spec, Totals
 from harness.spec.loads import Open
+from loadtests.engine.asked import asked
 from loadtests.engine.closed import ClosedDriver
 from loadtests.engine.driver import SPACING_NS, Driver
 from loadtests.engine.edges import Edge, Edges
-from loadtests.engine.exchange import Exchange
 from loadtests.engine.fates import Keeper
 from loadtests.engine.open import OpenDriver, arrivals_of_a_slice
 from loadtests.engine.outcome import measured
 from loadtests.engine.reactor import Reactor
-from loadtests.engine.recorder import FOR_EVER_NS, Counts, Display, Recorder, Window
+from loadtests.engine.recorder import FOR_EVER_NS, Counts, Display, Window
 from loadtests.engine.selfcheck import SelfCheck
 from loadtests.engine.starts import scattered
 from loadtests.engine.timer import monotonic_ns
@@ -60,14 +60,8 @@ class Rounds:
         self._reactor = Reactor()
         self._check = SelfCheck(spec.limits)
         self._shown = [shown(arm) for arm in spec.arms]
-        self._exchanges = [
-            Exchange(
-                arm.request,
-                arm.host,
-                arm.port,
-                connect_timeout_s=spec.connect_timeout_s,
-                read_timeout_s=spec.read_timeout_s,
-            )
+        self._asked = [
+            asked(arm, connect_timeout_s=spec.connect_timeout_s, read_timeout_s=spec.read_timeout_s)
             for arm in spec.arms
         ]
         self._responses_s = [arm.response_s for arm in spec.arms]
@@ -118,8 +112,9 @@ class Rounds:
         start_ns = monotonic_ns() + SPACING_NS
         warm_up_ns = round(self._spec.warmup_s * SECOND_NS)
         latest_ns = start_ns + max(warm_up_ns, round(self._spec.patience_s * SECOND_NS))
-        recorder = Recorder(Window(start_ns + warm_up_ns // 2), self._shown[index])
-        driver = ClosedDriver(self._exchanges[index], self._reactor, recorder, arm.load.connections)
+        window, seed = Window(start_ns + warm_up_ns // 2), f"{arm.arrivals_seed}/warm-up"
+        recorder, connect = self._asked[index].recording(window, self._shown[index], seed)
+        driver = ClosedDriver(self._asked[index].exchange, self._reactor, recorder, arm.load.connections, connect)
 
         def look() -> None:
             now = monotonic_ns()
@@ -132,7 +127,7 @@ class Rounds:
         self._reactor.at(start_ns, look)
         self._emit_event("started", index, _WARM_UP, start_ns)
         steady_ns = start_ns + SPACING_NS * arm.load.connections
-        driver.start(scattered(arm.load.connections, start_ns, steady_ns, f"{arm.arrivals_seed}/warm-up"))
+        driver.start(scattered(arm.load.connections, start_ns, steady_ns, seed))
         self._drive(driver, index)
         self._emit_event("drained", index, _WARM_UP, monotonic_ns())
         if self._responses_s[index] is None and recorder.mean_latency_ns is not None:
@@ -169,7 +164,7 @@ class Rounds:
             reactor.at(window.start_ns, edges.open)
             reactor.at(window.end_ns, edges.close)
             reactor.at(stop_ns, driver.stop)
-            reactor.at(stop_ns + self._exchanges[index].read_timeout_ns, driver.abandon)
+            reactor.at(stop_ns + self._asked[index].exchange.read_timeout_ns, driver.abandon)
 
         if driver.awaits_first_answers:
             reactor.at(steady_ns, settle)
@@ -183,15 +178,17 @@ class Rounds:
         return outcome
 
     def _driver_of(self, index: int, number: int, window: Window, steady_ns: int) -> Driver:
-        arm, exchange = self._spec.arms[index], self._exchanges[index]
+        arm, asked_, shown = self._spec.arms[index], self._asked[index], self._shown[index]
+        seed = f"{arm.arrivals_seed}/{number}"
         if not isinstance(arm.load, Open):
-            recorder = Recorder(window, self._shown[index])
-            return ClosedDriver(exchange, self._reactor, recorder, arm.load.connections)
-        arrivals = arrivals_of_a_slice(arm.load, f"{arm.arrivals_seed}/{number}", steady_ns, window.start_ns)
+            recorder, connect = asked_.recording(window, shown, seed)
+            return ClosedDriver(asked_.exchange, self._reactor, recorder, arm.load.connections, connect)
+        arrivals = arrivals_of_a_slice(arm.load, seed, steady_ns, window.start_ns)
         stall_ns = arm.load.law.stall_ns(arm.load.rate_rps) if arm.load.rate_rps else FOR_EVER_NS
-        keeper = Keeper() if self._spec.fates else None
-        recorder = Recorder(window, self._shown[index], stall_ns=stall_ns, keeper=keeper)
-        return OpenDriver(exchange, self._reactor, recorder, arm.load, arrivals, queue=self._spec.queue)
+        recorder, connect = asked_.recording(window, shown, seed, stall_ns=stall_ns)
+        recorder.keeper = Keeper() if self._spec.fates else None
+        queue = self._spec.queue
+        return OpenDriver(asked_.exchange, self._reactor, recorder, arm.load, arrivals, queue=queue, connect=connect)
 
     def _drive(self, driver: Driver, index: int) -> None:
         """Let the reactor run until the last answer is in."""

@@ -63,6 +63,20 @@ class Signup(BaseModel):
     newsletter: bool = False
 
 
+class LoginIn(BaseModel):
+    """A name and a password, as they are posted."""
+
+    user: Name
+    password: Name
+
+
+class Token(BaseModel):
+    """What a login is answered with."""
+
+    access_token: str
+    token_type: str = "bearer"  # noqa: S105 - how a token is sent, is none
+
+
 class Session(BaseModel):
     """Who a bearer token stands for."""
 

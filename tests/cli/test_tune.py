@@ -9,10 +9,12 @@ import pytest
 from typer.testing import CliRunner
 
 from harness.cli import app
-from harness.cli.tune import memory_bytes
+from harness.cli.options import memory_bytes
 from harness.errors import GatebenchError, GateError, UsageError
 from harness.tune import sitting as sittings
 from tests.tune.tune_support import Fake, instead, new_sitting
+
+JSON = "--target fastapi --server uvicorn --scenario json"
 
 
 def test_memory_is_an_amount() -> None:
@@ -26,6 +28,20 @@ def test_memory_is_an_amount() -> None:
 @pytest.mark.parametrize(
     ("call", "why"),
     [
+        (f"{JSON} --rate 500/s", "give --slo too"),
+        (f"{JSON} --rate fast --slo p99<100ms", "no rate"),
+        (f"{JSON} --headroom 20%", "give that too"),
+        (
+            "--target fastapi --server uvicorn --scenario json --rate 500/s --headroom much --slo p99<100ms",
+            "no share of a rate",
+        ),
+        (f"{JSON} --rate 5/s --slo p99<100ms", "state a lower percentile"),
+        (
+            "--target fastapi --server uvicorn --scenario json --rate 500/s --slo p99<100ms --connections 16",
+            "leave it out",
+        ),
+        ("quick --slo p99<100ms --connections 128", "leave it out"),
+        ("--resume latest --rate 500/s", "leave the rest out"),
         ("", "tune what"),
         ("--target flask --server uvicorn --scenario json", "serves asgi"),
         ("--target nobody --server uvicorn --scenario json", "unknown"),

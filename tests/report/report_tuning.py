@@ -7,6 +7,7 @@ from typing import cast
 
 from harness.record import Run
 from harness.tune.candidates import Candidate, Service
+from harness.tune.rate.answer import RateAnswer, RateRow, RateStanding
 from harness.tune.recommendation import CandidateRow, Capacity, RatePoint, Recommendation
 from harness.tune.trials import Outcome, RateTrial
 from tests.report.report_support import Fake, FakePair, run
@@ -94,3 +95,59 @@ def tune_run() -> Run:
     info_ = replace(whole.info, kind="tune", plan=replace(whole.info.plan, groups=groups))
     trials = tuple(replace(trial, pair=None) for trial in whole.trials)
     return replace(whole, info=info_, trials=trials)
+
+
+def held() -> Recommendation:
+    """What tune could have found for a rate."""
+    shown: list[tuple[int, int, RateStanding, int, int, float, float]] = [
+        (1, 9, "misses", 0, 2, 455.0, 41.0),
+        (1, 11, "misses", 1, 3, 560.0, 41.2),
+        (1, 14, "recommended", 4, 0, 649.0, 41.5),
+        (1, 22, "open", 1, 0, 650.0, 42.0),
+        (2, 9, "holds", 3, 0, 650.0, 70.0),
+        (3, 6, "open", 1, 0, 648.0, 98.0),
+    ]
+    rows = [
+        RateRow(
+            workers=workers,
+            threads=threads,
+            standing=standing,
+            why=None,
+            held=held,
+            missed=missed,
+            p99_us=62_000.0 if held > missed else 210_000.0,
+            loss_ratio=0.004 if held > missed else 0.12,
+            answered_rps=answered_rps,
+            memory_bytes=round(mib * 2**20),
+            cpu_s_per_request=0.001,
+            limit="worker-slots" if standing == "misses" else None,
+            cause="late" if missed else None,
+            naive=workers == 3,
+        )
+        for workers, threads, standing, held, missed, answered_rps, mib in shown
+    ]
+    failed = replace(rows[0], workers=5, threads=4, standing="failed", why="did not come up", held=0, missed=0)
+    rows.append(replace(failed, p99_us=None, loss_ratio=None, answered_rps=None, memory_bytes=None))
+    rate = RateAnswer(
+        rate_rps=500.0,
+        headroom=0.3,
+        offered_rps=650.0,
+        connections=81,
+        slice_s=3.0,
+        blocks=5,
+        dropped=1,
+        settled=True,
+        nearest=None,
+        untried=("fewer than 9 slots, of which Little's law asks 14.3",),
+        rows=tuple(rows),
+    )
+    return replace(
+        tuning(slo=False),
+        slo="p99 < 100 ms",
+        recommended=Candidate(1, 14),
+        ties=(),
+        candidates=(),
+        ended="settled",
+        rate=rate,
+        explanation="Run flask on gunicorn-gthread with 1 worker of 14 threads: it is the cheapest.",
+    )

@@ -6,9 +6,12 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import matplotlib as mpl
 import pytest
+from matplotlib import font_manager
 
 from harness.record import Run
 from harness.report import style, words
@@ -175,6 +178,27 @@ def test_a_drawing_is_the_same_every_time() -> None:
     """Reports are compared byte by byte."""
     chart = charts_of("quick")["forest"]
     assert drawn(chart) == drawn(chart)
+
+
+def test_the_settings_and_the_fonts_of_a_machine_decide_nothing() -> None:
+    """A font that comes with matplotlib draws, and a matplotlibrc changes no chart."""
+    chart = charts_of("quick")["forest"]
+    before = drawn(chart)
+    with mpl.rc_context({"lines.markersize": 30, "font.family": "serif", "savefig.bbox": "tight", "axes.xmargin": 0.4}):
+        assert drawn(chart) == before
+    with style.styled():
+        face = Path(font_manager.findfont(font_manager.FontProperties()))
+    assert face.is_relative_to(mpl.get_data_path())
+    assert "font-family: 'DejaVu Sans', sans-serif" in before[0]
+
+
+@pytest.mark.parametrize(("kind", "name"), EVERY)
+def test_title_and_note_fit_into_a_chart(kind: str, name: str) -> None:
+    """In the font that draws them."""
+    with style.styled() as theme:
+        figure = charts_of(kind)[name].draw(theme).figure
+        ends = [text.get_window_extent().x1 / figure.bbox.x1 for text in figure.texts]
+    assert 0 < max(ends) <= 1
 
 
 def test_names_are_text_in_a_drawing() -> None:

@@ -99,7 +99,7 @@ def test_the_chart_of_neighbours_has_a_row_for_each_arm_and_strength() -> None:
     assert study.values["break/p1a/held/open"].value == 8
     assert study.values["break/p1a/held/open"].limit == "threads"
     assert study.values["break/p1b/held/open"].value is None
-    assert {"break", "episode"} <= set(study.frame["kind"])
+    assert {"break", "episode"} <= {value.kind for value in study.values.values()}
 
 
 @pytest.mark.parametrize("name", ["neighbours-p1", "episode-p1"])

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.record import Run
-from harness.report.figures import study
+from harness.report.figures import rows, study
 from harness.report.index import index
 from harness.report.over_time import Past, Series, over_time
 from tests.report import report_support as support
@@ -26,9 +26,7 @@ def run_of(day: int, factor: float = 1.0, pairs: Sequence[support.FakePair] = (P
 
 def past(run: Run) -> Past:
     """As the index reads it: its values as text."""
-    frame = support.study_of(run).frame
-    text = frame.astype(object).where(frame.notna(), "").map(str)
-    return Past(run.info, text, f"{run.info.run}/report.html")
+    return Past(run.info, rows(support.study_of(run).table), f"{run.info.run}/report.html")
 
 
 def series_of(*runs: Run) -> list[Series]:
@@ -113,7 +111,7 @@ def test_the_index_shows_the_series(tmp_path: Path) -> None:
     for run in (run_of(20), run_of(21), run_of(22, 0.7), run_of(23)):
         folder = support.written(run, tmp_path)
         if run.info.run != "run-23":
-            (folder / "summary.csv").write_text(study(folder).frame.to_csv(index=False), encoding="utf-8")
+            (folder / "summary.csv").write_text(study(folder).table, encoding="utf-8")
     page = index(tmp_path)
     text = text_of(page)
     assert "1 pair of 1 changed by more than" in text
@@ -134,7 +132,7 @@ def test_hostile_names_stay_text(tmp_path: Path) -> None:
     for day in (20, 21):
         run = support.run(support.hostile_pairs(), name=f"run-{day}", suite="</title>&<b>", seed=day)
         folder = support.written(run, tmp_path)
-        (folder / "summary.csv").write_text(study(folder).frame.to_csv(index=False), encoding="utf-8")
+        (folder / "summary.csv").write_text(study(folder).table, encoding="utf-8")
     html = index(tmp_path).read_text(encoding="utf-8")
     assert "Over time" in html
     assert "<img" not in html

@@ -15,10 +15,12 @@ from rich.console import Console
 from harness.errors import RecordError
 from harness.judge import compare
 from harness.report.charts.candidates import candidates
+from harness.report.charts.frontier import frontier
 from harness.report.charts.search import search
 from harness.report.figures import Study, study
 from harness.report.index import index
 from harness.report.terminal import terminal
+from harness.tune.candidates import Candidate
 from harness.tune.recommendation import FILE, Recommendation, dump
 from tests.report import report_support as support
 from tests.report import report_tuning
@@ -138,3 +140,41 @@ def test_a_broken_answer_is_named(tmp_path: Path) -> None:
     (folder / FILE).write_text("{}")
     with pytest.raises(RecordError, match=FILE):
         support.built(folder)
+
+
+def test_the_page_of_a_rate_opens_with_what_holds_it(tmp_path: Path) -> None:
+    """The settings, the rate and its headroom; the table has every setting that was tried."""
+    text = text_of(support.built(written(tmp_path, report_tuning.held())))
+    asked = "p99 < 100 ms at 500/s with 30 % headroom"
+    assert f"Run flask on gunicorn-gthread with 1 worker of 14 threads; it holds {asked}" in text
+    assert f"the cheapest that holds {asked}" in text
+    assert "did not come up" in text
+    folder = next(tmp_path.glob("*/tune.json")).parent
+    assert "| 1 | 14 | recommended | 4 of 4 | 649/s |" in (folder / "summary.md").read_text(encoding="utf-8")
+
+
+def test_the_frontier_concludes_in_its_title_and_has_every_setting_in_its_table() -> None:
+    """Memory against what was answered; a miss is called one."""
+    chart = frontier(study_of(report_tuning.held()))
+    assert chart is not None
+    assert chart.title.startswith("1 worker of 14 threads: the cheapest that holds p99 < 100 ms at 500/s")
+    assert [row[2] for row in chart.rows].count("does not hold") == 2
+    assert len(chart.rows) == 7
+    answer = report_tuning.held()
+    assert answer.rate is not None
+    missed = replace(answer, recommended=None, rate=replace(answer.rate, nearest=Candidate(1, 14)))
+    nothing = frontier(study_of(missed))
+    assert nothing is not None
+    assert nothing.title.startswith("Nothing that was tried holds p99 < 100 ms at 500/s")
+    assert frontier(study_of(report_tuning.tuning())) is None
+
+
+def test_the_terminal_and_the_index_show_what_holds_a_rate(tmp_path: Path) -> None:
+    """A table of what was offered it, and the settings."""
+    folder = written(tmp_path, report_tuning.held())
+    support.built(folder)
+    console = Console(file=StringIO(), width=120)
+    terminal(study(folder), console)
+    assert isinstance(console.file, StringIO)
+    assert re.search(r"1 +14 +4 of 4 +649/s .* recommended", console.file.getvalue())
+    assert "recommends 1 worker of 14 threads" in text_of(index(tmp_path))

@@ -20,6 +20,7 @@ from harness.subject.services import Services
 from harness.suite import Arm, Ask, Closed, Expect, Target, load_definitions
 from harness.suite.choice import arm_of
 from tests import factories
+from tests.polling import until
 from tests.subject.revision_support import APP, commit, git, shop
 
 KNOWN = load_definitions()
@@ -147,6 +148,7 @@ def test_a_work_tree_is_gone_whatever_happens(top: Path, end: str) -> None:
     assert done.returncode == (-signal.SIGKILL if end else 1)
     tree = Path(done.stdout.strip())
     if end:
+        assert until(lambda: not tree.exists())  # the reaper is at work: what it has not removed yet is no litter
         subprocess.run(call, capture_output=True, check=False)
     assert tree.name == "repo"
     assert trees(top) == [str(top)]

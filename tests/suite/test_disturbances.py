@@ -34,7 +34,7 @@ def test_a_pair_names_its_neighbour_and_has_episodes(tmp_path: Path) -> None:
     assert disturbed.disturbance == Held(request="report", count=(4, 0, 2))
     assert disturbed.disturbance.strengths == (0, 2, 4)
     assert disturbed.neighbour is not None
-    assert disturbed.neighbour.request.path == "/slow?ms=3500"
+    assert disturbed.neighbour.requests[0].path == "/slow?ms=3500"
 
 
 def test_pairs_with_the_same_disturbance_share_a_group(tmp_path: Path) -> None:

@@ -176,6 +176,23 @@ FORMS = (
 
 PEOPLE = (
     _get("me", "/me", {"id": 1, "name": "Ada", "realm": "gatebench", "active": True}, headers=ADA),
+    _post(
+        "login",
+        {"user": "ada", "password": "lovelace"},
+        200,
+        {"access_token": "session-ada", "token_type": "bearer"},
+        path="/login",
+    ),
+    _refused(
+        "login with a wrong password",
+        "/login",
+        403,
+        "Wrong name or password",
+        method="POST",
+        headers=JSON,
+        body=b'{"user": "ada", "password": "byron"}',
+    ),
+    _post("login without a password", {"user": "ada"}, 422, path="/login"),
     _refused("me as a stranger", "/me", 401, "Not authenticated", answer_headers=CHALLENGE),
     _refused("me with an unknown session", "/me", 403, "Invalid token", headers={"Authorization": "Bearer nobody"}),
     _refused("me shut out", "/me", 403, "Inactive user", headers=GRACE),

@@ -15,7 +15,9 @@ import numpy as np
 import pytest
 
 from harness import measure, record, spec
+from harness.machine.identity import PROC
 from harness.machine.placement import Placement
+from harness.machine.pods import NONE, Groups
 from harness.machine.process import Process
 from harness.record import Trial
 from harness.record.sitting import begin
@@ -59,6 +61,11 @@ class FakeServer:
     process: Nothing
     host: str = "127.0.0.1"
     port: int = 1
+    groups: Groups = NONE
+    proc: Path = PROC
+
+    def killed(self) -> None:
+        """It is in no pod."""
 
     def wait_ready(self, *_: float) -> None:
         """It is."""

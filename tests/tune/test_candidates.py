@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from harness.tune.candidates import Candidate, candidates, groups, ladder, nearest, refinements
+from harness.tune.candidates import Candidate, ample, candidates, groups, ladder, nearest, refinements
 from tests.tune.tune_support import service, workers
 
 
@@ -19,6 +19,13 @@ def test_candidates_hold_the_knee_and_the_rule_of_thumb():
     """16 connections on one core: 1 to 27, with 2C + 1 = 3 among them."""
     assert candidates(service()) == workers(1, 2, 3, 5, 8, 12, 16, 18, 27)
     assert Candidate(9) in candidates(service(cores=4))
+
+
+def test_an_ample_load_has_more_connections_than_the_cpu_can_have_in_hand():
+    """So that the service decides which settings are best; within bounds, also where the CPU a request is not known."""
+    assert ample(1, 0.022, 0.0017) == 52
+    assert ample(4, 0.022, 0.0017) == 207
+    assert (ample(1, 0.001, 0.001), ample(8, 0.05, 0.0005), ample(1, 0.05, 0.0)) == (32, 256, 256)
 
 
 def test_cpu_bound_work_is_tried_up_to_the_cores_and_two_c_plus_one():

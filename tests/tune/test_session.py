@@ -17,7 +17,7 @@ from harness.tune.conclusion import recommend, refusal
 from harness.tune.live import measured, room_bytes, tally
 from harness.tune.next_rate import Try
 from harness.tune.recommendation import dump, load
-from harness.tune.session import LoneWorker
+from harness.tune.state import LoneWorker
 from harness.tune.trials import UNUSABLE, RateTrial
 from tests import factories
 from tests.tune.tune_support import ARM, FAST, SERVICE, Fake, session

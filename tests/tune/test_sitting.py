@@ -14,8 +14,8 @@ from harness.tune import journal
 from harness.tune import sitting as sittings
 from harness.tune.candidates import Candidate
 from harness.tune.recommendation import FILE, Recommendation, load
-from harness.tune.session import Tuning
 from harness.tune.sitting import Sitting
+from harness.tune.state import Tuning
 from tests.tune.tune_support import ARM, Fake, instead, new_sitting
 
 

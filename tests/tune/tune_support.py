@@ -23,8 +23,10 @@ from harness.tune.candidates import Candidate, Service
 from harness.tune.journal import Journal
 from harness.tune.live import LAUNCH_TRIALS
 from harness.tune.next_rate import Try
-from harness.tune.session import LoneWorker, Offer, Question, Tuning, tune
+from harness.tune.rate.asked import Asked, Offered, RateBlock
+from harness.tune.session import tune
 from harness.tune.sitting import Sitting
+from harness.tune.state import LoneWorker, Offer, Question, Tuning
 from harness.tune.subject import Subject
 from harness.tune.trials import RateTrial
 from tests import factories
@@ -57,6 +59,8 @@ class Fake:
     failure: Exception = field(default_factory=lambda: LaunchError("gunicorn ended with exit code 3"))
     steps: int = 0
     offered: int = 0
+    rates: list[float] = field(default_factory=list)
+    """The rate of each block of open load."""
     launched: list[Candidate] = field(default_factory=list)
     stopped: list[Candidate] = field(default_factory=list)
     seeds: list[tuple[float, float]] = field(default_factory=list)
@@ -77,6 +81,35 @@ class Fake:
         took_s = sum(2.0 + 0.3 * candidate.workers for candidate in group)
         self._step(took_s)
         return BlockOutcome(measured=tuple(self._measured(candidate) for candidate in group), took_s=took_s)
+
+    def rate_block(self, group: tuple[Candidate, ...], asked: Asked) -> RateBlock:
+        """A slot answers twenty a second."""
+        took_s = sum(asked.slice_s + 1.5 for _ in group)
+        start_s = self.now
+        self._step(took_s)
+        self.rates.append(asked.offered_rps)
+        offered = tuple(self._held(candidate, asked, start_s) for candidate in group)
+        return RateBlock(offered=offered, took_s=took_s)
+
+    def _held(self, candidate: Candidate, asked: Asked, start_s: float) -> Offered:
+        holds = asked.offered_rps <= min(20.0 * candidate.slots, self.capacity_rps)
+        trial = RateTrial(
+            rate_rps=asked.offered_rps,
+            planned_s=asked.slice_s,
+            start_s=start_s,
+            took_s=asked.slice_s + 1,
+            outcome="held" if holds else "exceeded",
+            loss_ratio=0.005 if holds else 0.4,
+            excess=0.5 if holds else 40.0,
+            objective="p99 < 100 ms",
+            cause="late",
+            p99_us=60_000.0 if holds else 400_000.0,
+            cpu_s_per_request=0.0002,
+            limit=None if holds else "worker-slots" if self.capacity_rps > asked.offered_rps else "server-cpu",
+        )
+        if self.unusable or candidate.workers in self.broken:
+            trial = replace(trial, outcome="invalid", reasons=("did not come up",))
+        return Offered(candidate=candidate, trial=trial, memory_bytes=1000 * candidate.workers)
 
     @contextmanager
     def searching(self, chosen: Candidate, seed_rps: float, connections: int) -> Iterator[Offer]:

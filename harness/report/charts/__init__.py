@@ -12,6 +12,7 @@ from harness.report.charts.efficiency import efficiency
 from harness.report.charts.episode import episode
 from harness.report.charts.factors import factors
 from harness.report.charts.forest import forest
+from harness.report.charts.frontier import frontier
 from harness.report.charts.latency import latency
 from harness.report.charts.neighbours import neighbours
 from harness.report.charts.search import search
@@ -21,7 +22,7 @@ from harness.report.charts.throughput import throughput
 from harness.report.charts.workers import workers
 from harness.report.figures import Study
 
-WHOLE = (candidates, search, forest, factors, workers, efficiency, balance)
+WHOLE = (frontier, candidates, search, forest, factors, workers, efficiency, balance)
 OF_PAIR = (neighbours, episode)
 EACH = (throughput, connections, rates, latency, costs, series)
 

@@ -9,16 +9,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
-import pandas as pd
-
 from harness.judge.compare import Trials
 from harness.judge.episodes import Break, Contrast, breaks, contrasts
 from harness.judge.metrics import METRICS, Metric, histogram, latency_name
 from harness.judge.verdicts import Caveat, Comparison, PairVerdict
 from harness.record import Run, Trial
 from harness.report.figures.episodes import AtStrength, at_strengths, of_break, of_contrast
+from harness.report.figures.requests import of_requests
 from harness.report.figures.rows import of_arm, of_effect, of_noise, of_pair, of_tuning
-from harness.report.figures.value import NOTHING, Figures, Value, average, frame
+from harness.report.figures.value import NOTHING, Figures, Value, average, table
 from harness.spec.histogram import Histogram
 from harness.spec.percentiles import QUANTILES, resolved
 from harness.suite import PHASES, Arm, Factor, Group, Pair, Phase, Scenario
@@ -160,9 +159,9 @@ class Study:
         return {value.key: value for value in values}
 
     @cached_property
-    def frame(self) -> pd.DataFrame:
+    def table(self) -> str:
         """summary.csv: one row a pair, arm or effect and metric."""
-        return frame(self.values.values(), [factor.name for factor in self.factors])
+        return table(self.values.values(), [factor.name for factor in self.factors])
 
     def _of_arms(self) -> Iterator[Value]:
         for arm in self.arms.values():
@@ -174,6 +173,7 @@ class Study:
                     figures = self._figures(arm.id, phase, metric, used)
                     if figures[0] is not None or metric.name == "throughput_rps":
                         yield of_arm(arm, trials, used, metric.name, figures)
+                yield from of_requests(arm, phase, used)
 
     def _figures(self, arm: str, phase: Phase, metric: Metric, used: tuple[Trial, ...]) -> Figures:
         numbers = [metric.read(trial) for trial in used]

@@ -10,10 +10,13 @@ from harness.judge.verdicts import Effect, Noise, PairVerdict
 from harness.record import Trial
 from harness.report.figures.value import Figures, Value
 from harness.suite import Arm
+from harness.tune.rate.answer import RateRow
 from harness.tune.recommendation import CandidateRow, Recommendation
 
 OF_CANDIDATE = ("throughput_rps", "of_best", "saturated_latency_p99_us", "memory_bytes", "share_of_picks")
 """The metrics of a candidate that tune tried."""
+OF_RATE_ROW = ("answered_rps", "latency_p99_us", "memory_bytes", "cpu_s_per_request")
+"""Those of a candidate that was offered a rate."""
 
 
 NO_LEVELS = ("connections", "load", "rate_rps", "a", "b")
@@ -97,6 +100,8 @@ def of_effect(effect: Effect) -> Value:
 def of_tuning(answer: Recommendation) -> list[Value]:
     """Every number that tune found."""
     values = [of_candidate(row, metric, answer) for row in answer.candidates for metric in OF_CANDIDATE]
+    offered = answer.rate.rows if answer.rate else ()
+    values += [of_rate_row(row, metric, answer) for row in offered for metric in OF_RATE_ROW]
     values += [of_capacity(answer, end) for end in ("low", "high")] if answer.capacity_rps else []
     return [value for value in values if value.value is not None or value.metric == "throughput_rps"]
 
@@ -126,6 +131,37 @@ def of_candidate(row: CandidateRow, metric: str, answer: Recommendation | None =
         high=high,
         blocks=row.blocks,
         blocks_measured=row.blocks,
+        verdict=row.standing,
+        limit=row.limit,
+        reasons=row.why,
+    )
+
+
+def of_rate_row(row: RateRow, metric: str, answer: Recommendation | None = None) -> Value:
+    """One metric of a candidate that was offered a rate; medians over blocks, so without an interval."""
+    rate = answer.rate if answer else None
+    figures: dict[str, tuple[str, float | None]] = {
+        "answered_rps": ("1/s", row.answered_rps),
+        "latency_p99_us": ("us", row.p99_us),
+        "memory_bytes": ("B", row.memory_bytes),
+        "cpu_s_per_request": ("s", row.cpu_s_per_request),
+    }
+    unit, value = figures[metric]
+    return Value(
+        kind="candidate",
+        id=f"{row.workers}x{row.threads}",
+        scenario=answer.scenario if answer else "",
+        target=answer.target if answer else None,
+        server=answer.server if answer else None,
+        levels={"workers": row.workers, "threads": row.threads},
+        connections=rate.connections if rate else None,
+        load="open",
+        rate_rps=rate.offered_rps if rate else None,
+        metric=metric,
+        unit=unit,
+        value=value,
+        blocks=row.held + row.missed,
+        blocks_measured=row.held + row.missed,
         verdict=row.standing,
         limit=row.limit,
         reasons=row.why,

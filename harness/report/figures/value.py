@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field, fields
-
-import pandas as pd
+from dataclasses import dataclass, field, fields
 
 from harness.judge.statistics import estimate, ratio_of
 from harness.suite import Level
@@ -14,6 +14,8 @@ from harness.suite import Level
 Figures = tuple[float | None, float | None, float | None]
 """A value, and the ends of its 95 % interval."""
 NOTHING: Figures = (None, None, None)
+FIGURES = ("rate_rps", "value", "low", "high")
+"""The fields that hold figures; the other numbers are counts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,10 +23,12 @@ class Value:
     """One number with its interval."""
 
     kind: str
-    """pair (value is b / a), arm, effect, noise (of an A/A pair); of a tuning candidate or capacity; of a disturbance
-    episode (an arm at a strength), break or contrast (b against a at a strength)."""
+    """pair (value is b / a), arm, request (of a mix, on an arm), effect, noise (of an A/A pair); of a tuning candidate
+    or capacity; of a disturbance episode (an arm at a strength), break or contrast (b against a at a strength)."""
     id: str
     scenario: str = ""
+    request: str | None = None
+    """The request of a mix that it is about."""
     interface: str | None = None
     target: str | None = None
     server: str | None = None
@@ -52,14 +56,40 @@ class Value:
         return f"{self.kind}/{self.id}/{self.metric}/{self.load}"
 
 
-def frame(values: Iterable[Value], factors: Sequence[str]) -> pd.DataFrame:
-    """Values as a table with a column for each of `factors`; counts stay whole numbers where some are missing."""
+def table(values: Iterable[Value], factors: Sequence[str]) -> str:
+    """Values as CSV, with a column for each of `factors`; a field is empty where there is nothing."""
     names = [item.name for item in fields(Value)]
     place = names.index("levels")
-    columns = [*names[:place], *factors, *names[place + 1 :]]
-    rows = [{name: value for name, value in asdict(each).items() if name != "levels"} | each.levels for each in values]
-    whole = [name for name in ("workers", "threads", "connections", "blocks", "blocks_measured") if name in columns]
-    return pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(whole, "Int64"))
+    before, after = names[:place], names[place + 1 :]
+    lines = io.StringIO()
+    writer = csv.writer(lines, lineterminator="\n")
+    writer.writerow([*before, *factors, *after])
+    for value in values:
+        levels = [value.levels.get(factor) for factor in factors]
+        cells = [*(_cell(value, name) for name in before), *levels, *(_cell(value, name) for name in after)]
+        writer.writerow(cells)
+    return lines.getvalue()
+
+
+def rows(text: str) -> list[dict[str, str]]:
+    """The rows of a table as `table` writes it, each field as text; raises `ValueError` where it is none."""
+    reader = csv.DictReader(io.StringIO(text, newline=""), restval="")
+    try:
+        read = list(reader)
+    except csv.Error as error:
+        raise ValueError(f"no table: {error}") from error
+    missing = {item.name for item in fields(Value)} - {"levels"} - {*(reader.fieldnames or ())}
+    if missing:
+        raise ValueError(f"no column {', '.join(sorted(missing))}")
+    return read
+
+
+def _cell(value: Value, name: str) -> object:
+    """What stands in a field: a figure always as a float, and nothing where there is none."""
+    cell = getattr(value, name)
+    if name in FIGURES and cell is not None:
+        return "" if math.isnan(cell) else float(cell)
+    return cell
 
 
 def average(values: Sequence[float], *, logarithmic: bool = True) -> Figures:

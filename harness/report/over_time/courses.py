@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-import pandas as pd
-
 from harness import units
 from harness.judge.compare.runs import compared
 from harness.record import RunInfo
@@ -24,7 +22,7 @@ class Past:
     """A run that came to something: its run.json and its summary."""
 
     info: RunInfo
-    table: pd.DataFrame
+    table: Sequence[Mapping[str, str]]
     report: str
     """Where its report is, relative to the index; empty: not built."""
 
@@ -116,13 +114,12 @@ def _side(arm: Arm, unknown: Sequence[Factor]) -> Hashable:
     return compared(arm, unknown), arm.connections, arm.rate_rps
 
 
-def _rows(table: pd.DataFrame) -> dict[str, Mapping[Hashable, str]]:
+def _rows(table: Sequence[Mapping[str, str]]) -> dict[str, Mapping[str, str]]:
     """The throughput ratios of a summary that has one, by pair."""
-    pairs = table[(table["kind"] == "pair") & (table["metric"] == METRIC) & (table["value"] != "")]
-    return {str(row["id"]): row for row in pairs.to_dict("records")}
+    return {row["id"]: row for row in table if row["kind"] == "pair" and row["metric"] == METRIC and row["value"]}
 
 
-def _ratio(number: int, row: Mapping[Hashable, str]) -> Ratio:
+def _ratio(number: int, row: Mapping[str, str]) -> Ratio:
     low, high = (float(row[end]) if row[end] != "" else None for end in ("low", "high"))
     return Ratio(number, float(row["value"]), low, high, int(float(row["blocks"] or 0)))
 

@@ -14,13 +14,12 @@ from harness import units
 from harness.judge.verdicts import Comparison, PairVerdict
 from harness.record import Run
 from harness.report.figures import Study
-from harness.report.figures.rows import of_candidate
 from harness.report.terminal.pairs import STYLES, table, word
+from harness.report.terminal.tuned import tried
 from harness.report.words import (
     changed,
     disturbed,
     headline,
-    interval,
     neighbours,
     sentence,
     shared,
@@ -29,7 +28,6 @@ from harness.report.words import (
     without_result,
 )
 from harness.suite import Factor
-from harness.tune.recommendation import Recommendation
 
 __all__ = ["between", "terminal"]
 
@@ -46,7 +44,7 @@ def terminal(study: Study, console: Console) -> None:
     parts += _beside(study)
     parts += _answers(study, pairs)
     parts += [table(study, pairs, console.width)] if pairs else []
-    parts += [_candidates(study.tuned), Text(shown(study.tuned.explanation)), Text()] if study.tuned else []
+    parts += [tried(study.tuned), Text(shown(study.tuned.explanation)), Text()] if study.tuned else []
     parts += _foot(study)
     _print(console, parts, f" {shown(study.run.info.plan.suite)}", f" · {shown(study.run.info.run)}")
 
@@ -91,20 +89,6 @@ def _changes(verdicts: Sequence[PairVerdict], factors: Sequence[Factor]) -> Tabl
         scenario.append(f"\n{shared(verdict, factors)}", style="not bold dim")
         changes.add_row(scenario, Text(shown(verdict.a)), Text(shown(verdict.b)), ratio, word(verdict))
     return changes
-
-
-def _candidates(answer: Recommendation) -> Table:
-    """What tune tried."""
-    candidates = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    for heading in ("workers", "threads", "throughput", "of the best", "memory", "picked"):
-        candidates.add_column(heading, justify="right")
-    candidates.add_column("standing")
-    for row in answer.candidates:
-        metrics = ("throughput_rps", "of_best", "memory_bytes", "share_of_picks")
-        figures = (interval(of_candidate(row, metric)) for metric in metrics)
-        style = "bold blue" if row.standing == "recommended" else "" if row.standing == "tie" else "dim"
-        candidates.add_row(f"{row.workers}", f"{row.threads}", *figures, row.standing, style=style)
-    return candidates
 
 
 def _foot(study: Study) -> Iterator[Text]:

@@ -132,6 +132,10 @@ def headline(study: Study) -> str:
 def _advice(study: Study, answer: Recommendation) -> str:
     what = f"{shown(answer.target)} on {shown(answer.server)}"
     advice = f"Run {what} with {deployed(answer)}" if answer.recommended else f"Nothing to recommend for {what}"
+    if answer.rate is not None:
+        rate, verb = answer.rate, "probably holds" if not answer.rate.settled else "holds"
+        asked = f"{shown(answer.slo or '')} at {units.rps(rate.rate_rps)} with {units.percent(rate.headroom)} headroom"
+        return f"{advice}; it {verb} {asked}" if answer.recommended else f"{advice}: nothing is known to hold {asked}"
     low, capacity = study.values.get("capacity/low/capacity_rps/open"), answer.capacity_rps
     return f"{advice}; it {capacity.holds} {shown(answer.slo or '')} up to {text(low)}" if low and capacity else advice
 

@@ -18,7 +18,7 @@ from harness.errors import LoadError
 from harness.machine.process import Process, clean_environment, running
 from harness.spec.held import Between, HeldLog, Hold
 from harness.subject.launch import Launched
-from harness.suite import BENCHMARKS, Scenario
+from harness.suite import BENCHMARKS, Scenario, prepared
 from harness.trial.episodes.disturber import Stage
 
 READY_S = 20.0
@@ -91,7 +91,8 @@ def neighbours(stage: Stage) -> AbstractContextManager[Holder]:
 @contextmanager
 def holding(server: Launched, neighbour: Scenario, count: int, *, cpus: Sequence[int], log: Path) -> Iterator[Holder]:
     """A helper that is ready to hold `count` requests of `neighbour` on `server`; it is ended at the end."""
-    asked = neighbour.request
+    (held,) = prepared(neighbour)
+    asked = held.ask
     hold = Hold(
         host=server.host,
         port=server.port,
@@ -100,7 +101,7 @@ def holding(server: Launched, neighbour: Scenario, count: int, *, cpus: Sequence
             path=asked.path,
             headers=tuple(asked.headers.items()),
             body=asked.body,
-            status=neighbour.expect.status,
+            status=held.expect.status,
         ),
         count=count,
     )

@@ -1,0 +1,46 @@
+"""What tune tried, as a table in a terminal."""
+
+from __future__ import annotations
+
+from rich import box
+from rich.table import Table
+
+from harness.report.figures.rows import OF_RATE_ROW, of_candidate, of_rate_row
+from harness.report.words import interval
+from harness.tune.rate.answer import RateAnswer
+from harness.tune.recommendation import Recommendation
+
+STYLES = {"recommended": "bold blue", "tie": "", "holds": ""}
+
+
+def tried(answer: Recommendation) -> Table:
+    """Every setting that was measured: under the rate that was asked for, or for its throughput."""
+    return _under(answer.rate) if answer.rate else _candidates(answer)
+
+
+def _under(rate: RateAnswer) -> Table:
+    table = _table("workers", "threads", "blocks held", "answered", "p99", "memory", "CPU a request")
+    for row in rate.rows:
+        figures = (interval(of_rate_row(row, metric)) for metric in OF_RATE_ROW)
+        votes = f"{row.held} of {row.held + row.missed}"
+        style = STYLES.get(row.standing, "dim")
+        table.add_row(f"{row.workers}", f"{row.threads}", votes, *figures, row.standing, style=style)
+    return table
+
+
+def _candidates(answer: Recommendation) -> Table:
+    table = _table("workers", "threads", "throughput", "of the best", "memory", "picked")
+    for row in answer.candidates:
+        metrics = ("throughput_rps", "of_best", "memory_bytes", "share_of_picks")
+        figures = (interval(of_candidate(row, metric)) for metric in metrics)
+        style = STYLES.get(row.standing, "dim")
+        table.add_row(f"{row.workers}", f"{row.threads}", *figures, row.standing, style=style)
+    return table
+
+
+def _table(*headings: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    for heading in headings:
+        table.add_column(heading, justify="right")
+    table.add_column("standing")
+    return table
