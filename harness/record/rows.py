@@ -234,6 +234,8 @@ class SittingRow:
     placement: dict[str, tuple[int, ...]]
     code: dict[str, str] = field(default_factory=dict)
     """Target -> digest of its code (`harness.record.code`); a target whose code cannot be read is not in it."""
+    commits: dict[str, str] = field(default_factory=dict)
+    """Target -> commit of git at which it stands (`harness.record.commits`); empty in older records."""
     blocks: Count | None = None
     """Blocks of the plan in this sitting, of which --resume --blocks adds some; None in older records."""
 

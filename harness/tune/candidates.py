@@ -133,11 +133,11 @@ class Service:
         return len(group) <= GROUP and _within(workers, self.worker_bytes, self.room_bytes)
 
 
-def ample(cores: int, unloaded_s: float, cpu_s_per_request: float) -> int:
+def ample(cpus: float, unloaded_s: float, cpu_s_per_request: float) -> int:
     """Connections of a closed load that are no limit, so that the service decides which settings are best."""
     if cpu_s_per_request <= 0:
         return MOST_AMPLE
-    return round(min(MOST_AMPLE, max(LEAST_AMPLE, AMPLE * cores * unloaded_s / cpu_s_per_request)))
+    return round(min(MOST_AMPLE, max(LEAST_AMPLE, AMPLE * cpus * unloaded_s / cpu_s_per_request)))
 
 
 def _within(workers: int, worker_bytes: int | None, limit_bytes: int | None) -> bool:

@@ -91,13 +91,15 @@ def setting(workers: int, threads: int, service: Service) -> str:
 
 
 def cores(service: Service) -> str:
-    """`2 server cores`."""
+    """`2 server cores`, or what a pod gives of them."""
+    if service.cpus < service.cores:
+        return f"a quota of {cpus(service.cpus)}"
     return "1 server core" if service.cores == 1 else f"{service.cores} server cores"
 
 
 def are(service: Service) -> str:
     """The verb for them."""
-    return "is" if service.cores == 1 else "are"
+    return "is" if service.cores == 1 or service.cpus < service.cores else "are"
 
 
 def _with_interval(row: CandidateRow) -> str:

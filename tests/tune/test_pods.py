@@ -10,6 +10,8 @@ from harness.suite import Pod
 from harness.tune.candidates import Candidate, Service, candidates
 from harness.tune.conclusion import recommend
 from harness.tune.explain import explain
+from harness.tune.rate.asked import Asked
+from harness.tune.rate.grid import lines
 from harness.tune.recommendation import CandidateRow, Recommendation
 from harness.tune.resources import manifest, resources
 from harness.tune.state import Question, Tuning
@@ -30,6 +32,14 @@ def test_half_a_core_is_not_given_workers_for_the_hosts_eight() -> None:
     assert max(candidate.workers for candidate in pod) == 3
     assert replace(EIGHT, quota=0.5).knee == 10
     assert max(candidate.slots for candidate in pod) < max(candidate.slots for candidate in whole)
+
+
+@pytest.mark.parametrize(("quota", "most"), [(None, 17), (2.0, 5), (0.5, 3)])
+def test_a_rate_in_a_pod_is_not_sought_with_workers_for_the_hosts_cores(quota: float | None, most: int) -> None:
+    """The lines end with 2C + 1 of the CPUs that the quota amounts to."""
+    service = replace(EIGHT, quota=quota)
+    asked = Asked(service=service, rate_rps=100.0, headroom=0.3, connections=64, slice_s=2.0)
+    assert max(place.workers for line in lines(asked) for place in line.places) == most
 
 
 def test_a_quota_beyond_the_cpus_changes_nothing() -> None:
