@@ -115,6 +115,8 @@ def _warnings(study: Study) -> list[str]:
         warnings.append(f"In this run {SHARED}.")
     if study.pairs and not any(v.ratio for v in study.comparison.pairs):
         warnings.append("No pair has a valid result.")
+    if study.run.episodes and not any(episode.valid for episode in study.run.episodes):
+        warnings.append("No episode is valid.")
     if info.plan.blocks < MIN_BLOCKS and study.pairs:
         warnings.append(
             f"With {units.plural(info.plan.blocks, 'block')} there can be no verdict: at least {MIN_BLOCKS} are needed"

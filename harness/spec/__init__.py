@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
+from harness.spec.calm import Calm
 from harness.spec.checks import GeneratorLimits, SliceCheck, SliceShare
 from harness.spec.loads import Load, Phase
 from harness.spec.requests import STRICT, Mix, Request, Weighted
@@ -67,21 +68,6 @@ class DrivenArm:
     """The warm-up lasts until this many answers are in and `Spec.warmup_s` has passed."""
     arrivals_seed: int = 0
     """The two arms of a pair have the same seed, and so the same arrivals, and of a mix the same requests."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Calm:
-    """When an open slice that was disturbed may end: most of its arrivals are answered in time again."""
-
-    __pydantic_config__ = STRICT
-
-    after_s: float
-    """Not before: seconds since the window opened."""
-    limit_us: int
-    """An answer that takes longer is late."""
-    share: float
-    """Of the arrivals due within `for_s`, so many may be late or lost."""
-    for_s: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

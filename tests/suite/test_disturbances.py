@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import DefinitionError
+from harness.errors import DefinitionError, UsageError
 from harness.suite import Held, Options, Plan, block_times, build, load_suite
 
 SCENARIO = """

@@ -12,6 +12,7 @@ from harness.errors import GatebenchError, LaunchError, LoadError
 from harness.judge.episodes import broke, next_strength, reasons
 from harness.machine.process import Process
 from harness.record import Episode, GeneratorCheck, utc_now
+from harness.spec.calm import Calm
 from harness.spec.fates import Fates
 from harness.spec.held import HeldLog
 from harness.subject.launch import Launched
@@ -155,7 +156,7 @@ def _order(
         rounds=((0,),),
         slice_s=disturbance.most_s,
         warmup_s=0.0,
-        calm=spec.Calm(
+        calm=Calm(
             after_s=disturbance.before_s + disturbance.during_s,
             limit_us=disturbance.deadline_us,
             share=disturbance.late_share,
