@@ -116,7 +116,7 @@ class Spec:
     fates: bool = False
     """Open: whether slices carry what became of each arrival."""
     histograms: bool = True
-    limits: GeneratorLimits = GeneratorLimits()
+    limits: GeneratorLimits = field(default_factory=GeneratorLimits)
 
     @property
     def phase(self) -> Phase:
