@@ -33,6 +33,7 @@ class Options:
     blocks: int | None = None
     width: float | None = None
     budget_s: float | None = None
+    generators: int | None = None
     pod: Pod | None = None
     """In which every server runs, whatever the suite says of pods."""
 
@@ -57,6 +58,9 @@ def build(definitions: Definitions, suite: Suite, options: Options) -> Plan:
     if not arms:
         message = f"--filter {wanted!r} leaves no pair of suite {suite.name}" if wanted else f"{suite.name}: no pair"
         raise UsageError(message)
+    generators = options.generators or suite.generators
+    if generators > 1 and any(disturbances.values()):
+        raise UsageError(f"generators: {suite.name} has a disturbance, whose episodes one generator drives: write 1")
     return Plan(
         suite=suite.name,
         about=suite.about,
@@ -68,6 +72,7 @@ def build(definitions: Definitions, suite: Suite, options: Options) -> Plan:
         open_slice_s=slice_s([arm for _, *both in arms for arm in both], suite.open_slice_s),
         margin=suite.margin,
         arrivals=suite.arrivals,
+        generators=generators,
         upstream=suite.upstream,
         thresholds=suite.thresholds,
         factors=tuple(definitions.factors.values()),

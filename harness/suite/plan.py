@@ -12,7 +12,7 @@ from harness.spec.loads import Load, Phase
 from harness.strict import STRICT
 from harness.suite.disturbances import Disturbance
 from harness.suite.factors import Factor
-from harness.suite.model import Cell, Positive, Thresholds, Times, Upstream
+from harness.suite.model import Cell, Generators, Positive, Thresholds, Times, Upstream
 from harness.suite.subjects import Scenario, Server, Target
 
 ANYIO_THREADS = 40
@@ -147,6 +147,8 @@ class Plan:
     arrivals: str
     upstream: Upstream
     thresholds: Thresholds
+    generators: Generators = 1
+    """Processes that share the load."""
     factors: tuple[Factor, ...]
     """What is varied, in the order of reports."""
     width: Positive | None = None

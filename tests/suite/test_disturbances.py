@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import DefinitionError
+from harness.errors import DefinitionError, UsageError
 from harness.suite import Held, Options, Plan, block_times, build, load_suite
 
 SCENARIO = """
@@ -19,10 +19,10 @@ expect = { json = { waited_ms = 3500 } }
 PAIR = '[[pair]]\nscenario = "json"\n'
 
 
-def plan(tmp_path: Path, text: str) -> Plan:
-    """What a suite file of that text plans."""
+def plan(tmp_path: Path, text: str, *, head: bool = False) -> Plan:
+    """What a suite file of that text plans; with `head` it begins with keys of the suite."""
     path = tmp_path / "own.toml"
-    path.write_text(SCENARIO + text)
+    path.write_text(text + SCENARIO if head else SCENARIO + text)
     return build(*load_suite(str(path)), Options(seed=1))
 
 
@@ -49,6 +49,12 @@ def test_episodes_are_in_the_estimate(tmp_path: Path) -> None:
     text = 'disturbance = { request = "report" }\n'
     quiet, disturbed = (plan(tmp_path, PAIR + more) for more in ("", text))
     assert block_times(disturbed, disturbed.groups[0]).total_s > block_times(quiet, quiet.groups[0]).total_s + 60
+
+
+def test_several_generators_drive_no_episodes(tmp_path: Path) -> None:
+    """It is said before anything is launched."""
+    with pytest.raises(UsageError, match="generators: own has a disturbance"):
+        plan(tmp_path, "generators = 2\n" + PAIR + 'disturbance = { request = "report" }\n', head=True)
 
 
 @pytest.mark.parametrize(
