@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pydantic import ConfigDict
-
-STRICT = ConfigDict(extra="forbid", strict=True)
+from harness.spec.requests import STRICT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

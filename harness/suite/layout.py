@@ -59,8 +59,7 @@ def build(definitions: Definitions, suite: Suite, options: Options) -> Plan:
         message = f"--filter {wanted!r} leaves no pair of suite {suite.name}" if wanted else f"{suite.name}: no pair"
         raise UsageError(message)
     generators = options.generators or suite.generators
-    if generators > 1 and any(disturbances.values()):
-        raise UsageError(f"generators: {suite.name} has a disturbance, whose episodes one generator drives: write 1")
+    _refuse_together(suite.name, [arm for _, *both in arms for arm in both], disturbances, generators)
     return Plan(
         suite=suite.name,
         about=suite.about,
@@ -80,6 +79,17 @@ def build(definitions: Definitions, suite: Suite, options: Options) -> Plan:
         budget_s=options.budget_s,
         file=definitions.file,
     )
+
+
+def _refuse_together(
+    suite: str, arms: Iterable[Arm], disturbances: Mapping[str, Disturbance | None], generators: int
+) -> None:
+    """Raise `UsageError` where what is asked for does not go together."""
+    if generators > 1 and any(disturbances.values()):
+        raise UsageError(f"{suite}: a disturbance is watched by one generator: leave out --generators {generators}")
+    for arm in arms:
+        if arm.cell.pod is not None and arm.target.url:
+            raise UsageError(f"{suite}: {arm.target.name} runs already, and cannot be put into a pod: leave that out")
 
 
 def matches(wanted: str, a: Arm, b: Arm) -> bool:
@@ -188,6 +198,8 @@ def _arm(
 ) -> Arm:
     target, server = definitions.targets[side.target], definitions.servers[side.server]
     scenario = definitions.scenarios[definition.scenario]
+    if target.url and pod:
+        raise UsageError(f"{target.name} runs already at {target.url}: no pod can be put around it")
     own_cell = cell(definitions, target, server, scenario, dict(definition.levels + side.levels)).within(pod)
     return replace(single(definitions, name, own_cell, loads_of(definition, scenario, suite)), pair=name[:-1])
 

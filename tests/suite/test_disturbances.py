@@ -19,10 +19,10 @@ expect = { json = { waited_ms = 3500 } }
 PAIR = '[[pair]]\nscenario = "json"\n'
 
 
-def plan(tmp_path: Path, text: str, *, head: bool = False) -> Plan:
-    """What a suite file of that text plans; with `head` it begins with keys of the suite."""
+def plan(tmp_path: Path, text: str) -> Plan:
+    """What a suite file of that text plans."""
     path = tmp_path / "own.toml"
-    path.write_text(text + SCENARIO if head else SCENARIO + text)
+    path.write_text(SCENARIO + text)
     return build(*load_suite(str(path)), Options(seed=1))
 
 
@@ -51,12 +51,6 @@ def test_episodes_are_in_the_estimate(tmp_path: Path) -> None:
     assert block_times(disturbed, disturbed.groups[0]).total_s > block_times(quiet, quiet.groups[0]).total_s + 60
 
 
-def test_several_generators_drive_no_episodes(tmp_path: Path) -> None:
-    """It is said before anything is launched."""
-    with pytest.raises(UsageError, match="generators: own has a disturbance"):
-        plan(tmp_path, "generators = 2\n" + PAIR + 'disturbance = { request = "report" }\n', head=True)
-
-
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -75,3 +69,9 @@ def test_what_is_wrong_is_said_with_its_key(tmp_path: Path, text: str, said: str
     """In one message, before anything is launched."""
     with pytest.raises(DefinitionError, match=said):
         plan(tmp_path, f"{PAIR}disturbance = {text}\n")
+
+
+def test_a_disturbance_has_one_generator() -> None:
+    """Its course is kept by one."""
+    with pytest.raises(UsageError, match=r"neighbours: a disturbance is watched by one generator.*--generators 2"):
+        build(*load_suite("neighbours"), Options(seed=1, generators=2))
