@@ -171,7 +171,7 @@ def _output(where: Placed, argv: Sequence[str]) -> str:
     command = ["taskset", "-c", ",".join(map(str, where.generator)), *argv]
     try:
         done = subprocess.run(
-            command, cwd=ROOT, env=_environment(), capture_output=True, text=True, timeout=60, check=True
+            command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=60, check=True
         )
     except subprocess.CalledProcessError as error:
         raise LaunchError(f"{' '.join(argv)} ended with {error.returncode}:\n{error.stderr[-2000:]}") from error
@@ -180,5 +180,6 @@ def _output(where: Placed, argv: Sequence[str]) -> str:
     return done.stdout
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
+    """What the processes of a proof find in their environment: ours, and where our modules are."""
     return clean_environment({"PYTHONPATH": str(ROOT)})

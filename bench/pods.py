@@ -2,10 +2,12 @@
 
     .venv/bin/python bench/pods.py quota     quotas of 0.25, 0.5 and 0.75 of one core beside the same server without
     .venv/bin/python bench/pods.py cores     a server that counts the host's cores
+    .venv/bin/python bench/pods.py leak      an app that leaks 10 kB a request: found, kept below its limit, or killed
+    .venv/bin/python bench/pods.py preload   four workers with and without --preload: what they share
     .venv/bin/python bench/pods.py all
 
 Prints PASS or FAIL for each claim with what was measured, and ends with 1 when a claim fails. Needs cgroups that it may
-make (root), and the machine to itself: quota 4 minutes, cores 1.
+make (root), and the machine to itself: quota 4 minutes, cores 1, leak 4, preload 1.
 """
 # ruff: noqa: PLR2004 - the numbers of a claim are its point
 
@@ -20,7 +22,10 @@ from statistics import fmean
 
 from bench.claims import ROOT, Answer, CallError, Claims, Part, main, run
 from harness import record
+from harness.judge.memory import before_growth, growth, max_requests
 from harness.record import Trial
+
+APPS = ROOT / "bench" / "apps"
 
 QUOTAS = (0.25, 0.5, 0.75)
 SIDE = 'target = "fastapi", server = "uvicorn"'
@@ -110,7 +115,83 @@ def cores(claims: Claims) -> None:
         raise CallError(f"{answer['run']}: nothing valid came out")
 
 
-PARTS: dict[str, Part] = {"quota": quota, "cores": cores}
+LEAK, TURNS, LIMIT_MIB = 10_000, 100_000, 96
+MIB = 1 << 20
+GTHREAD = (
+    '"{python}", "-m", "gunicorn", "{app}", "--bind", "{host}:{port}", "--workers", "{workers}", "--threads", "4", '
+    '"--keep-alive", "300", "--timeout", "120", "--no-control-socket", "--log-level", "warning"'
+)
+
+
+def leaky(folder: Path, name: str, a: tuple[int, str], b: tuple[int, str], head: str) -> tuple[Answer, list[Trial]]:
+    """The answer and the trials of two arms in pods of LIMIT_MIB; of each what it leaks, and options of gunicorn."""
+    parts = [head, f'phases = ["closed"]\nslice_s = 2.0\npod = {{ memory = "{LIMIT_MIB}MiB" }}']
+    for side, (leak, options) in (("a", a), ("b", b)):
+        parts.append(f"""
+[[target]]
+name = "leaky-{side}"
+interface = "wsgi"
+app = "leaky:app"
+folder = "{APPS}"
+packages = []
+handler = "sync"
+env = {{ LEAK = "{leak}", TURNS = "{TURNS}" }}
+[[server]]
+name = "gunicorn-{side}"
+interface = "wsgi"
+argv = [{GTHREAD}{options}]
+packages = ["gunicorn"]
+slots = "loop"
+""")
+    sides = "\n".join(f'{side} = {{ target = "leaky-{side}", server = "gunicorn-{side}" }}' for side in "ab")
+    parts.append(f'[[pair]]\nscenario = "json"\nconnections = 8\n{sides}\n')
+    return measured(folder, name, "\n".join(parts))
+
+
+def leak(claims: Claims) -> None:
+    """Growth is found; the requests that follow from it keep the leak below the limit, without them it is killed."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        answer, trials = leaky(folder, "leak", (0, ""), (LEAK, ""), "blocks = 3")
+        told = {caveat["arm"] for caveat in answer["caveats"] if caveat["kind"] == "memory-growth"}
+        claims.check("the app that leaks is told so, and no other", f"told: {sorted(told)}", held=told == {"p1b"})
+        mine = [trial for trial in trials if trial.arm == "p1b" and trial.error is None]
+        found, before = growth(mine), before_growth(mine)
+        if found is None or before is None:
+            raise CallError(f"{answer['run']}: no growth was found: {'; '.join(reasons(trials))}")
+        seen = f"{found.bytes_per_request:.0f} ({found.low:.0f} to {found.high:.0f}) bytes a request"
+        held = abs(found.bytes_per_request / LEAK - 1) <= 0.10
+        claims.check("10 kB a request are found within 10 %", seen, held=held)
+        count = max_requests(found, LIMIT_MIB * MIB, before, workers=1)
+        if count is None:
+            raise CallError(f"{answer['run']}: {before / MIB:.0f} MiB leave nothing to grow into")
+        rps = fmean(trial.throughput_rps or 0 for trial in mine)
+        rounds = min(100, math.ceil(1.5 * LIMIT_MIB * MIB / LEAK / (2 * rps)))
+        recycled = f', "--max-requests", "{count}", "--max-requests-jitter", "{count // 10}"'
+        _, trials = leaky(folder, "check", (LEAK, recycled), (LEAK, ""), f"blocks = 1\nrounds = {rounds}")
+    (kept,), (killed,) = ([trial for trial in trials if trial.arm == arm] for arm in ("p1a", "p1b"))
+    peak, killings = (kept.peak_memory_bytes or 0) / MIB, kept.oom_kills
+    seen = f"{count}: {kept.requests} requests, {killings} kills, at most {peak:.0f} MiB; {kept.error or 'no error'}"
+    held = kept.error is None and killings == 0 and peak < LIMIT_MIB and kept.requests > count
+    claims.check(f"its max-requests keeps it below {LIMIT_MIB} MiB", seen, held=held)
+    named = f"killed by the memory limit of {LIMIT_MIB}.0" in (killed.error or "") and killed.fault == "arm"
+    claims.check("without, it is killed by the limit, and named", killed.error or "not killed", held=named)
+
+
+def preload(claims: Claims) -> None:
+    """Workers that are forked from a loaded app share more of it, and take less together."""
+    with tempfile.TemporaryDirectory() as name:
+        side = 'target = "flask", server = "gunicorn-gthread"'
+        pair = f'[[pair]]\nscenario = "json"\nworkers = 4\na = {{ {side} }}\nb = {{ {side}, preload = "preload" }}\n'
+        _, trials = measured(Path(name), "preload", HEAD.replace("blocks = 5", "blocks = 1") + pair)
+    (none,), (loaded,) = ([trial for trial in trials if trial.arm == arm] for arm in ("p1a", "p1b"))
+    figures = [((each.memory_bytes or 0) / MIB, (each.shared_bytes or 0) / MIB) for each in (none, loaded)]
+    seen = ", ".join(f"{pss:.1f} MiB of which {shared:.1f} are shared" for pss, shared in figures)
+    held = figures[1][0] < figures[0][0] and figures[1][1] > figures[0][1]
+    claims.check("preloaded workers share more and take less", seen, held=held)
+
+
+PARTS: dict[str, Part] = {"quota": quota, "cores": cores, "leak": leak, "preload": preload}
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import typer
 
 from harness import record
 from harness.cli.gate import AllowFailedBlocks, FailOnInconclusive, FailOnRegression, GateMetrics, demands, enforce
-from harness.cli.options import RESULTS, AcrossMachines, AsJson, Results, RunName
+from harness.cli.options import RESULTS, AcrossMachines, AsJson, Results, RunName, runs_from
 from harness.cli.output import answers, print_json, remarks
 from harness.errors import UsageError
 
@@ -18,7 +18,11 @@ def compare(
     run: RunName,
     later: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[RUN]...", help="Later runs: how did each pair change from the first to the last?"),
+        typer.Argument(
+            metavar="[RUN]...",
+            help="Later runs: how did each pair change from the first to the last?",
+            autocompletion=runs_from,
+        ),
     ] = None,
     *,
     fail_on_regression: FailOnRegression = None,

@@ -10,16 +10,41 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
+from harness import record
 from harness.errors import UsageError
 from harness.machine.placement import Placement, place, usable_cpus
 from harness.strict import adapter
-from harness.suite import Pod
+from harness.suite import Pod, suite_names
 from harness.suite.pod import size
 
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
 
-SuiteName = Annotated[str, typer.Argument(metavar="SUITE", help="A shipped suite's name, or the path of a TOML file.")]
-RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run's directory, its name, part of it, or `latest`.")]
+RESULTS = Path("results")
+
+
+def suites_from(incomplete: str) -> list[str]:
+    """The shipped suites that begin so; where there are none, a shell completes the paths of files."""
+    return [name for name in suite_names() if name.startswith(incomplete)]
+
+
+def runs_from(incomplete: str) -> list[str]:
+    """The runs of this folder that begin so, newest first, and `latest`."""
+    names = ["latest", *(folder.name for folder in reversed(record.folders(RESULTS)))]
+    return [name for name in names if name.startswith(incomplete)]
+
+
+SuiteName = Annotated[
+    str,
+    typer.Argument(
+        metavar="SUITE", help="A shipped suite's name, or the path of a TOML file.", autocompletion=suites_from
+    ),
+]
+RunName = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN", help="A run's directory, its name, part of it, or `latest`.", autocompletion=runs_from
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 Results = Annotated[Path, typer.Option("--results", metavar="DIR", help="Where runs lie.")]
 Filter = Annotated[
@@ -51,8 +76,6 @@ Baseline = Annotated[
 Cpus = Annotated[
     float | None, typer.Option("--cpus", metavar="0.5", help="Run each server in a pod with that quota of CPUs.")
 ]
-
-RESULTS = Path("results")
 
 
 def seconds(text: str, *, or_none: bool = False) -> float:

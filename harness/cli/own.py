@@ -120,4 +120,4 @@ def _expected(arms: Sequence[Arm], definitions: Definitions, scenario: Scenario)
     found = present(arms, definitions.factors.values())
     for remark in found.remarks:
         remarks().print(f"caveat: {remark}", soft_wrap=True)
-    return request(scenario.request.path, found.expect)
+    return request(scenario.requests[0].path, found.expect)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -31,6 +31,7 @@ from harness.cli.options import (
     placed,
     pod,
     seconds,
+    suites_from,
 )
 from harness.cli.output import answers, print_json, quoted, remarks
 from harness.cli.own import AppA, AppB, Own, Path_, Python, ServerA, ServerB, own_suite
@@ -49,7 +50,10 @@ from harness.suite import build as build_plan
 
 def run(
     suite: Annotated[
-        str | None, typer.Argument(metavar="SUITE", help="A suite's name or file; not needed with --resume.")
+        str | None,
+        typer.Argument(
+            metavar="SUITE", help="A suite's name or file; not needed with --resume.", autocompletion=suites_from
+        ),
     ] = None,
     *,
     a: AppA = None,
@@ -191,6 +195,7 @@ def _show(folder: Path, asked: Demands | None, *, as_json: bool) -> tuple[int, G
     """Draw the report and print the answer; returns how many trials are valid, and what a gate decides."""
     from harness.judge.compare import as_json as comparison_json
     from harness.judge.compare import gate
+    from harness.judge.episodes import ran_out
     from harness.report.build import build
     from harness.report.figures import study
     from harness.report.index import index
@@ -208,7 +213,16 @@ def _show(folder: Path, asked: Demands | None, *, as_json: bool) -> tuple[int, G
     if as_json:
         counts = {"valid": valid, "invalid": len(run.trials) - valid - failed, "failed": failed}
         compared = comparison_json(opened.comparison, decision)
-        print_json({"run": str(folder), "trials": len(run.trials)} | counts | compared)
+        broken = [
+            asdict(each) | {"confidence": each.confidence, "ran_out": ran_out(opened.arms[arm], each)}
+            for arm, each in opened.breaks.items()
+        ]
+        print_json(
+            {"run": str(folder), "trials": len(run.trials)}
+            | counts
+            | {"breaks": broken, "contrasts": list(map(asdict, opened.contrasts))}
+            | compared
+        )
     else:
         terminal(opened, answers())
         answers().print(f"\nreport: {page}", soft_wrap=True)

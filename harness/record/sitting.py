@@ -15,7 +15,8 @@ from harness.record import durable, lock
 from harness.record.calibration import Calibration
 from harness.record.conditions import changes, sittings, today
 from harness.record.reader import read, whole_blocks
-from harness.record.rows import Run, RunInfo, SittingRow, Trial
+from harness.record.rows import RunInfo, SittingRow, Trial
+from harness.record.run import Run
 from harness.record.secrets import new_salt, unsealed
 from harness.record.times import utc_now
 from harness.suite import Plan

@@ -103,7 +103,14 @@ def method(study: Study) -> list[str]:
     refused = """
         Answers were verified before and after. A trial that cannot be true (generator saturated or late, Little's law
         off, wrong answers, stolen CPU, no steady state) is kept and named, and never charted as a result."""
-    return [_one_line(text) for text in (sampled, loaded, judged, refused)]
+    disturbed = """
+        An episode is an open load of the victim's requests on one arm, before, during and after a disturbance, with the
+        same arrivals on both arms and at every strength; the arms take turns. The victim breaks where a greater share
+        of its requests than allowed is late or lost. In each block the break is searched to the one; over blocks it
+        is their median, from the lowest to the highest block."""
+    texts = [sampled, loaded, judged, refused]
+    texts += [disturbed] if any(group.disturbance for group in plan.groups) else []
+    return [_one_line(text) for text in texts]
 
 
 def _one_line(text: str) -> str:

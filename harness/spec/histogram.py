@@ -47,10 +47,11 @@ class Histogram:
 
     def record(self, values_us: ArrayLike) -> None:
         """Count integer values in microseconds; below 0 they count as 0, over an hour as an hour."""
-        values = np.clip(np.asarray(values_us, dtype=np.int64), 0, HIGHEST_US)
-        # the exponent that frexp gives is the bit length, exactly, since float64 holds every integer below 2**53
-        shift = np.maximum(np.frexp(values.astype(np.float64))[1] - _EXACT_BITS, 0)
-        self.counts += np.bincount((shift << _HALF_BITS) + (values >> shift), minlength=_SIZE)
+        self.counts += np.bincount(_buckets_of(values_us), minlength=_SIZE)
+
+    def record_few(self, values_us: ArrayLike) -> None:
+        """The same as `record`, cheaper where there are hundreds of values and not thousands."""
+        np.add.at(self.counts, _buckets_of(values_us), 1)
 
     def merge(self, other: Histogram) -> None:
         """Add the counts of `other`."""
@@ -144,6 +145,15 @@ class Histogram:
             raise ValueError("the HdrHistogram counts values of over an hour")
         histogram.counts[places] = counts
         return histogram
+
+
+def _buckets_of(values_us: ArrayLike) -> NDArray[np.int64]:
+    """The index of the bucket of each value."""
+    values = np.clip(np.asarray(values_us, dtype=np.int64), 0, HIGHEST_US)
+    # the exponent that frexp gives is the bit length, exactly, since float64 holds every integer below 2**53
+    shift = np.maximum(np.frexp(values.astype(np.float64))[1] - _EXACT_BITS, 0)
+    buckets: NDArray[np.int64] = (shift << _HALF_BITS) + (values >> shift)
+    return buckets
 
 
 def _edges(indices: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -19,10 +19,11 @@ from harness.machine.identity import PROC
 from harness.machine.process import Process, clean_environment, running
 from harness.machine.usage import usage
 from harness.subject.answers import ASK_S, POLL_S, Answer, verify, wait_ready
+from harness.subject.asking import requests_of
 from harness.subject.attached import Attached, attached
 from harness.subject.revisions import on_disk
 from harness.subject.services import HOST, Services, free_port, needed
-from harness.suite import BENCHMARKS, Arm, Ask, Factor
+from harness.suite import BENCHMARKS, Arm, Ask, Factor, Prepared, prepared
 from harness.suite.address import address_of
 
 BRIDGE = BENCHMARKS.parent / "targets" / "bridge"
@@ -69,13 +70,18 @@ class Launched:
         Where the target names a path for it, that must be answered with a status below 400.
         """
         target = self.arm.target
-        asked, good = (Ask(path=target.ready_path), True) if target.ready_path else (self.arm.scenario.request, False)
+        asked = Ask(path=target.ready_path) if target.ready_path else prepared(self.arm.scenario)[0].ask
         patience_s = timeout_s or (ASK_S if target.url else target.ready_s)
-        wait_ready(self.process, self.host, self.port, asked, patience_s, good=good)
+        wait_ready(self.process, self.host, self.port, asked, patience_s, good=bool(target.ready_path))
 
-    def verify(self, timeout_s: float = ASK_S) -> Answer:
-        """Ask the scenario's request and check the answer; raises `AnswerError`."""
-        return verify(self.host, self.port, self.arm.scenario.request, self.arm.scenario.expect, timeout_s)
+    def requests(self) -> tuple[Prepared, ...]:
+        """All that its scenario asks of it, after a login where there is one; raises `AnswerError`."""
+        return requests_of(self.arm.scenario, self.host, self.port)
+
+    def verify(self, request: Prepared | None = None, timeout_s: float = ASK_S) -> Answer:
+        """Ask one of its `requests`, the first if none is named, and check the answer; raises `AnswerError`."""
+        asked = request or self.requests()[0]
+        return verify(self.host, self.port, asked.ask, asked.expect, timeout_s)
 
 
 @contextlib.contextmanager

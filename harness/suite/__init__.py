@@ -1,6 +1,7 @@
 """Reads TOML strictly into frozen values, and lays out from them what a run will do."""
 
 from harness.spec.loads import PHASES, Closed, Load, Open, Phase
+from harness.suite.disturbances import Disturbance, Held
 from harness.suite.estimate import (
     block_times,
     expected_response_s,
@@ -11,6 +12,7 @@ from harness.suite.estimate import (
 )
 from harness.suite.factors import NONE, Factor
 from harness.suite.layout import Options, build, cell, matches, own_words, rounds, single, slice_s
+from harness.suite.mix import Prepared, prepared
 from harness.suite.model import (
     PLACEHOLDERS,
     RESERVED,
@@ -25,7 +27,19 @@ from harness.suite.model import (
 from harness.suite.plan import ANYIO_THREADS, Arm, Group, Pair, Plan, slots
 from harness.suite.pod import Pod
 from harness.suite.read import BENCHMARKS, load_definitions, load_suite, suite_names
-from harness.suite.subjects import READY_S, Ask, Bridge, Expect, Interface, Level, Scenario, Server, Target
+from harness.suite.subjects import (
+    READY_S,
+    Ask,
+    Bridge,
+    Expect,
+    Interface,
+    Level,
+    Login,
+    Scenario,
+    Server,
+    Target,
+    Weighted,
+)
 from harness.suite.times import Times
 
 __all__ = [
@@ -42,12 +56,15 @@ __all__ = [
     "Cell",
     "Closed",
     "Definitions",
+    "Disturbance",
     "Expect",
     "Factor",
     "Group",
+    "Held",
     "Interface",
     "Level",
     "Load",
+    "Login",
     "Open",
     "Options",
     "Pair",
@@ -55,6 +72,7 @@ __all__ = [
     "Phase",
     "Plan",
     "Pod",
+    "Prepared",
     "Scenario",
     "Server",
     "Side",
@@ -63,6 +81,7 @@ __all__ = [
     "Thresholds",
     "Times",
     "Upstream",
+    "Weighted",
     "block_times",
     "build",
     "cell",
@@ -73,6 +92,7 @@ __all__ = [
     "needs",
     "needs_upstream",
     "own_words",
+    "prepared",
     "rounds",
     "run_times",
     "single",

@@ -6,6 +6,7 @@ import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
+from harness.suite import check_mix
 from harness.suite.factors import NONE, Factor
 from harness.suite.model import PLACEHOLDERS, Definitions, Levels, PairDefinition, Side, Suite
 from harness.suite.running import check_running, running_side_problems
@@ -67,8 +68,8 @@ def _check_bridge(target: Target, known: Definitions) -> Iterator[str]:
 
 
 def check_scenario(scenario: Scenario, definitions: Definitions) -> Iterator[str]:
-    """HTTP allows its request, and the factors that it varies exist."""
-    yield from request_problems(scenario.request)
+    """HTTP allows its requests, something fills their placeholders, and the factors that it varies exist."""
+    yield from check_mix.problems(scenario)
     yield from (
         f"factors: {_unknown('factor', name, definitions.factors)}"
         for name in scenario.factors
@@ -101,6 +102,11 @@ def check_suite(suite: Suite, definitions: Definitions) -> Iterator[str]:
 def _check_pair(pair: PairDefinition, definitions: Definitions) -> Iterator[str]:
     yield from _reference("scenario", pair.scenario, definitions.scenarios)
     yield from _check_keys(pair.levels, "pair", definitions)
+    asked = pair.disturbance.asks if pair.disturbance is not None else None
+    if asked is not None and asked not in definitions.scenarios:
+        yield f"disturbance.request: {_unknown('scenario', asked, definitions.scenarios)}"
+    elif asked is not None and definitions.scenarios[asked].mix:
+        yield f"disturbance.request: {asked} is a mix; what is held is a single request"
     if pair.scenario in definitions.scenarios:
         yield from _check_varied(pair, definitions)
     for letter, side in (("a", pair.a), ("b", pair.b)):

@@ -10,6 +10,7 @@ from pydantic import Field, model_serializer, model_validator
 from harness.spec import GeneratorLimits
 from harness.spec.loads import PHASES, Arrivals, Phase, Rate, WhenFull
 from harness.strict import STRICT
+from harness.suite.disturbances import Disturbance
 from harness.suite.factors import NONE, Factor
 from harness.suite.pod import Cpus, Limit, Pod
 from harness.suite.subjects import Bridge, Count, Interface, Level, Name, Scenario, Server, Target
@@ -74,6 +75,8 @@ class PairDefinition:
     rate_rps: Rate | None = None
     """Arrivals a second of an open load, without a closed phase. None: the phases of the suite, and an open rate of
     70 % of what the slower side serves."""
+    disturbance: Disturbance | None = None
+    """With it each block has episodes after its phases: the scenario's request, at a rate, while this is done."""
     levels: Levels = ()
     """Levels that both sides share; in the file flat: `cache = "redis"`."""
 

@@ -27,6 +27,8 @@ from harness.suite.subjects import Bridge, Scenario, Server, Target
 BENCHMARKS = Path(__file__).resolve().parent.parent.parent / "benchmarks"
 
 T = TypeVar("T", Server, Bridge, Target, Scenario, Factor, Suite)
+WRITTEN = {"pairs": "pair", "mix": "request"}
+"""Field -> how its array of tables is called in a file."""
 KINDS: dict[str, type[Any]] = {
     "factor": Factor,
     "server": Server,
@@ -131,16 +133,8 @@ class _Reader:
         built = self.build(path, where, kind, table)
         if built is None:
             return
-        if isinstance(built, Target):
-            built = _resolve(built, path.parent)
-            self.check_later(path, where, check_target, built)
-        if isinstance(built, Server):
-            self.check_later(path, where, lambda server, known: check_server(server, known.factors), built)
-        if isinstance(built, Scenario):
-            self.check_later(path, where, check_scenario, built)
-        if isinstance(built, Factor):
-            self.problems += [f"{path}: {where}{problem}" for problem in factors.problems(built, RESERVED)]
-            self.check_later(path, where, check_factor, built)
+        built = _resolved(built, path.parent)
+        self._check(path, where, built)
         tables: dict[type[Any], dict[str, Any]] = {
             Server: self.servers,
             Bridge: self.bridges,
@@ -155,6 +149,17 @@ class _Reader:
         if isinstance(built, Target | Server | Scenario):
             secrets.learn(built)
 
+    def _check(self, path: Path, where: str, built: T) -> None:
+        if isinstance(built, Target):
+            self.check_later(path, where, check_target, built)
+        if isinstance(built, Server):
+            self.check_later(path, where, lambda server, known: check_server(server, known.factors), built)
+        if isinstance(built, Scenario):
+            self.check_later(path, where, check_scenario, built)
+        if isinstance(built, Factor):
+            self.problems += [f"{path}: {where}{problem}" for problem in factors.problems(built, RESERVED)]
+            self.check_later(path, where, check_factor, built)
+
     def check_later(self, path: Path, where: str, check: Callable[[T, Definitions], Iterator[str]], built: T) -> None:
         """Check `built` against all definitions, once these are read."""
         self._checks.append(lambda known: [f"{path}: {where}{problem}" for problem in check(built, known)])
@@ -162,7 +167,7 @@ class _Reader:
     def build(self, path: Path, where: str, kind: type[T], table: dict[str, Any]) -> T | None:
         # By way of JSON: there, strict parsing takes an array for a tuple, but still no string for a number.
         try:
-            return adapter(kind).validate_json(json.dumps(table), strict=True)
+            return adapter(kind).validate_json(json.dumps(_mix_apart(table)), strict=True)
         except ValidationError as error:
             for problem in error.errors(include_url=False, include_context=False):
                 key = _key(problem["loc"])
@@ -185,16 +190,27 @@ class _Reader:
         return self.definitions()
 
 
+def _mix_apart(table: Any) -> Any:
+    """The table, where its `request` is an array with that under `mix`; whatever else it is, as it is."""
+    if not isinstance(table, dict) or not isinstance(table.get("request"), list):
+        return table
+    return {("mix" if key == "request" else key): value for key, value in table.items()}
+
+
 def _key(location: tuple[int | str, ...]) -> str:
     """The place `("pairs", 3, "b", "server")` as users write it: pair[3].b.server."""
     text = ""
-    for part in location:
-        text += f"[{part}]" if isinstance(part, int) else f".{'pair' if part == 'pairs' else part}"
+    for depth, part in enumerate(location):
+        text += f"[{part}]" if isinstance(part, int) else f".{part if depth else WRITTEN.get(str(part), part)}"
     return text.lstrip(".") or "(the table)"
 
 
-def _resolve(target: Target, folder: Path) -> Target:
-    """Make the paths of a target absolute; an empty interpreter is the one that runs gatebench."""
-    # Not resolved through symlinks: a virtual environment's python is one, and must stay in its environment.
-    python = str((folder / target.python).absolute()) if target.python else sys.executable
-    return replace(target, python=python, folder=str((folder / target.folder).resolve()))
+def _resolved(built: T, folder: Path) -> T:
+    """The definition with absolute paths; an empty interpreter is the one that runs gatebench."""
+    if isinstance(built, Scenario):
+        return replace(built, data=str((folder / built.data).absolute())) if built.data else built
+    if isinstance(built, Target):
+        # Not resolved through symlinks: a virtual environment's python is one, and must stay in its environment.
+        python = str((folder / built.python).absolute()) if built.python else sys.executable
+        return replace(built, python=python, folder=str((folder / built.folder).resolve()))
+    return built

@@ -13,7 +13,8 @@ Interface = Literal["wsgi", "asgi"]
 Handler = Literal["sync", "async", "threadpool", "blocking"]
 Level = str | int
 """One value of a factor."""
-Name = Annotated[str, Field(min_length=1, max_length=200)]
+MOST_NAME = 200
+Name = Annotated[str, Field(min_length=1, max_length=MOST_NAME)]
 Count = Annotated[int, Field(ge=1)]
 Argv = Annotated[tuple[str, ...], Field(min_length=1)]
 """A command line, which no shell sees."""
@@ -177,18 +178,70 @@ class Expect:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Weighted(Ask):
+    """One of the requests of a mix.
+
+    In its path, headers and body, and in what is expected, `{name}` stands for a value: that of a column of the data,
+    or the `{token}` of the login (`harness.suite.mix`).
+    """
+
+    __pydantic_config__ = STRICT
+
+    name: Name
+    weight: Annotated[int, Field(ge=1, le=1000)] = 1
+    """Its share is its weight by the sum of all weights."""
+    expect: Expect
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Login(Ask):
+    """A request that is sent once to a server before it is verified; its answer has the token of the later requests."""
+
+    __pydantic_config__ = STRICT
+
+    method: str = "POST"
+    token: Annotated[str, Field(min_length=1)] = "access_token"  # noqa: S105 - where a token stands, is none
+    """The key of the token in the JSON of the answer; `data.token` is the key `token` in the object `data`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """One request, its expected answer, and the cost it isolates."""
+    """One request and its expected answer, or a mix of several by weight, and the cost that it isolates."""
 
     __pydantic_config__ = STRICT
 
     name: Name
     about: str
-    request: Ask
-    expect: Expect
+    request: Ask | None = None
+    """The request, where there is one; its expected answer is `expect`."""
+    expect: Expect | None = None
+    mix: tuple[Weighted, ...] = ()
+    """The requests of a mix, each with what is expected of it; in the file `request` is then an array of tables."""
+    login: Login | None = None
+    data: str = ""
+    """A CSV or JSON-lines file, relative to the file that states it, whose rows fill the requests of a mix."""
+    data_rows: Annotated[int, Field(ge=1, le=1000)] = 100
+    """Rows of it that are used at most; of a longer file those that lie evenly in it."""
     upstream_calls: Annotated[int, Field(ge=0)] = 0
     """Calls of the slow API that an uncached answer costs."""
     factors: tuple[str, ...] = ()
     """The factors with `by_scenario` that are varied here; the others of that kind stand at "none"."""
     connections: Count = 64
     bound: str = ""
+
+    @property
+    def requests(self) -> tuple[Weighted, ...]:
+        """All its requests: those of the mix, or the one."""
+        if self.request is None or self.expect is None:
+            return self.mix
+        asked = self.request
+        return (
+            Weighted(
+                name=f"{asked.method} {asked.path}"[:MOST_NAME],
+                method=asked.method,
+                path=asked.path,
+                headers=asked.headers,
+                body=asked.body,
+                expect=self.expect,
+            ),
+        )

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from harness import spec
 from harness.judge.validity.unchecked import unchecked
-from harness.record import GeneratorCheck, GeneratorShare, Latency, SliceRow, Trial
+from harness.record import GeneratorCheck, GeneratorShare, Latency, RequestRow, SliceRow, Trial
 from harness.spec.histogram import Histogram
 from harness.spec.percentiles import QUANTILES, all_resolved
 from harness.suite import Arm, Load, Phase
@@ -59,6 +59,9 @@ def slice_row(observed: Observed, run_started_ns: int) -> SliceRow:
         stalls=measured.stalls,
         stalled_s=measured.stalled_s,
         starved=measured.starved,
+        memory_bytes=observation.memory.pss if observation.memory else None,
+        shared_bytes=observation.memory.shared if observation.memory else None,
+        grown_bytes=observation.grown_bytes,
         **_quota([observation]),
     )
 
@@ -132,7 +135,8 @@ def assemble(parts: Parts, run_started_ns: int) -> Trial:
         cpu_s_per_request=_ratio(sum(sum(each.cpu_s.values()) for each in observations), good) if seen else None,
         generator_cpu_s_per_request=_ratio(sum(each.generator_cpu_s for each in observations), good),
         services_cpu_s=_sum(each.services_cpu_s for each in observations),
-        memory_bytes=max((each.memory_bytes for each in observations if each.memory_bytes is not None), default=None),
+        memory_bytes=max((each.memory.pss for each in observations if each.memory is not None), default=None),
+        shared_bytes=max((each.memory.shared for each in observations if each.memory is not None), default=None),
         **_quota(observations),
         **_memory(observations),
         processes=max((each.processes for each in observations), default=None) if seen else None,
@@ -154,7 +158,26 @@ def assemble(parts: Parts, run_started_ns: int) -> Trial:
         generator=_generator(slices),
         generators=tuple(_shares(slices)),
         histogram=histogram.encode() if histogram else None,
+        by_request=tuple(_by_request(arm, slices)),
     )
+
+
+def _by_request(arm: Arm, slices: Sequence[spec.Slice]) -> Iterator[RequestRow]:
+    """Each request of a mix over all slices."""
+    every, length_s = sum(each.requests for each in slices), sum(each.length_s for each in slices)
+    for number, asked in enumerate(arm.scenario.mix):
+        parts = [each.by_request[number] for each in slices]
+        requests, histogram = sum(part.requests for part in parts), _merged(part.latency for part in parts)
+        yield RequestRow(
+            name=asked.name,
+            weight=asked.weight,
+            requests=requests,
+            errors=sum(part.errors for part in parts),
+            share=_ratio(requests, every),
+            throughput_rps=_ratio(sum(part.good for part in parts), length_s),
+            latency_us=latency(histogram),
+            histogram=histogram.encode() if histogram else None,
+        )
 
 
 def worker_shares(kept: Iterable[Observed]) -> dict[str, float]:

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 
 from harness.errors import AnswerError, GatebenchError, LaunchError, ServiceError
 from harness.subject.answers import ASK_S
-from harness.subject.launch import Launched
 from harness.subject.services import needed
 from harness.suite import Arm, Phase
 from harness.trial.bench import Bench
@@ -31,15 +30,16 @@ def require_services(bench: Bench, arms: Iterable[Arm]) -> None:
         raise ServiceError(str(dead[min(needs[0])].died()))
 
 
-def after_load(server: Launched, processes_before: set[int]) -> list[str]:
+def after_load(serving: Serving, processes_before: set[int]) -> list[str]:
     """What only a look at the live server can tell against its trial; empty when nothing does."""
+    server = serving.server
     if not server.process.alive():
         return [f"died during the load: {server.process.died()}"]
     reasons = []
     if set(server.process.members()) != processes_before:
         reasons.append(server.process.with_log("lost a worker process during the load, or started one again"))
     try:
-        server.verify(ASK_S)
+        serving.verify(ASK_S)
     except AnswerError as error:
         reasons.append(server.process.with_log(f"gave a wrong answer or none after the load ({error})"))
     return reasons

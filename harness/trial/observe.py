@@ -37,8 +37,10 @@ class Observation:
     processes: int = 0
     owners: Mapping[int, int] | None = None
     """Client port -> process that holds the connection; None where it was not read."""
-    memory_bytes: int | None = None
-    """PSS after the slice."""
+    memory: usage.Memory | None = None
+    """After the slice."""
+    grown_bytes: int | None = None
+    """Anonymous memory that its processes took more; None where one of them has ended."""
     pod: Spent | None = None
     """What its pod counted in the window; peak and kills since its launch. None outside of a pod."""
 
@@ -53,13 +55,17 @@ class _Edge:
     pressure_s: float | None
     switches: int
     pod: Spent
+    anonymous: dict[int, int]
 
 
 class Observer:
     """Listens to the events of one Locust run; `observations` maps (arm, round) to what was observed."""
 
-    def __init__(self, servers: Mapping[str, Launched], services: Services) -> None:
-        """Watch `servers` (by arm) and the services beside them."""
+    def __init__(
+        self, servers: Mapping[str, Launched], services: Services, others: Mapping[str, Process] | None = None
+    ) -> None:
+        """Watch `servers` (by arm), the services beside them, and `others` that are ours too."""
+        self._others = others or {}
         self.observations: dict[tuple[str, int], Observation] = {}
         self._servers = servers
         self._services = services
@@ -81,7 +87,8 @@ class Observer:
             self._pids, self._proc, self._pod = server.process.members(), server.proc, server.groups
             self._seen = server.arm.target.is_seen
             self._generator = generator.members()
-            self._beside = {name: process.members() for name, process in self._services.processes.items()}
+            beside = {**self._services.processes, **self._others}
+            self._beside = {name: process.members() for name, process in beside.items()}
         elif event.event == "opened":
             # The CPU first: the window has opened, and what the server uses while its sockets are looked up belongs to
             # it. The look-up then falls into the window too, but its cost is the harness's: it counts neither as the
@@ -92,9 +99,7 @@ class Observer:
             self.observations[event.arm, event.round] = self._between(self._opened, self._edge())
         elif event.event == "drained" and (event.arm, event.round) in self.observations:
             before = self.observations[event.arm, event.round]
-            self.observations[event.arm, event.round] = replace(
-                before, memory_bytes=usage.memory_bytes(self._pids, self._proc)
-            )
+            self.observations[event.arm, event.round] = replace(before, memory=usage.memory(self._pids, self._proc))
 
     def _edge(self) -> _Edge:
         return _Edge(
@@ -106,6 +111,7 @@ class Observer:
             usage.pressure_s(),
             usage.context_switches(self._pids, self._proc),
             self._pod.spent(),
+            usage.anonymous_bytes(self._pids, self._proc),
         )
 
     def _between(self, opened: _Edge, closed: _Edge) -> Observation:
@@ -128,6 +134,7 @@ class Observer:
             threads=usage.threads(self._pids, self._proc),
             processes=len(arm),
             owners=self._owners,
+            grown_bytes=_grown(opened.anonymous, closed.anonymous),
             pod=closed.pod.since(opened.pod) if self._pod.folders else None,
         )
 
@@ -135,3 +142,7 @@ class Observer:
         if not server.arm.server.keep_alive or server.arm.cell.workers == 1 or server.arm.target.url:
             return None
         return connections.connection_owners(server.port, self._pids)
+
+
+def _grown(before: Mapping[int, int], after: Mapping[int, int]) -> int | None:
+    return sum(after.values()) - sum(before.values()) if before.keys() == after.keys() else None

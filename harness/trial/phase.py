@@ -139,11 +139,11 @@ def _driven(
             dropped_rounds=dropped,
             cached=spares_upstream(arm.cell, bench.plan.factors),
             hits=measured.hits(arm),
-            answer_bytes=len(serving[arm.id].answer.body),
+            answer_bytes=serving[arm.id].answer_bytes,
         )
         trial = assemble(parts, bench.started_ns)
         with bench.stopwatch.on("verify"):
-            wrong = faults.after_load(server, processes[arm.id])
+            wrong = faults.after_load(serving[arm.id], processes[arm.id])
         trials.append(_judged(bench, arm, trial, wrong, overload=bool(order.stops)))
     return trials
 

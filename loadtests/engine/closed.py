@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from harness.spec import SliceCheck
-from loadtests.engine.driver import Driver
+from loadtests.engine.driver import Connect, Driver
 from loadtests.engine.exchange import Exchange
 from loadtests.engine.reactor import Reactor
 from loadtests.engine.recorder import Recorder
@@ -28,8 +28,15 @@ class ClosedDriver(Driver):
 
     awaits_first_answers = True
 
-    def __init__(self, exchange: Exchange, reactor: Reactor, recorder: Recorder, connections: int) -> None:
-        super().__init__(exchange, reactor, recorder, connections)
+    def __init__(
+        self,
+        exchange: Exchange,
+        reactor: Reactor,
+        recorder: Recorder,
+        connections: int,
+        connect: Connect = Connection,
+    ) -> None:
+        super().__init__(exchange, reactor, recorder, connections, connect)
         self._sent, self._done = recorder.sent, recorder.done
 
     def answered(self, connection: Connection, sent_ns: int, kind: str | None, done_ns: int) -> None:

@@ -21,9 +21,17 @@ class Exchange:
     """One arm's request and the answer that it must get."""
 
     def __init__(
-        self, request: Request, host: str, port: int, *, connect_timeout_s: float, read_timeout_s: float
+        self,
+        request: Request,
+        host: str,
+        port: int,
+        *,
+        connect_timeout_s: float,
+        read_timeout_s: float,
+        at: tuple[int, Any] | None = None,
     ) -> None:
-        self.family, self.address = resolve(host, port)
+        """`at` is the family and the address where these are known; else the host is resolved."""
+        self.family, self.address = at or resolve(host, port)
         self.data = prepare(request, host, port)
         self.expected = Expected(
             status=request.status, length=request.length, sha256=request.sha256, head=request.method == "HEAD"

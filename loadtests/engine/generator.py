@@ -29,10 +29,11 @@ import gevent
 
 from harness.spec import DrivenArm, Event, Slice, Spec, Totals
 from harness.spec.loads import Open
+from loadtests.engine.asked import asked
 from loadtests.engine.closed import ClosedDriver
-from loadtests.engine.driver import SPACING_NS, Driver
+from loadtests.engine.driver import SPACING_NS, Connect, Driver
 from loadtests.engine.edges import Edge, Edges
-from loadtests.engine.exchange import Exchange
+from loadtests.engine.fates import Keeper
 from loadtests.engine.open import OpenDriver, arrivals_of_a_slice
 from loadtests.engine.outcome import Part, measured, part
 from loadtests.engine.reactor import Reactor
@@ -137,14 +138,8 @@ class Generator:
         self.reactor = Reactor()
         self._check = SelfCheck(spec.limits)
         self._shown = [shown(arm) for arm in spec.arms]
-        self._exchanges = [
-            Exchange(
-                arm.request,
-                arm.host,
-                arm.port,
-                connect_timeout_s=spec.connect_timeout_s,
-                read_timeout_s=spec.read_timeout_s,
-            )
+        self._asked = [
+            asked(arm, connect_timeout_s=spec.connect_timeout_s, read_timeout_s=spec.read_timeout_s)
             for arm in spec.arms
         ]
         self._totals = [Counts() for _ in spec.arms]
@@ -184,8 +179,8 @@ class Generator:
         warm_up_ns = round(self._spec.warmup_s * SECOND_NS)
         latest_ns = start_ns + max(warm_up_ns, round(self._spec.patience_s * SECOND_NS))
         connections, enough = share.dealt(arm.load.connections), share.dealt(arm.warmup_requests)
-        recorder = Recorder(Window(start_ns + warm_up_ns // 2), self._shown[index])
-        driver = ClosedDriver(self._exchanges[index], self.reactor, recorder, connections)
+        recorder, connect = self._recording(index, Window(start_ns + warm_up_ns // 2), "warm-up", share)
+        driver = ClosedDriver(self._asked[index].exchange, self.reactor, recorder, connections, connect)
 
         def look() -> None:
             now = monotonic_ns()
@@ -220,7 +215,7 @@ class Generator:
         arm, reactor = self._spec.arms[index], self.reactor
         driver = self._driver_of(prepared, start_ns)
         recorder = driver.recorder
-        edges = Edges(driver, reactor, self._check, partial(self._emit_edge, index, number), self._spec.stops)
+        edges = Edges(driver, reactor, self._check, partial(self._emit_edge, index, number), self._spec)
 
         def settle() -> None:
             now = monotonic_ns()
@@ -235,7 +230,7 @@ class Generator:
             reactor.at(recorder.window.start_ns, edges.open)
             reactor.at(recorder.window.end_ns, edges.close)
             reactor.at(stop_ns, driver.stop)
-            reactor.at(stop_ns + self._exchanges[index].read_timeout_ns, driver.abandon)
+            reactor.at(stop_ns + self._asked[index].exchange.read_timeout_ns, driver.abandon)
 
         if driver.awaits_first_answers:
             reactor.at(start_ns + times.steady_ns, settle)
@@ -252,15 +247,24 @@ class Generator:
     def _driver_of(self, prepared: Prepared, start_ns: int) -> Driver:
         """The driver of a slice. Under closed load its window opens later than anything yet, until it is fixed."""
         index = prepared.index
-        arm, exchange = self._spec.arms[index], self._exchanges[index]
-        connections = prepared.share.dealt(arm.load.connections)
+        arm, exchange, share = self._spec.arms[index], self._asked[index].exchange, prepared.share
+        connections = share.dealt(arm.load.connections)
+        rate_rps = arm.load.rate_rps if isinstance(arm.load, Open) else None
+        stall_ns = arm.load.law.stall_ns(rate_rps) if isinstance(arm.load, Open) and rate_rps else FOR_EVER_NS
+        recorder, connect = self._recording(index, _NOT_YET, str(prepared.number), share, stall_ns)
         if not isinstance(arm.load, Open) or prepared.arrivals is None:
-            return ClosedDriver(exchange, self.reactor, Recorder(_NOT_YET, self._shown[index]), connections)
-        stall_ns = arm.load.law.stall_ns(arm.load.rate_rps) if arm.load.rate_rps else FOR_EVER_NS
-        recorder = Recorder(_NOT_YET, self._shown[index], stall_ns=stall_ns)
+            return ClosedDriver(exchange, self.reactor, recorder, connections, connect)
+        recorder.keeper = Keeper() if self._spec.fates else None
         load, arrivals = replace(arm.load, connections=connections), prepared.arrivals(start_ns)
-        queue = prepared.share.dealt(self._spec.queue)
-        return OpenDriver(exchange, self.reactor, recorder, load, arrivals, queue=queue)
+        queue = share.dealt(self._spec.queue)
+        return OpenDriver(exchange, self.reactor, recorder, load, arrivals, queue=queue, connect=connect)
+
+    def _recording(
+        self, index: int, window: Window, what: str, share: Share, stall_ns: int = FOR_EVER_NS
+    ) -> tuple[Recorder, Connect]:
+        """A recorder for that piece of the phase, and how its connections are made: several generators mix apart."""
+        seed = f"{self._spec.arms[index].arrivals_seed}/{what}" + (f"/{share.rank}" if share.of > 1 else "")
+        return self._asked[index].recording(window, self._shown[index], seed, stall_ns=stall_ns)
 
     def _begin(self, driver: Driver, arm: DrivenArm, what: str, share: Share, span_ns: tuple[int, int]) -> None:
         """Let the connections of this generator open, at those of all the moments that are its own."""

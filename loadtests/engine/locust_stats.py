@@ -14,7 +14,7 @@ import numpy as np
 from locust.stats import RequestStats, StatsEntry, StatsError
 from numpy.typing import NDArray
 
-from harness.spec import DrivenArm
+from harness.spec import DrivenArm, Mix
 from harness.spec.histogram import Histogram
 
 
@@ -91,7 +91,13 @@ class StatsLine:
 
 def lines(stats: RequestStats) -> Callable[[DrivenArm], StatsLine]:
     """Makes the line of an arm in Locust's table."""
-    return lambda arm: StatsLine(stats, arm.request.method, f"{arm.name} {arm.request.path}")
+
+    def line(arm: DrivenArm) -> StatsLine:
+        if isinstance(arm.request, Mix):
+            return StatsLine(stats, "mix", f"{arm.name} {arm.request.name}")
+        return StatsLine(stats, arm.request.method, f"{arm.name} {arm.request.path}")
+
+    return line
 
 
 def _rounded(responses: Histogram) -> dict[int, int]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.spec import SliceCheck
 from harness.spec.loads import Open
-from loadtests.engine.driver import Driver
+from loadtests.engine.driver import Connect, Driver
 from loadtests.engine.exchange import Exchange
 from loadtests.engine.reactor import Reactor
 from loadtests.engine.recorder import Recorder
@@ -42,8 +42,9 @@ class OpenDriver(Driver):
         arrivals: Iterator[int],
         *,
         queue: int = 100_000,
+        connect: Connect = Connection,
     ) -> None:
-        super().__init__(exchange, reactor, recorder, load.connections)
+        super().__init__(exchange, reactor, recorder, load.connections, connect)
         self._arrivals = arrivals
         self._room = queue if load.when_full == "queue" else 0
         self._waiting: deque[int] = deque()

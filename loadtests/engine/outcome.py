@@ -40,6 +40,7 @@ def measured(arm: DrivenArm, number: int, driver: Driver, check: SelfCheck, *, h
     """What the window of a drained slice showed; without `histograms` only its counts."""
     recorder, window = driver.recorder, driver.recorder.window
     errors = recorder.error_kinds.total()
+    keeper = recorder.keeper
     good = float(recorder.fractions.sum())
     mean_ns = recorder.mean_latency_ns
     first_rps, second_rps = (2 * recorder.fractions / window.length_s).tolist()
@@ -62,7 +63,9 @@ def measured(arm: DrivenArm, number: int, driver: Driver, check: SelfCheck, *, h
         connects=recorder.connects,
         reconnects=recorder.reconnects,
         dropped=recorder.dropped,
+        fates=keeper.fates(window.start_ns, window.end_ns).encode() if keeper is not None else None,
         ports=tuple(port for connection in driver.connections for port in connection.ports),
+        by_request=recorder.by_request(histograms=histograms),
         generator=driver.judge(check),
         **figures,
     )

@@ -14,7 +14,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.spec import OfRequest
 from harness.spec.histogram import Histogram
+from loadtests.engine.fates import Keeper
+from loadtests.engine.timer import monotonic_ns
 
 FOLD_AT = 4096
 """Stamps that are worth a fold."""
@@ -89,8 +92,17 @@ class Counts:
 class Recorder:
     """Takes three stamps of each good answer: `intended` (open load only: when it was to be sent), `sent`, `done`."""
 
-    def __init__(self, window: Window, display: Display | None = None, *, stall_ns: int = FOR_EVER_NS) -> None:
+    def __init__(
+        self,
+        window: Window,
+        display: Display | None = None,
+        *,
+        stall_ns: int = FOR_EVER_NS,
+        keeper: Keeper | None = None,
+    ) -> None:
         self.window = window
+        self.keeper = keeper
+        """Keeps what becomes of each arrival, where that is asked for."""
         self.stall_ns = stall_ns
         """A time without a good answer that is at least so long is a stall of the server."""
         self.gaps: list[tuple[int, int]] = []
@@ -177,6 +189,8 @@ class Recorder:
         """An arrival is never sent."""
         if self.inside(intended_ns):
             self.dropped += 1
+        if self.keeper is not None:
+            self.keeper.lost("dropped", intended_ns, monotonic_ns())
         if self._display is not None:
             self._display.drop()
 
@@ -186,6 +200,8 @@ class Recorder:
         self.totals.error_kinds[kind] += 1
         if self.inside(intended_ns):
             self.error_kinds[kind] += 1
+        if self.keeper is not None:
+            self.keeper.lost(kind, intended_ns, done_ns)
         overlap_ns = min(done_ns, self.window.end_ns) - max(sent_ns, self.window.start_ns)
         self._in_flight_ns += max(overlap_ns, 0)
         if self._display is not None:
@@ -199,16 +215,20 @@ class Recorder:
     def fold(self, *, at_least: int = 1) -> None:
         """Turn stamps into counts, when there are at least so many."""
         if len(self._late) >= at_least:
-            due, late = _taken(self._due), _taken(self._late)
+            due, late = taken(self._due), taken(self._late)
+            if self.keeper is not None:
+                self.keeper.due(due)
             late = late[self.window.holds(due)]
             self.scheduled += len(late)
-            self.lateness.record(_microseconds(late))
+            self.lateness.record(microseconds(late))
         if len(self._done) < at_least:
             return
-        sent, done = _taken(self._sent), _taken(self._done)
+        sent, done = taken(self._sent), taken(self._done)
         closed = not self._intended
-        intended = sent if closed else _taken(self._intended)
+        intended = sent if closed else taken(self._intended)
         response = done - intended
+        if self.keeper is not None:
+            self.keeper.good(intended, done)
         self.totals.good += len(done)
         self.totals.latency_ns += int(response.sum())
         if self._display is not None:
@@ -217,15 +237,23 @@ class Recorder:
         counted = self.window.holds(intended)
         self.good += int(counted.sum())
         self.latency_ns += int(response[counted].sum())
-        self.latency.record(_microseconds(response[counted]))
+        self.latency.record(microseconds(response[counted]))
         if not closed:
-            self.service.record(_microseconds((done - sent)[counted]))
+            self.service.record(microseconds((done - sent)[counted]))
         self._look_for_stalls(done)
+        self._split(sent, done, response, counted)
         duration = np.maximum(done - sent, 1)
         for half, window in enumerate(self.window.halves()):
             overlap = window.overlap_ns(sent, done)
             self._in_flight_ns += int(overlap.sum())
             self.fractions[half] += float((overlap / duration).sum())
+
+    def by_request(self, *, histograms: bool) -> tuple[OfRequest, ...]:  # noqa: ARG002 - see there
+        """What each request of a mix came to (`mixture.MixRecorder`); nothing where there is a single request."""
+        return ()
+
+    def _split(self, sent: Stamps, done: Stamps, response: Stamps, counted: NDArray[np.bool_]) -> None:
+        """Count a fold by request (`mixture.MixRecorder`)."""
 
     def _look_for_stalls(self, done: Stamps) -> None:
         """Count the long times between answers, whose stamps stand in the order in which they came."""
@@ -239,12 +267,13 @@ class Recorder:
         self.gaps += zip((done - gaps)[long].tolist(), done[long].tolist(), strict=True)
 
 
-def _taken(stamps: array[int]) -> Stamps:
+def taken(stamps: array[int]) -> Stamps:
     """The stamps, taken out of the array, which stays the same object: its `append` is bound elsewhere."""
     values = np.array(stamps, dtype=np.int64)
     del stamps[:]
     return values
 
 
-def _microseconds(nanoseconds: Stamps) -> Stamps:
+def microseconds(nanoseconds: Stamps) -> Stamps:
+    """The same in microseconds, rounded."""
     return (nanoseconds + 500) // 1000

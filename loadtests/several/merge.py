@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from harness.spec import Slice, SliceCheck, SliceShare, Totals
+from harness.spec import OfRequest, Slice, SliceCheck, SliceShare, Totals
 from harness.spec.histogram import Histogram
 from loadtests.engine.closed import starved
 from loadtests.engine.outcome import Part
@@ -67,6 +67,7 @@ def merged(portions: Sequence[Portion], opens_ns: int, stall_ns: int) -> Slice:
         service=_histogram(each.service for each in slices),
         lateness=_histogram(each.lateness for each in slices),
         ports=tuple(port for each in slices for port in each.ports),
+        by_request=tuple(_by_request(slices)),
         generator=_check(slices),
         shares=tuple(_share(number, each) for number, each in enumerate(portions, start=1)),
     )
@@ -84,6 +85,18 @@ def totals(parts: Sequence[Totals], response_s: float | None) -> Totals:
         reconnects=sum(each.reconnects for each in parts),
         response_s=response_s,
     )
+
+
+def _by_request(slices: Sequence[Slice]) -> Iterator[OfRequest]:
+    """Each request of a mix, over all generators."""
+    for parts in zip(*(each.by_request for each in slices), strict=True):
+        yield OfRequest(
+            name=parts[0].name,
+            requests=sum(part.requests for part in parts),
+            good=sum(part.good for part in parts),
+            errors=sum(part.errors for part in parts),
+            latency=_histogram(part.latency for part in parts),
+        )
 
 
 def _fits(portion: Portion, first: Slice, opens_ns: int, name: str) -> None:

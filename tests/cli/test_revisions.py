@@ -68,7 +68,8 @@ def test_an_app_without_a_file_is_asked_at_both_revisions(tmp_path: Path, monkey
     assert [old.label.partition(" (")[0], new.label] == [
         "shop:app@old on gunicorn-sync", "shop:app@working-tree on gunicorn-sync"
     ]  # fmt: skip
-    assert (old.scenario.expect.status, old.scenario.expect.body_bytes) == (200, 3)
+    (asked,) = old.scenario.requests
+    assert (asked.expect.status, asked.expect.body_bytes) == (200, 3)
     assert old.target.folder == new.target.folder == str(tmp_path / "repo" / "web")
 
 

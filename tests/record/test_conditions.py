@@ -13,8 +13,9 @@ from harness.errors import UsageError
 from harness.record import SittingRow, code, conditions
 from harness.record import sitting as sittings
 from harness.strict import adapter
-from harness.suite import rounds
+from harness.suite import Options, build, load_suite, rounds
 from tests import factories
+from tests.suite.mix_support import written
 
 RUN = factories.simulated_run()
 BEFORE = SittingRow(
@@ -195,3 +196,12 @@ def test_a_single_module_has_a_digest_and_one_that_is_not_there_has_none(tmp_pat
     assert code.digest(tmp_path, "web:app") is not None
     assert code.digest(tmp_path, "gone:app") is None
     assert code.digest(tmp_path, "\0:app") is None
+
+
+def test_a_data_file_that_changed_is_named(tmp_path: Path) -> None:
+    """The requests of a mix are filled from it: a run does not go on with others."""
+    plan = build(*load_suite(str(written(tmp_path))), Options(seed=1))
+    before = replace(BEFORE, code=code.digests(plan))
+    (tmp_path / "people.csv").write_text("id,name,city\n7,Ada,Paris\n")
+    now = replace(BEFORE, code=code.digests(plan))
+    assert conditions.changes(before, now).keys() == {"code: data of mine"}

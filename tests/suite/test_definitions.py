@@ -38,8 +38,8 @@ b = { target = "mine", server = "uvicorn" }
 
 def test_every_shipped_suite_loads() -> None:
     """The shipped definitions have no problem, and there are all the suites that the README names."""
-    named = {"smoke", "quick", "full", "null", "workers", "clients", "servers", "sweep", "traps", "migration"}
-    assert named <= set(suite_names())
+    named = {"smoke", "quick", "full", "null", "workers", "clients", "servers", "sweep", "traps", "migration", "mix"}
+    assert named | {"neighbours"} <= set(suite_names())
     for name in suite_names():
         _, suite = load_suite(name)
         assert suite.pairs
@@ -154,4 +154,4 @@ def test_all_shipped_targets_servers_and_scenarios_are_defined() -> None:
     assert plain == {"flask", "fastapi", "fastapi-threadpool", "fastapi-blocking"}
     assert set(known.targets) - plain == {"flask-bridged", "flask-bridged-starlette"}
     assert len(known.servers) == 14
-    assert len(known.scenarios) == 11
+    assert len(known.scenarios) == 12

@@ -34,6 +34,11 @@ def test_suite_full_has_at_most_60_arms_and_takes_at_most_60_minutes() -> None:
     assert run_times(plan_of("quick")).total_s <= 480
 
 
+def test_suite_neighbours_takes_at_most_a_quarter_of_an_hour() -> None:
+    """Episodes and their search included."""
+    assert run_times(plan_of("neighbours")).total_s <= 900
+
+
 def test_the_two_arms_of_a_pair_are_adjacent_in_every_round() -> None:
     """The order of pairs and the order inside a pair both vary."""
     plan = plan_of("quick")

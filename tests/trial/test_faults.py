@@ -297,11 +297,11 @@ def test_a_server_that_hangs_is_noticed_within_a_deadline(tmp_path: Path, monkey
     """After the load, and before the next phase."""
     monkeypatch.setattr(faults, "ASK_S", 0.5)
     with launched(shop("p1b", tmp_path), tmp_path) as server:
-        serving = {"p1b": Serving(server, server.verify(), digest_holds=True)}
+        serving = {"p1b": Serving.of(server)}
         assert faults.gone(serving, "closed") == {}
         assert isinstance(server.process, Process)
         os.kill(server.process.pid, signal.SIGSTOP)
-        (wrong,) = faults.after_load(server, set(server.process.members()))
+        (wrong,) = faults.after_load(serving["p1b"], set(server.process.members()))
         assert wrong.startswith("shop on tiny gave a wrong answer or none after the load (GET /: no whole answer")
         assert wrong.endswith(f"log: {tmp_path / 'log'}")
         lost = str(faults.gone(serving, "closed")["p1b"])
@@ -314,12 +314,12 @@ def test_a_worker_that_dies_is_noticed(tmp_path: Path) -> None:
     """Its master lives and answers."""
     with launched(shop("p1b", tmp_path, {"SHOP_WORKER": "1"}), tmp_path) as server:
         assert isinstance(server.process, Process)
-        before = set(server.process.members())
-        assert faults.after_load(server, before) == []
+        serving, before = Serving.of(server), set(server.process.members())
+        assert faults.after_load(serving, before) == []
         (worker,) = before - {server.process.pid}
         os.kill(worker, signal.SIGKILL)
         assert until(lambda: worker not in server.process.members())
-        (wrong,) = faults.after_load(server, before)
+        (wrong,) = faults.after_load(serving, before)
     assert wrong == f"shop on tiny lost a worker process during the load, or started one again; log: {tmp_path / 'log'}"
 
 

@@ -13,10 +13,11 @@ from harness.judge.compare.running import running
 from harness.judge.compare.sittings import resumed
 from harness.judge.compare.verdict import verdict
 from harness.judge.limits import diagnoses
+from harness.judge.memory import growths
 from harness.judge.metrics import metrics
 from harness.judge.verdicts import Caveat, Comparison, Noise, PairVerdict
 from harness.record import Run, Trial
-from harness.suite import PHASES
+from harness.suite import PHASES, Arm
 
 
 def within(run: Run) -> Comparison:
@@ -38,6 +39,7 @@ def within(run: Run) -> Comparison:
             *_noise_caveats(noise),
             *_torn(run),
             *_diagnoses(run, trials),
+            *growths(_arms(run).values(), run.trials),
         ),
     )
 
@@ -96,7 +98,7 @@ def _torn(run: Run) -> Iterator[Caveat]:
 
 def _diagnoses(run: Run, trials: Trials) -> Iterator[Caveat]:
     """The diagnoses of each arm in each phase, by its typical trial; those of the other arms are its siblings."""
-    arms = {arm.id: arm for group in run.info.plan.groups for arm in group.arms}
+    arms = _arms(run)
     host = run.info.environment.get("cpus")
     for phase in PHASES:
         typical = {name: trial for name in arms if (trial := _typical(trials.of(name, phase).values()))}
@@ -106,6 +108,10 @@ def _diagnoses(run: Run, trials: Trials) -> Iterator[Caveat]:
                 # Where the load bounds the candidates of a tuning, its answer says so, once for all of them.
                 if not (run.info.kind == "tune" and caveat.kind == "few-connections"):
                     yield caveat
+
+
+def _arms(run: Run) -> dict[str, Arm]:
+    return {arm.id: arm for group in run.info.plan.groups for arm in group.arms}
 
 
 def _typical(trials: Iterable[Trial]) -> Trial | None:
