@@ -47,6 +47,8 @@ class Placed:
     server: tuple[int, ...]
     generator: tuple[int, ...]
     folder: Path
+    generators: int = 1
+    """Processes that share the load."""
 
 
 @contextlib.contextmanager
@@ -122,7 +124,8 @@ def run(
     where: Placed, phase: spec.Spec, on_event: Callable[[spec.Event, Process], None] = lambda *_: None
 ) -> spec.Result:
     """What our engine measures; raises `LoadError` when it ends early."""
-    return generator.run(phase, cpus=where.generator, log=where.folder / "engine.log", on_event=on_event)
+    log = where.folder / "engine.log"
+    return generator.run(phase, cpus=where.generator, log=log, on_event=on_event, count=where.generators)
 
 
 def run_stopped(where: Placed, phase: spec.Spec, after: str) -> spec.Result:

@@ -42,20 +42,17 @@ def borrowing() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": sysconfig.get_path("purelib")}
 
 
-def files(folder: str, *suffixes: str) -> set[str]:
-    """Paths of the files that the checkout has in `folder`."""
-    return {
-        str(path.relative_to(ROOT))
-        for path in (ROOT / folder).rglob("*")
-        if path.suffix in suffixes and "__pycache__" not in path.parts
-    }
+def files(folder: str) -> set[str]:
+    """Paths of the files that the checkout has in `folder`, without what Python leaves there."""
+    paths = (path for path in (ROOT / folder).rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    return {str(path.relative_to(ROOT)) for path in paths}
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_the_wheel_holds_every_file_of_the_folder(folder: str, wheel: Path) -> None:
-    """Code, definitions, locustfiles and the report's templates travel."""
+    """Code, definitions and their data, locustfiles and the report's templates travel."""
     held = set(zipfile.ZipFile(wheel).namelist())
-    wanted = files(folder, ".py", ".toml", ".html", ".css", ".js", ".j2")
+    wanted = files(folder)
     assert wanted
     assert wanted - held == set()
 
@@ -74,7 +71,7 @@ def test_the_sdist_holds_all_that_a_wheel_is_built_of(tmp_path: Path) -> None:
     (archive,) = tmp_path.glob("gatebench-*.tar.gz")
     with tarfile.open(archive) as opened:
         held = {name.partition("/")[2] for name in opened.getnames()}
-    wanted = set().union(*(files(folder, ".py", ".toml", ".html", ".css", ".js", ".j2") for folder in FOLDERS))
+    wanted = set().union(*(files(folder) for folder in FOLDERS))
     assert wanted | {"pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md"} <= held
     assert {name for name in held if name.startswith("results/")} == {"results/README.md"}
 

@@ -180,10 +180,11 @@ def test_the_suite_in_the_documentation_can_be_loaded(tmp_path: Path) -> None:
     assert {"shop", "shop-async"} <= set(known.targets)
 
 
-@pytest.mark.parametrize("kind", ["scenario", "mix", "server", "target", "factor"])
-def test_each_definition_in_the_documentation_can_be_loaded(kind: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("example", ["scenario", "mix", "server", "target", "factor", "bridge", "url"])
+def test_each_definition_in_the_documentation_can_be_loaded(example: str, tmp_path: Path) -> None:
     """The examples of a scenario, a mix, a server, a target and a factor parse where they are said to stand."""
-    text = examples()[kind]
+    kind = {"bridge": "target", "url": "target"}.get(example, example)
+    text = examples()[example]
     table = f"[[scenario]]\n{text}" if kind == "scenario" else text
     rest = (
         examples()["suite"] if kind == "factor" else '[[pair]]\nscenario = "json"\n'

@@ -62,6 +62,12 @@ AcrossMachines = Annotated[
 ]
 Seed = Annotated[int | None, typer.Option(help="Fixes orders and arrivals; printed and recorded if not given.")]
 ServerCpus = Annotated[int | None, typer.Option(min=1, help="CPUs for the servers; default: all that can be spared.")]
+Generators = Annotated[
+    int | None, typer.Option(min=1, max=64, help="Processes that share the load; default: the suite's, which is 1.")
+]
+GeneratorCpus = Annotated[
+    int | None, typer.Option(min=1, help="CPUs for the generators; default: one for each, up to half of the cores.")
+]
 Baseline = Annotated[
     str | None,
     typer.Option(metavar="TARGET", help="Measure each pair's b against this target, on b's server with b's factors."),
@@ -117,6 +123,6 @@ def fresh_seed(seed: int | None) -> int:
     return secrets.randbelow(2**31) if seed is None else seed
 
 
-def placed(server_cpus: int | None) -> Placement:
-    """The CPUs that this process may use, shared out among servers, generator and services."""
-    return place(usable_cpus(), server_cpus)
+def placed(server_cpus: int | None, generator_cpus: int | None = None, generators: int = 1) -> Placement:
+    """The CPUs that this process may use, shared out among servers, generators and services."""
+    return place(usable_cpus(), server_cpus, generator_cpus, generators=generators)

@@ -22,6 +22,8 @@ from harness.cli.options import (
     Blocks,
     Cpus,
     Filter,
+    GeneratorCpus,
+    Generators,
     Seed,
     ServerCpus,
     fraction,
@@ -81,6 +83,8 @@ def run(
         str | None, typer.Option(metavar="512MiB", help="Run each server in a pod with that memory limit.")
     ] = None,
     server_cpus: ServerCpus = None,
+    generators: Generators = None,
+    generator_cpus: GeneratorCpus = None,
     strict: Strict = False,
     shared_cpu: SharedCpu = False,
     fail_on_regression: FailOnRegression = None,
@@ -115,6 +119,8 @@ def run(
                 "--cpus": cpus,
                 "--memory": memory,
                 "--server-cpus": server_cpus,
+                "--generators": generators,
+                "--generator-cpus": generator_cpus,
                 "--out": out,
             }
         )
@@ -130,9 +136,11 @@ def run(
             blocks=blocks,
             width=fraction(width) if width else None,
             budget_s=seconds(budget) if budget else None,
+            generators=generators,
             pod=pod(cpus, memory),
         )
-        plan, placement = build_plan(*_chosen(suite, own, baseline, rev or ()), options), placed(server_cpus)
+        plan = build_plan(*_chosen(suite, own, baseline, rev or ()), options)
+        placement = placed(server_cpus, generator_cpus, plan.generators)
         found = look(_arms(plan), placement, plan.thresholds)
         sitting = _begun(plan, placement, out, baseline)
     _measured(replace(sitting, info=noted(sitting.info, found)), asked, as_json=as_json)

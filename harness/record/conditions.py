@@ -9,6 +9,7 @@ from typing import Any
 from harness import units
 from harness.machine import environment
 from harness.record.code import digests
+from harness.record.commits import commits
 from harness.record.rows import RunInfo, SittingRow
 from harness.record.times import utc_now
 
@@ -38,14 +39,13 @@ def _of_blocks(sitting: SittingRow, blocks: int) -> SittingRow:
     return sitting if sitting.blocks is not None else replace(sitting, blocks=blocks)
 
 
-def first(info: RunInfo, code: Mapping[str, str] | None = None) -> SittingRow:
+def first(info: RunInfo) -> SittingRow:
     """The first sitting of a run, of which run.json itself holds versions, environment and placement."""
     return SittingRow(
         started=info.started,
         versions=info.versions,
         environment=info.environment,
         placement=info.placement,
-        code=dict(code or {}),
         blocks=info.plan.blocks,
     )
 
@@ -61,6 +61,7 @@ def today(info: RunInfo, versions: Mapping[str, str] | None = None) -> SittingRo
         environment=environment.describe(),
         placement=sittings(info)[-1].placement,
         code=digests(info.plan),
+        commits=commits(info.plan),
         blocks=info.plan.blocks,
     )
 

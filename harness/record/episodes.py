@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from pydantic import model_validator
+
 from harness.errors import Fault
 from harness.record.rows import (
     FORMAT,
@@ -33,7 +35,7 @@ class Part:
     """Answered well within the deadline."""
     late: Count
     """Answered well, after the deadline."""
-    lost: dict[str, int] = field(default_factory=dict)
+    lost: dict[str, Count] = field(default_factory=dict)
     """By kind: no good answer came, or it was never sent. A connection that was closed while idle is none of them."""
     goodput_rps: NonNegative | None = None
     """Good answers within the deadline a second."""
@@ -60,6 +62,14 @@ class Timeline:
     """At the end of the tick: requests that the disturbance has sent, and that are not answered to the end."""
     begun: tuple[Count, ...]
     """Of these, those whose answer had begun."""
+
+    @model_validator(mode="after")
+    def _of_one_length(self) -> Timeline:
+        """Raise `ValueError` where the lists are not of one length."""
+        lengths = {len(each) for each in (self.in_time, self.late, self.lost, self.held, self.begun)}
+        if len(lengths) > 1:
+            raise ValueError(f"its lists are not of one length: {sorted(lengths)}")
+        return self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +112,7 @@ class Episode:
     """The most of these whose answers had begun."""
     held_answers: Count = 0
     """Of the requests that were held, how many were answered and so renewed."""
-    held_wrong: dict[str, int] = field(default_factory=dict)
+    held_wrong: dict[str, Count] = field(default_factory=dict)
     """What came in place of a right answer or a connection, and how often."""
     upstream_hits: Count | None = None
     """Calls that the upstream counted for this arm; None where its scenario has none."""

@@ -65,6 +65,23 @@ class GeneratorCheck:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GeneratorShare:
+    """What one of several generators had of a trial; of its figures the worst over the slices."""
+
+    __pydantic_config__ = ROW
+
+    generator: Annotated[int, Field(ge=1)]
+    """Its number."""
+    connections: Count
+    requests: Count
+    cpu_percent: NonNegative
+    waiting_fraction: NonNegative
+    lateness_p99_us: NonNegative | None = None
+    clock_offset_us: float = 0.0
+    clock_bound_us: NonNegative = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SliceRow:
     """One slice of one arm, with what the harness saw at its edges."""
 
@@ -203,6 +220,8 @@ class Trial:
     """Share of the time in which some task waited for a CPU (`/proc/pressure/cpu`), None where there is none."""
     answer_bytes: Count | None = None
     generator: GeneratorCheck | None = None
+    generators: tuple[GeneratorShare, ...] = ()
+    """What each of several generators had of it; empty for the only one."""
     histogram: EncodedHistogram | None = None
     """Response times as HdrHistogram V2 in base64, merged over the slices."""
     by_request: tuple[RequestRow, ...] = ()
@@ -234,6 +253,8 @@ class SittingRow:
     placement: dict[str, tuple[int, ...]]
     code: dict[str, str] = field(default_factory=dict)
     """Target -> digest of its code (`harness.record.code`); a target whose code cannot be read is not in it."""
+    commits: dict[str, str] = field(default_factory=dict)
+    """Target -> commit of git at which it stands (`harness.record.commits`); empty in older records."""
     blocks: Count | None = None
     """Blocks of the plan in this sitting, of which --resume --blocks adds some; None in older records."""
 

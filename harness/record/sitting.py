@@ -99,7 +99,9 @@ def under(folder: Path, info: RunInfo, now: SittingRow | None = None, *, accept_
         raise UsageError(
             f"{folder}: it would not go on as it was begun: {listed}. Undo that, or go on with --accept-changes"
         )
-    placement = place(tuple(now.environment["usable_cpus"])).as_dict() if "placement" in changed else before.placement
+    placement = before.placement
+    if "placement" in changed:
+        placement = place(tuple(now.environment["usable_cpus"]), generators=info.plan.generators).as_dict()
     going_on = unsealed(folder, info)
     return replace(going_on, placement=placement, versions=now.versions, environment=now.environment)
 

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from harness.record import durable, lock
 from harness.record.code import digests
+from harness.record.commits import commits
 from harness.record.conditions import DISTURBANCES, first, sittings, today
 from harness.record.episodes import Episode
 from harness.record.folders import BLOCKS, EPISODES, INFO, TRIALS
@@ -145,7 +146,8 @@ def _appended(path: Path) -> IO[bytes]:
 def _with_this_sitting(folder: Path, info: RunInfo) -> RunInfo:
     """`info` with one more sitting; what earlier sittings were measured with stays as it stands in run.json."""
     if not (folder / INFO).exists():
-        return replace(info, sittings=(first(info, digests(info.plan)),))
+        begun = replace(first(info), code=digests(info.plan), commits=commits(info.plan))
+        return replace(info, sittings=(begun,))
     before = read_info(folder)
     now = today(info)
     found = {key: info.environment[key] for key in (DISTURBANCES,) if key in info.environment}

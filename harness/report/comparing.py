@@ -12,7 +12,7 @@ from harness.judge.compare.conditions import differences
 from harness.judge.metrics import label
 from harness.judge.verdicts import Comparison, PairVerdict
 from harness.record import Run, durable
-from harness.record.conditions import other_machine
+from harness.record.conditions import other_machine, sittings
 from harness.record.folders import safe
 from harness.report import style, words
 from harness.report.drawing import draw
@@ -23,6 +23,7 @@ from harness.report.overlays import Several, overlays
 from harness.report.templating import render
 from harness.report.view import Track, axis_of, track_of
 from harness.suite import Factor
+from harness.suite.layout import SHORT
 
 MOST = len(style.RUNS)
 """So many runs can be told apart in a chart."""
@@ -126,7 +127,8 @@ def _facts(runs: Sequence[Run]) -> list[tuple[str, list[str]]]:
             "blocks": f"{run.info.plan.blocks}",
             "trials": f"{valid} of {units.plural(len(run.trials), 'trial')} valid",
             "gatebench": run.info.gatebench,
+            "commits": ", ".join(f"{name} {commit[:SHORT]}" for name, commit in sittings(run.info)[0].commits.items()),
         }
 
     each = [facts(run) for run in runs]
-    return [(name, [facts[name] for facts in each]) for name in each[0]]
+    return [(name, [facts[name] for facts in each]) for name in each[0] if any(facts[name] for facts in each)]

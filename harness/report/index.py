@@ -1,4 +1,4 @@
-"""results/index.html: all runs, newest first, with what each shows; two can be picked to compare."""
+"""results/index.html: all runs, newest first, with what each shows, to be picked and compared; and over time."""
 
 from __future__ import annotations
 

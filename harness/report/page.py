@@ -13,7 +13,7 @@ from harness.judge.compare.verdict import MIN_BLOCKS
 from harness.report import view, words
 from harness.report.by_request import by_request
 from harness.report.drawing import Drawn
-from harness.report.facts import described, method, spent
+from harness.report.facts import GENERATORS, described, method, shared, spent
 from harness.report.figures import Study
 from harness.report.slugs import slugs
 from harness.report.templating import render
@@ -64,6 +64,8 @@ def report(study: Study, drawn: Sequence[Drawn]) -> str:
         episodes=len(study.run.episodes),
         method=method(study),
         spent=spent(study),
+        shared=shared(study),
+        generators=GENERATORS,
         machine=described({name: fact for name, fact in info.environment.items() if name != CALIBRATION}),
         instrument=described(info.environment.get(CALIBRATION) or {}),
         placement={name: ", ".join(f"CPU {cpu}" for cpu in cpus) or "none" for name, cpus in info.placement.items()},
@@ -113,6 +115,8 @@ def _warnings(study: Study) -> list[str]:
         warnings.append(f"In this run {SHARED}.")
     if study.pairs and not any(v.ratio for v in study.comparison.pairs):
         warnings.append("No pair has a valid result.")
+    if study.run.episodes and not any(episode.valid for episode in study.run.episodes):
+        warnings.append("No episode is valid.")
     if info.plan.blocks < MIN_BLOCKS and study.pairs:
         warnings.append(
             f"With {units.plural(info.plan.blocks, 'block')} there can be no verdict: at least {MIN_BLOCKS} are needed"

@@ -13,59 +13,40 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
-from pydantic import ConfigDict
-
+from harness.spec.calm import Calm
+from harness.spec.checks import GeneratorLimits, SliceCheck, SliceShare
 from harness.spec.loads import Load, Phase
+from harness.spec.requests import STRICT, Mix, Request, Weighted
 from harness.strict import adapter
+
+__all__ = [
+    "FORMAT",
+    "STRICT",
+    "UNIX",
+    "Calm",
+    "DrivenArm",
+    "Event",
+    "GeneratorLimits",
+    "Mix",
+    "OfRequest",
+    "Request",
+    "Result",
+    "Slice",
+    "SliceCheck",
+    "SliceShare",
+    "Spec",
+    "Totals",
+    "Weighted",
+    "dump",
+    "load",
+]
 
 UNIX = "unix:"
 """How a host begins that is a unix socket."""
 FORMAT = 3
 """Version of the spec and of the result; a mismatch is refused."""
 
-STRICT = ConfigDict(extra="forbid", strict=True)
-"""Only gatebench writes and reads these: a number that comes as text is an error."""
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """One request, as it is sent every time, and what its answer must be."""
-
-    __pydantic_config__ = STRICT
-
-    method: str = "GET"
-    path: str = "/"
-    headers: tuple[tuple[str, str], ...] = ()
-    body: str = ""
-    status: int = 200
-    length: int | None = None
-    """Bytes of the answer's body, checked on every answer; None: not checked."""
-    sha256: str | None = None
-    """Hexadecimal digest of the answer's body, checked on every `digest_every`-th answer; None: not checked."""
-    digest_every: int = 100
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Weighted:
-    """One of the requests of a mix: sent in each of its `variants` in turn, in a random order."""
-
-    __pydantic_config__ = STRICT
-
-    name: str
-    weight: int = 1
-    variants: tuple[Request, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mix:
-    """Several requests, each by its weight, in a random order that the arm's `arrivals_seed` fixes."""
-
-    __pydantic_config__ = STRICT
-
-    name: str
-    """Of the scenario, to be shown."""
-    requests: tuple[Weighted, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,37 +68,6 @@ class DrivenArm:
     """The warm-up lasts until this many answers are in and `Spec.warmup_s` has passed."""
     arrivals_seed: int = 0
     """The two arms of a pair have the same seed, and so the same arrivals, and of a mix the same requests."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GeneratorLimits:
-    """Beyond these the generator is too slow for its numbers to be believed."""
-
-    __pydantic_config__ = STRICT
-
-    cpu_percent: float = 85.0
-    """CPU that it uses, as a percentage of one core over any 250 ms."""
-    waiting_fraction: float = 0.05
-    """Share of the time in which it could run but had no CPU."""
-    lateness_p99_us: float = 1000.0
-    """Open: the p99 of lateness is too high when it exceeds this, and ..."""
-    lateness_of_response: float = 0.25
-    """... this share of the p99 of the response time."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Calm:
-    """When an open slice that was disturbed may end: most of its arrivals are answered in time again."""
-
-    __pydantic_config__ = STRICT
-
-    after_s: float
-    """Not before: seconds since the window opened."""
-    limit_us: int
-    """An answer that takes longer is late."""
-    share: float
-    """Of the arrivals due within `for_s`, so many may be late or lost."""
-    for_s: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,27 +102,12 @@ class Spec:
     fates: bool = False
     """Open: whether slices carry what became of each arrival."""
     histograms: bool = True
-    limits: GeneratorLimits = GeneratorLimits()
+    limits: GeneratorLimits = field(default_factory=GeneratorLimits)
 
     @property
     def phase(self) -> Phase:
         """The phase, which is called like the kind of its load."""
         return self.arms[0].load.kind
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SliceCheck:
-    """The generator's judgement of itself over one slice's counted window."""
-
-    __pydantic_config__ = STRICT
-
-    cpu_percent: float
-    """The most CPU that it used over 250 ms, as a percentage of one core."""
-    waiting_fraction: float
-    """Share of the window in which it could run but had no CPU (`/proc/PID/schedstat`)."""
-    gc_pause_s: float = 0.0
-    valid: bool = True
-    reasons: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,6 +177,9 @@ class Slice:
     by_request: tuple[OfRequest, ...] = ()
     """Of a mix: each of its requests, in their order."""
     generator: SliceCheck
+    """Of several generators: the worst of each figure; valid when all are."""
+    shares: tuple[SliceShare, ...] = ()
+    """Of each generator; empty for the only one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

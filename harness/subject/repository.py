@@ -102,6 +102,19 @@ def checked_out(top: Path, commit: str) -> Path:
     return tree
 
 
+@cache
+def copied(top: Path) -> Path:
+    """A folder with what the working tree of `top` holds and git does not ignore; it goes when we end."""
+    place = Path(tempfile.mkdtemp(prefix="gatebench-copy-", dir=scratch()))
+    atexit.register(shutil.rmtree, place, ignore_errors=True)
+    for name in _git(top, "ls-files", "--cached", "--others", "--exclude-standard", "-z").split("\0"):
+        source, copy = top / name, place / name
+        if name and (source.is_file() or source.is_symlink()):  # a file that was removed is listed too
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, copy, follow_symlinks=False)
+    return place
+
+
 def _remove(top: Path, tree: Path) -> None:
     """Remove a work tree, and what git knows of it."""
     with contextlib.suppress(LaunchError):  # it was never made, or the repository is gone

@@ -7,8 +7,10 @@ the harness ends, and a run that is resumed has them made again.
 
 from __future__ import annotations
 
+import atexit
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -23,7 +25,7 @@ from harness.errors import LaunchError, UsageError
 from harness.machine import environment
 from harness.machine.guard import scratch
 from harness.machine.process import clean_environment, running
-from harness.subject.repository import Revision, checked_out, listed, read, repository, revision
+from harness.subject.repository import Revision, checked_out, copied, listed, read, repository, revision
 from harness.suite import Arm, Target
 
 REQUIREMENTS = re.compile(r"requirements[\w.-]*\.(txt|in)|pyproject\.toml|setup\.(py|cfg)|Pipfile(\.lock)?|\w+\.lock")
@@ -150,12 +152,13 @@ def stood(target: Target, packages: Iterable[str] = ()) -> Target:
         return target
     folder = Path(target.folder)
     top = repository(folder)
-    place = folder
-    if target.commit:
-        place = checked_out(top, target.commit) / folder.resolve().relative_to(top.resolve())
+    relative = folder.resolve().relative_to(top.resolve())
+    place = checked_out(top, target.commit) / relative if target.commit else folder
     python = target.python or sys.executable
     if target.requirements:
-        python = _environment(place, target.requirements, python)
+        # Building an app leaves files beside it: the user's folder is left alone.
+        source = place if target.commit else copied(top) / relative
+        python = _environment(source, target.requirements, python)
         _install_lacking(python, tuple(sorted(packages)), target.python or sys.executable)
     if target.commit:
         _require_its_own_code(target, python, place, checked_out(top, target.commit))
@@ -166,6 +169,7 @@ def stood(target: Target, packages: Iterable[str] = ()) -> Target:
 def _environment(folder: Path, requirements: tuple[str, ...], python: str) -> str:
     """The interpreter of a new environment with `requirements`, files relative to `folder`."""
     place = Path(tempfile.mkdtemp(prefix="gatebench-env-", dir=scratch()))
+    atexit.register(shutil.rmtree, place, ignore_errors=True)
     _call([python, "-m", "venv", *(["--without-pip"] if _lends_pip(python) else []), str(place)], folder, place)
     made = str(place / "bin" / "python")
     for file in requirements:

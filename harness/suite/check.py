@@ -102,11 +102,11 @@ def check_suite(suite: Suite, definitions: Definitions) -> Iterator[str]:
 def _check_pair(pair: PairDefinition, definitions: Definitions) -> Iterator[str]:
     yield from _reference("scenario", pair.scenario, definitions.scenarios)
     yield from _check_keys(pair.levels, "pair", definitions)
-    if pair.disturbance is not None and pair.disturbance.request not in definitions.scenarios:
-        unknown = _unknown("scenario", pair.disturbance.request, definitions.scenarios)
-        yield f"disturbance.request: {unknown}"
-    elif pair.disturbance is not None and definitions.scenarios[pair.disturbance.request].mix:
-        yield f"disturbance.request: {pair.disturbance.request} is a mix; what is held is a single request"
+    asked = pair.disturbance.asks if pair.disturbance is not None else None
+    if asked is not None and asked not in definitions.scenarios:
+        yield f"disturbance.request: {_unknown('scenario', asked, definitions.scenarios)}"
+    elif asked is not None and definitions.scenarios[asked].mix:
+        yield f"disturbance.request: {asked} is a mix; what is held is a single request"
     if pair.scenario in definitions.scenarios:
         yield from _check_varied(pair, definitions)
     for letter, side in (("a", pair.a), ("b", pair.b)):

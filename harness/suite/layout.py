@@ -33,6 +33,7 @@ class Options:
     blocks: int | None = None
     width: float | None = None
     budget_s: float | None = None
+    generators: int | None = None
     pod: Pod | None = None
     """In which every server runs, whatever the suite says of pods."""
 
@@ -57,6 +58,8 @@ def build(definitions: Definitions, suite: Suite, options: Options) -> Plan:
     if not arms:
         message = f"--filter {wanted!r} leaves no pair of suite {suite.name}" if wanted else f"{suite.name}: no pair"
         raise UsageError(message)
+    generators = options.generators or suite.generators
+    _refuse_together(suite.name, [arm for _, *both in arms for arm in both], disturbances, generators)
     return Plan(
         suite=suite.name,
         about=suite.about,
@@ -68,6 +71,7 @@ def build(definitions: Definitions, suite: Suite, options: Options) -> Plan:
         open_slice_s=slice_s([arm for _, *both in arms for arm in both], suite.open_slice_s),
         margin=suite.margin,
         arrivals=suite.arrivals,
+        generators=generators,
         upstream=suite.upstream,
         thresholds=suite.thresholds,
         factors=tuple(definitions.factors.values()),
@@ -75,6 +79,17 @@ def build(definitions: Definitions, suite: Suite, options: Options) -> Plan:
         budget_s=options.budget_s,
         file=definitions.file,
     )
+
+
+def _refuse_together(
+    suite: str, arms: Iterable[Arm], disturbances: Mapping[str, Disturbance | None], generators: int
+) -> None:
+    """Raise `UsageError` where what is asked for does not go together."""
+    if generators > 1 and any(disturbances.values()):
+        raise UsageError(f"{suite}: a disturbance is watched by one generator: leave out --generators {generators}")
+    for arm in arms:
+        if arm.cell.pod is not None and arm.target.url:
+            raise UsageError(f"{suite}: {arm.target.name} runs already, and cannot be put into a pod: leave that out")
 
 
 def matches(wanted: str, a: Arm, b: Arm) -> bool:
@@ -183,6 +198,8 @@ def _arm(
 ) -> Arm:
     target, server = definitions.targets[side.target], definitions.servers[side.server]
     scenario = definitions.scenarios[definition.scenario]
+    if target.url and pod:
+        raise UsageError(f"{target.name} runs already at {target.url}: no pod can be put around it")
     own_cell = cell(definitions, target, server, scenario, dict(definition.levels + side.levels)).within(pod)
     return replace(single(definitions, name, own_cell, loads_of(definition, scenario, suite)), pair=name[:-1])
 
@@ -208,7 +225,7 @@ def _groups(
                 arms=tuple(arm for _, a, b in chunk for arm in (a, b)),
                 pairs=tuple(pair for pair, _, _ in chunk),
                 disturbance=disturbance,
-                neighbour=scenarios[disturbance.request] if disturbance else None,
+                neighbour=scenarios[disturbance.asks] if disturbance and disturbance.asks else None,
             )
 
 

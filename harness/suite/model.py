@@ -19,6 +19,7 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)]
 Times = Annotated[int, Field(ge=1, le=10_000)]
 """How often something is measured."""
+Generators = Annotated[int, Field(ge=1, le=64)]
 Milliseconds = Annotated[float, Field(ge=0, le=600_000, allow_inf_nan=False)]
 """At most ten minutes."""
 Levels = tuple[tuple[str, Level], ...]
@@ -150,6 +151,8 @@ class Suite:
     slice_s: Annotated[float, Field(ge=0.1, le=3600)] = 0.5
     open_slice_s: Annotated[float, Field(ge=0.5, le=3600)] = 2.0
     margin: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    generators: Generators = 1
+    """Processes that share the load."""
     group_arms: Annotated[int, Field(ge=2, le=8)] = 8
     """Arms measured together at most; consecutive pairs of one scenario share a group."""
     arrivals: Arrivals = "poisson"

@@ -12,7 +12,7 @@ from harness.spec.loads import Load, Phase
 from harness.strict import STRICT
 from harness.suite.disturbances import Disturbance
 from harness.suite.factors import Factor
-from harness.suite.model import Cell, Positive, Thresholds, Times, Upstream
+from harness.suite.model import Cell, Generators, Positive, Thresholds, Times, Upstream
 from harness.suite.subjects import Scenario, Server, Target
 
 ANYIO_THREADS = 40
@@ -118,8 +118,9 @@ class Group:
         names = [arm.id for arm in self.arms]
         if not names or (self.pairs and len(set(names)) < len(names)):
             raise ValueError(f"a group has arms, and in pairs each has an id of its own: {names}")
-        if self.disturbance is not None and (self.neighbour is None or self.neighbour.name != self.disturbance.request):
-            raise ValueError(f"the scenario that is held is not there: {self.disturbance.request}")
+        asked = self.disturbance.asks if self.disturbance is not None else None
+        if asked != (self.neighbour.name if self.neighbour is not None else None):
+            raise ValueError(f"the scenario that a disturbance asks for is not the one that is there: {asked}")
         if unknown := sorted({arm for pair in self.pairs for arm in (pair.a, pair.b)} - {*names}):
             raise ValueError(f"pairs of arms that the group does not have: {', '.join(unknown)}")
         phases = [[load.kind for load in arm.loads] for arm in self.arms]
@@ -146,6 +147,8 @@ class Plan:
     arrivals: str
     upstream: Upstream
     thresholds: Thresholds
+    generators: Generators = 1
+    """Processes that share the load."""
     factors: tuple[Factor, ...]
     """What is varied, in the order of reports."""
     width: Positive | None = None

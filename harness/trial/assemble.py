@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from harness import spec
 from harness.judge.validity.unchecked import unchecked
-from harness.record import GeneratorCheck, Latency, RequestRow, SliceRow, Trial
+from harness.record import GeneratorCheck, GeneratorShare, Latency, RequestRow, SliceRow, Trial
 from harness.spec.histogram import Histogram
 from harness.spec.percentiles import QUANTILES, all_resolved
 from harness.suite import Arm, Load, Phase
@@ -156,6 +156,7 @@ def assemble(parts: Parts, run_started_ns: int) -> Trial:
         pressure=_pressure(observations, length_s),
         answer_bytes=parts.answer_bytes,
         generator=_generator(slices),
+        generators=tuple(_shares(slices)),
         histogram=histogram.encode() if histogram else None,
         by_request=tuple(_by_request(arm, slices)),
     )
@@ -265,6 +266,25 @@ def _generator(slices: Sequence[spec.Slice]) -> GeneratorCheck | None:
         valid=all(check.valid for check in checks),
         reasons=tuple(dict.fromkeys(reason for check in checks for reason in check.reasons)),
     )
+
+
+def _shares(slices: Sequence[spec.Slice]) -> Iterator[GeneratorShare]:
+    """What each of several generators had of those slices."""
+    by_number: dict[int, list[spec.SliceShare]] = {}
+    for share in (share for each in slices for share in each.shares):
+        by_number.setdefault(share.generator, []).append(share)
+    for number, shares in sorted(by_number.items()):
+        late = [share.lateness_p99_us for share in shares if share.lateness_p99_us is not None]
+        yield GeneratorShare(
+            generator=number,
+            connections=shares[0].connections,
+            requests=sum(share.requests for share in shares),
+            cpu_percent=max(share.cpu_percent for share in shares),
+            waiting_fraction=max(share.waiting_fraction for share in shares),
+            lateness_p99_us=max(late, default=None),
+            clock_offset_us=max((share.clock_offset_us for share in shares), key=abs),
+            clock_bound_us=max(share.clock_bound_us for share in shares),
+        )
 
 
 def _sum(counts: Iterable[Mapping[K, float]]) -> dict[K, float]:

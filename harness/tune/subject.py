@@ -41,7 +41,8 @@ def of_suite(name: str, seed: int) -> Subject:
         )
     about = f"{arm.cell.target} on {arm.cell.server} in {arm.cell.scenario}, of suite {plan.suite}"
     alone = replace(arm, pair=None, loads=(Closed(connections=arm.connections),))
-    return Subject(arm=alone, plan=replace(plan, suite="tune", about=about, groups=()))
+    # A search ends slices early, by what all of their answers show: one generator sees them all.
+    return Subject(arm=alone, plan=replace(plan, suite="tune", about=about, groups=(), generators=1))
 
 
 def of_names(target: str | None, server: str | None, scenario: str | None, seed: int) -> Subject:

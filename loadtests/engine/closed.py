@@ -56,7 +56,7 @@ class ClosedDriver(Driver):
 
     def figures(self) -> dict[str, Any]:
         """The number of connections that starve."""
-        return {"starved": starved([sum(n for _, n in connection.ports) for connection in self.connections])}
+        return {"starved": starved(self.answers())}
 
     def judge(self, check: SelfCheck) -> SliceCheck:
         """Judge it by its CPU alone: a closed load has no schedule, so nothing can be late."""
@@ -65,5 +65,5 @@ class ClosedDriver(Driver):
 
 def starved(answers: Sequence[int]) -> int:
     """How many connections starve, from the answers that each got; 0 where there are too few answers to tell."""
-    fair_share = sum(answers) / len(answers)
+    fair_share = sum(answers) / max(len(answers), 1)
     return sum(count < _STARVED * fair_share for count in answers) if fair_share >= _ENOUGH_TO_TELL else 0

@@ -102,6 +102,10 @@ class Driver(ABC):
         """How many requests are under way, or wait for a connection."""
         return sum(1 for connection in self.connections if connection.sent)
 
+    def answers(self) -> list[int]:
+        """The answers of the slice over each connection."""
+        return [sum(answers for _, answers in connection.ports) for connection in self.connections]
+
     def end(self) -> None:
         """Close the connections and count everything, after the drain or instead of it."""
         self.stop()

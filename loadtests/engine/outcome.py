@@ -1,10 +1,39 @@
-"""Makes a `harness.spec.Slice` of a slice that is over."""
+"""Makes a `harness.spec.Slice` of a slice that is over, and what several of them need to become one."""
 
 from __future__ import annotations
 
-from harness.spec import DrivenArm, Slice
+from dataclasses import dataclass
+
+from harness.spec import STRICT, DrivenArm, Slice
 from loadtests.engine.driver import Driver
 from loadtests.engine.selfcheck import SelfCheck
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """What the slice of one of several generators is merged by, beside its `Slice`."""
+
+    __pydantic_config__ = STRICT
+
+    latency_ns: int
+    """Sum of the response times of the window's good answers."""
+    by_connection: tuple[int, ...]
+    """Answers of the whole slice over each connection."""
+    answered_ns: tuple[int, int] | None
+    """When the first good answer of the slice came, and the last; None without any."""
+    gaps_ns: tuple[tuple[int, int], ...] = ()
+    """Times between two good answers that may be part of a stall, from and to."""
+
+
+def part(driver: Driver) -> Part:
+    """The part of a drained slice."""
+    recorder = driver.recorder
+    return Part(
+        latency_ns=recorder.latency_ns,
+        by_connection=tuple(driver.answers()),
+        answered_ns=recorder.answered_ns,
+        gaps_ns=tuple(recorder.gaps),
+    )
 
 
 def measured(arm: DrivenArm, number: int, driver: Driver, check: SelfCheck, *, histograms: bool) -> Slice:

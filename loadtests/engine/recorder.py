@@ -105,6 +105,8 @@ class Recorder:
         """Keeps what becomes of each arrival, where that is asked for."""
         self.stall_ns = stall_ns
         """A time without a good answer that is at least so long is a stall of the server."""
+        self.gaps: list[tuple[int, int]] = []
+        """All times that are so long and lie between two good answers of the slice, from and to."""
         self._display = display
         self._intended, self._sent, self._done, self._due, self._late = (array("q") for _ in range(5))
         # bound once, so that a good answer costs its load two or three calls and nothing else
@@ -129,8 +131,10 @@ class Recorder:
         self.stalls = 0
         """Times without an answer for `stall_ns` or longer that lie inside the window."""
         self._stalled_ns = 0
-        self._answered_ns: int | None = None
-        self._latency_ns = 0
+        self.answered_ns: tuple[int, int] | None = None
+        """The moments of the first and of the last good answer of the whole slice, as far as they are folded."""
+        self.latency_ns = 0
+        """Sum of the response times of the window's good answers."""
         self._in_flight_ns = 0
 
     @property
@@ -151,7 +155,7 @@ class Recorder:
     @property
     def mean_latency_ns(self) -> float | None:
         """Mean response time of the window's good answers; None without any."""
-        return self._latency_ns / self.good if self.good else None
+        return self.latency_ns / self.good if self.good else None
 
     def inside(self, at_ns: int) -> bool:
         """Whether the moment lies in the window."""
@@ -232,7 +236,7 @@ class Recorder:
 
         counted = self.window.holds(intended)
         self.good += int(counted.sum())
-        self._latency_ns += int(response[counted].sum())
+        self.latency_ns += int(response[counted].sum())
         self.latency.record(microseconds(response[counted]))
         if not closed:
             self.service.record(microseconds((done - sent)[counted]))
@@ -253,12 +257,14 @@ class Recorder:
 
     def _look_for_stalls(self, done: Stamps) -> None:
         """Count the long times between answers, whose stamps stand in the order in which they came."""
-        before = done[0] if self._answered_ns is None else self._answered_ns
-        self._answered_ns = int(done[-1])
+        first, before = self.answered_ns or (int(done[0]), int(done[0]))
+        self.answered_ns = first, int(done[-1])
         gaps = np.diff(done, prepend=before)
-        stalled = (gaps >= self.stall_ns) & (done < self.window.end_ns) & (done - gaps >= self.window.start_ns)
+        long = gaps >= self.stall_ns
+        stalled = long & (done < self.window.end_ns) & (done - gaps >= self.window.start_ns)
         self.stalls += int(stalled.sum())
         self._stalled_ns += int(gaps[stalled].sum())
+        self.gaps += zip((done - gaps)[long].tolist(), done[long].tolist(), strict=True)
 
 
 def taken(stamps: array[int]) -> Stamps:

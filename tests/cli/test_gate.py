@@ -225,3 +225,33 @@ def test_one_call_measures_and_gates(tmp_path: Path) -> None:
     assert "shop on uvicorn: the candidate spoiled 1 block, 0 allowed in all: block 0: p1b:" in done.stderr
     found = json.loads(done.stdout)["gate"]["failed"]
     assert [each["kind"] for each in found][:1] == ["spoiled"]
+
+
+def test_what_holds_for_several_pairs_is_said_once() -> None:
+    """As the machines of two runs, which are those of every pair."""
+    findings = [
+        GateFinding(
+            pair=pair,
+            scenario="json",
+            candidate="b",
+            kind="no verdict",
+            faults=("machine",),
+            reasons=(why,),
+            metric="m",
+        )
+        for pair, why in (("p1", "other machines"), ("p2", "steal"), ("p3", "other machines"))
+    ]
+    decided = Gate(
+        threshold=0.05,
+        metrics=("m",),
+        allowed_failed_blocks=0,
+        pairs=("p1", "p2", "p3"),
+        failed=(),
+        undecided=tuple(findings),
+    )
+    with pytest.raises(UndecidedError) as error:
+        enforce(decided)
+    assert str(error.value).splitlines()[1:] == [
+        "p1 json, b; p3 json, b: no verdict on m (through the machine): other machines",
+        "p2 json, b: no verdict on m (through the machine): steal",
+    ]

@@ -143,13 +143,13 @@ def test_of_runs_of_different_machines_there_are_figures_and_no_verdict(other: d
         assert (shown.verdict, shown.settle) == ("not judged", None)
         assert shown.ratio is not None
         assert shown.low is not None
-        said = next(caveat for caveat in comparison.caveats if caveat.kind == "machines")
+        said = next(caveat for caveat in comparison.caveats if caveat.kind == "across-machines")
         assert "no verdict" in said.text
         assert "--across-machines" in said.remedy
     judged = between(*runs, judge_across=True)
     assert judged.unjudged is None
     assert next(pair for pair in judged.pairs if pair.primary).verdict == "worse"
-    assert "may be one about them" in next(each.text for each in judged.caveats if each.kind == "machines")
+    assert "may be one about them" in next(each.text for each in judged.caveats if each.kind == "across-machines")
 
 
 def test_what_makes_them_different_is_said():

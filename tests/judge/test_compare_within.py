@@ -408,7 +408,7 @@ def test_a_torn_line_is_left_out_with_a_caveat(tmp_path: Path):
 def test_a_run_that_went_on_under_other_conditions_names_them_and_the_block():
     """Of a code its digests are left out; a sitting that left no row has changed nothing."""
     run = factories.simulated_run(factories.plan(blocks=4))
-    first = conditions.first(run.info, {"flask": "aa"})
+    first = replace(conditions.first(run.info), code={"flask": "aa"})
     other = replace(first, environment=first.environment | {"kernel": "6.1"}, code={"flask": "bb"})
     trials = tuple(replace(trial, sitting=2 if trial.block > 1 else 0) for trial in run.trials)
     sat = replace(run, info=replace(run.info, sittings=(first, replace(other, versions={"flask": "9"}), other)))

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.judge.episodes import break_of, breaks, contrasts, next_strength, ran_out, reasons
+from harness.errors import RecordError
+from harness.judge.compare import within
+from harness.judge.episodes import break_of, breaks, contrasts, impossible, next_strength, ran_out, reasons
 from harness.suite import Arm, Held, Pair, Thresholds
 from tests import factories
-from tests.episode_support import HELD, episode, part, searched
+from tests.episode_support import HELD, episode, group, part, searched
 
 GTHREAD = factories.flask_arm("p1a")
 UVICORN = factories.arm("p1b")
@@ -203,3 +206,26 @@ def test_where_nothing_came_in_time_goodput_has_no_ratio() -> None:
     """The late share says it all."""
     episodes = [episode(GTHREAD, 4, late=100), episode(UVICORN, 4)]
     assert "goodput_rps" not in {each.metric for each in contrasts([PAIR], episodes)}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"group": "g9"}, "arm p1a of group g9 is not in the plan"),
+        ({"arm": "p7a"}, "arm p7a of group g1 is not in the plan"),
+        ({"disturbance": Held(request="report", count=(3,))}, "another disturbance"),
+        ({"error": "died"}, "has an error"),
+        ({"reasons": ("late",)}, "has reasons why not"),
+        ({"timeline": None}, "has no figures"),
+        ({"after": replace(part(), in_time=7)}, "after: in time, late and lost are not the 100 arrivals"),
+    ],
+)
+def test_an_episode_that_contradicts_itself_or_its_plan_is_refused(changes: dict[str, Any], said: str) -> None:
+    """By name, before a report is made of it."""
+    planned = factories.plan(group())
+    assert impossible(episode(GTHREAD, 4), planned) == ()
+    changed = replace(episode(GTHREAD, 4), **changes)
+    (what,) = impossible(changed, planned)
+    assert said in what
+    with pytest.raises(RecordError, match="episode"):
+        within(replace(factories.run(planned), episodes=(changed,)))

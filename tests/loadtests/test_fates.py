@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from harness.spec import Calm
+from harness.spec.calm import Calm
 from harness.spec.fates import KINDS, Fates
 from loadtests.engine.fates import Keeper
 from tests.loadtests.engine_support import null_server, run_rounds

@@ -17,6 +17,7 @@ from tests import factories
 from tests.episode_support import REPORT, episode, group, searched
 
 GROUP = group()
+SKEWED = {"in_time": [1, 2], "late": [0], "lost": [], "held": [], "begun": []}
 EPISODES = [each for arm in GROUP.arms for each in searched(arm, 8)]
 
 
@@ -87,7 +88,9 @@ def test_a_torn_last_line_is_left_out_and_said(tmp_path: Path) -> None:
     assert (len(run.episodes), run.torn) == (len(EPISODES) - 1, 1)
 
 
-@pytest.mark.parametrize("change", [{"strength": -1}, {"colour": "red"}, {"during": {"arrivals": 1}}])
+@pytest.mark.parametrize(
+    "change", [{"strength": -1}, {"colour": "red"}, {"during": {"arrivals": 1}}, {"timeline": SKEWED}]
+)
 def test_what_cannot_be_true_is_refused_by_file_and_line(tmp_path: Path, change: dict[str, object]) -> None:
     """Never a traceback."""
     write(tmp_path / "run", 0, [episode(GROUP.arms[0], 1)])

@@ -300,3 +300,21 @@ def test_a_run_of_one_pair_with_one_side_only_is_drawn() -> None:
     for chart in drawings:
         drawing = chart.draw(style.LIGHT)
         assert inline("stem", drawing, style.svg(drawing.figure)).startswith("<svg")
+
+
+def test_cpu_that_is_not_known_is_no_bar_of_the_generator_alone() -> None:
+    """As of a server that runs already: it says so in words."""
+    whole = support.run(support.quick_pairs()[:1], phases=("closed",))
+    group = whole.info.plan.groups[0]
+    unseen = tuple(
+        replace(
+            trial,
+            cpu_s_per_request=None,
+            slices=tuple(replace(row, cpu_s=None, outside_fraction=None) for row in trial.slices),
+        )
+        if trial.arm == group.arms[0].id
+        else trial
+        for trial in whole.trials
+    )
+    made = {chart.name: chart for chart in charts(support.study_of(replace(whole, trials=unseen)))}
+    assert drawn(made[f"cpu-{group.scenario}"])[0].count("not known") == 1

@@ -58,6 +58,7 @@ def test_the_headline_says_where_each_side_breaks_and_what_ran_out() -> None:
     said = words.headline(usual())
     assert "flask on gunicorn-gthread breaks at 8 (all 8 threads are taken), 7 to 8 over 3 blocks" in said
     assert "fastapi on uvicorn bears 16, the most that was tried" in said
+    assert words.under(usual(), "p1") == "1 worker, beside held report"
 
 
 @pytest.mark.parametrize(
@@ -84,6 +85,8 @@ def test_an_arm_without_a_valid_episode_says_so() -> None:
     a, b = group().arms
     study = study_of(run(episode(a, 1, valid=False, reasons=("x",)), *searched(b, None)))
     assert "flask on gunicorn-gthread has no valid episode" in words.neighbours(study, "p1")
+    assert "No episode is valid." not in report(study, [])
+    assert "No episode is valid." in report(study_of(run(episode(a, 1, valid=False, reasons=("x",)))), [])
     assert [made.name for made in charts(study) if made.name.startswith(("neighbours", "episode"))]
 
 

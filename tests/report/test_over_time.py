@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.record import Run
+from harness.record.conditions import first
 from harness.report.figures import rows, study
 from harness.report.index import index
 from harness.report.over_time import Past, Series, over_time
@@ -64,6 +65,22 @@ def test_a_change_is_marked_with_what_else_changed_in_that_run() -> None:
     assert [bool(entry.news) for entry in series.entries] == [False, False, True, False]
     assert len(line.bands) == 2
     assert series.changed == 1
+
+
+def test_a_new_commit_is_told_and_code_that_changed_without_one() -> None:
+    """Of a new commit its code is not told as well."""
+    first_run, later = run_of(20), run_of(21)
+    sitting = first(first_run.info)
+    known = [
+        replace(sitting, commits={"shop": "a" * 40}, code={"shop": "1" * 64, "other": "3" * 64}),
+        replace(sitting, commits={"shop": "b" * 40}, code={"shop": "2" * 64, "other": "4" * 64}),
+    ]
+    runs = [
+        replace(run, info=replace(run.info, sittings=(sitting,)))
+        for run, sitting in zip((first_run, later), known, strict=True)
+    ]
+    (series,) = series_of(*runs)
+    assert series.entries[1].news == ("shop at aaaaaaaaaa → bbbbbbbbbb", "code of other 3333333333 → 4444444444")
 
 
 def test_runs_of_other_machines_stand_apart() -> None:

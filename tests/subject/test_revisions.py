@@ -184,6 +184,19 @@ def test_both_revisions_answer_as_they_were(top: Path, tmp_path: Path) -> None:
     assert git(top, "status", "--porcelain", "--branch") == before
 
 
+def test_what_is_built_of_the_working_tree_is_a_copy(top: Path) -> None:
+    """With its changes and new files, without what git ignores and what was removed."""
+    (top / ".gitignore").write_text("ignored\n")
+    (top / "ignored").write_text("")
+    (top / "web" / "new.py").write_text("")
+    (top / "web" / "shop.py").write_text(APP.format(text="changed"))
+    (top / "requirements.txt").unlink()
+    place = repository.copied(top)
+    files = sorted(str(path.relative_to(place)) for path in place.rglob("*") if path.is_file())
+    assert files == [".gitignore", "web/new.py", "web/shop.py"]
+    assert "changed" in (place / "web" / "shop.py").read_text()
+
+
 @pytest.mark.live
 def test_an_environment_has_what_the_revision_needs(top: Path) -> None:
     """From its own requirements, by its own interpreter; the receipt calls it by the target, for its path goes."""
@@ -196,12 +209,13 @@ def test_an_environment_has_what_the_revision_needs(top: Path) -> None:
     commit(top, "A library", web___requirements__txt=f"./{wheel.name}\n")
     git(top, "mv", wheel.name, f"web/{wheel.name}")
     commit(top, "Where pip finds it")
-    made = replace(revisions.at(target(top), ["old", "HEAD"])[1], packages=("library",))
+    made = replace(revisions.at(target(top), ["old", "."])[1], packages=("library",))
     mine = arm(made, "new")
     mine = replace(mine, server=replace(mine.server, packages=()))
     receipt = receipts([mine])
     assert receipt.missing == {}
-    assert receipt.versions["shop@HEAD: library"] == "2.0"
+    assert receipt.versions["shop@working-tree: library"] == "2.0"
     there = revisions.on_disk(mine).target
     assert there.python != sys.executable
-    assert (there.commit, there.requirements) == ("", ())
+    assert (there.folder, there.commit, there.requirements) == (str(top / "web"), "", ())
+    assert git(top, "status", "--porcelain") == ""

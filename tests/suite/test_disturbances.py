@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import DefinitionError
+from harness.errors import DefinitionError, UsageError
 from harness.suite import Held, Options, Plan, block_times, build, load_suite
 
 SCENARIO = """
@@ -69,3 +69,9 @@ def test_what_is_wrong_is_said_with_its_key(tmp_path: Path, text: str, said: str
     """In one message, before anything is launched."""
     with pytest.raises(DefinitionError, match=said):
         plan(tmp_path, f"{PAIR}disturbance = {text}\n")
+
+
+def test_a_disturbance_has_one_generator() -> None:
+    """Its course is kept by one."""
+    with pytest.raises(UsageError, match=r"neighbours: a disturbance is watched by one generator.*--generators 2"):
+        build(*load_suite("neighbours"), Options(seed=1, generators=2))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from harness.errors import DefinitionError, UsageError
@@ -103,3 +105,14 @@ def test_a_baseline_takes_the_place_of_every_a() -> None:
         plan_of("quick", baseline="flask")
     with pytest.raises(UsageError, match="no such target"):
         plan_of("quick", baseline="nobody")
+
+
+def test_generators_are_the_suites_unless_an_option_says_otherwise() -> None:
+    """They agree on each slice, which takes its time."""
+    definitions, chosen = load_suite("smoke")
+    assert build(definitions, chosen, Options(seed=7)).generators == 1
+    three = replace(chosen, generators=3)
+    assert build(definitions, three, Options(seed=7)).generators == 3
+    five = build(definitions, three, Options(seed=7, generators=5))
+    assert five.generators == 5
+    assert run_times(five).total_s > run_times(build(definitions, chosen, Options(seed=7))).total_s

@@ -9,6 +9,7 @@ import pytest
 from harness.errors import DefinitionError, UsageError
 from harness.suite import Options, build, load_suite
 from harness.suite.address import Address, address_of
+from harness.suite.pod import Pod
 from harness.tune.subject import of_suite
 
 SUITE = """
@@ -94,6 +95,13 @@ def test_it_can_be_told_nothing(tmp_path: Path) -> None:
         load_suite(suite_of(tmp_path, scenario="external-data"))
     plan = build(*load_suite(suite_of(tmp_path, levels=", threads = 4")), Options(seed=1))
     assert [arm.cell.threads for arm in plan.groups[0].arms] == [8, 4]
+
+
+def test_no_pod_is_put_around_it(tmp_path: Path) -> None:
+    """Neither by the command line nor by its side: its figures would be called those of a limit that it has not."""
+    definitions, suite = load_suite(suite_of(tmp_path))
+    with pytest.raises(UsageError, match=r"live runs already at .*: no pod can be put around it"):
+        build(definitions, suite, Options(seed=1, pod=Pod(cpus=0.5)))
 
 
 def test_it_is_not_tuned(tmp_path: Path) -> None:

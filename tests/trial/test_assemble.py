@@ -211,6 +211,32 @@ def test_the_generator_is_judged_by_its_worst_slice() -> None:
     )
 
 
+def test_each_generators_share_is_in_the_row() -> None:
+    """Its requests in all slices, and the worst of what it had; a single generator has no share."""
+    assert put_together(Observed(measured=piece(), observation=SEEN)).generators == ()
+
+    def share(number: int, requests: int, late_us: float | None, bound_us: float) -> spec.SliceShare:
+        return spec.SliceShare(
+            generator=number,
+            connections=5,
+            requests=requests,
+            cpu_percent=requests / 10,
+            waiting_fraction=requests / 10_000,
+            lateness_p99_us=late_us,
+            clock_offset_us=-bound_us,
+            clock_bound_us=bound_us,
+        )
+
+    rounds = (
+        (share(1, 300, 50.0, 90.0), share(2, 200, None, 10.0)),
+        (share(1, 100, 70.0, 30.0), share(2, 400, None, 0)),
+    )
+    one, two = put_together(*(Observed(measured=piece(shares=each), observation=SEEN) for each in rounds)).generators
+    assert (one.generator, one.connections, one.requests, one.cpu_percent) == (1, 5, 400, 30.0)
+    assert (one.lateness_p99_us, one.clock_offset_us, one.clock_bound_us) == (70.0, -90.0, 90.0)
+    assert (two.generator, two.requests, two.waiting_fraction, two.lateness_p99_us) == (2, 600, 0.04, None)
+
+
 def test_of_a_process_that_is_not_known_there_are_no_figures() -> None:
     """None and not zero, and the row says what could not be checked; with a pid they are known."""
     live = replace(factories.target(name="live"), app="", url="http://127.0.0.1:8000")

@@ -24,7 +24,7 @@ from harness.record.sitting import begin
 from harness.subject.answers import Answer
 from harness.subject.launch import Launched
 from harness.subject.receipts import Receipts
-from harness.suite import Arm, Thresholds
+from harness.suite import Arm, Prepared, Thresholds, prepared
 from harness.trial import block
 from harness.trial.generator import Generator, OnEvent
 from harness.trial.progress import Silent
@@ -70,7 +70,11 @@ class FakeServer:
     def wait_ready(self, *_: float) -> None:
         """It is."""
 
-    def verify(self, *_: float) -> Answer:
+    def requests(self) -> tuple[Prepared, ...]:
+        """What its scenario asks."""
+        return prepared(self.arm.scenario)
+
+    def verify(self, *_: object) -> Answer:
         """A right answer."""
         return Answer(status=200, headers={}, body=b"ok")
 

@@ -94,7 +94,7 @@ def _not_judged(verdict: PairVerdict) -> PairVerdict:
 def _apart(apart: str | None, *, judged: bool) -> Iterator[Caveat]:
     if apart:
         says = "a verdict may be one about them" if judged else "there are figures and no verdict"
-        yield Caveat(kind="machines", text=f"{apart}: {says}", remedy=BETTER_WAY if judged else ACROSS_REMEDY)
+        yield Caveat(kind="across-machines", text=f"{apart}: {says}", remedy=BETTER_WAY if judged else ACROSS_REMEDY)
 
 
 def places(run: Run, other: Run) -> dict[tuple[Any, ...], Place]:

@@ -2,6 +2,7 @@
 
 from harness.judge.episodes.breaks import BlockBreak, Break, break_of, breaks, broke
 from harness.judge.episodes.contrasts import Contrast, contrasts
+from harness.judge.episodes.records import impossible
 from harness.judge.episodes.search import next_strength
 from harness.judge.episodes.slots import ran_out
 from harness.judge.episodes.validity import reasons
@@ -14,6 +15,7 @@ __all__ = [
     "breaks",
     "broke",
     "contrasts",
+    "impossible",
     "next_strength",
     "ran_out",
     "reasons",

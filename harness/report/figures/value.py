@@ -14,8 +14,6 @@ from harness.suite import Level
 Figures = tuple[float | None, float | None, float | None]
 """A value, and the ends of its 95 % interval."""
 NOTHING: Figures = (None, None, None)
-FIGURES = ("rate_rps", "value", "low", "high")
-"""The fields that hold figures; the other numbers are counts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,17 +56,15 @@ class Value:
 
 def table(values: Iterable[Value], factors: Sequence[str]) -> str:
     """Values as CSV, with a column for each of `factors`; a field is empty where there is nothing."""
+    import pandas as pd  # noqa: PLC0415 - half a second, which whoever draws no report need not spend
+
     names = [item.name for item in fields(Value)]
     place = names.index("levels")
-    before, after = names[:place], names[place + 1 :]
-    lines = io.StringIO()
-    writer = csv.writer(lines, lineterminator="\n")
-    writer.writerow([*before, *factors, *after])
-    for value in values:
-        levels = [value.levels.get(factor) for factor in factors]
-        cells = [*(_cell(value, name) for name in before), *levels, *(_cell(value, name) for name in after)]
-        writer.writerow(cells)
-    return lines.getvalue()
+    columns = [*names[:place], *factors, *names[place + 1 :]]
+    rows_ = [{name: getattr(each, name) for name in names if name != "levels"} | each.levels for each in values]
+    whole = [name for name in ("workers", "threads", "connections", "blocks", "blocks_measured") if name in columns]
+    text: str = pd.DataFrame(rows_, columns=columns).astype(dict.fromkeys(whole, "Int64")).to_csv(index=False)
+    return text
 
 
 def rows(text: str) -> list[dict[str, str]]:
@@ -82,14 +78,6 @@ def rows(text: str) -> list[dict[str, str]]:
     if missing:
         raise ValueError(f"no column {', '.join(sorted(missing))}")
     return read
-
-
-def _cell(value: Value, name: str) -> object:
-    """What stands in a field: a figure always as a float, and nothing where there is none."""
-    cell = getattr(value, name)
-    if name in FIGURES and cell is not None:
-        return "" if math.isnan(cell) else float(cell)
-    return cell
 
 
 def average(values: Sequence[float], *, logarithmic: bool = True) -> Figures:

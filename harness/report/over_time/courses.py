@@ -11,10 +11,9 @@ from harness.record import RunInfo
 from harness.record.conditions import changes, other_machine, sittings
 from harness.report import words
 from harness.suite import NONE, Arm, Factor, Pair
+from harness.suite.layout import SHORT
 
 METRIC = "throughput_rps"
-DIGITS = 8
-"""So many digits of a code's digest tell two apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +85,15 @@ def courses(runs: Sequence[Past]) -> Iterator[Course]:
 
 
 def news(before: RunInfo, now: RunInfo) -> Iterator[str]:
-    """What differs between two runs on one machine: versions, and the code of targets."""
-    for name, (old, new) in changes(sittings(before)[0], sittings(now)[0]).items():
-        kind, _, what = name.partition(": ")
-        if kind == "code":
-            yield f"code of {what} {old[:DIGITS]} → {new[:DIGITS]}"
+    """What differs between two runs on one machine: commits and code of targets, versions."""
+    was, stands = sittings(before)[0], sittings(now)[0]
+    moved = {name for name, commit in was.commits.items() if stands.commits.get(name, commit) != commit}
+    for name in sorted(moved):
+        yield f"{name} at {was.commits[name][:SHORT]} → {stands.commits[name][:SHORT]}"
+    for change, (old, new) in changes(was, stands).items():
+        kind, _, what = change.partition(": ")
+        if kind == "code" and what not in moved:
+            yield f"code of {what} {old[:SHORT]} → {new[:SHORT]}"
         elif kind == "versions":
             yield f"{what} {old} → {new}"
 

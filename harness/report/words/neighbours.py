@@ -22,7 +22,7 @@ def held_words(study: Study, pair: str) -> str:
 
 def neighbours(study: Study, pair: str) -> str:
     """The answer of a pair, in a sentence."""
-    return f"{name(study, pair).rstrip(', ')} beside {held_words(study, pair)} requests: {bearing(study, pair)}."
+    return f"{name(study, pair)}: {bearing(study, pair)}."
 
 
 def bearing(study: Study, pair: str) -> str:

@@ -1,7 +1,7 @@
 """Disturbances: what is done to a server while an open load goes on, as a suite states it.
 
 To add a kind: a file here with its class, its line in `Disturbance`, and a file in `harness/trial/episodes/` that does
-it.
+it, with its line in `KINDS` of `run.py` there.
 """
 
 from harness.suite.disturbances.base import Episodes

@@ -30,6 +30,21 @@ class Episodes:
     after_s: Seconds = 10.0
     """At most: an episode ends when the victim has been well again for a second."""
 
+    searched = False
+    """Whether strengths between the stated ones are tried."""
+    keeps_processes = True
+    """Whether the server's processes must all be there after it."""
+
+    @property
+    def strengths(self) -> tuple[int, ...]:
+        """How much of it is done, one number an episode, rising; what is tried in any case."""
+        return (1,)
+
+    @property
+    def asks(self) -> str | None:
+        """Name of the scenario that it needs beside the victim's; None: none."""
+        return None
+
     @property
     def deadline_us(self) -> int:
         """The deadline in microseconds."""

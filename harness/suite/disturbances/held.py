@@ -29,7 +29,11 @@ class Held(Episodes):
     further numbers are tried, until the two are neighbours."""
 
     searched = True
-    """Whether strengths between the stated ones are tried."""
+
+    @property
+    def asks(self) -> str:
+        """The scenario that is held."""
+        return self.request
 
     @property
     def words(self) -> str:
@@ -38,5 +42,5 @@ class Held(Episodes):
 
     @property
     def strengths(self) -> tuple[int, ...]:
-        """What is tried in any case, rising."""
+        """The counts, rising."""
         return tuple(sorted(set(self.count)))

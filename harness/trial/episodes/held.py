@@ -7,7 +7,7 @@ import selectors
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from harness.machine.process import Process, clean_environment, running
 from harness.spec.held import Between, HeldLog, Hold
 from harness.subject.launch import Launched
 from harness.suite import BENCHMARKS, Scenario, prepared
+from harness.trial.episodes.disturber import Stage
 
 READY_S = 20.0
 """How long the helper may take to start."""
@@ -77,6 +78,14 @@ class Holder:
                     raise LoadError(self.process.with_log("has ended"))
                 text += chunk
         return text
+
+
+def neighbours(stage: Stage) -> AbstractContextManager[Holder]:
+    """Hold as many requests of the group's neighbour as the strength says."""
+    neighbour, bench = stage.group.neighbour, stage.bench
+    assert neighbour is not None  # noqa: S101 - the plan has checked it
+    log = bench.logs / "held.log"
+    return holding(stage.server, neighbour, stage.strength, cpus=bench.placement.generator, log=log)
 
 
 @contextmanager

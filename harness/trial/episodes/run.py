@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 
 from harness import spec
@@ -12,18 +12,22 @@ from harness.errors import GatebenchError, LaunchError, LoadError
 from harness.judge.episodes import broke, next_strength, reasons
 from harness.machine.process import Process
 from harness.record import Episode, GeneratorCheck, utc_now
+from harness.spec.calm import Calm
 from harness.spec.fates import Fates
 from harness.spec.held import HeldLog
 from harness.subject.launch import Launched
-from harness.suite import Arm, Disturbance, Open
+from harness.suite import Arm, Disturbance, Group, Open
 from harness.trial import faults
 from harness.trial.bench import Bench, GroupState
 from harness.trial.episodes import reduce
-from harness.trial.episodes.held import holding
+from harness.trial.episodes.disturber import Disturber, Stage
+from harness.trial.episodes.held import neighbours
 from harness.trial.observe import Observation, Observer
 from harness.trial.order import arm_spec
 from harness.trial.serving import Serving
 
+KINDS: dict[str, Callable[[Stage], AbstractContextManager[Disturber]]] = {"held": neighbours}
+"""What does each kind of disturbance."""
 HEALTHY_S = 30.0
 """How long a server may take to be well before an episode: it may still work for clients of the last one that left."""
 NO_RATE = "no rate to offer: its pair has no capacity on record; see why the closed load failed, or state rate_rps"
@@ -50,15 +54,23 @@ def measure_episodes(
     shown: dict[str, dict[int, bool | None]] = {arm: {} for arm in serving}
     turn = 0
     while left := {arm: at for arm, known in shown.items() if (at := next_strength(disturbance, known)) is not None}:
-        order = sorted(left)
-        random.Random(f"{bench.plan.seed}/{state.group.id}/{block}/episodes/{turn}").shuffle(order)
+        chance = random.Random(f"{bench.plan.seed}/{state.group.id}/{block}/episodes/{turn}")
         turn += 1
-        for name in order:
+        for name in [name for name in in_turn(state.group, chance) if name in left]:
             episode = _episode(bench, state, block, state.group.arm(name), left[name], serving[name])
             shown[name][left[name]] = broke(episode)
             yield episode
             if episode.error is not None:  # what one leaves behind must not be the next one's
                 del shown[name]
+
+
+def in_turn(group: Group, chance: random.Random) -> list[str]:
+    """The arms of a group in a drawn order, in which the two of a pair are neighbours."""
+    together = [[pair.a, pair.b] for pair in group.pairs] or [[arm.id] for arm in group.arms]
+    chance.shuffle(together)
+    for arms in together:
+        chance.shuffle(arms)
+    return [arm for arms in together for arm in arms]
 
 
 def _episode(bench: Bench, state: GroupState, block: int, arm: Arm, strength: int, serving: Serving) -> Episode:
@@ -101,25 +113,24 @@ def _driven(bench: Bench, state: GroupState, block: int, arm: Arm, strength: int
     """Run the load and the disturbance in it; raises `LoadError`, `LaunchError` or `AnswerError`."""
     disturbance, neighbour, server = state.group.disturbance, state.group.neighbour, serving.server
     assert disturbance is not None  # noqa: S101 - only then are there episodes
-    assert neighbour is not None  # noqa: S101 - the plan has checked it
-    counted = not neighbour.upstream_calls  # else its calls and the victim's cannot be told apart
+    counted = neighbour is None or not neighbour.upstream_calls  # else its calls and the victim's cannot be told apart
     before, processes = _hits(bench, arm) if counted else None, set(server.process.members())
     with ExitStack() as stack:
-        helper = holding(server, neighbour, strength, cpus=bench.placement.generator, log=bench.logs / "held.log")
-        holder = stack.enter_context(helper)
-        observer = Observer({arm.id: server}, bench.services, {"disturbance": holder.process})
+        disturber = stack.enter_context(KINDS[disturbance.kind](Stage(bench, state.group, server, strength)))
+        ours = {"disturbance": disturber.process} if disturber.process is not None else {}
+        observer = Observer({arm.id: server}, bench.services, ours)
 
         def on_event(event: spec.Event, generator: Process) -> None:
             if event.event == "opened":
                 start_ns = event.at_ns + round(disturbance.before_s * NANO_A_SECOND)
-                holder.begin(start_ns, start_ns + round(disturbance.during_s * NANO_A_SECOND))
+                disturber.begin(start_ns, start_ns + round(disturbance.during_s * NANO_A_SECOND))
             bench.stopwatch.heard(event)
             observer(event, generator)
             if event.event == "drained" and event.throughput_rps is not None:
                 bench.progress.slice_done(event.arm, event.throughput_rps)
 
         result = bench.generator.run(_order(bench, state, block, arm, disturbance, serving), on_event)
-        log = holder.log()
+        log = disturber.log()
     if not result.slices:
         raise LoadError("nothing was measured: the generator ended before the window closed, see its log under logs/")
     after = _hits(bench, arm) if counted else None
@@ -129,7 +140,7 @@ def _driven(bench: Bench, state: GroupState, block: int, arm: Arm, strength: int
         observation=observer.observations.get((arm.id, 0), Observation()),
         log=log,
         calls=None if before is None or after is None else after - before,
-        wrong=_wrong(server, processes),
+        wrong=_wrong(server, processes) if disturbance.keeps_processes else (),
     )
 
 
@@ -145,7 +156,7 @@ def _order(
         rounds=((0,),),
         slice_s=disturbance.most_s,
         warmup_s=0.0,
-        calm=spec.Calm(
+        calm=Calm(
             after_s=disturbance.before_s + disturbance.during_s,
             limit_us=disturbance.deadline_us,
             share=disturbance.late_share,
