@@ -11,6 +11,7 @@ from bench import network
 from bench.injection import POLL_S, Run, command
 from harness import record
 from harness.errors import GatebenchError
+from harness.machine import pods
 
 GONE_S = 5.0
 """How long what was started may take to be gone, once the run has ended."""
@@ -45,11 +46,11 @@ def _wrong_code(run: Run, wanted: Collection[int]) -> list[str]:
 
 def left(run: Run) -> list[str]:
     """What outlives the run by GONE_S: processes, ports, sockets, cgroups, and files in its /tmp."""
-    return _after_a_while(lambda: _running(run) + _in_tmp(run))
+    return _after_a_while(lambda: _running(run) + _pods(run) + _in_tmp(run))
 
 
 def left_running(run: Run) -> list[str]:
-    """The same without files: those of a killed harness stay until the next start."""
+    """The same without files and pods: those of a killed harness stay until the next start."""
     return _after_a_while(lambda: _running(run))
 
 
@@ -63,7 +64,15 @@ def _after_a_while(look_for: Callable[[], list[str]]) -> list[str]:
 def _running(run: Run) -> list[str]:
     found = [f"running: {command(each.pid)[:80]}" for each in sorted(run.members())]
     found += network.open_sockets() if run.place.own_network else []
-    return found + [f"cgroup {folder}" for folder in sorted(run.cgroups) if folder.exists()]
+    return found + [f"cgroup {folder}" for folder in _groups(run) if not folder.name.startswith(pods.PREFIX)]
+
+
+def _pods(run: Run) -> list[str]:
+    return [f"pod {folder}" for folder in _groups(run) if folder.name.startswith(pods.PREFIX)]
+
+
+def _groups(run: Run) -> list[Path]:
+    return [folder for folder in sorted(run.cgroups) if folder.exists()]
 
 
 def _in_tmp(run: Run) -> list[str]:

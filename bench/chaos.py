@@ -43,7 +43,10 @@ from bench.injection import (
     wait_ended,
 )
 from harness import record
+from harness.machine import pods
 
+POD_BYTES = 1 << 30
+"""Servers run in a pod that they fit into, where one can be had: its cgroups must go too."""
 LONGEST_S = 25 * 60.0
 LAST_S = 150.0
 """How long before the end of the budget the last fault is injected."""
@@ -95,9 +98,8 @@ def _injected(fault: Fault, seed: int, measured_s: float) -> Outcome:
 
 def _sittings(fault: Fault, place: Place, seed: int, measured_s: float, outcome: Outcome) -> None:
     suite = place.folder / "suite.toml"
-    suite.write_text(
-        SERVICES if fault.services else PLAIN.format(apps=ROOT / "bench/apps", crash_after=fault.crash_after)
-    )
+    text = SERVICES if fault.services else PLAIN.format(apps=ROOT / "bench/apps", crash_after=fault.crash_after)
+    suite.write_text(text if pods.refused(None, POD_BYTES) else f"pod = {{ memory = {POD_BYTES} }}\n{text}")
     argv = ("run", str(suite), "--seed", "1", "--out", str(place.results))
     with started(place, seed, *argv, own_clock=fault.own_clock) as run:
         wait_begun(run)
