@@ -148,7 +148,8 @@ class Run:
         """The living processes of this run: the harness, its reaper, and what has its mark."""
         processes = table()
         self.known.update(started_by(self.harness, processes))
-        self.known.update(each.identity for each in processes.values() if self._is_ours(each))
+        inside = namespace_inside(self.harness.pid)
+        self.known.update(each.identity for each in processes.values() if self._is_ours(each, inside))
         living = set(filter(lives, self.known))
         self.cgroups.update(*(cgroups.of(each.pid) for each in living))
         self.cgroups.difference_update(cgroups.of(os.getpid()))
@@ -188,9 +189,10 @@ class Run:
         session = {each.identity for each in processes.values() if each.session == leader.pid}
         return [leader, *sorted(session - {leader})]
 
-    def _is_ours(self, each: Entry) -> bool:
+    def _is_ours(self, each: Entry, inside: str | None) -> bool:
         child = each.parent == self.harness.pid and self.alive()
-        return child or each.session == self.harness.pid or self._is_reaper(each.identity)
+        namespace = inside is not None and _namespace(each.identity.pid) == inside
+        return child or namespace or each.session == self.harness.pid or self._is_reaper(each.identity)
 
     def _is_reaper(self, process: Identity) -> bool:
         line = command(process.pid)
@@ -250,6 +252,22 @@ def namespaced() -> bool:
     code = "from harness.machine.namespace import impossible; print(impossible() or '')"
     argv = [sys.executable, "-c", code]
     return not subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def _namespace(pid: int) -> str | None:
+    try:
+        return str(Path(f"/proc/{pid}/ns/pid").readlink())
+    except OSError:
+        return None
+
+
+def namespace_inside(called: int) -> str | None:
+    """The PID namespace that the process has for its children; None where that is its own, or it has ended."""
+    try:
+        theirs, its = (str(Path(f"/proc/{called}/ns/{name}").readlink()) for name in ("pid_for_children", "pid"))
+    except OSError:
+        return None
+    return None if theirs == its else theirs
 
 
 def faketime() -> Path | None:

@@ -26,6 +26,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from bench.claims import ROOT
+from bench.injection import namespace_inside
 from harness import record
 from harness.errors import RecordError
 from harness.machine.identity import Identity, identity, lives
@@ -114,7 +115,7 @@ class Run:
         until(lambda: process.poll() is not None or self._came(since), PATIENCE_S)
         until(lambda: process.poll() is not None, moment_s)
         before = self._bytes()
-        self._inside = _namespace_inside(process.pid)
+        self._inside = namespace_inside(process.pid)
         ours = self._processes()
         victims = self._victims(struck, process.pid)
         self.missed = process.poll() is not None or not victims
@@ -218,15 +219,6 @@ def until(holds: Callable[[], bool], seconds: float) -> bool:
             return False
         time.sleep(0.01)
     return True
-
-
-def _namespace_inside(called: int) -> str | None:
-    """The PID namespace that the process has for its children; None where that is its own, or it has ended."""
-    try:
-        theirs, its = (str(Path(f"/proc/{called}/ns/{name}").readlink()) for name in ("pid_for_children", "pid"))
-    except OSError:
-        return None
-    return None if theirs == its else theirs
 
 
 def _command(pid: int) -> str:
