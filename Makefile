@@ -29,7 +29,7 @@ bench-engine: $(VENV)/.setup-dev ## hold the load engine against wrk
 chaos: $(VENV)/.setup-dev ## what gatebench survives: faults at random moments of small runs (OPTIONS=--help)
 	$(BIN)/python bench/chaos.py $(OPTIONS)
 
-reference: $(VENV)/.setup ## quote a run in the README (RUN=results/...; without it, the last one anew)
+reference: $(VENV)/.setup ## quote a run in the README (RUN=results/...; without it, all anew)
 	$(BIN)/python bench/reference.py $(RUN)
 
 test: $(VENV)/.setup-dev ## run the tests

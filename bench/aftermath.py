@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from bench import network
@@ -45,20 +45,37 @@ def _wrong_code(run: Run, wanted: Collection[int]) -> list[str]:
 
 def left(run: Run) -> list[str]:
     """What outlives the run by GONE_S: processes, ports, sockets, cgroups, and files in its /tmp."""
+    return _after_a_while(lambda: _running(run) + _in_tmp(run))
+
+
+def left_running(run: Run) -> list[str]:
+    """The same without files: those of a killed harness stay until the next start."""
+    return _after_a_while(lambda: _running(run))
+
+
+def _after_a_while(look_for: Callable[[], list[str]]) -> list[str]:
     deadline = time.monotonic() + GONE_S
-    while (found := _left(run)) and time.monotonic() < deadline:
+    while (found := look_for()) and time.monotonic() < deadline:
         time.sleep(POLL_S * 10)
-    return found
+    return [f"left {each}" for each in found]
 
 
-def _left(run: Run) -> list[str]:
+def _running(run: Run) -> list[str]:
     found = [f"running: {command(each.pid)[:80]}" for each in sorted(run.members())]
     found += network.open_sockets() if run.place.own_network else []
-    found += [f"cgroup {folder}" for folder in sorted(run.cgroups) if folder.exists()]
+    return found + [f"cgroup {folder}" for folder in sorted(run.cgroups) if folder.exists()]
+
+
+def _in_tmp(run: Run) -> list[str]:
     temporary = run.place.folder / "tmp"
     ours = temporary / f"gatebench-{os.getuid()}"
-    found += [f"in /tmp: {path.relative_to(temporary)}" for path in sorted(temporary.rglob("*")) if path != ours]
-    return [f"left {each}" for each in found]
+    return [f"in /tmp: {path.relative_to(temporary)}" for path in sorted(temporary.rglob("*")) if path != ours]
+
+
+def too_late(run: Run, codes: Collection[int]) -> bool:
+    """Whether the run had written its report before the fault, which it should not have ended well with."""
+    drawn = (run.place.results / "report.html").exists()
+    return bool(codes) and 0 not in codes and run.popen.returncode == 0 and drawn
 
 
 def unfinished_files(results: Path) -> list[str]:

@@ -52,7 +52,8 @@ def main() -> int:
         launch(arm, factors, Services(), cpus=placement.server, log=Path(folder, "target.log")) as running,
     ):
         running.wait_ready()
-        running.verify()
+        for request in running.requests():
+            running.verify(request)
         wait_settled([running])
         for number in range(ROUNDS):
             measures = [ours, theirs] if number % 2 else [theirs, ours]
@@ -69,7 +70,7 @@ def main() -> int:
 
 def ours(server: Launched, cpus: tuple[int, ...], folder: Path) -> float:
     """Good answers a second, by our engine."""
-    request = spec.Request(path=server.arm.scenario.request.path)
+    request = spec.Request(path=server.arm.scenario.requests[0].path)
     phase = spec.Spec(
         arms=(spec.DrivenArm(name="p1b", port=server.port, request=request, load=LOAD),),
         rounds=((0,),),
@@ -81,7 +82,7 @@ def ours(server: Launched, cpus: tuple[int, ...], folder: Path) -> float:
 
 def theirs(server: Launched, cpus: tuple[int, ...], _: Path) -> float:
     """Requests a second, by wrk."""
-    url = f"http://{server.host}:{server.port}{server.arm.scenario.request.path}"
+    url = f"http://{server.host}:{server.port}{server.arm.scenario.requests[0].path}"
     argv = ["taskset", "-c", ",".join(map(str, cpus)), "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s", url]
     output = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=60).stdout
     rate = re.search(r"Requests/sec:\s*([\d.]+)", output)

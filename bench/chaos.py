@@ -26,10 +26,22 @@ from itertools import count as numbers
 from pathlib import Path
 
 from bench import hardships, injection, network  # noqa: F401 - hardships enters its faults into the table
-from bench.aftermath import incomplete, left, look, unfinished_files
+from bench.aftermath import incomplete, left, left_running, look, too_late, unfinished_files
 from bench.claims import ROOT
 from bench.faults import FAULTS, Fault
-from bench.injection import PLAIN, SERVICES, MissedError, Place, Run, disk, faketime, started, wait_begun, wait_ended
+from bench.injection import (
+    PLAIN,
+    SERVICES,
+    MissedError,
+    Place,
+    Run,
+    disk,
+    faketime,
+    namespaced,
+    started,
+    wait_begun,
+    wait_ended,
+)
 from harness import record
 
 LONGEST_S = 25 * 60.0
@@ -113,8 +125,12 @@ def _struck(fault: Fault, run: Run) -> list[str]:
     finally:
         if undo is not None:
             undo()
+    if too_late(run, fault.codes):
+        raise MissedError
     problems += look(run, before, fault.codes, fault.says)
-    return problems if fault.swept_later else problems + left(run)
+    if not fault.swept_later:
+        return problems + left(run)
+    return problems + (left_running(run) if namespaced() else [])
 
 
 def _second_sitting(place: Place, seed: int) -> list[str]:
@@ -221,8 +237,9 @@ def main() -> int:
     parser.add_argument("--at-once", type=int, default=AT_ONCE, help="runs side by side")
     parser.add_argument("--only", choices=sorted(FAULTS), help="inject this fault alone")
     asked = parser.parse_args()
-    # What a shell puts into the background ignores SIGINT, and the runs would inherit that.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    # What a shell puts into the background ignores SIGINT, and the runs would inherit that. Either ends the runs too.
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, signal.default_int_handler)
     faults = [FAULTS[asked.only]] if asked.only else list(FAULTS.values())
     here = [fault for fault in faults if not fault.absent()]
     print(f"seed {asked.seed}", flush=True)
@@ -238,4 +255,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

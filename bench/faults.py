@@ -44,7 +44,7 @@ class Fault:
     says: str = ""
     """What the run says of it on standard error."""
     swept_later: bool = False
-    """Whether nobody is left to clean up before the next start."""
+    """Whether its files stay until the next start, and its processes too where no namespace was made."""
     patient: bool = False
     """Whether the harness has to lose its patience with something first, which takes most of a minute."""
     absent: Callable[[], str] = str
@@ -89,9 +89,9 @@ def none_with_services(_run: Run) -> Undo:
     return None
 
 
-@fault("harness killed", anytime=True, codes={-signal.SIGKILL})
+@fault("harness killed", anytime=True, codes={-signal.SIGKILL}, swept_later=True)
 def harness_killed(run: Run) -> Undo:
-    """SIGKILL."""
+    """SIGKILL; in a namespace the kernel ends the helper with it."""
     send([run.harness], signal.SIGKILL)
     return None
 

@@ -27,7 +27,7 @@ from typer import testing
 from typer.testing import CliRunner
 
 from bench.input_records import OWN, Changed, changed_runs, sound
-from bench.inputs import SUITE, command_lines, suites
+from bench.inputs import DATA, SUITE, command_lines, suites
 from harness.cli import app, calibrate, doctor, load, run, serve, tune, verify
 from harness.errors import GatebenchError, LoadError
 from harness.report import build, style
@@ -138,6 +138,7 @@ def fuzz(inputs: int, folder: Path) -> Tally:
     """Give a third as many definitions, command lines and records to the command line, in `folder`, which is empty."""
     tally = Tally()
     own, results = folder / "own.toml", folder / "results"
+    (folder / "own.csv").write_text(DATA)
     chosen: Callable[..., Any] = settings(
         max_examples=max(1, inputs // 3),
         deadline=None,

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -241,6 +242,14 @@ def started(place: Place, seed: int, *argv: str, own_clock: bool = False) -> Ite
         for process in run.members():
             kill(process)
         popen.wait()
+
+
+@cache
+def namespaced() -> bool:
+    """Whether a harness makes a PID namespace here; tried in a process of its own, for we have threads."""
+    code = "from harness.machine.namespace import impossible; print(impossible() or '')"
+    argv = [sys.executable, "-c", code]
+    return not subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def faketime() -> Path | None:

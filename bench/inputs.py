@@ -45,6 +45,18 @@ name = "hello"
 about = "A greeting."
 request = { method = "POST", path = "/hello", body = "x" }
 expect = { status = 200, json = { hello = "world" } }
+[[scenario]]
+name = "mixed"
+about = "A mix."
+data = "own.csv"
+data_rows = 2
+login = { path = "/login", body = "x", token = "data.token" }
+[[scenario.request]]
+name = "a"
+weight = 2
+path = "/{id}?a={name}"
+headers = { Authorization = "Bearer {token}" }
+expect = { json = { id = "{id:json}", names = ["{name}"] }, contains = "{name}" }
 [[pair]]
 scenario = "json"
 a = { target = "flask", server = "gunicorn-gthread", threads = 8 }
@@ -52,6 +64,8 @@ b = { target = "fastapi", server = "uvicorn" }
 workers = 2
 """.splitlines()
 """A suite that is right, but for what is done to it."""
+DATA = "id,name\n7,Ada\n42,Grace\n"
+"""The data file beside it."""
 VALUES = (
     *("0", "-1", "3", "1000000", "99999999999999999999", "9" * 5000, "0x" + "f" * 5000, "1e400", "nan", "-inf", "0.5"),
     *('""', '"\\u0000"', '"a/../b"', '"{x}"', '"{"', '"{0.__class__}"', '"%s"', f'"{"x" * 10_000}"', '"\\u202e[bold]"'),

@@ -47,6 +47,8 @@ class Placed:
     server: tuple[int, ...]
     generator: tuple[int, ...]
     folder: Path
+    generators: int = 1
+    """Processes that share the load."""
 
 
 @contextlib.contextmanager
@@ -122,7 +124,8 @@ def run(
     where: Placed, phase: spec.Spec, on_event: Callable[[spec.Event, Process], None] = lambda *_: None
 ) -> spec.Result:
     """What our engine measures; raises `LoadError` when it ends early."""
-    return generator.run(phase, cpus=where.generator, log=where.folder / "engine.log", on_event=on_event)
+    log = where.folder / "engine.log"
+    return generator.run(phase, cpus=where.generator, log=log, on_event=on_event, count=where.generators)
 
 
 def run_stopped(where: Placed, phase: spec.Spec, after: str) -> spec.Result:
@@ -168,7 +171,7 @@ def _output(where: Placed, argv: Sequence[str]) -> str:
     command = ["taskset", "-c", ",".join(map(str, where.generator)), *argv]
     try:
         done = subprocess.run(
-            command, cwd=ROOT, env=_environment(), capture_output=True, text=True, timeout=60, check=True
+            command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=60, check=True
         )
     except subprocess.CalledProcessError as error:
         raise LaunchError(f"{' '.join(argv)} ended with {error.returncode}:\n{error.stderr[-2000:]}") from error
@@ -177,5 +180,6 @@ def _output(where: Placed, argv: Sequence[str]) -> str:
     return done.stdout
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
+    """What the processes of a proof find in their environment: ours, and where our modules are."""
     return clean_environment({"PYTHONPATH": str(ROOT)})

@@ -12,6 +12,7 @@ machine is does not matter.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import random
 import secrets
@@ -20,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -46,10 +47,8 @@ LABEL = "KILLS_OF_RUN"
 STRUCK = ("called", "harness", "helper", "called and helper", "harness and helper")
 STRUCK_WITHOUT = ("called", "helper", "called and helper")
 """There the harness is the process that was called."""
-MOMENTS_S = (0.5, 14.0)
-"""After the start."""
-MOMENTS_OF_ROWS_S = (0.0, 5.0)
-"""After the first row is on disk: for every other run, however long its start takes here."""
+MOMENTS_S = {"the start": (0.5, 4.0), "run.json": (0.0, 6.0), "the first row": (0.0, 5.0)}
+"""What a moment counts from, for one run after the other, and how long after it the moment is at least and at most."""
 SECONDS = 5.0
 """After so long nothing lives."""
 PATIENCE_S = 180.0
@@ -68,24 +67,23 @@ def main() -> int:
     chance = random.Random(options.seed)
     plans = [(True, STRUCK[number % len(STRUCK)]) for number in range(options.count)]
     plans += [(False, STRUCK_WITHOUT[number % len(STRUCK_WITHOUT)]) for number in range(options.without)]
-    tried, survived = Counter[str](), Counter[str]()
+    counts = defaultdict[str, Counter[str]](Counter)
     with tempfile.TemporaryDirectory(prefix="kills-") as folder:
         for number, (namespace, struck) in enumerate(plans):
-            after_row = number % 2 == 1
-            moment_s = chance.uniform(*(MOMENTS_OF_ROWS_S if after_row else MOMENTS_S))
+            since = list(MOMENTS_S)[number % len(MOMENTS_S)]
+            moment_s = chance.uniform(*MOMENTS_S[since])
             where = Path(folder, str(number))
             where.mkdir()
             run = Run(where, namespace=namespace)
-            problems = list(run.killed(struck, moment_s, after_row=after_row, resume=number % RESUMED_EACH == 1))
+            problems = list(run.killed(struck, since, moment_s, resume=number % RESUMED_EACH == 1))
             what = f"{struck}, {'in a PID namespace' if namespace else 'without one'}"
-            tried[what] += 1
-            survived[what] += not problems
-            since = " after a row" if after_row else ""
-            print(f"{number + 1:3} {what} at {moment_s:.1f} s{since}: {'; '.join(problems) or run.rows}", flush=True)
-    print(f"\n{'what':55} {'moments':>8} {'survived':>9}")
-    for what, count in tried.items():
-        print(f"{what:55} {count:8} {survived[what]:9}")
-    return 0 if survived == tried else 1
+            counts[what].update(missed=run.missed, struck=not run.missed, survived=not run.missed and not problems)
+            said = "missed: there was nothing to strike" if run.missed else "; ".join(problems) or run.rows
+            print(f"{number + 1:3} {what}, {moment_s:.1f} s after {since}: {said}", flush=True)
+    print(f"\n{'what':55} {'moments':>8} {'survived':>9} {'missed':>7}")
+    for what, count in counts.items():
+        print(f"{what:55} {count['struck']:8} {count['survived']:9} {count['missed']:7}")
+    return 0 if all(count["struck"] == count["survived"] for count in counts.values()) else 1
 
 
 class Run:
@@ -95,6 +93,8 @@ class Run:
         self.out = folder / "run"
         self.rows = ""
         """What it shows, in words."""
+        self.missed = False
+        """Whether it had ended, or had no such process, when it was to be struck."""
         self._suite, self._temporary = folder / "suite.toml", folder / "tmp"
         self._suite.write_text(SUITE)
         self._temporary.mkdir()
@@ -108,26 +108,37 @@ class Run:
             SWITCH: "1" if namespace else "0",
         }
 
-    def killed(self, struck: str, moment_s: float, *, after_row: bool, resume: bool) -> Iterator[str]:
-        """Start it, kill what is to be struck after `moment_s`, and yield what is not as it must be."""
+    def killed(self, struck: str, since: str, moment_s: float, *, resume: bool) -> Iterator[str]:
+        """Start it, kill what is to be struck `moment_s` after `since`, and yield what is not as it must be."""
         process = self._started("run", str(self._suite), "--out", str(self.out))
-        if after_row:
-            until(lambda: process.poll() is not None or bool(self._bytes()[0]), PATIENCE_S)
+        until(lambda: process.poll() is not None or self._came(since), PATIENCE_S)
         until(lambda: process.poll() is not None, moment_s)
         before = self._bytes()
         self._inside = _namespace_inside(process.pid)
         ours = self._processes()
-        for victim in self._victims(struck, process.pid):
-            os.kill(victim, signal.SIGKILL)
+        victims = self._victims(struck, process.pid)
+        self.missed = process.poll() is not None or not victims
+        for victim in victims:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(victim, signal.SIGKILL)
         yield from self._ended(struck, process, ours)
+        yield from self._kept(struck, before, resume=resume)
+        self._call("import harness.machine.guard as guard; guard.sweep()")
+        if left_over := [path.name for path in self._temporary.glob("gatebench-*/*")]:
+            yield f"left in the folder of temporary files: {', '.join(left_over)}"
+
+    def _came(self, since: str) -> bool:
+        return since == "the start" or (
+            (self.out / record.INFO).is_file() and (since == "run.json" or bool(self._bytes()[0]))
+        )
+
+    def _kept(self, struck: str, before: list[bytes], *, resume: bool) -> Iterator[str]:
+        """Yield what is wrong with its records, and with going on with them."""
         if not all(now.startswith(then) for now, then in zip(self._bytes(), before, strict=True)):
             yield "rows that were on disk are gone"
         yield from self._records()
         if resume and (self.out / record.INFO).is_file() and struck != "helper":
             yield from self._resumed()
-        self._call("import harness.machine.guard as guard; guard.sweep()")
-        if left_over := [path.name for path in self._temporary.glob("gatebench-*/*")]:
-            yield f"left in the folder of temporary files: {', '.join(left_over)}"
 
     def _ended(self, struck: str, process: subprocess.Popen[bytes], ours: list[Identity]) -> Iterator[str]:
         """Wait until nothing lives, and yield what does nevertheless."""

@@ -1,9 +1,10 @@
-"""Make a run one that README and docs quote: `python bench/reference.py RUN`. Without RUN they are quoted anew.
+"""Make a run one that README and docs quote: `python bench/reference.py RUN`. Without RUN all are drawn anew.
 
 The records of RUN are copied to results/reference-SUITE/, with paths relative to the checkout, and the report there is
 drawn from them. Between marks in README.md go the table and some charts of results/reference-quick/ and the answer of
 results/reference-tune/; between marks in docs/FINDINGS.md go figures of any suite. The repository keeps all charts of
-the suite `full`, and of another suite those that its documents show; `gatebench report` draws them all.
+the suite `full`, and of another suite those that its documents show; `gatebench report` draws them all, and .gitignore
+names those that the repository keeps. What else it draws is what is committed, byte for byte.
 """
 
 import argparse
@@ -102,12 +103,12 @@ def _put(text: str, mark: str, quoted: Callable[[], str]) -> str:
 
 
 def main() -> None:
-    """Adopt the run that the command line names, if any; then quote."""
+    """Adopt the run that the command line names, or all that are there, drawn anew; then quote."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", nargs="?", type=Path, metavar="RUN", help="folder of a finished run")
     run = parser.parse_args().run
-    if run is not None:
-        print(adopt(run).relative_to(ROOT))
+    for each in [run] if run is not None else sorted((ROOT / "results").glob("reference-*")):
+        print(adopt(each).relative_to(ROOT))
     readme = ROOT / "README.md"
     readme.write_text(splice(readme.read_text(encoding="utf-8")), encoding="utf-8")
     findings.PAGE.write_text(findings.splice(findings.PAGE.read_text(encoding="utf-8")), encoding="utf-8")

@@ -9,6 +9,7 @@ GatebenchError              a message for the user, no traceback
 ├── RecordError             a file under results/ is not what it should be, by name: exit 2
 │   └── StorageError        a record cannot be written, the disk is full or read-only: exit 3
 ├── LaunchError             a process did not come up, or died; carries the last lines of its log
+│   ├── MemoryLimitError    the memory limit of its pod had the kernel kill it
 │   └── ServiceError        what a server needs beside it is not there: a service, a free port
 ├── AnswerError             a target answered wrongly: never a measurement
 └── LoadError               the Locust run ended early
@@ -81,6 +82,15 @@ class LaunchError(GatebenchError):
     """A process did not come up, or died."""
 
     fault: ClassVar[Fault] = "arm"
+
+
+class MemoryLimitError(LaunchError):
+    """The kernel killed processes of a server, for its pod had used up its memory."""
+
+    def __init__(self, message: str, *, oom_kills: int, peak_bytes: int | None) -> None:
+        """Keep what the pod counted, for the row."""
+        super().__init__(message)
+        self.oom_kills, self.peak_bytes = oom_kills, peak_bytes
 
 
 class ServiceError(LaunchError):

@@ -58,7 +58,7 @@ def _next_block(bench: Bench, underway: Underway, groups: Iterable[Underway], wr
     group, block, known = state.group, state.blocks, len(state.trials)
     bench.stopwatch.lap()
     bench.progress.block_started(group, block, _left_s(bench, groups))
-    for trial in measure_block(bench, state, block):
+    for trial in measure_block(bench, state, block, keep=writer.append_episode):
         writer.append(trial)
         bench.progress.trial_done(trial)
     standing.add(state.trials[known:])

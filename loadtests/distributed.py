@@ -7,7 +7,6 @@ all of them who they are. A worker that comes later has no share: it idles, and 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -16,19 +15,10 @@ from locust.dispatch import UsersDispatcher
 from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
 
+from loadtests.engine.starts import ALONE, Share
+
 DRIVERS = "gatebench_drivers"
 """Locust hands options of this name to the workers, since it does not know it: the ids of all that have a share."""
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """Which of several processes this is."""
-
-    rank: int
-    of: int
-
-
-ALL = Share(rank=0, of=1)
 
 
 class OneEach(UsersDispatcher):
@@ -46,16 +36,21 @@ def deal_out(environment: Environment, user: type[User]) -> None:
     """Have a master start `user` once on each worker; nothing where there is no master. Call it when Locust is made."""
     runner = environment.runner
     if isinstance(runner, MasterRunner):
-        user.fixed_count = 0  # which is of the cluster
-        environment.dispatcher_class = OneEach
+        one_each(environment, user)
         started: Any = environment.events.test_start  # Locust types its events loosely
         started.add_listener(partial(_tell, runner))
+
+
+def one_each(environment: Environment, user: type[User]) -> None:
+    """Let a master start `user` once on each worker."""
+    user.fixed_count = 0  # which is of the cluster
+    environment.dispatcher_class = OneEach
 
 
 def share(environment: Environment) -> Share | None:
     """The share of this process; None when it came after the shares were dealt out."""
     if not isinstance(environment.runner, WorkerRunner):
-        return ALL
+        return ALONE
     drivers: list[str] = getattr(environment.parsed_options, DRIVERS, [])
     identity = environment.runner.client_id
     return Share(rank=drivers.index(identity), of=len(drivers)) if identity in drivers else None

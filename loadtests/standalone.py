@@ -22,7 +22,7 @@ from harness.spec import GeneratorLimits, Request
 from harness.spec import arrivals as laws
 from harness.spec.histogram import Histogram
 from harness.spec.loads import Open, Phase
-from loadtests.distributed import Share, deal_out, share
+from loadtests.distributed import deal_out, share
 from loadtests.engine.closed import ClosedDriver
 from loadtests.engine.driver import SPACING_NS, Driver
 from loadtests.engine.exchange import Exchange
@@ -31,7 +31,7 @@ from loadtests.engine.open import OpenDriver
 from loadtests.engine.reactor import Reactor
 from loadtests.engine.recorder import Recorder, Window
 from loadtests.engine.selfcheck import PERIOD_NS, SelfCheck
-from loadtests.engine.starts import dealt, scattered, shifted, taken
+from loadtests.engine.starts import Share, scattered, shifted
 from loadtests.engine.timer import monotonic_ns
 
 _WARN_EVERY = 40  # periods of the self-check, hence ten seconds
@@ -78,7 +78,7 @@ def _drive(environment: Environment, kind: Phase) -> None:
     options = environment.parsed_options
     if mine is None:
         log.warning("this process drives nothing: it came after the test had started")
-    elif options is not None and not dealt(options.connections, mine.rank, mine.of):
+    elif options is not None and not mine.dealt(options.connections):
         log.warning(
             "this process drives nothing: there are %d processes and %d connections", mine.of, options.connections
         )
@@ -200,7 +200,7 @@ def _driver(kind: Phase, mine: Share, environment: Environment, reactor: Reactor
     )
     now = monotonic_ns()
     recorder = Recorder(Window(now), StatsLine(environment.stats, request.method, request.path))
-    connections = dealt(options.connections, mine.rank, mine.of)
+    connections = mine.dealt(options.connections)
     if kind == "closed":
         return ClosedDriver(exchange, reactor, recorder, connections)
     load = Open(
@@ -210,7 +210,7 @@ def _driver(kind: Phase, mine: Share, environment: Environment, reactor: Reactor
         when_full=options.when_full,
     )
     seed = str(options.seed)
-    arrivals = taken(load.law.schedule(options.rate, seed), seed, mine.rank, mine.of)
+    arrivals = mine.taken(load.law.schedule(options.rate, seed), seed)
     start_ns = now + connections * SPACING_NS
     return OpenDriver(exchange, reactor, recorder, load, shifted(arrivals, start_ns), queue=options.queue)
 

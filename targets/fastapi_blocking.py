@@ -30,6 +30,10 @@ class BlockingSource:
         """Answer `GET /cached-data`, blocking."""
         return self._source.cached()
 
+    async def wait(self, seconds: float) -> None:
+        """Wait, blocking."""
+        self._source.wait(seconds)
+
 
 def create_app(settings: Settings) -> FastAPI:
     """Make the app; its client and its cache last as long as the lifespan."""

@@ -1,12 +1,30 @@
 """The handlers of `fastapi` and `fastapi-blocking`, all of them `async def`."""
 
+from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Form, Request, Response
+from fastapi.responses import StreamingResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from targets.contract import answers, people, routes
-from targets.contract.models import LIMIT, Item, ItemId, ItemIn, Limit, Search, Session, Signup, User
+from targets.contract.models import (
+    EVENTS,
+    LIMIT,
+    WAIT_MS,
+    Events,
+    Item,
+    ItemId,
+    ItemIn,
+    Limit,
+    LoginIn,
+    Search,
+    Session,
+    Signup,
+    Token,
+    User,
+    WaitMs,
+)
 from targets.settings import Settings
 from targets.source import AsyncSource
 
@@ -59,6 +77,12 @@ async def submit_form(form: Annotated[Signup, Form()]) -> dict[str, Any]:
     return answers.registered(form)
 
 
+@router.post(routes.LOGIN)
+async def log_in(login: LoginIn) -> Token:
+    """Give a token for a name and a password."""
+    return people.log_in(login)
+
+
 async def get_session(settings: AppSettings, credentials: Credentials) -> Session:
     """Whose request this is."""
     return people.find_session(settings.realm, credentials.credentials)
@@ -104,6 +128,36 @@ async def read_cached_data(request: Request, response: Response) -> dict[str, An
 async def read_cpu() -> dict[str, int]:
     """Compute; the event loop serves nobody else meanwhile."""
     return answers.primes()
+
+
+@router.get(routes.SLOW)
+async def read_slow(request: Request, ms: WaitMs = WAIT_MS) -> dict[str, int]:
+    """Wait for as long as the request says."""
+    await source(request).wait(ms / 1000)
+    return answers.waited(ms)
+
+
+@router.get(routes.STREAM, response_class=StreamingResponse)
+async def read_stream(request: Request, interval_ms: WaitMs = WAIT_MS, events: Events = EVENTS) -> StreamingResponse:
+    """Send events at an interval, and a last one."""
+    waiting = source(request)
+
+    async def sent() -> AsyncIterator[str]:
+        yield answers.event(1, events)
+        for number in range(2, events + 1):
+            await waiting.wait(interval_ms / 1000)
+            yield answers.event(number, events)
+
+    return StreamingResponse(sent(), media_type=routes.EVENTS, headers=routes.NOT_KEPT)
+
+
+@router.post(routes.UPLOAD)
+async def upload(request: Request) -> dict[str, Any]:
+    """Take a body piece by piece, and say what came."""
+    taken = answers.Upload()
+    async for piece in request.stream():
+        taken.add(piece)
+    return taken.answer()
 
 
 @router.get(routes.HEALTH)

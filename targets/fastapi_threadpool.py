@@ -3,15 +3,32 @@
 Each plain `def` is a way to a thread and back: the handler, each dependency, and the check of a declared answer.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Form, Request, Response
+from fastapi.responses import StreamingResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from targets.contract import answers, people, routes
-from targets.contract.models import LIMIT, Item, ItemId, ItemIn, Limit, Search, Session, Signup, User
+from targets.contract.models import (
+    EVENTS,
+    LIMIT,
+    WAIT_MS,
+    Events,
+    Item,
+    ItemId,
+    ItemIn,
+    Limit,
+    LoginIn,
+    Search,
+    Session,
+    Signup,
+    Token,
+    User,
+    WaitMs,
+)
 from targets.fastapi_shared import assemble
 from targets.settings import Settings, start
 from targets.source import Source, open_source
@@ -65,6 +82,12 @@ def submit_form(form: Annotated[Signup, Form()]) -> dict[str, Any]:
     return answers.registered(form)
 
 
+@router.post(routes.LOGIN)
+def log_in(login: LoginIn) -> Token:
+    """Give a token for a name and a password."""
+    return people.log_in(login)
+
+
 def get_session(settings: AppSettings, credentials: Credentials) -> Session:
     """Whose request this is."""
     return people.find_session(settings.realm, credentials.credentials)
@@ -110,6 +133,41 @@ def read_cached_data(request: Request, response: Response) -> dict[str, Any]:
 def read_cpu() -> dict[str, int]:
     """Compute."""
     return answers.primes()
+
+
+@router.get(routes.SLOW)
+def read_slow(request: Request, ms: WaitMs = WAIT_MS) -> dict[str, int]:
+    """Wait for as long as the request says."""
+    source(request).wait(ms / 1000)
+    return answers.waited(ms)
+
+
+@router.get(routes.STREAM, response_class=StreamingResponse)
+def read_stream(request: Request, interval_ms: WaitMs = WAIT_MS, events: Events = EVENTS) -> StreamingResponse:
+    """Send events at an interval, and a last one; each wait takes a thread."""
+    waiting = source(request)
+
+    def sent() -> Iterator[str]:
+        yield answers.event(1, events)
+        for number in range(2, events + 1):
+            waiting.wait(interval_ms / 1000)
+            yield answers.event(number, events)
+
+    return StreamingResponse(sent(), media_type=routes.EVENTS, headers=routes.NOT_KEPT)
+
+
+async def received(request: Request) -> answers.Upload:
+    """What was uploaded: only the event loop can read a body."""
+    taken = answers.Upload()
+    async for piece in request.stream():
+        taken.add(piece)
+    return taken
+
+
+@router.post(routes.UPLOAD)
+def upload(taken: Annotated[answers.Upload, Depends(received)]) -> dict[str, Any]:
+    """Take a body piece by piece, and say what came."""
+    return taken.answer()
 
 
 @router.get(routes.HEALTH)

@@ -4,23 +4,34 @@ from contextlib import ExitStack
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from flask import Blueprint, Flask, current_app, g, jsonify, request
+from flask import Blueprint, Flask, Response, current_app, g, jsonify, request
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
 from targets import flask_stack
 from targets.contract import answers, people, routes
-from targets.contract.models import ItemIn, ItemQuery, Session, Signup, User
+from targets.contract.models import (
+    ItemIn,
+    ItemQuery,
+    LoginIn,
+    Session,
+    Signup,
+    SlowQuery,
+    StreamQuery,
+    User,
+)
 from targets.contract.refusals import RefusedError
 from targets.settings import ImpossibleError, Settings, start
 from targets.source import Source, open_source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from flask.typing import ResponseReturnValue
 
 Answer = TypeVar("Answer")
+PIECE_BYTES = 65_536
+"""Of an upload, read at once."""
 
 bp = Blueprint("targets", __name__)
 
@@ -35,6 +46,11 @@ def current_source() -> Source:
     """The upstream and the cache in front of it."""
     source: Source = current_app.extensions["gatebench"]
     return source
+
+
+def arguments() -> dict[str, str]:
+    """The query's parameters: the last of several with one name counts, as with FastAPI."""
+    return dict(request.args.items(multi=True))
 
 
 @bp.get(routes.JSON)
@@ -52,8 +68,7 @@ def read_payload() -> dict[str, Any]:
 @bp.get(routes.ITEM_FLASK)
 def read_item(item_id: str) -> dict[str, Any]:
     """Extract and validate path and query parameters."""
-    arguments = dict(request.args.items(multi=True))  # the last of several with one name counts, as with FastAPI
-    query = ItemQuery.model_validate({**arguments, "item_id": item_id})
+    query = ItemQuery.model_validate({**arguments(), "item_id": item_id})
     return answers.found(query.item_id, query.q, query.limit)
 
 
@@ -69,6 +84,13 @@ def submit_form() -> dict[str, Any]:
     """Validate a form body; an empty field counts as not sent, as with FastAPI."""
     fields = {name: value for name, value in request.form.items(multi=True) if value}
     return answers.registered(Signup.model_validate(fields))
+
+
+@bp.post(routes.LOGIN)
+def log_in() -> dict[str, Any]:
+    """Give a token for a name and a password."""
+    login = LoginIn.model_validate(request.get_json(silent=True))
+    return people.log_in(login).model_dump(mode="json")
 
 
 def current_session() -> Session:
@@ -129,6 +151,37 @@ def read_cached_data() -> tuple[dict[str, Any], dict[str, str]]:
 def read_cpu() -> dict[str, int]:
     """Compute."""
     return answers.primes()
+
+
+@bp.get(routes.SLOW)
+def read_slow() -> dict[str, int]:
+    """Wait for as long as the request says."""
+    query = SlowQuery.model_validate(arguments())
+    current_source().wait(query.ms / 1000)
+    return answers.waited(query.ms)
+
+
+@bp.get(routes.STREAM)
+def read_stream() -> Response:
+    """Send events at an interval, and a last one."""
+    query, source = StreamQuery.model_validate(arguments()), current_source()
+
+    def events() -> "Iterator[str]":
+        yield answers.event(1, query.events)
+        for number in range(2, query.events + 1):
+            source.wait(query.interval_ms / 1000)
+            yield answers.event(number, query.events)
+
+    return Response(events(), content_type=routes.EVENTS, headers=routes.NOT_KEPT)
+
+
+@bp.post(routes.UPLOAD)
+def upload() -> dict[str, Any]:
+    """Take a body piece by piece, and say what came."""
+    taken = answers.Upload()
+    while piece := request.stream.read(PIECE_BYTES):
+        taken.add(piece)
+    return taken.answer()
 
 
 @bp.get(routes.HEALTH)

@@ -1,7 +1,9 @@
 """Where `/external-data` and `/cached-data` get their answers: the upstream, and the cache in front of it."""
 
+import asyncio
 import json
 import os
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict, dataclass, field
@@ -78,6 +80,11 @@ class Source:
         self.counter.ended(state)
         return answer, state
 
+    @staticmethod
+    def wait(seconds: float) -> None:
+        """Wait as for a slow API, without one."""
+        time.sleep(seconds)
+
     def _look_up(self) -> tuple[Answer, State]:
         if self._cache is None:
             return self.fresh(), "bypass"
@@ -115,6 +122,11 @@ class AsyncSource:
         answer, state = await self._look_up()
         self.counter.ended(state)
         return answer, state
+
+    @staticmethod
+    async def wait(seconds: float) -> None:
+        """Wait as for a slow API, without one."""
+        await asyncio.sleep(seconds)
 
     async def _look_up(self) -> tuple[Answer, State]:
         if self._cache is None:

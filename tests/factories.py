@@ -267,7 +267,7 @@ def trial(arm: Arm | None = None, **changes: Any) -> Trial:
         "latency_us": latency(),
         "service_us": latency(),
         "slices": slices,
-        "cpu_s_per_request": sum(slice_.cpu_s for slice_ in kept) / good if good else None,
+        "cpu_s_per_request": sum(slice_.cpu_s or 0.0 for slice_ in kept) / good if good else None,
         "generator_cpu_s_per_request": 0.0001,
         "memory_bytes": 50_000_000,
         "worker_shares": {str(100 + rank): 1 / arm.cell.workers for rank in range(arm.cell.workers)},

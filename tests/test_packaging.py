@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -41,20 +42,17 @@ def borrowing() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": sysconfig.get_path("purelib")}
 
 
-def files(folder: str, *suffixes: str) -> set[str]:
-    """Paths of the files that the checkout has in `folder`."""
-    return {
-        str(path.relative_to(ROOT))
-        for path in (ROOT / folder).rglob("*")
-        if path.suffix in suffixes and "__pycache__" not in path.parts
-    }
+def files(folder: str) -> set[str]:
+    """Paths of the files that the checkout has in `folder`, without what Python leaves there."""
+    paths = (path for path in (ROOT / folder).rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    return {str(path.relative_to(ROOT)) for path in paths}
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_the_wheel_holds_every_file_of_the_folder(folder: str, wheel: Path) -> None:
-    """Code, definitions, locustfiles and the report's templates travel."""
+    """Code, definitions and their data, locustfiles and the report's templates travel."""
     held = set(zipfile.ZipFile(wheel).namelist())
-    wanted = files(folder, ".py", ".toml", ".html", ".css", ".js", ".j2")
+    wanted = files(folder)
     assert wanted
     assert wanted - held == set()
 
@@ -64,6 +62,18 @@ def test_the_wheel_holds_nothing_else(wheel: Path) -> None:
     tops = {name.partition("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
     assert {top for top in tops if not top.endswith(".dist-info")} == set(FOLDERS)
     assert not any("__pycache__" in name for name in zipfile.ZipFile(wheel).namelist())
+
+
+def test_the_sdist_holds_all_that_a_wheel_is_built_of(tmp_path: Path) -> None:
+    """Every file of its folders, and what describes it; of the results only their README."""
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", str(tmp_path)]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    (archive,) = tmp_path.glob("gatebench-*.tar.gz")
+    with tarfile.open(archive) as opened:
+        held = {name.partition("/")[2] for name in opened.getnames()}
+    wanted = set().union(*(files(folder) for folder in FOLDERS))
+    assert wanted | {"pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md"} <= held
+    assert {name for name in held if name.startswith("results/")} == {"results/README.md"}
 
 
 @pytest.fixture
@@ -108,3 +118,37 @@ def test_an_unknown_suite_is_one_clear_message(installed: Path, users_folder: Pa
     assert "unknown suite" in done.stderr
     assert "Traceback" not in done.stderr
     assert not (users_folder / "results").exists()
+
+
+def test_what_the_demo_starts_is_ours(installed: Path, users_folder: Path) -> None:
+    """Though the folder has a `harness` of its own: the interpreter is told not to look there."""
+    env = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "GATEBENCH_"))}
+    command = [str(installed / "bin/python"), "-P", "-m", "harness", "plan", "demo"]
+    done = subprocess.run(command, cwd=users_folder, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "demo: 1 pairs" in done.stdout
+
+
+def test_a_shell_completes_verbs_suites_and_runs(installed: Path, tmp_path: Path) -> None:
+    """By what `--install-completion` put into the user's folder."""
+    env = {"HOME": str(tmp_path), "PATH": os.environ["PATH"]}
+
+    def called(*arguments: str, **more: str) -> str:
+        command = [str(installed / "bin/gatebench"), *arguments]
+        done = subprocess.run(command, cwd=tmp_path, env=env | more, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    called("--install-completion", "bash")
+    assert "_GATEBENCH_COMPLETE" in next(tmp_path.rglob("gatebench.sh")).read_text()
+    run = tmp_path / "results" / "20261126T000000Z-shop"
+    run.mkdir(parents=True)
+    (run / "run.json").write_text("{}")
+    for words, expected in (
+        ("gatebench dem", ["demo"]),
+        ("gatebench run smo", ["smoke"]),
+        ("gatebench compare 2026", [run.name]),
+        ("gatebench compare latest la", ["latest"]),
+    ):
+        asked = {"COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+        assert called(_GATEBENCH_COMPLETE="complete_bash", **asked).split() == expected

@@ -15,7 +15,22 @@ from typing import NoReturn
 
 import typer
 
-from harness.cli import calibrate, compare, doctor, export, init, list_, load, plan, report, run, serve, tune, verify
+from harness.cli import (
+    calibrate,
+    compare,
+    demo,
+    doctor,
+    export,
+    init,
+    list_,
+    load,
+    plan,
+    report,
+    run,
+    serve,
+    tune,
+    verify,
+)
 from harness.cli.output import fail
 from harness.errors import GatebenchError
 from harness.machine import namespace
@@ -27,11 +42,11 @@ app = typer.Typer(
     name="gatebench",
     help="Which gateway interface (WSGI or ASGI), which server, how many workers, and why: measured, with error bars.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
 VERBS: dict[str, Callable[..., None]] = {
+    "demo": demo.demo,
     "init": init.init,
     "list": list_.list_,
     "plan": plan.plan,

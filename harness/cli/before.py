@@ -10,6 +10,7 @@ import typer
 
 from harness.cli.output import remarks
 from harness.errors import GateError, UsageError
+from harness.machine import pods
 from harness.machine.placement import Placement
 from harness.record import RunInfo
 from harness.record.conditions import DISTURBANCES
@@ -30,18 +31,28 @@ SharedCpu = Annotated[
 ]
 
 
+def require_pods(arms: Iterable[Arm]) -> None:
+    """Raise `UsageError` where a pod of an arm cannot be had here, with what that needs."""
+    for pod in {arm.cell.pod for arm in arms} - {None}:
+        assert pod is not None  # noqa: S101 - for the types
+        if why := pods.refused(pod.cpus, pod.memory):
+            raise UsageError(f"no pod of {', '.join(pod.words)} can be made here: {why}")
+
+
 def disturbances(
     groups: Iterable[Sequence[Arm]], placement: Placement, thresholds: Thresholds, *, strict: bool, shared_cpu: bool
 ) -> list[Finding]:
     """Look at the machine and say what disturbs a measurement of `groups`, and what that will cost.
 
-    Raises `UsageError` where nothing valid can come of it and `shared_cpu` is not given, `GateError` where something
-    disturbs and `strict` is given.
+    Raises `UsageError` where a pod cannot be had, or nothing valid can come of it and `shared_cpu` is not given;
+    `GateError` where something disturbs and `strict` is given.
     """
     from harness.machine import cgroups
     from harness.machine.demand import Demand
     from harness.machine.look import cpus, look, watch
 
+    groups = list(groups)
+    require_pods(arm for arms in groups for arm in arms)
     if placement.shared and not shared_cpu:
         finding = cpus(placement, cgroups.quota())
         raise UsageError(f"{finding.sentence}; --shared-cpu measures all the same, and marks the run")

@@ -9,30 +9,39 @@ import typer
 
 from harness import record
 from harness.cli.gate import AllowFailedBlocks, FailOnInconclusive, FailOnRegression, GateMetrics, demands, enforce
-from harness.cli.options import RESULTS, AsJson, Results, RunName
+from harness.cli.options import RESULTS, AcrossMachines, AsJson, Results, RunName, runs_from
 from harness.cli.output import answers, print_json, remarks
+from harness.errors import UsageError
 
 
 def compare(
     run: RunName,
-    after: Annotated[
-        str | None, typer.Argument(metavar="[RUN]", help="A second, later run: how did each pair change?")
+    later: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[RUN]...",
+            help="Later runs: how did each pair change from the first to the last?",
+            autocompletion=runs_from,
+        ),
     ] = None,
     *,
     fail_on_regression: FailOnRegression = None,
     allow_failed_blocks: AllowFailedBlocks = None,
     metric: GateMetrics = None,
     fail_on_inconclusive: FailOnInconclusive = False,
+    across_machines: AcrossMachines = False,
     page: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="With two runs: where their page is written.")
+        Path | None, typer.Option(metavar="FILE", help="With several runs: where their page is written.")
     ] = None,
     results: Results = RESULTS,
     as_json: AsJson = False,
 ) -> None:
-    """Verdicts within a run, or between two.
+    """Verdicts within a run, or between runs.
 
-    With one run the ratio is b / a of each pair. With two it is how each pair's ratio changed; a baseline measured
-    beside the candidate in one run (`gatebench run --baseline`) beats that on a noisy machine.
+    With one run the ratio is b / a of each pair. With several it is how each pair's ratio changed from the first to the
+    last, which is also what the gate judges; their page lays the curves of all over one another. A baseline measured
+    beside the candidate in one run (`gatebench run --baseline`) beats that on a noisy machine. Of runs of different
+    machines there are figures and no verdict.
 
     Examples: `gatebench compare latest`, `gatebench compare BEFORE AFTER --fail-on-regression 5%`.
     """
@@ -45,21 +54,20 @@ def compare(
     from harness.report.terminal import terminal
 
     asked = demands(fail_on_regression, allow_failed_blocks, metric, fail_on_inconclusive=fail_on_inconclusive)
-    earlier = record.find(run, results)
-    if after is None:
-        opened = study(earlier)
-        comparison, runs = opened.comparison, [opened.run]
+    opened = [study(record.find(name, results)) for name in _several(run, later)]
+    runs = [opened[0].run, opened[-1].run][: len(opened)]
+    if len(opened) == 1:
+        comparison = opened[0].comparison
         if not as_json:
-            terminal(opened, answers())
+            terminal(opened[0], answers())
     else:
-        first, second = record.read(earlier), record.read(record.find(after, results))
-        runs = [first, second]
-        comparison = between(first, second)
-        where = page or results / page_name(first.info.run, second.info.run)
-        compare_page(first, second, comparison, where)
+        first, last = runs
+        comparison = between(first, last, judge_across=across_machines)
+        where = page or results / page_name(*(each.run.info.run for each in opened))
+        compare_page(opened, comparison, where)
         index(results)
         if not as_json:
-            terminal_between(first, second, comparison, answers())
+            terminal_between(first, last, comparison, answers())
             answers().print(f"\npage: {where}", soft_wrap=True)
     for caveat in comparison.caveats if as_json else ():
         remarks().print(f"{caveat.text} {caveat.remedy}".strip(), soft_wrap=True)
@@ -68,3 +76,13 @@ def compare(
         print_json(comparison_json(comparison, decision))
     if decision is not None:
         enforce(decision)
+
+
+def _several(run: str, later: list[str] | None) -> list[str]:
+    """The names of all runs; raises `UsageError` where they are more than can be told apart."""
+    from harness.report.comparing import MOST
+
+    names = [run, *(later or ())]
+    if len(names) > MOST:
+        raise UsageError(f"{len(names)} runs: at most {MOST} can be told apart on one page")
+    return names

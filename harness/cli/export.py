@@ -11,7 +11,7 @@ import typer
 
 from harness import record
 from harness.cli.gate import AllowFailedBlocks, FailOnInconclusive, GateMetrics, demands
-from harness.cli.options import RESULTS, Results, RunName, fraction
+from harness.cli.options import RESULTS, AcrossMachines, Results, RunName, fraction
 from harness.errors import UsageError
 from harness.record import durable
 
@@ -32,6 +32,7 @@ def export(
     allow_failed_blocks: AllowFailedBlocks = None,
     metric: GateMetrics = None,
     fail_on_inconclusive: FailOnInconclusive = False,
+    across_machines: AcrossMachines = False,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where to; default: standard output.")] = None,
     results: Results = RESULTS,
 ) -> None:
@@ -54,7 +55,7 @@ def export(
     last = runs[-1].info
     if last.kind == "tune":
         raise UsageError(f"{runs[-1].path}: a tuning compares no pairs, so there is nothing to export")
-    comparison = within(runs[0]) if after is None else between(*runs)
+    comparison = within(runs[0]) if after is None else between(*runs, judge_across=across_machines)
     if asked is not None:
         asked = replace(asked, threshold=last.plan.margin if limit is None else limit)
         text = FORMATS[format_](Shown(runs=runs, comparison=comparison, gate=gate(comparison, runs, asked)))

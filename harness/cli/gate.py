@@ -74,8 +74,12 @@ def enforce(decision: Gate) -> None:
 
 
 def _lines(decision: Gate, findings: Sequence[GateFinding]) -> Iterator[str]:
+    """A line for each finding; those that say the same share one."""
+    said: dict[str, list[str]] = {}
     for finding in findings:
-        yield f"{finding.pair} {finding.scenario}, {finding.candidate}: {_what(decision, finding)}"
+        name = f"{finding.pair} {finding.scenario}, {finding.candidate}"
+        said.setdefault(_what(decision, finding), []).append(name)
+    yield from (f"{'; '.join(names)}: {what}" for what, names in said.items())
 
 
 def _what(decision: Gate, finding: GateFinding) -> str:

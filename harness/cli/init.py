@@ -94,20 +94,20 @@ def _verify(file: Path) -> None:
 
 
 def _tell(file: Path, found: First, *, as_json: bool) -> None:
-    scenario, python = found.scenario, found.targets[0].python
+    (asked,), python = found.scenario.requests, found.targets[0].python
     if as_json:
         targets = [
             {"name": target.name, "app": target.app, "interface": target.interface, "framework": framework}
             for target, framework in zip(found.targets, found.frameworks, strict=True)
         ]
         sides = [asdict(side) for side in found.sides]
-        expect = {key: value for key, value in asdict(scenario.expect).items() if value not in (None, {}, ())}
+        expect = {key: value for key, value in asdict(asked.expect).items() if value not in (None, {}, ())}
         print_json(
             {
                 "file": str(file),
                 "python": python,
                 "targets": targets,
-                "path": scenario.request.path,
+                "path": asked.path,
                 "expect": expect,
                 "servers": [side["server"] for side in sides],
                 "routes": list(found.routes),
@@ -119,6 +119,6 @@ def _tell(file: Path, found: First, *, as_json: bool) -> None:
         console.print(f"{target.name}: {target.app}, {target.interface}, {framework or 'no framework that we know'}")
     console.print(f"imported by {python}", soft_wrap=True)
     console.print(found.note, soft_wrap=True)
-    console.print(f"GET {scenario.request.path}, one of {max(1, len(found.routes))} routes", soft_wrap=True)
+    console.print(f"GET {asked.path}, one of {max(1, len(found.routes))} routes", soft_wrap=True)
     shown = shlex.quote(os.path.relpath(file))
     console.print(f"written: {file}; next: gatebench run {shown}, or gatebench tune {shown}", soft_wrap=True)

@@ -88,7 +88,7 @@ def _rows(kind: What, results: Results) -> Iterable[Row]:
     return (
         {
             "name": scenario.name,
-            "request": f"{scenario.request.method} {scenario.request.path}",
+            "request": ", ".join(f"{asked.method} {asked.path}" for asked in scenario.requests),
             "about": _first(scenario.about),
         }
         for scenario in definitions.scenarios.values()

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from harness.cli.output import remarks
-from harness.errors import UsageError
-from harness.suite import Arm, Definitions, Scenario, Side, Suite, load_definitions
+from harness.errors import GatebenchError, UsageError
+from harness.suite import Arm, Definitions, Scenario, Side, Suite, Target, load_definitions
 from harness.suite.own import closed_arms, pair_suite, request, server_of, with_own
 
-AppA = Annotated[str | None, typer.Option("--a", metavar="APP", help="Instead of a suite: side a, such as `shop:app`,")]
+AppA = Annotated[
+    str | None,
+    typer.Option("--a", "--app", metavar="APP", help="Instead of a suite: side a, such as `shop:app`,"),
+]
 AppB = Annotated[str | None, typer.Option("--b", metavar="APP", help="and side b, such as `shop_async:create_app()`,")]
 App = Annotated[
     str | None, typer.Option("--app", metavar="APP", help="Instead of a suite: your app, such as `shop:app`,")
@@ -41,6 +44,8 @@ class Own:
     app: str | None
     server_option: str
     server: str | None
+    revision: str | None = None
+    """The revision of the repository around this folder at which it is; None: the folder as it stands."""
 
 
 def own_suite(a: Own, b: Own, path: str | None, python: str | None) -> tuple[Definitions, Suite]:
@@ -56,17 +61,18 @@ def own_arm(app: Own, path: str | None, python: str | None) -> tuple[Definitions
 
 def _own(apps: Sequence[Own], path: str | None, python: str | None) -> tuple[Definitions, Suite, list[Arm]]:
     """Of a single app the suite compares it with itself, and is good for its checks alone."""
-    from harness.subject.discover import interpreter, look
+    from harness.subject.discover import interpreter
 
     missing = [app.option for app in apps if not app.app] + ([] if path else ["--path"])
     if path is None or missing:
         raise UsageError(f"{', '.join(missing)}: missing; an app of your own is named by APP, and asked for PATH")
-    shipped, folder, names = load_definitions(), Path.cwd(), [app.app or "" for app in apps]
+    shipped, folder = load_definitions(), Path.cwd()
     scenario, program = request(path), interpreter(folder, python)
-    targets = {name: look(folder, program, name, path).target(name, folder, program) for name in names}
+    every = _targets(apps, path, folder, program)
+    targets = {target.name: target for target in every}
     sides = [
-        Side(target=name, server=server_of(shipped, targets[name], app.server_option, app.server).name)
-        for name, app in zip(names, apps, strict=True)
+        Side(target=target.name, server=server_of(shipped, target, app.server_option, app.server).name)
+        for target, app in zip(every, apps, strict=True)
     ]
     definitions = with_own(shipped, targets.values(), scenario)
     pair_suite(definitions, scenario, sides[0], sides[-1])  # what cannot be is said before anything is launched
@@ -79,6 +85,24 @@ def _own(apps: Sequence[Own], path: str | None, python: str | None) -> tuple[Def
         pair_suite(definitions, scenario, sides[0], sides[-1]),
         closed_arms(definitions, sides, scenario),
     )
+
+
+def _targets(apps: Sequence[Own], path: str, folder: Path, program: str) -> list[Target]:
+    """What the apps are, each by its own interpreter, at its revision."""
+    from harness.subject.discover import look
+    from harness.subject.revisions import stood, versions
+
+    if apps[0].revision is None:
+        return [look(folder, program, app.app or "", path).target(app.app or "", folder, program) for app in apps]
+    found = []
+    for target in versions([(app.app or "", app.revision or "") for app in apps], folder, program):
+        try:
+            there = stood(target)
+            what = look(Path(there.folder), there.python, target.app, path)
+        except GatebenchError as error:
+            raise UsageError(f"--rev {target.revision}: {error}") from error
+        found.append(replace(target, interface=what.interface, packages=what.packages, handler=what.handler))
+    return found
 
 
 def _require_packages(arms: Sequence[Arm]) -> None:
@@ -96,4 +120,4 @@ def _expected(arms: Sequence[Arm], definitions: Definitions, scenario: Scenario)
     found = present(arms, definitions.factors.values())
     for remark in found.remarks:
         remarks().print(f"caveat: {remark}", soft_wrap=True)
-    return request(scenario.request.path, found.expect)
+    return request(scenario.requests[0].path, found.expect)

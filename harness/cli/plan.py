@@ -9,7 +9,7 @@ from rich.table import Table
 from harness import units
 from harness.cli.options import AsJson, Baseline, Blocks, Filter, Seed, SuiteName, fresh_seed
 from harness.cli.output import answers, print_json
-from harness.suite import Options, Plan, block_times, build, load_suite, run_times
+from harness.suite import Arm, Options, Plan, block_times, build, load_suite, run_times
 
 
 def plan(
@@ -53,9 +53,13 @@ def plan(
                 a.label,
                 b.label,
                 *(str(a.cell.level(name)) for name in shared),
-                f"{a.connections} connections" if a.rate_rps is None else f"{a.rate_rps:g} rps",
+                ", ".join(filter(None, (_load(a), group.disturbance.words if group.disturbance else ""))),
             )
     console.print(table)
+
+
+def _load(arm: Arm) -> str:
+    return f"{arm.connections} connections" if arm.rate_rps is None else f"{arm.rate_rps:g} rps"
 
 
 def _as_json(planned: Plan) -> dict[str, object]:

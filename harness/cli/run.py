@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -20,16 +20,22 @@ from harness.cli.options import (
     AsJson,
     Baseline,
     Blocks,
+    Cpus,
     Filter,
+    GeneratorCpus,
+    Generators,
     Seed,
     ServerCpus,
     fraction,
     fresh_seed,
     placed,
+    pod,
     seconds,
+    suites_from,
 )
 from harness.cli.output import answers, print_json, quoted, remarks
 from harness.cli.own import AppA, AppB, Own, Path_, Python, ServerA, ServerB, own_suite
+from harness.cli.revisions import Revisions, at_revisions, require_two
 from harness.errors import NothingValidError, UsageError
 from harness.judge.demands import Demands
 from harness.judge.verdicts import Gate
@@ -44,7 +50,10 @@ from harness.suite import build as build_plan
 
 def run(
     suite: Annotated[
-        str | None, typer.Argument(metavar="SUITE", help="A suite's name or file; not needed with --resume.")
+        str | None,
+        typer.Argument(
+            metavar="SUITE", help="A suite's name or file; not needed with --resume.", autocompletion=suites_from
+        ),
     ] = None,
     *,
     a: AppA = None,
@@ -53,6 +62,7 @@ def run(
     python: Python = None,
     server_a: ServerA = None,
     server_b: ServerB = None,
+    rev: Revisions = None,
     wanted: Filter = "",
     blocks: Blocks = None,
     width: Annotated[
@@ -68,7 +78,13 @@ def run(
     ] = None,
     accept_changes: AcceptChanges = False,
     baseline: Baseline = None,
+    cpus: Cpus = None,
+    memory: Annotated[
+        str | None, typer.Option(metavar="512MiB", help="Run each server in a pod with that memory limit.")
+    ] = None,
     server_cpus: ServerCpus = None,
+    generators: Generators = None,
+    generator_cpus: GeneratorCpus = None,
     strict: Strict = False,
     shared_cpu: SharedCpu = False,
     fail_on_regression: FailOnRegression = None,
@@ -83,7 +99,8 @@ def run(
     `gatebench run full --filter scenario=json`, `gatebench run --resume latest`,
     `gatebench run --resume latest --blocks 10`,
     `gatebench run shop.toml --baseline shop-main --fail-on-regression 5%`,
-    `gatebench run --a shop:app --b shop_async:app --path /products`.
+    `gatebench run --a shop:app --b shop_async:app --path /products`, `gatebench run quick --cpus 0.5 --memory 512MiB`,
+    `gatebench run --app shop:app --path /products --rev main --rev HEAD`.
     """
     own = {"--a": a, "--b": b, "--path": path, "--python": python, "--server-a": server_a, "--server-b": server_b}
     asked = demands(fail_on_regression, allow_failed_blocks, metric, fail_on_inconclusive=fail_on_inconclusive)
@@ -97,8 +114,13 @@ def run(
                 "--budget": budget,
                 "--filter": wanted,
                 "--baseline": baseline,
+                "--rev": rev,
                 "--seed": seed,
+                "--cpus": cpus,
+                "--memory": memory,
                 "--server-cpus": server_cpus,
+                "--generators": generators,
+                "--generator-cpus": generator_cpus,
                 "--out": out,
             }
         )
@@ -114,24 +136,36 @@ def run(
             blocks=blocks,
             width=fraction(width) if width else None,
             budget_s=seconds(budget) if budget else None,
+            generators=generators,
+            pod=pod(cpus, memory),
         )
-        plan, placement = build_plan(*_chosen(suite, own, baseline), options), placed(server_cpus)
+        plan = build_plan(*_chosen(suite, own, baseline, rev or ()), options)
+        placement = placed(server_cpus, generator_cpus, plan.generators)
         found = look(_arms(plan), placement, plan.thresholds)
         sitting = _begun(plan, placement, out, baseline)
     _measured(replace(sitting, info=noted(sitting.info, found)), asked, as_json=as_json)
 
 
-def _chosen(suite: str | None, own: Mapping[str, str | None], baseline: str | None) -> tuple[Definitions, Suite]:
+def _chosen(
+    suite: str | None, own: Mapping[str, str | None], baseline: str | None, revs: Sequence[str]
+) -> tuple[Definitions, Suite]:
     """The suite that is named, or that of the apps that are: `own` has their options by name."""
     given = [name for name, value in own.items() if value is not None]
+    if revs:
+        require_two(revs, baseline)
     if not given:
         if suite is None:
             raise UsageError("which suite? `gatebench list suites` shows them; --resume RUN goes on with a run")
-        return load_suite(suite)
+        return at_revisions(*load_suite(suite), revs) if revs else load_suite(suite)
     if suite is not None or baseline is not None:
         raise UsageError(f"either {'SUITE' if suite is not None else '--baseline'} or {', '.join(given)}")
-    a = Own(option="--a", app=own["--a"], server_option="--server-a", server=own["--server-a"])
-    b = Own(option="--b", app=own["--b"], server_option="--server-b", server=own["--server-b"])
+    if revs:  # the same app on the same server, unless it is said to be another by then
+        own = {**own, "--b": own["--b"] or own["--a"], "--server-b": own["--server-b"] or own["--server-a"]}
+    a, b = (
+        Own(option=f"--{side}", app=own[f"--{side}"], server_option=f"--server-{side}", server=own[f"--server-{side}"],
+            revision=rev)
+        for side, rev in zip("ab", revs or (None, None), strict=True)
+    )  # fmt: skip
     return own_suite(a, b, own["--path"], own["--python"])
 
 
@@ -161,6 +195,7 @@ def _show(folder: Path, asked: Demands | None, *, as_json: bool) -> tuple[int, G
     """Draw the report and print the answer; returns how many trials are valid, and what a gate decides."""
     from harness.judge.compare import as_json as comparison_json
     from harness.judge.compare import gate
+    from harness.judge.episodes import ran_out
     from harness.report.build import build
     from harness.report.figures import study
     from harness.report.index import index
@@ -178,7 +213,16 @@ def _show(folder: Path, asked: Demands | None, *, as_json: bool) -> tuple[int, G
     if as_json:
         counts = {"valid": valid, "invalid": len(run.trials) - valid - failed, "failed": failed}
         compared = comparison_json(opened.comparison, decision)
-        print_json({"run": str(folder), "trials": len(run.trials)} | counts | compared)
+        broken = [
+            asdict(each) | {"confidence": each.confidence, "ran_out": ran_out(opened.arms[arm], each)}
+            for arm, each in opened.breaks.items()
+        ]
+        print_json(
+            {"run": str(folder), "trials": len(run.trials)}
+            | counts
+            | {"breaks": broken, "contrasts": list(map(asdict, opened.contrasts))}
+            | compared
+        )
     else:
         terminal(opened, answers())
         answers().print(f"\nreport: {page}", soft_wrap=True)

@@ -47,6 +47,8 @@ def serve(
 
     definitions = load_suite(suite)[0] if suite else load_definitions()
     application, process = fitting(definitions, target, server)
+    if application.url:
+        raise UsageError(f"--target {target}: runs already at {application.url}")
     levels: dict[str, Level] = {"workers": workers}
     levels |= {"threads": threads} if threads else {}
     levels |= stated_levels(set_ or (), definitions, application, process)

@@ -14,13 +14,27 @@ import typer
 from harness import record, units
 from harness.cli.before import SharedCpu, Strict, disturbances, noted
 from harness.cli.beside import announced
-from harness.cli.options import RESULTS, AcceptChanges, AsJson, Results, Seed, ServerCpus, fresh_seed, placed, seconds
+from harness.cli.options import (
+    RESULTS,
+    AcceptChanges,
+    AsJson,
+    Cpus,
+    Results,
+    Seed,
+    ServerCpus,
+    fresh_seed,
+    memory_bytes,
+    placed,
+    pod,
+    seconds,
+)
 from harness.cli.output import answers, print_json, quoted, remarks
 from harness.cli.own import App, Own, Path_, Python, own_arm
 from harness.errors import UsageError
 from harness.machine.placement import Placement
 from harness.record.folders import still_there
 from harness.record.sitting import new_info
+from harness.suite import Pod
 
 if TYPE_CHECKING:
     from harness.tune.recommendation import Recommendation
@@ -28,7 +42,6 @@ if TYPE_CHECKING:
     from harness.tune.state import Question, Tuning
     from harness.tune.subject import Subject
 
-SIZES = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 BUDGET = "5m"
 MOST_RATE, MOST_HEADROOM = 10_000_000, 9.0
 """Requests a second, and the share of them: more than anybody means."""
@@ -62,6 +75,7 @@ def tune(
     ] = None,
     budget: Annotated[str | None, typer.Option(metavar="5m", help="Time that it may take; default: 5m.")] = None,
     memory: Annotated[str | None, typer.Option(metavar="1GiB", help="Memory that the servers may take.")] = None,
+    cpus: Cpus = None,
     connections: Annotated[
         int | None, typer.Option(min=1, help="Of the closed load, without --slo; default: the suite's or scenario's.")
     ] = None,
@@ -80,6 +94,7 @@ def tune(
     """The worker count to deploy: the smallest that is not worse than the best; with --slo also the load that it holds.
 
     With --slo and --rate: the cheapest workers and threads that hold the rate with headroom, by memory first.
+    With --cpus everything is measured in a pod, whose memory limit --memory is then.
 
     Ctrl-C ends it with the best answer so far. Exit code 1 when no load, or nothing at the rate, holds the objectives,
     3 when a launch or a load fails: what was measured is kept, and --resume goes on.
@@ -103,6 +118,7 @@ def tune(
             or rate
             or headroom
             or memory
+            or cpus
             or connections
             or seed
             or server_cpus
@@ -121,19 +137,13 @@ def tune(
             raise UsageError("--connections has no part in a question with --slo: leave it out")
         if rate is not None or connections is not None:
             subject = replace(subject, arm=subject.arm.over(connections or MOST_POOL))
-        limit = memory_bytes(memory) if memory else None
+        if cpus is not None and (inside := pod(cpus, memory)):
+            subject = _within(subject, inside)
+        limit = memory_bytes(memory) if memory else subject.arm.cell.memory_limit_bytes
         question, placement = _question(slo, budget, subject.plan.margin, rate, headroom), placed(server_cpus)
         found = look([[subject.arm]], placement, subject.plan.thresholds)
         sitting = _new(subject, question, limit, placement, results)
     _measured(replace(sitting, info=noted(sitting.info, found)), as_json=as_json)
-
-
-def memory_bytes(text: str) -> int:
-    """`1GiB`, `512MiB`, or bytes."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(B|KiB|MiB|GiB|)", text.strip())
-    if match is None or float(match[1]) <= 0:
-        raise UsageError(f"--memory {text!r} is no amount: write 512MiB or 1GiB")
-    return round(float(match[1]) * SIZES[match[2] or "B"])
 
 
 def _subject(
@@ -152,6 +162,12 @@ def _own(app: str | None, path: str | None, python: str | None, server: str | No
 
     named = Own(option="--app", app=app, server_option="--server", server=server)
     return of_arm(*own_arm(named, path, python), fresh_seed(seed))
+
+
+def _within(subject: Subject, inside: Pod) -> Subject:
+    from harness.tune.subject import within
+
+    return within(subject, inside)
 
 
 def _question(slo: str | None, budget: str | None, margin: float, rate: str | None, headroom: str | None) -> Question:
@@ -229,6 +245,7 @@ def _show(folder: Path, recommendation: Recommendation, *, as_json: bool) -> Non
     from harness.report.terminal import terminal
     from harness.tune.explain import shell
     from harness.tune.recommendation import dump
+    from harness.tune.resources import manifest
 
     with still_there(folder, f"gatebench report {folder}"):
         opened = study(folder)
@@ -243,6 +260,8 @@ def _show(folder: Path, recommendation: Recommendation, *, as_json: bool) -> Non
         console.print(f"! {caveat}", soft_wrap=True)
     if recommendation.command:
         console.print(f"\ndeploy: {shell(recommendation.command)}", soft_wrap=True)
+        if recommendation.resources:
+            console.print(manifest(recommendation.resources), soft_wrap=True)
     if page is not None:
         console.print(f"report: {page}", soft_wrap=True)
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from harness.cli.before import require_pods
 from harness.cli.beside import announced
 from harness.cli.options import AsJson, Filter
 from harness.cli.output import answers, print_json, remarks
@@ -33,6 +34,7 @@ def verify(
     from harness.subject.receipts import receipts
 
     arms, factors, upstream = _everything() if suite is None else of_suite(suite, wanted)
+    require_pods(arm for arm, _ in arms)
     missing = receipts(arm for arm, _ in arms).missing
     answered = []
     console = remarks()

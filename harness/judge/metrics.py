@@ -10,7 +10,7 @@ from functools import lru_cache
 from harness.judge.validity import kept
 from harness.record import SliceRow, Trial
 from harness.spec.histogram import Histogram
-from harness.spec.percentiles import QUANTILES, resolved
+from harness.spec.percentiles import QUANTILES, all_resolved
 from harness.suite import PHASES, Group, Phase
 from harness.units import GIB
 
@@ -89,8 +89,7 @@ def histogram(text: str) -> Histogram:
 @lru_cache(maxsize=8192)
 def _percentiles(text: str) -> Mapping[float, float | None]:
     """Every percentile of a record by its quantile: a histogram is large, so these are kept and not it."""
-    decoded = histogram(text)
-    return {level: resolved(decoded, level) for level in QUANTILES.values()}
+    return all_resolved(histogram(text), QUANTILES.values())
 
 
 def _mean_over_rounds(read: Callable[[SliceRow], float], a: Trial, b: Trial) -> float | None:
@@ -114,7 +113,7 @@ def _latency(quantile: str, phase: Phase) -> Metric:
 
 def _cpu_of_slice(row: SliceRow) -> float:
     good = row.throughput_rps * row.length_s
-    return row.cpu_s / good if good else 0.0
+    return (row.cpu_s or 0.0) / good if good else 0.0
 
 
 def _services_cpu(trial: Trial) -> float | None:

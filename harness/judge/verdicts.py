@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Verdict = Literal["better", "worse", "equivalent", "inconclusive", "invalid", "error", "not resolved"]
-"""The last three say why there is no ratio: no valid trial, a failure, or too few samples for the percentile."""
+Verdict = Literal["better", "worse", "equivalent", "inconclusive", "not judged", "invalid", "error", "not resolved"]
+"""`not judged`: there is a ratio of runs that say nothing of one another (`Comparison.unjudged`).
 
+The last three say why there is no ratio: no valid trial, a failure, or too few samples for the percentile.
+"""
 
 Blame = Literal["candidate", "baseline", "machine", "unclear"]
 """Whose fault it is that a block does not count; the services and the load generator count as the machine."""
@@ -165,5 +167,7 @@ class Comparison:
     caveats: tuple[Caveat, ...] = ()
     environment_changes: dict[str, tuple[str, str]] = field(default_factory=dict)
     """Between runs: what differs, before and after."""
+    unjudged: str | None = None
+    """Between runs: why there are figures and no verdicts, if so."""
     arms: tuple[ArmChange, ...] = ()
     """Between runs: absolute throughputs, without a verdict."""

@@ -18,6 +18,8 @@ from harness.machine.namespace import outside
 
 REDIS_URL = "GATEBENCH_REDIS_URL"
 """Environment variable that names a Redis to use instead of starting one."""
+PROGRAM_S = 5.0
+"""How long a program may take to tell its version."""
 RECEIPT = """
 import importlib.metadata as m, json, platform, sys
 def version(name):
@@ -74,7 +76,7 @@ def describe() -> dict[str, Any]:
 
 def own_versions() -> dict[str, str]:
     """Versions of the packages that measure: the load engine and the statistics."""
-    names = ("locust", "gevent", "httptools", "numpy", "scipy", "pandas", "matplotlib")
+    names = ("locust", "gevent", "httptools", "numpy", "scipy", "matplotlib")
     return {name: importlib.metadata.version(name) for name in names}
 
 
@@ -112,6 +114,19 @@ def _read(path: str) -> str | None:
         return Path(path).read_text(encoding="utf-8", errors="replace").strip()
     except OSError:
         return None
+
+
+def program_version(name: str) -> str | None:
+    """The version that a program tells with `-v`; None where it is neither on PATH nor among root's programs."""
+    path = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin")
+    if path is None:
+        return None
+    try:
+        done = subprocess.run([path, "-v"], capture_output=True, text=True, timeout=PROGRAM_S, check=False)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    said = (done.stdout + done.stderr).strip().splitlines()
+    return said[0].rpartition(f"{name}/")[2].split()[0] if said and said[0].split() else "unknown"
 
 
 def find_redis() -> str | None:

@@ -25,7 +25,7 @@ from functools import cache
 from itertools import count
 from pathlib import Path
 
-from harness.machine import ledger, neighbours
+from harness.machine import ledger, neighbours, pods
 from harness.machine.identity import Family, Identity, lives, mark_of
 from harness.machine.namespace import outside, pid_namespace
 from harness.machine.reaper import GONE_S, end
@@ -54,7 +54,9 @@ def sweep(within: Path | None = None) -> list[Swept]:
     if within is None:
         return []
     neighbours.forget(within)
-    return list(_swept(within))
+    swept = list(_swept(within))
+    pods.sweep(within)
+    return swept
 
 
 def forget(harness: Identity) -> None:
@@ -63,6 +65,7 @@ def forget(harness: Identity) -> None:
         path = ledger.path_of(harness, within)
         path.unlink(missing_ok=True)
         shutil.rmtree(ledger.scratch_of(path), ignore_errors=True)
+        pods.forget(harness, within)
         neighbours.forget(within)
 
 

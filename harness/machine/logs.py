@@ -11,6 +11,8 @@ from harness.masking import known, plain
 TAIL_BYTES = 64 * 2**10
 """How much of a log's end is read: a log may have grown without bound."""
 LONGEST = 300
+KEPT_BYTES = 256 * 2**10
+"""How much is kept of the beginning and of the end of what one process wrote."""
 TRACEBACK = "Traceback (most recent call last):"
 
 
@@ -56,3 +58,24 @@ def scrub(log: Path, start: int = 0) -> None:
                 while place >= 0:
                     content[place : place + len(secret)] = b"*" * len(secret)
                     place = content.find(secret, place)
+
+
+def bound(log: Path, start: int = 0) -> None:
+    """Cut the middle out of what stands in `log` from byte `start` on, and say there how much, where it is too long.
+
+    In place, as `scrub`, and in whole lines. What one process leaves is then little more than twice KEPT_BYTES.
+    """
+    with contextlib.suppress(OSError), log.open("r+b") as file:
+        end = file.seek(0, 2)
+        if end - start <= 2 * KEPT_BYTES:
+            return
+        file.seek(start)
+        head = file.read(KEPT_BYTES)
+        head = head[: head.rfind(b"\n") + 1] or head
+        file.seek(end - KEPT_BYTES)
+        last = file.read()
+        last = last[last.find(b"\n") + 1 :] or last
+        cut = end - start - len(head) - len(last)
+        file.seek(start + len(head))
+        file.write(f"[gatebench: {cut} bytes were cut out here]\n".encode() + last)
+        file.truncate()

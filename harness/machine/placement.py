@@ -46,22 +46,47 @@ def usable_cpus(root: Path = Path("/")) -> tuple[int, ...]:
     return cpus if quota is None else topology(cpus, root).spread(max(1, math.floor(quota + 1e-9)))
 
 
-def place(cpus: tuple[int, ...], server_cpus: int | None = None, root: Path = Path("/")) -> Placement:
+def place(
+    cpus: tuple[int, ...],
+    server_cpus: int | None = None,
+    generator_cpus: int | None = None,
+    *,
+    generators: int = 1,
+    root: Path = Path("/"),
+) -> Placement:
     """Share out `cpus`, whole cores to a role (`topology`).
 
-    One CPU: all on it. One core of several threads: the last is for generator and services, the rest for the server.
-    Two or three cores: the last one is theirs, each on a thread of its own if it has two. More: the generator has one,
-    the services another. The server has the rest, or the first `server_cpus` of it. Raises `UsageError` when there are
-    not so many for the server.
+    One CPU: all on it. One core of several threads: the last is for generators and services, the rest for the server.
+    Two or three cores: the services share the last one with a generator, each on a thread of its own if it has two.
+    More: the services have it alone. Each of `generators` has a core before that, up to half of them all; or they have
+    `generator_cpus`. The server has the rest, or the first `server_cpus` of it. Raises `UsageError` when there are not
+    so many for a role.
     """
     cores = topology(cpus, root).cores
     if len(cores) == 1:
         cores = tuple((cpu,) for cpu in cores[0])
-    spare = 1 if len(cores) < 4 else 2  # noqa: PLR2004 - the rule is the docstring's
-    server = tuple(cpu for core in cores[: max(1, len(cores) - spare)] for cpu in core)
+    apart = len(cores) >= 4  # noqa: PLR2004 - the rule is the docstring's
+    driving = _driving(len(cpus), len(cores) - apart, generator_cpus, generators)
+    first = max(0, len(cores) - apart - driving)
+    server = tuple(cpu for core in cores[: max(1, first)] for cpu in core)
     if server_cpus is not None:
-        if not 1 <= server_cpus <= len(server):
-            most = "1" if len(server) == 1 else f"1 to {len(server)}"
-            raise UsageError(f"--server-cpus {server_cpus}: of the {len(cpus)} usable CPUs the server can have {most}")
-        server = server[:server_cpus]
-    return Placement(tuple(sorted(server)), generator=cores[-spare][:1], services=cores[-1][-1:])
+        server = server[
+            : _within("--server-cpus", server_cpus, len(server), f"of the {len(cpus)} usable CPUs the server")
+        ]
+    generator = tuple(core[0] for core in cores[first : first + driving])
+    return Placement(tuple(sorted(server)), tuple(sorted(generator)), services=cores[-1][-1:])
+
+
+def _driving(cpus: int, cores: int, asked: int | None, generators: int) -> int:
+    """How many of the cores, of which the server has one at least, are the generators'."""
+    if asked is None:
+        return max(1, min(generators, cores // 2))
+    if asked > generators:
+        raise UsageError(f"--generator-cpus {asked}: a generator uses one CPU, so add --generators {asked}")
+    return _within("--generator-cpus", asked, max(1, cores - 1), f"of the {cpus} usable CPUs the generators")
+
+
+def _within(option: str, asked: int, most: int, whose: str) -> int:
+    if not 1 <= asked <= most:
+        raise UsageError(f"{option} {asked}: {whose} can have {'1' if most == 1 else f'1 to {most}'}")
+    return asked

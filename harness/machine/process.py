@@ -154,6 +154,7 @@ def running(
             stop(process)
         finally:  # a second Ctrl-C may end the wait
             logs.scrub(log, log_start)
+            logs.bound(log, log_start)
 
 
 def stop(process: Process, timeout_s: float = STOP_S) -> None:

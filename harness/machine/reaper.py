@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from harness.machine import neighbours
+from harness.machine import neighbours, pods
 from harness.machine.identity import Family, Identity, kill, kin, started_by, table
 from harness.machine.ledger import decode, scratch_of
 
@@ -58,8 +58,9 @@ def main() -> None:
         if line.endswith("\n"):
             last = line
     pid, start, ledger = sys.argv[-3:]
-    families = decode(last) if last else []
-    _, left = end(families, Identity(int(pid), int(start)))
+    families, harness = decode(last) if last else [], Identity(int(pid), int(start))
+    _, left = end(families, harness)
+    pods.forget(harness, Path(ledger).parent)
     if not left:
         Path(ledger).unlink(missing_ok=True)
         shutil.rmtree(scratch_of(Path(ledger)), ignore_errors=True)

@@ -45,6 +45,16 @@ class Machine:
         return _share(self.busy - before.busy - ours, self.total - before.total)
 
 
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Bytes of several processes together."""
+
+    pss: int
+    """A page that several share counts once among them."""
+    shared: int
+    """Of it the pages that are not one process's alone."""
+
+
 def usage(pids: Iterable[int], proc: Path = PROC) -> Usage:
     """CPU seconds of `pids` so far: field 1 of schedstat (nanoseconds on a CPU), summed over their threads."""
     return Usage({pid: seconds for pid in pids if (seconds := _cpu_s(pid, proc)) is not None})
@@ -58,31 +68,44 @@ def machine(proc: Path = PROC) -> Machine:
     return Machine(sum(fields), sum(fields) - idle - steal, steal)
 
 
-def memory_bytes(pids: Iterable[int]) -> int | None:
-    """PSS of `pids` together: a page that several share counts once among them; None where it cannot be read."""
-    sizes = []
+def memory(pids: Iterable[int], proc: Path = PROC) -> Memory | None:
+    """The memory of `pids` together; None where it cannot be read."""
+    rollups = []
     for pid in pids:
         with contextlib.suppress(OSError):
-            lines = (PROC / str(pid) / "smaps_rollup").read_text().splitlines()
-            sizes += [int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:")]
-    return sum(sizes) if sizes else None
+            lines = (proc / str(pid) / "smaps_rollup").read_text().splitlines()[1:]
+            rollups.append({name: int(rest[0]) * 1024 for name, *rest in map(str.split, lines)})
+    if not rollups:
+        return None
+    pss = sum(each["Pss:"] for each in rollups)
+    return Memory(pss, shared=max(0, pss - sum(each["Private_Clean:"] + each["Private_Dirty:"] for each in rollups)))
 
 
-def threads(pids: Iterable[int]) -> int:
+def anonymous_bytes(pids: Iterable[int], proc: Path = PROC) -> dict[int, int]:
+    """Resident memory of each process that is of no file, pages that it shares with its parent among it."""
+    sizes = {}
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            _, resident, of_files, *_ = map(int, (proc / str(pid) / "statm").read_text().split())
+            sizes[pid] = (resident - of_files) * os.sysconf("SC_PAGE_SIZE")
+    return sizes
+
+
+def threads(pids: Iterable[int], proc: Path = PROC) -> int:
     """How many threads `pids` have together."""
     count = 0
     for pid in pids:
         with contextlib.suppress(OSError):
-            count += len(list((PROC / str(pid) / "task").iterdir()))
+            count += len(list((proc / str(pid) / "task").iterdir()))
     return count
 
 
-def context_switches(pids: Iterable[int]) -> int:
+def context_switches(pids: Iterable[int], proc: Path = PROC) -> int:
     """Voluntary and forced context switches of all threads of `pids` together, so far."""
     count = 0
     for pid in pids:
         with contextlib.suppress(OSError):
-            for task in (PROC / str(pid) / "task").iterdir():
+            for task in (proc / str(pid) / "task").iterdir():
                 status = (task / "status").read_text()
                 count += sum(int(line.split()[1]) for line in status.splitlines() if "ctxt_switches" in line)
     return count

@@ -1,18 +1,24 @@
-"""Digests of the applications that are measured, so that a run does not go on with another code unnoticed."""
+"""Digests of the applications that are measured, and of the data that fill their requests.
+
+With them a run does not go on with another code, or other requests, unnoticed.
+"""
 
 from __future__ import annotations
 
 import hashlib
 from pathlib import Path
 
-from harness.suite import Plan
+from harness.suite import Plan, data
 
 
 def digests(plan: Plan) -> dict[str, str]:
-    """Target -> digest of its code, for every target of `plan` whose code can be read."""
-    targets = {arm.target.name: arm.target for group in plan.groups for arm in group.arms}
-    by_target = {name: digest(Path(target.folder), target.app) for name, target in targets.items()}
-    return {name: code for name, code in by_target.items() if code is not None}
+    """Target -> digest of its code, or its commit; `data of SCENARIO` -> that of its file; not what cannot be read."""
+    arms = [arm for group in plan.groups for arm in group.arms]
+    targets = {arm.target.name: arm.target for arm in arms if not arm.target.url}
+    by_target = {name: target.commit or digest(Path(target.folder), target.app) for name, target in targets.items()}
+    files = {arm.scenario.name: arm.scenario.data for arm in arms if arm.scenario.data}
+    by_scenario = {f"data of {name}": data.digest(path) for name, path in files.items()}
+    return {name: code for name, code in (by_target | by_scenario).items() if code is not None}
 
 
 def digest(folder: Path, app: str) -> str | None:

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from harness import units
 from harness.machine import environment
 from harness.record.code import digests
+from harness.record.commits import commits
 from harness.record.rows import RunInfo, SittingRow
 from harness.record.times import utc_now
 
 MACHINE = ("cpu", "cpus", "kernel", "machine")
 """Keys of the environment that make up the machine; memory and load differ from boot to boot and mean nothing here."""
+
+SAME_MEMORY = 0.05
+"""Two machines may differ by that share of their memory and still be called one: a boot more, a boot less."""
+
+ROLES = {"server": "CPUs of the servers", "generator": "CPUs of the load generator"}
+"""Roles of a placement whose number of CPUs makes it another machine to whoever runs there, and how that is called."""
 
 DISTURBANCES = "disturbances"
 """Key of the environment under which stands what the look before a sitting found, in words."""
@@ -31,14 +39,13 @@ def _of_blocks(sitting: SittingRow, blocks: int) -> SittingRow:
     return sitting if sitting.blocks is not None else replace(sitting, blocks=blocks)
 
 
-def first(info: RunInfo, code: Mapping[str, str] | None = None) -> SittingRow:
+def first(info: RunInfo) -> SittingRow:
     """The first sitting of a run, of which run.json itself holds versions, environment and placement."""
     return SittingRow(
         started=info.started,
         versions=info.versions,
         environment=info.environment,
         placement=info.placement,
-        code=dict(code or {}),
         blocks=info.plan.blocks,
     )
 
@@ -54,6 +61,7 @@ def today(info: RunInfo, versions: Mapping[str, str] | None = None) -> SittingRo
         environment=environment.describe(),
         placement=sittings(info)[-1].placement,
         code=digests(info.plan),
+        commits=commits(info.plan),
         blocks=info.plan.blocks,
     )
 
@@ -69,6 +77,34 @@ def changes(before: SittingRow, now: SittingRow) -> Changes:
         | _differing("code", before.code, now.code)
         | _placement(before, now)
     )
+
+
+def other_machine(infos: Sequence[RunInfo]) -> Changes:
+    """What shows that the runs were not all measured on one machine: name -> (there, here); empty if they were.
+
+    A machine is its CPU, their number, architecture, kernel, memory, and how many of its CPUs servers and load
+    generator had. Each sitting is compared with the very first; what only one of the two knows is not compared.
+    """
+    every = [sitting for info in infos for sitting in sittings(info)]
+    found: Changes = {}
+    for sitting in every[1:]:
+        for name, change in _apart(every[0], sitting).items():
+            found.setdefault(name, change)
+    return found
+
+
+def _apart(first: SittingRow, other: SittingRow) -> Changes:
+    before, now = _machine(first) | _cores(first), _machine(other) | _cores(other)
+    found = {name: (str(was), str(now[name])) for name, was in before.items() if name in now and now[name] != was}
+    was, is_ = (each.environment.get("memory_bytes") for each in (first, other))
+    if was and is_ and abs(was - is_) > SAME_MEMORY * max(was, is_):
+        found["memory"] = (units.bytes_(was), units.bytes_(is_))
+    return found
+
+
+def _cores(sitting: SittingRow) -> dict[str, int]:
+    """How many CPUs each role had."""
+    return {name: len(sitting.placement[role]) for role, name in ROLES.items() if role in sitting.placement}
 
 
 def _machine(sitting: SittingRow) -> dict[str, Any]:

@@ -29,10 +29,13 @@ def replace(path: Path, content: bytes) -> None:
     """Give `path` this content, so that a reader finds the old content or the new one, and never a part of it.
 
     The content goes into a file beside it and to the disk, then takes the name of `path`; the name goes to the disk
-    last. What a killed process has left of such a file for `path` is removed. Raises `OSError` when that fails, with
-    `path` as it was and nothing left beside it.
+    last. A file that has this content already is not written again. What a killed process has left of such a file for
+    `path` is removed. Raises `OSError` when that fails, with `path` as it was and nothing left beside it.
     """
     _sweep(path)
+    if _holds(path, content):
+        sync_folder(path.parent)  # the process that gave it its name may have been killed before it did this
+        return
     # The process id, as the machine has it, keeps two that replace the same file from writing into one another's.
     aside = path.with_name(f"{path.name}.{outside().harness.pid}.part")
     try:
@@ -60,6 +63,20 @@ def _sweep(path: Path) -> None:
         with contextlib.suppress(OSError), aside.open("rb") as file:  # locked, gone, or on a disk that takes no writes
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             aside.unlink()
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    """Whether `path` is a file with this content already, which is brought to the disk."""
+    try:
+        if not path.is_file() or path.is_symlink() or path.stat().st_size != len(content):
+            return False
+        with path.open("rb") as file:
+            if file.read() != content:
+                return False
+            os.fsync(file.fileno())
+    except OSError:  # whoever writes it then hears why it cannot be written
+        return False
+    return True
 
 
 @contextlib.contextmanager

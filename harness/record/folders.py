@@ -13,7 +13,7 @@ from pathlib import Path
 from harness.errors import RecordError, UsageError
 from harness.record import durable
 
-INFO, TRIALS, BLOCKS = "run.json", "trials.jsonl", "blocks.jsonl"
+INFO, TRIALS, BLOCKS, EPISODES = "run.json", "trials.jsonl", "blocks.jsonl", "episodes.jsonl"
 
 
 def new_folder(results: Path, suite: str, now: datetime | None = None) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,11 +12,16 @@ from pydantic import ValidationError
 
 from harness.errors import RecordError
 from harness.record import format1
-from harness.record.folders import BLOCKS, INFO, TRIALS
-from harness.record.rows import FORMAT, BlockRow, Run, RunInfo, Trial
+from harness.record.episodes import Episode
+from harness.record.folders import BLOCKS, EPISODES, INFO, TRIALS
+from harness.record.rows import FORMAT, BlockRow, RunInfo, Trial
+from harness.record.run import Run
 from harness.strict import adapter
 
 T = TypeVar("T")
+
+_NEWEST = b'{"format":%d,' % FORMAT
+"""So begins a row as it is written now: it need not be parsed once more to know its format."""
 
 
 def read(folder: Path) -> Run:
@@ -27,8 +33,18 @@ def read(folder: Path) -> Run:
     info = read_info(folder)
     trials, torn = _rows(Trial, folder / TRIALS)
     blocks, _ = _rows(BlockRow, folder / BLOCKS)
-    kept = _latest_of_each_block(trials)
-    return Run(str(folder), info, kept, int(torn), superseded=len(trials) - len(kept), blocks=tuple(blocks))
+    episodes, torn_too = _rows(Episode, folder / EPISODES)
+    latest = _latest_sittings(trials, episodes)
+    kept = tuple(trial for trial in trials if trial.sitting == latest[trial.group, trial.block])
+    return Run(
+        str(folder),
+        info,
+        kept,
+        int(torn or torn_too),
+        superseded=len(trials) - len(kept),
+        blocks=tuple(blocks),
+        episodes=tuple(each for each in episodes if each.sitting == latest[each.group, each.block]),
+    )
 
 
 def _rows(kind: type[T], path: Path) -> tuple[list[T], bool]:
@@ -50,22 +66,29 @@ def read_info(folder: Path) -> RunInfo:
 def whole_blocks(run: Run) -> tuple[Trial, ...]:
     """The trials of blocks that are complete; a block that was interrupted is measured again as a whole."""
     kept: list[Trial] = []
+    ended = {(row.group, row.block, row.sitting) for row in run.blocks}
     for group in run.info.plan.groups:
         mine = [trial for trial in run.trials if trial.group == group.id]
         for block in sorted({trial.block for trial in mine}):
             rows = [trial for trial in mine if trial.block == block]
-            if len(rows) == len(group.arms) * len(group.phases):
+            # How many episodes a block has is decided as it goes on: only its end says that they are all there.
+            over = group.disturbance is None or (group.id, block, rows[0].sitting) in ended
+            if over and len(rows) == len(group.arms) * len(group.phases):
                 kept += rows
     return tuple(kept)
 
 
-def _latest_of_each_block(trials: list[Trial]) -> tuple[Trial, ...]:
-    """A block that was interrupted is measured again as a whole: rows of two sittings never make up one block."""
+def _latest_sittings(trials: list[Trial], episodes: list[Episode]) -> dict[tuple[str, int], int]:
+    """For each block the sitting whose rows count.
+
+    A block that was interrupted is measured again as a whole: rows of two sittings never make up one block.
+    """
     latest: dict[tuple[str, int], int] = {}
-    for trial in trials:
-        block = trial.group, trial.block
-        latest[block] = max(trial.sitting, latest.get(block, 0))
-    return tuple(trial for trial in trials if trial.sitting == latest[trial.group, trial.block])
+    rows: list[Trial | Episode] = [*trials, *episodes]
+    for row in rows:
+        block = row.group, row.block
+        latest[block] = max(row.sitting, latest.get(block, 0))
+    return latest
 
 
 def _lines(path: Path) -> Iterator[bytes]:
@@ -92,6 +115,9 @@ def _text(path: Path) -> str:
 
 
 def _parse(kind: type[T], where: Path | str, text: str | bytes) -> T:
+    if isinstance(text, bytes) and text.startswith(_NEWEST):
+        with contextlib.suppress(ValidationError):  # what is wrong with it is said below
+            return adapter(kind).validate_json(text)
     try:
         # The format first: another version's keys would be a hundred errors that say nothing.
         table = json.loads(text)

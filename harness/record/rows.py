@@ -22,6 +22,7 @@ MOST = 1e15
 """No figure of a trial is higher, in whatever unit: a byte count of a petabyte, thirty years in microseconds."""
 NonNegative = Annotated[float, Field(ge=0, le=MOST, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=0, le=int(MOST))]
+Signed = Annotated[int, Field(ge=-int(MOST), le=int(MOST))]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -64,6 +65,23 @@ class GeneratorCheck:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GeneratorShare:
+    """What one of several generators had of a trial; of its figures the worst over the slices."""
+
+    __pydantic_config__ = ROW
+
+    generator: Annotated[int, Field(ge=1)]
+    """Its number."""
+    connections: Count
+    requests: Count
+    cpu_percent: NonNegative
+    waiting_fraction: NonNegative
+    lateness_p99_us: NonNegative | None = None
+    clock_offset_us: float = 0.0
+    clock_bound_us: NonNegative = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SliceRow:
     """One slice of one arm, with what the harness saw at its edges."""
 
@@ -79,11 +97,11 @@ class SliceRow:
     half_rps: tuple[NonNegative, NonNegative]
     in_flight: NonNegative
     mean_latency_us: NonNegative | None
-    cpu_s: NonNegative
-    """Of the arm's processes, inside the window."""
+    cpu_s: NonNegative | None
+    """Of the arm's processes, inside the window; None where these are not known, as of what runs already."""
     steal_fraction: Share
-    outside_fraction: Share = 0.0
-    """Share of all CPU time used by processes that are none of ours."""
+    outside_fraction: Share | None = 0.0
+    """Share of all CPU time used by processes that are none of ours; None where the arm's are not known."""
     dropped: Count = 0
     scheduled: Count | None = None
     done: Count | None = None
@@ -92,6 +110,35 @@ class SliceRow:
     stalled_s: NonNegative | None = None
     starved: Count | None = None
     """Closed: connections with less than a tenth of a fair share of the answers."""
+    memory_bytes: Count | None = None
+    """PSS of all the arm's processes, after it."""
+    shared_bytes: Count | None = None
+    """Of it the pages that are not one process's alone."""
+    grown_bytes: Signed | None = None
+    """Anonymous memory that they took more in the window; null where one of them ended, and in older records."""
+    nr_periods: Count | None = None
+    """Of the pod's quota, in the window; null outside of a pod, as the next two."""
+    nr_throttled: Count | None = None
+    """Of these the periods in which the quota was used up."""
+    throttled_s: NonNegative | None = None
+    """How long the pod stood still for that, summed over the CPUs that it was on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestRow:
+    """One request of a mix over all the slices of a trial that count."""
+
+    __pydantic_config__ = ROW
+
+    name: str
+    weight: Count
+    requests: Count
+    errors: Count
+    share: Share | None
+    """Of the trial's requests; None where there are none."""
+    throughput_rps: NonNegative | None
+    latency_us: Latency | None
+    histogram: EncodedHistogram | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +169,8 @@ class Trial:
     """Why it is not valid, each with its remedy."""
     limit: str | None = None
     ceiling_rps: NonNegative | None = None
+    unchecked: tuple[str, ...] = ()
+    """What could not be checked, as of an arm that runs already."""
     error: str | None = None
     fault: Fault | None = None
     """Whose fault the error is, or what was seen of the processes after the load; None where the figures say it."""
@@ -144,6 +193,16 @@ class Trial:
     """CPU seconds of each service (upstream, redis) over the windows of this trial."""
     memory_bytes: Count | None = None
     """PSS of all the arm's processes, the highest seen between slices."""
+    shared_bytes: Count | None = None
+    """Of such a PSS the pages that are not one process's alone, the most seen."""
+    nr_periods: Count | None = None
+    """Of the pod's quota, over the slices that count; null outside of a pod, as the next four."""
+    nr_throttled: Count | None = None
+    throttled_s: NonNegative | None = None
+    peak_memory_bytes: Count | None = None
+    """The most memory that the pod has had since its launch, by its cgroup."""
+    oom_kills: Count | None = None
+    """Processes that its memory limit has had killed since its launch."""
     processes: Count | None = None
     threads: Count | None = None
     context_switches_per_request: NonNegative | None = None
@@ -161,8 +220,12 @@ class Trial:
     """Share of the time in which some task waited for a CPU (`/proc/pressure/cpu`), None where there is none."""
     answer_bytes: Count | None = None
     generator: GeneratorCheck | None = None
+    generators: tuple[GeneratorShare, ...] = ()
+    """What each of several generators had of it; empty for the only one."""
     histogram: EncodedHistogram | None = None
     """Response times as HdrHistogram V2 in base64, merged over the slices."""
+    by_request: tuple[RequestRow, ...] = ()
+    """Of a mix: each of its requests, in their order. They add up to the trial, their histograms count for count."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,6 +253,8 @@ class SittingRow:
     placement: dict[str, tuple[int, ...]]
     code: dict[str, str] = field(default_factory=dict)
     """Target -> digest of its code (`harness.record.code`); a target whose code cannot be read is not in it."""
+    commits: dict[str, str] = field(default_factory=dict)
+    """Target -> commit of git at which it stands (`harness.record.commits`); empty in older records."""
     blocks: Count | None = None
     """Blocks of the plan in this sitting, of which --resume --blocks adds some; None in older records."""
 
@@ -231,18 +296,3 @@ class RunInfo:
         return any(
             {*each.get("server", ())} & {*each.get("generator", ()), *each.get("services", ())} for each in placements
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """A run as read from its directory."""
-
-    path: str
-    info: RunInfo
-    trials: tuple[Trial, ...]
-    torn: int = 0
-    """1 when the last line was torn: it is tolerated, said, and measured again on resume."""
-    superseded: int = 0
-    """Rows of interrupted blocks that a later sitting measured again: they stay in the file and are left out here."""
-    blocks: tuple[BlockRow, ...] = ()
-    """Of the blocks that came to their end; none in older records."""

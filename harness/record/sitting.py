@@ -15,7 +15,8 @@ from harness.record import durable, lock
 from harness.record.calibration import Calibration
 from harness.record.conditions import changes, sittings, today
 from harness.record.reader import read, whole_blocks
-from harness.record.rows import Run, RunInfo, SittingRow, Trial
+from harness.record.rows import RunInfo, SittingRow, Trial
+from harness.record.run import Run
 from harness.record.secrets import new_salt, unsealed
 from harness.record.times import utc_now
 from harness.suite import Plan
@@ -98,7 +99,9 @@ def under(folder: Path, info: RunInfo, now: SittingRow | None = None, *, accept_
         raise UsageError(
             f"{folder}: it would not go on as it was begun: {listed}. Undo that, or go on with --accept-changes"
         )
-    placement = place(tuple(now.environment["usable_cpus"])).as_dict() if "placement" in changed else before.placement
+    placement = before.placement
+    if "placement" in changed:
+        placement = place(tuple(now.environment["usable_cpus"]), generators=info.plan.generators).as_dict()
     going_on = unsealed(folder, info)
     return replace(going_on, placement=placement, versions=now.versions, environment=now.environment)
 
@@ -114,10 +117,12 @@ def refuse_new_plan(options: Mapping[str, object]) -> None:
 
 
 def own_folder(out: Path) -> Path:
-    """The folder that a user asks for, made; raises `UsageError` where it exists or cannot be made."""
+    """The folder that a user asks for, made; raises `UsageError` where it holds something or cannot be made."""
     try:
         durable.make_folder(out)
     except FileExistsError as error:
+        if out.is_dir() and {each.name for each in out.iterdir()} <= {lock.FILE}:  # of a start that did not get far
+            return out
         raise UsageError(
             f"--out {out}: exists already; a run is never overwritten (--resume goes on with it)"
         ) from error

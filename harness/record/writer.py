@@ -14,8 +14,10 @@ from pydantic import ValidationError
 
 from harness.record import durable, lock
 from harness.record.code import digests
+from harness.record.commits import commits
 from harness.record.conditions import DISTURBANCES, first, sittings, today
-from harness.record.folders import BLOCKS, INFO, TRIALS
+from harness.record.episodes import Episode
+from harness.record.folders import BLOCKS, EPISODES, INFO, TRIALS
 from harness.record.reader import read_info
 from harness.record.rows import BlockRow, RunInfo, Trial
 from harness.record.secrets import sealed
@@ -36,6 +38,7 @@ class Writer:
         self.info = info
         self._trials = trials
         self._blocks = blocks
+        self._episodes: IO[bytes] | None = None
         self._opened = os.fstat(trials.fileno())
 
     def append(self, trial: Trial) -> None:
@@ -44,6 +47,21 @@ class Writer:
         A row that no reader would take, as with a figure that is not finite, becomes a row with `error`.
         """
         self._append(self._trials, _line(replace(trial, sitting=self._sitting)))
+
+    def append_episode(self, episode: Episode) -> None:
+        """Add the row of an episode, as `append` does; the file is there from the first one on."""
+        row = replace(episode, sitting=self._sitting)
+        if self._episodes is None:
+            with _as_storage_error(self.folder, self.info):
+                self._require_in_place()
+                self._episodes = _appended(self.folder / EPISODES)
+                durable.sync_folder(self.folder)
+        self._append(self._episodes, adapter(Episode).dump_json(row) + b"\n")
+
+    def close(self) -> None:
+        """Close what it opened by itself."""
+        if self._episodes is not None:
+            self._episodes.close()
 
     def append_times(self, group: str, block: int, times: Times) -> None:
         """Add where the time of a block went, which is over; raises `StorageError`."""
@@ -93,7 +111,7 @@ class Writer:
 
 @contextmanager
 def writing(folder: Path, info: RunInfo) -> Iterator[Writer]:
-    """Open `folder` for a sitting of a run, its first or a later one, and hold its lock.
+    """Open `folder`, which is there, for a sitting of a run, its first or a later one, and hold its lock.
 
     run.json gets one more entry of `sittings`, with the versions of `info`. A torn last line of an earlier sitting is
     cut off. Raises `UsageError` where another harness measures into the folder, `StorageError` where it cannot be
@@ -101,13 +119,14 @@ def writing(folder: Path, info: RunInfo) -> Iterator[Writer]:
     """
     with ExitStack() as stack:
         with _as_storage_error(folder, info):
-            durable.make_folder(folder, exist_ok=True)
             stack.enter_context(lock.held(folder))
             info = _with_this_sitting(folder, info)
             durable.replace(folder / INFO, _head(info))
             trials, blocks = (stack.enter_context(_appended(folder / name)) for name in (TRIALS, BLOCKS))
             durable.sync_folder(folder)
-        yield Writer(folder, trials, blocks, info)
+        writer = Writer(folder, trials, blocks, info)
+        stack.callback(writer.close)
+        yield writer
 
 
 def as_json(value: Trial | RunInfo) -> dict[str, Any]:
@@ -127,7 +146,8 @@ def _appended(path: Path) -> IO[bytes]:
 def _with_this_sitting(folder: Path, info: RunInfo) -> RunInfo:
     """`info` with one more sitting; what earlier sittings were measured with stays as it stands in run.json."""
     if not (folder / INFO).exists():
-        return replace(info, sittings=(first(info, digests(info.plan)),))
+        begun = replace(first(info), code=digests(info.plan), commits=commits(info.plan))
+        return replace(info, sittings=(begun,))
     before = read_info(folder)
     now = today(info)
     found = {key: info.environment[key] for key in (DISTURBANCES,) if key in info.environment}
@@ -174,4 +194,7 @@ def _head(info: RunInfo) -> bytes:
 
 
 def _as_storage_error(folder: Path, info: RunInfo) -> AbstractContextManager[None]:
-    return durable.explained(folder, f"gatebench {_VERBS.get(info.kind, info.kind)} --resume {folder}")
+    verb = _VERBS.get(info.kind, info.kind)
+    # As long as the folder has no run.json nothing is there to be gone on with.
+    begun = (folder / INFO).exists() or bool(info.sittings)
+    return durable.explained(folder, f"gatebench {verb} --resume {folder}" if begun else "start it again")

@@ -20,7 +20,7 @@ def build(study: Study, folder: Path) -> Path:
     """
     drawn = draw(list(charts(study)))
     files = {
-        "summary.csv": study.frame.to_csv(index=False),
+        "summary.csv": study.table,
         "summary.md": summary(study),
         "report.html": report(study, drawn),
     }

@@ -14,6 +14,7 @@ from harness.record import durable
 from harness.report import style
 from harness.report.charts.base import Chart
 from harness.report.charts.marks import Drawing, Mark
+from harness.report.halves import shared
 from harness.report.slugs import slugs
 from harness.report.templating import attributes_of
 
@@ -32,15 +33,21 @@ class Drawn:
     files: dict[str, bytes]
 
 
-def draw(charts: Sequence[Chart]) -> list[Drawn]:
+def draw(charts: Sequence[Chart], *, png: bool = True) -> list[Drawn]:
     """Draw `charts`.
 
-    Of each an SVG, light and dark, and a PNG; a dark PNG of those fit for a README. PNGs take most of the time: of a
-    run with very many charts only those of the run as a whole are made.
+    Of each an SVG, light and dark, and with `png` a PNG; a dark PNG of those fit for a README. PNGs take most of the
+    time: of a run with very many charts only those of the run as a whole are made.
     """
     stems = slugs(chart.name for chart in charts)
     few = len(charts) <= MANY
-    return [_one(chart, stems[chart.name], png=few or chart.scenario is None) for chart in charts]
+
+    def drawn(number: int) -> tuple[Markup, dict[str, bytes]]:
+        chart = charts[number]
+        return _one(chart, stems[chart.name], png=png and (few or chart.scenario is None))
+
+    made = shared(drawn, len(charts))
+    return [Drawn(chart, stems[chart.name], *each) for chart, each in zip(charts, made, strict=True)]
 
 
 def keep(drawn: Sequence[Drawn], folder: Path) -> None:
@@ -54,7 +61,8 @@ def keep(drawn: Sequence[Drawn], folder: Path) -> None:
             old.unlink()
 
 
-def _one(chart: Chart, stem: str, *, png: bool) -> Drawn:
+def _one(chart: Chart, stem: str, *, png: bool) -> tuple[Markup, dict[str, bytes]]:
+    """The inline SVG and the files of a chart."""
     files = {}
     with style.styled(style.LIGHT) as theme:
         drawing = chart.draw(theme)
@@ -66,7 +74,7 @@ def _one(chart: Chart, stem: str, *, png: bool) -> Drawn:
     if png and chart.quotable:
         with style.styled(style.DARK) as theme:
             files[f"{stem}-dark.png"] = style.png(chart.draw(theme).figure)
-    return Drawn(chart, stem, inline(stem, drawing, text), files)
+    return inline(stem, drawing, text), files
 
 
 def inline(stem: str, drawing: Drawing, light: str) -> Markup:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from harness import units
+from harness.record import GeneratorShare
 from harness.report.figures import Study
 from harness.suite import Times
 
@@ -55,6 +56,28 @@ def spent(study: Study) -> dict[str, str]:
     return {name: f"{units.clock(times.by_name[name])}, {units.percent(share)}" for name, share in shares.items()}
 
 
+GENERATORS = ("generator", "requests", "CPU", "waited for it", "lateness p99", "clock known to")
+
+
+def shared(study: Study) -> list[tuple[str, ...]]:
+    """A row of `GENERATORS` for each of several generators: what it drove of the run, and the worst of what it had."""
+    by_number: dict[int, list[GeneratorShare]] = {}
+    for share in (share for trial in study.run.trials for share in trial.generators):
+        by_number.setdefault(share.generator, []).append(share)
+    requests = {number: sum(share.requests for share in shares) for number, shares in by_number.items()}
+    every = max(sum(requests.values()), 1)
+    return [(str(number), *_worst(shares, requests[number] / every)) for number, shares in sorted(by_number.items())]
+
+
+def _worst(shares: Sequence[GeneratorShare], part: float) -> Iterator[str]:
+    late_us = [share.lateness_p99_us for share in shares if share.lateness_p99_us is not None]
+    yield units.percent(part)
+    yield units.percent(max(share.cpu_percent for share in shares) / 100)
+    yield units.percent(max(share.waiting_fraction for share in shares))
+    yield units.duration_us(max(late_us, default=None))
+    yield units.duration_us(max(share.clock_bound_us for share in shares))
+
+
 def method(study: Study) -> list[str]:
     """How this run was measured, in paragraphs."""
     plan = study.run.info.plan
@@ -70,6 +93,8 @@ def method(study: Study) -> list[str]:
         Under closed load every connection sends its next request when the last answer is in: that shows capacity.
         Under open load {arrivals} come at a rate that both arms of a pair share, 70 % of what the slower one holds
         unless a rate was asked for, whatever the server does; response times count from when a request was due."""
+    if plan.generators > 1:
+        loaded += f" {plan.generators} generators shared the connections and the arrivals of each slice."
     judged = f"""
         A ratio is the mean over blocks of the log ratio b / a, with Student's t interval at 95 %. Better or worse: the
         interval lies wholly beyond the margin of {units.percent(plan.margin)}; equivalent: wholly inside; otherwise
@@ -78,7 +103,14 @@ def method(study: Study) -> list[str]:
     refused = """
         Answers were verified before and after. A trial that cannot be true (generator saturated or late, Little's law
         off, wrong answers, stolen CPU, no steady state) is kept and named, and never charted as a result."""
-    return [_one_line(text) for text in (sampled, loaded, judged, refused)]
+    disturbed = """
+        An episode is an open load of the victim's requests on one arm, before, during and after a disturbance, with the
+        same arrivals on both arms and at every strength; the arms take turns. The victim breaks where a greater share
+        of its requests than allowed is late or lost. In each block the break is searched to the one; over blocks it
+        is their median, from the lowest to the highest block."""
+    texts = [sampled, loaded, judged, refused]
+    texts += [disturbed] if any(group.disturbance for group in plan.groups) else []
+    return [_one_line(text) for text in texts]
 
 
 def _one_line(text: str) -> str:

@@ -1,20 +1,20 @@
-"""results/index.html: all runs, newest first, with what each shows; two can be picked to compare."""
+"""results/index.html: all runs, newest first, with what each shows, to be picked and compared; and over time."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import permutations
 from pathlib import Path
 from urllib.parse import quote
-
-import pandas as pd
 
 from harness import record, units
 from harness.errors import RecordError
 from harness.machine import environment
 from harness.record import RunInfo, durable
 from harness.report.comparing import page_name
+from harness.report.figures import rows
+from harness.report.over_time import Past, drawing, over_time
 from harness.report.slugs import slugs
 from harness.report.templating import render
 from harness.report.words import Contender, Outcome, count, shown
@@ -42,14 +42,43 @@ class RunLine:
     """Why its records cannot be read."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A folder of a run, as far as it can be read."""
+
+    folder: Path
+    info: RunInfo | None
+    problem: str = ""
+    table: Sequence[Mapping[str, str]] | None = None
+    """Its summary.csv; None where there is none."""
+
+    @property
+    def started(self) -> str:
+        """By which runs are ordered."""
+        return self.info.started if self.info else self.folder.name
+
+    @property
+    def past(self) -> Past | None:
+        """What a series over time takes of it; None where it has no summary."""
+        if self.info is None or self.table is None:
+            return None
+        return Past(self.info, self.table, self.report)
+
+    @property
+    def report(self) -> str:
+        """Where its report is, relative to the index."""
+        there = (self.folder / "report.html").is_file()
+        return quote(f"{self.folder.name}/report.html") if there else ""
+
+
 def index(results: Path) -> Path:
     """Write the index of all runs under `results`; raises `StorageError` where that fails.
 
     Two harnesses may do so at once: each replaces the file as a whole, and the later one has seen the runs of both.
     """
-    folders = sorted(record.folders(results), key=_started, reverse=True)
-    anchors = slugs(folder.name for folder in folders)
-    names = [folder.name for folder in folders]
+    every = sorted(map(_read, record.folders(results)), key=lambda each: each.started, reverse=True)
+    anchors = slugs(each.folder.name for each in every)
+    names = [each.folder.name for each in every]
     pages = {
         f"{before} {after}": quote(page_name(before, after))
         for before, after in permutations(names, 2)
@@ -57,7 +86,9 @@ def index(results: Path) -> Path:
     }
     page = render(
         "index.html.j2",
-        runs=[_run_line(folder, anchors[folder.name]) for folder in folders],
+        runs=[_run_line(each, anchors[each.folder.name]) for each in every],
+        series=over_time([past for each in every if (past := each.past)]),
+        drawing=drawing(),
         pages=pages,
         version=environment.version(),
     )
@@ -67,29 +98,29 @@ def index(results: Path) -> Path:
     return out
 
 
-def _started(folder: Path) -> str:
-    try:
-        return record.read_info(folder).started
-    except RecordError:
-        return folder.name
-
-
-def _run_line(folder: Path, slug: str) -> RunLine:
+def _read(folder: Path) -> _Read:
     try:
         info = record.read_info(folder)
     except RecordError as error:
-        return RunLine(
-            name=folder.name, slug=slug, suite=folder.name, problem=str(error).replace(str(folder), folder.name)
-        )
-    report = folder / "report.html"
+        return _Read(folder, None, str(error).replace(str(folder), folder.name))
+    try:
+        return _Read(folder, info, table=rows((folder / "summary.csv").read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return _Read(folder, info)
+
+
+def _run_line(read: _Read, slug: str) -> RunLine:
+    folder, info = read.folder, read.info
+    if info is None:
+        return RunLine(name=folder.name, slug=slug, suite=folder.name, problem=read.problem)
     cores = len(info.placement.get("server", ()))
     return RunLine(
         name=folder.name,
         slug=slug,
         suite=info.plan.suite,
         started=f"{info.started[:16].replace('T', ' ')} UTC",
-        report=quote(f"{folder.name}/report.html") if report.is_file() else "",
-        headline=_headline(folder),
+        report=read.report,
+        headline=_headline(read.table),
         extent=_extent(info),
         machine=str(info.environment.get("cpu", "")),
         cores=f"servers on {units.plural(cores, 'core')}",
@@ -97,29 +128,30 @@ def _run_line(folder: Path, slug: str) -> RunLine:
     )
 
 
-def _headline(folder: Path) -> str:
+def _headline(table: Sequence[Mapping[str, str]] | None) -> str:
     """The tally of its verdicts, from the summary that its report left."""
-    try:
-        table = pd.read_csv(folder / "summary.csv", keep_default_na=False)
-    except (OSError, ValueError):
+    if table is None:
         return "no report yet: gatebench report draws it"
-    advised = table[(table["verdict"] == "recommended") & (table["metric"].isin(["throughput_rps", "answered_rps"]))]
-    for workers, threads in zip(advised["workers"], advised["threads"], strict=True):
-        return f"recommends {units.plural(int(workers), 'worker')} of {units.plural(int(threads), 'thread')}"
+    for row in table:
+        if row["verdict"] == "recommended" and row["metric"] in {"throughput_rps", "answered_rps"}:
+            workers, threads = (int(row[name] or 0) for name in ("workers", "threads"))
+            return f"recommends {units.plural(workers, 'worker')} of {units.plural(threads, 'thread')}"
     return count(_outcomes(table))
 
 
-def _outcomes(table: pd.DataFrame) -> list[Outcome]:
+def _outcomes(table: Sequence[Mapping[str, str]]) -> list[Outcome]:
     """The throughput verdicts of a summary."""
-    arms = table[table["kind"] == "arm"]
     known = {
-        f"{target} on {server}": Contender(target=shown(target), server=shown(server), interface=interface)
-        for target, server, interface in zip(arms["target"], arms["server"], arms["interface"], strict=True)
+        f"{row['target']} on {row['server']}": Contender(
+            target=shown(row["target"]), server=shown(row["server"]), interface=row["interface"]
+        )
+        for row in table
+        if row["kind"] == "arm"
     }
-    pairs = table[(table["kind"] == "pair") & (table["metric"] == "throughput_rps")]
     return [
-        Outcome(a=_side(a, known), b=_side(b, known), verdict=verdict, null=a == b)
-        for a, b, verdict in zip(pairs["a"], pairs["b"], pairs["verdict"], strict=True)
+        Outcome(a=_side(row["a"], known), b=_side(row["b"], known), verdict=row["verdict"], null=row["a"] == row["b"])
+        for row in table
+        if row["kind"] == "pair" and row["metric"] == "throughput_rps"
     ]
 
 

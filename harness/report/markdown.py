@@ -12,9 +12,11 @@ from harness.report.figures.rows import OF_RATE_ROW, of_candidate, of_rate_row
 from harness.report.protecting import protected
 from harness.report.words import (
     SYMBOLS,
+    disturbed,
     ends,
     headline,
     interval,
+    neighbours,
     own,
     same_sides,
     sentence,
@@ -26,6 +28,7 @@ from harness.report.words import (
 )
 from harness.suite import Arm
 from harness.tune.recommendation import Recommendation
+from harness.tune.resources import manifest
 
 
 def summary(study: Study) -> str:
@@ -52,6 +55,8 @@ def _lines(study: Study) -> Iterator[str]:
 
 
 def _compared(study: Study) -> Iterator[str]:
+    for pair in disturbed(study):
+        yield f"- {protected(neighbours(study, pair))}"
     if all(pair.null for pair in study.pairs.values()):  # no sentence to open with
         yield protected(headline(study))
     for pair in study.pairs:
@@ -75,6 +80,8 @@ def _tuned(answer: Recommendation) -> Iterator[str]:
     yield ""
     if answer.command:
         yield f"`{shown(shlex.join(answer.command)).replace('`', '')}`"
+        if answer.resources:
+            yield f"\n```yaml\n{manifest(answer.resources)}\n```"
         yield ""
     if answer.rate:
         yield "| workers | threads | standing | blocks held | answered | p99 | memory | CPU a request |"

@@ -11,8 +11,9 @@ from harness.judge import metrics
 from harness.judge.compare.conditions import SHARED
 from harness.judge.compare.verdict import MIN_BLOCKS
 from harness.report import view, words
+from harness.report.by_request import by_request
 from harness.report.drawing import Drawn
-from harness.report.facts import described, method, spent
+from harness.report.facts import GENERATORS, described, method, shared, spent
 from harness.report.figures import Study
 from harness.report.slugs import slugs
 from harness.report.templating import render
@@ -38,6 +39,7 @@ def report(study: Study, drawn: Sequence[Drawn]) -> str:
         bracket=[value for end in ("low", "high") if (value := study.values.get(f"capacity/{end}/capacity_rps/open"))],
         strip=_strip(study),
         warnings=_warnings(study),
+        beside=[words.neighbours(study, pair) for pair in words.disturbed(study)],
         answers=first,
         more=more,
         filters=view.filters(study),
@@ -49,6 +51,7 @@ def report(study: Study, drawn: Sequence[Drawn]) -> str:
         scenarios=view.scenario_views(study, pairs),
         section={name: anchors[f"scenario-{name}"] for name in study.scenarios},
         by_scenario={name: [each for each in drawn if each.chart.scenario == name] for name in study.scenarios},
+        by_request={name: by_request(study, name) for name in study.scenarios},
         missing={name: _missing(study, name) for name in study.scenarios},
         general=study.caveats(None),
         noise=[
@@ -57,8 +60,12 @@ def report(study: Study, drawn: Sequence[Drawn]) -> str:
         ],
         unfit=view.unfit(study.run.trials),
         trials=len(study.run.trials),
+        unfit_episodes=view.unfit_episodes(study.run.episodes),
+        episodes=len(study.run.episodes),
         method=method(study),
         spent=spent(study),
+        shared=shared(study),
+        generators=GENERATORS,
         machine=described({name: fact for name, fact in info.environment.items() if name != CALIBRATION}),
         instrument=described(info.environment.get(CALIBRATION) or {}),
         placement={name: ", ".join(f"CPU {cpu}" for cpu in cpus) or "none" for name, cpus in info.placement.items()},
@@ -108,6 +115,8 @@ def _warnings(study: Study) -> list[str]:
         warnings.append(f"In this run {SHARED}.")
     if study.pairs and not any(v.ratio for v in study.comparison.pairs):
         warnings.append("No pair has a valid result.")
+    if study.run.episodes and not any(episode.valid for episode in study.run.episodes):
+        warnings.append("No episode is valid.")
     if info.plan.blocks < MIN_BLOCKS and study.pairs:
         warnings.append(
             f"With {units.plural(info.plan.blocks, 'block')} there can be no verdict: at least {MIN_BLOCKS} are needed"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from harness import units
 from harness.judge.verdicts import Caveat, PairVerdict
-from harness.record import Trial
+from harness.record import Episode, Trial
 from harness.report import words
 from harness.report.figures import Study, Value
 from harness.report.figures.axis import log_ticks, place, reach
@@ -174,6 +174,18 @@ def unfit(trials: Iterable[Trial]) -> list[Unfit]:
         row = Unfit(arm=trial.arm, what="error" if trial.error is not None else "invalid", reasons=reasons)
         first = together.setdefault((row.arm, row.what, *reasons), row)
         first.trials.append(trial.trial)
+    return list(together.values())
+
+
+def unfit_episodes(episodes: Iterable[Episode]) -> list[Unfit]:
+    """The episodes that may not be used, those of an arm together that have the reasons in common."""
+    together: dict[tuple[str, ...], Unfit] = {}
+    for episode in episodes:
+        if episode.valid:
+            continue
+        reasons = tuple(map(words.first_line, (episode.error,) if episode.error else episode.reasons))
+        row = Unfit(arm=episode.arm, what="error" if episode.error else "invalid", reasons=reasons)
+        together.setdefault((row.arm, row.what, *reasons), row).trials.append(episode.episode)
     return list(together.values())
 
 

@@ -13,35 +13,40 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
-from pydantic import ConfigDict
-
+from harness.spec.calm import Calm
+from harness.spec.checks import GeneratorLimits, SliceCheck, SliceShare
 from harness.spec.loads import Load, Phase
+from harness.spec.requests import STRICT, Mix, Request, Weighted
 from harness.strict import adapter
 
+__all__ = [
+    "FORMAT",
+    "STRICT",
+    "UNIX",
+    "Calm",
+    "DrivenArm",
+    "Event",
+    "GeneratorLimits",
+    "Mix",
+    "OfRequest",
+    "Request",
+    "Result",
+    "Slice",
+    "SliceCheck",
+    "SliceShare",
+    "Spec",
+    "Totals",
+    "Weighted",
+    "dump",
+    "load",
+]
+
+UNIX = "unix:"
+"""How a host begins that is a unix socket."""
 FORMAT = 3
 """Version of the spec and of the result; a mismatch is refused."""
 
-STRICT = ConfigDict(extra="forbid", strict=True)
-"""Only gatebench writes and reads these: a number that comes as text is an error."""
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """One request, as it is sent every time, and what its answer must be."""
-
-    __pydantic_config__ = STRICT
-
-    method: str = "GET"
-    path: str = "/"
-    headers: tuple[tuple[str, str], ...] = ()
-    body: str = ""
-    status: int = 200
-    length: int | None = None
-    """Bytes of the answer's body, checked on every answer; None: not checked."""
-    sha256: str | None = None
-    """Hexadecimal digest of the answer's body, checked on every `digest_every`-th answer; None: not checked."""
-    digest_every: int = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +57,9 @@ class DrivenArm:
 
     name: str
     host: str = "127.0.0.1"
+    """Or UNIX and the path of a socket, with port 0."""
     port: int
-    request: Request
+    request: Request | Mix
     load: Load
     """An open load must have its rate."""
     response_s: float | None = None
@@ -61,23 +67,7 @@ class DrivenArm:
     warmup_requests: int = 0
     """The warm-up lasts until this many answers are in and `Spec.warmup_s` has passed."""
     arrivals_seed: int = 0
-    """The two arms of a pair have the same seed, and so the same arrivals."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GeneratorLimits:
-    """Beyond these the generator is too slow for its numbers to be believed."""
-
-    __pydantic_config__ = STRICT
-
-    cpu_percent: float = 85.0
-    """CPU that it uses, as a percentage of one core over any 250 ms."""
-    waiting_fraction: float = 0.05
-    """Share of the time in which it could run but had no CPU."""
-    lateness_p99_us: float = 1000.0
-    """Open: the p99 of lateness is too high when it exceeds this, and ..."""
-    lateness_of_response: float = 0.25
-    """... this share of the p99 of the response time."""
+    """The two arms of a pair have the same seed, and so the same arrivals, and of a mix the same requests."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,8 +97,12 @@ class Spec:
     """Open: for each objective its time limit in microseconds (None: only errors count) and how many losses it allows.
     A loss is an arrival that failed, was never sent, or was answered later than the limit. A slice ends as soon as an
     objective has more losses than it allows: it is missed then, whatever comes."""
+    calm: Calm | None = None
+    """Open: a slice ends early when it is calm again; None: it lasts for `slice_s`."""
+    fates: bool = False
+    """Open: whether slices carry what became of each arrival."""
     histograms: bool = True
-    limits: GeneratorLimits = GeneratorLimits()
+    limits: GeneratorLimits = field(default_factory=GeneratorLimits)
 
     @property
     def phase(self) -> Phase:
@@ -117,18 +111,16 @@ class Spec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SliceCheck:
-    """The generator's judgement of itself over one slice's counted window."""
+class OfRequest:
+    """What the counted window of one slice showed of one request of a mix; the fields are those of `Slice`."""
 
     __pydantic_config__ = STRICT
 
-    cpu_percent: float
-    """The most CPU that it used over 250 ms, as a percentage of one core."""
-    waiting_fraction: float
-    """Share of the window in which it could run but had no CPU (`/proc/PID/schedstat`)."""
-    gc_pause_s: float = 0.0
-    valid: bool = True
-    reasons: tuple[str, ...] = ()
+    name: str
+    requests: int
+    good: float
+    errors: int
+    latency: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,9 +170,16 @@ class Slice:
     """Open: service time, done - sent. Good answers only."""
     lateness: str | None = None
     """Open: dispatched - intended, of every arrival."""
+    fates: str | None = None
+    """Open, where the spec asks for it: what became of each arrival (`harness.spec.fates`)."""
     ports: tuple[tuple[int, int], ...] = ()
     """(local port, answers) of each connection that was kept alive; the harness finds the worker behind a port."""
+    by_request: tuple[OfRequest, ...] = ()
+    """Of a mix: each of its requests, in their order."""
     generator: SliceCheck
+    """Of several generators: the worst of each figure; valid when all are."""
+    shares: tuple[SliceShare, ...] = ()
+    """Of each generator; empty for the only one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from harness.spec.histogram import Histogram
 
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99_9": 0.999}
@@ -24,4 +26,12 @@ def is_resolved(samples: int, quantile: float) -> bool:
 
 def resolved(histogram: Histogram, quantile: float) -> float | None:
     """The value in microseconds at `quantile` (0 to 1); None where too few samples lie beyond it."""
-    return histogram.percentile(quantile * 100) if is_resolved(histogram.count, quantile) else None
+    return all_resolved(histogram, [quantile])[quantile]
+
+
+def all_resolved(histogram: Histogram, quantiles: Collection[float]) -> dict[float, float | None]:
+    """What `resolved` says of each of `quantiles`."""
+    count = histogram.count
+    reached = [quantile for quantile in quantiles if is_resolved(count, quantile)]
+    values = histogram.percentiles([quantile * 100 for quantile in reached])
+    return dict.fromkeys(quantiles) | dict(zip(reached, values, strict=True))

@@ -14,7 +14,9 @@ from typing import Any, TypeVar
 from harness.errors import AnswerError, LaunchError
 from harness.machine.logs import one_line
 from harness.machine.process import Process
+from harness.spec import UNIX
 from harness.subject import connections
+from harness.subject.attached import Attached
 from harness.suite import READY_S, Ask, Expect
 
 POLL_S = 0.01
@@ -52,6 +54,8 @@ def ask(host: str, port: int, request: Ask, timeout_s: float = ASK_S) -> Answer:
     connection = _Connection(host, port, timeout=timeout_s)
     ours = {} if "accept-encoding" in map(str.lower, request.headers) else {"Accept-Encoding": "identity"}
     try:
+        if host.startswith(UNIX) and "host" not in map(str.lower, request.headers):
+            ours["Host"] = "localhost"
         connection.request(request.method, request.path, request.body.encode() or None, ours | request.headers)
         response = connection.getresponse()
         headers = {name.lower(): value for name, value in response.getheaders()}
@@ -106,12 +110,17 @@ class _Connection(http.client.HTTPConnection):
     def connect(self) -> None:
         """Connect, and let the clock run."""
         deadline = time.monotonic() + (self.timeout or 0.0)
-        super().connect()
+        if self.host.startswith(UNIX):
+            self.sock = socket.socket(socket.AF_UNIX)
+            self.sock.settimeout(self.timeout)
+            self.sock.connect(self.host.removeprefix(UNIX))
+        else:
+            super().connect()
         self.sock = _Socket(fileno=self.sock.detach())
         self.sock.deadline = deadline
 
 
-def wait_until(process: Process, what: str, ready: Callable[[], T | None], timeout_s: float = READY_S) -> T:
+def wait_until(process: Process | Attached, what: str, ready: Callable[[], T | None], timeout_s: float = READY_S) -> T:
     """Poll `ready` until it returns something; raises `LaunchError` if the process dies or the time is up.
 
     `ready` may raise `OSError` or `AnswerError`: then it is not so yet. What it returns counts only if the process
@@ -133,7 +142,7 @@ def wait_until(process: Process, what: str, ready: Callable[[], T | None], timeo
 
 
 def wait_ready(
-    process: Process, host: str, port: int, request: Ask, timeout_s: float = READY_S, *, good: bool = False
+    process: Process | Attached, host: str, port: int, request: Ask, timeout_s: float = READY_S, *, good: bool = False
 ) -> None:
     """Poll until the server answers HTTP at all, or, with `good`, with a status below 400.
 
@@ -150,11 +159,14 @@ def wait_ready(
     require_own(process, port)
 
 
-def require_own(process: Process, port: int) -> None:
+def require_own(process: Process | Attached, port: int) -> None:
     """Raise `LaunchError` when it is not `process`, or one of its session, that listens on `port`.
 
-    To be called once, when something has answered there: a stranger may have taken the port first.
+    To be called once, when something has answered there: a stranger may have taken the port first. What runs already is
+    whatever answers there.
     """
+    if isinstance(process, Attached):
+        return
     if connections.listens(port, process.members()) is False:
         if not process.alive():  # it did not get the port
             raise process.died()

@@ -19,7 +19,7 @@ ESTABLISHED, LISTEN = "01", "0A"
 
 
 @dataclass(frozen=True, slots=True)
-class _Socket:
+class _TcpLine:
     """A line of /proc/net/tcp."""
 
     inode: str
@@ -84,7 +84,7 @@ def _held(pid: int, proc: Path) -> Iterator[str]:
                 yield link[8:-1]
 
 
-def _sockets(port: int, state: str, proc: Path) -> Iterator[_Socket]:
+def _sockets(port: int, state: str, proc: Path) -> Iterator[_TcpLine]:
     """The TCP sockets of the server's side of `port` that are in `state`."""
     ending = f":{port:04X}"
     for table in ("tcp", "tcp6"):
@@ -93,4 +93,4 @@ def _sockets(port: int, state: str, proc: Path) -> Iterator[_Socket]:
                 fields = line.split()
                 if fields[1].endswith(ending) and fields[3] == state:
                     remote_port = int(fields[2].rpartition(":")[2], 16)
-                    yield _Socket(fields[9], fields[1], remote_port)
+                    yield _TcpLine(fields[9], fields[1], remote_port)

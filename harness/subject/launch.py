@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
+import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.errors import ServiceError
+from harness import units
+from harness.errors import GatebenchError, MemoryLimitError, ServiceError
+from harness.machine import pods
+from harness.machine.guard import scratch
+from harness.machine.identity import PROC
 from harness.machine.process import Process, clean_environment, running
 from harness.machine.usage import usage
 from harness.subject.answers import ASK_S, POLL_S, Answer, verify, wait_ready
+from harness.subject.asking import requests_of
+from harness.subject.attached import Attached, attached
+from harness.subject.revisions import on_disk
 from harness.subject.services import HOST, Services, free_port, needed
-from harness.suite import Arm, Ask, Factor
+from harness.suite import BENCHMARKS, Arm, Ask, Factor, Prepared, prepared
+from harness.suite.address import address_of
 
+BRIDGE = BENCHMARKS.parent / "targets" / "bridge"
+"""Where the module lies that serves a target through its bridge."""
 QUIET_S, QUIET_CPUS = 0.15, 0.05
 """The servers of a block are settled when together they have used less than QUIET_CPUS for QUIET_S."""
 SETTLE_S, SETTLE_EACH_S = 10.0, 0.5
@@ -27,9 +39,30 @@ class Launched:
     """An arm that was launched, while its process runs."""
 
     arm: Arm
-    process: Process
+    process: Process | Attached
     port: int
     host: str = HOST
+    groups: pods.Groups = pods.NONE
+    """Of its pod."""
+
+    def killed(self) -> MemoryLimitError | None:
+        """The error that says so where the memory limit of its pod has had processes of it killed, since its launch."""
+        limit, spent = self.arm.cell.memory_limit_bytes, self.groups.spent()
+        if limit is None or not spent.oom_kills:
+            return None
+        what = f"was killed by the memory limit of {units.bytes_(limit)} (killed processes: {spent.oom_kills})"
+        remedy = "raise the limit, run fewer workers, or look for what grows"
+        message = f"{self.process.with_log(what)}; {remedy}"
+        return MemoryLimitError(message, oom_kills=spent.oom_kills, peak_bytes=spent.peak_bytes)
+
+    def cause(self, error: GatebenchError) -> GatebenchError:
+        """What `error` comes from: a kill by the memory limit, or else the error itself."""
+        return self.killed() or error
+
+    @property
+    def proc(self) -> Path:
+        """Where its processes are seen."""
+        return self.process.proc if isinstance(self.process, Attached) else PROC
 
     def wait_ready(self, timeout_s: float | None = None) -> None:
         """Poll until it answers, as long as its target may take; raises `LaunchError` that says why not, and its log.
@@ -37,12 +70,18 @@ class Launched:
         Where the target names a path for it, that must be answered with a status below 400.
         """
         target = self.arm.target
-        asked, good = (Ask(path=target.ready_path), True) if target.ready_path else (self.arm.scenario.request, False)
-        wait_ready(self.process, self.host, self.port, asked, timeout_s or target.ready_s, good=good)
+        asked = Ask(path=target.ready_path) if target.ready_path else prepared(self.arm.scenario)[0].ask
+        patience_s = timeout_s or (ASK_S if target.url else target.ready_s)
+        wait_ready(self.process, self.host, self.port, asked, patience_s, good=bool(target.ready_path))
 
-    def verify(self, timeout_s: float = ASK_S) -> Answer:
-        """Ask the scenario's request and check the answer; raises `AnswerError`."""
-        return verify(self.host, self.port, self.arm.scenario.request, self.arm.scenario.expect, timeout_s)
+    def requests(self) -> tuple[Prepared, ...]:
+        """All that its scenario asks of it, after a login where there is one; raises `AnswerError`."""
+        return requests_of(self.arm.scenario, self.host, self.port)
+
+    def verify(self, request: Prepared | None = None, timeout_s: float = ASK_S) -> Answer:
+        """Ask one of its `requests`, the first if none is named, and check the answer; raises `AnswerError`."""
+        asked = request or self.requests()[0]
+        return verify(self.host, self.port, asked.ask, asked.expect, timeout_s)
 
 
 @contextlib.contextmanager
@@ -61,17 +100,36 @@ def launch(
     `factors` say how target and server are told of the levels of the cell. Raises `LaunchError` when it cannot be
     started, or a service that it needs is not there.
     """
+    if arm.target.url:
+        there = address_of(arm.target.url)
+        process = attached(arm.target, f"{arm.cell.target} on {arm.cell.server}")
+        yield Launched(arm, process, there.port, there.host)
+        return
     varied = tuple(factors)
     for service in sorted(needed(arm, varied)):
         if why := services.missing(service):
             raise ServiceError(why)
+    arm = on_disk(arm)
     host, port = (HOST, free_port()) if address is None else address
     argv = fill(arm, varied, host, port)
     env = clean_environment(settings(arm, varied, services, key))
-    with running(
-        argv, name=f"{arm.cell.target} on {arm.cell.server}", log=log, cwd=Path(arm.target.folder), env=env, cpus=cpus
-    ) as process:
-        yield Launched(arm, process, port, host)
+    name = f"{arm.cell.target} on {arm.cell.server}"
+    with (
+        _pod(arm) as groups,
+        running(groups.entering(argv), name=name, log=log, cwd=Path(arm.target.folder), env=env, cpus=cpus) as started,
+    ):
+        yield Launched(arm, started, port, host, groups)
+
+
+@contextlib.contextmanager
+def _pod(arm: Arm) -> Iterator[pods.Groups]:
+    """The groups of the arm's pod; raises `ServiceError` where they cannot be had."""
+    with contextlib.ExitStack() as stack:
+        try:
+            groups = stack.enter_context(pods.made(arm.cell.cpus, arm.cell.memory_limit_bytes))
+        except OSError as error:
+            raise ServiceError(f"no pod for {arm.label}: {error}; {pods.NEEDS}") from error
+        yield groups
 
 
 def fill(arm: Arm, factors: Iterable[Factor], host: str, port: int) -> list[str]:
@@ -83,7 +141,10 @@ def fill(arm: Arm, factors: Iterable[Factor], host: str, port: int) -> list[str]
         "{workers}": str(arm.cell.workers),
         "{threads}": str(arm.cell.threads),
         "{app}": arm.target.app,
+        "{targets}": str(BENCHMARKS.parent / "targets"),
     }
+    if "{scratch}" in "".join(arm.server.argv):
+        values["{scratch}"] = str(scratch() or tempfile.gettempdir())
     called = arm.server.factory or () if arm.target.is_factory else ()
     lists = {"{factory}": called}
     if called:  # the server is told to call it, and takes its name alone
@@ -112,7 +173,10 @@ def settings(arm: Arm, factors: Iterable[Factor], services: Services, key: str =
         "GATEBENCH_UPSTREAM_URL": services.upstream_url(arm.id),
         "GATEBENCH_REDIS_URL": services.redis_url or "",
     }
-    return {name: value for name, value in env.items() if value} | arm.server.env | arm.target.env
+    stated = arm.server.env | arm.target.env
+    if arm.target.bridge:
+        stated["PYTHONPATH"] = os.pathsep.join(filter(None, (str(BRIDGE), stated.get("PYTHONPATH"))))
+    return {name: value for name, value in env.items() if value} | stated
 
 
 def wait_settled(servers: Sequence[Launched]) -> None:
@@ -121,7 +185,8 @@ def wait_settled(servers: Sequence[Launched]) -> None:
     Returns in any case after SETTLE_S and SETTLE_EACH_S for each process: a server may never be quiet, and many workers
     that share a CPU take long for their imports.
     """
-    pids = [pid for server in servers for pid in server.process.members()]
+    launched = [server for server in servers if not server.arm.target.url]
+    pids = [pid for server in launched for pid in server.process.members()]
     deadline = time.monotonic() + SETTLE_S + SETTLE_EACH_S * len(pids)
     before, since = usage(pids), time.monotonic()
     while time.monotonic() < deadline:
@@ -129,7 +194,7 @@ def wait_settled(servers: Sequence[Launched]) -> None:
         now = time.monotonic()
         if now - since < QUIET_S:
             continue
-        pids = [pid for server in servers for pid in server.process.members()]
+        pids = [pid for server in launched for pid in server.process.members()]
         after = usage(pids)
         if after.total_since(before) < QUIET_CPUS * (now - since):
             return

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from harness.errors import LaunchError
 from harness.machine.process import clean_environment, running
+from harness.subject.revisions import on_disk
 from harness.suite import Arm, Target
 
 COMMAND_S = 600.0
@@ -24,7 +25,7 @@ def prepared(arms: Iterable[Arm], logs: Path) -> Iterator[dict[str, str]]:
     cannot be launched. Raises `LaunchError` at the end where a teardown fails.
     """
     tasks: dict[str, tuple[Target, list[Arm]]] = {}
-    for arm in arms:
+    for arm in map(on_disk, arms):
         target = arm.target
         if target.setup or target.teardown:
             key = repr((target.folder, target.python, target.env, target.setup, target.teardown))

@@ -47,7 +47,7 @@ def present(arms: Sequence[Arm], factors: Iterable[Factor]) -> Present:
                 server.wait_ready()
             for pause_s in (0.0, PAUSE_S):
                 time.sleep(pause_s)
-                answers += [(each.arm, ask(each.host, each.port, each.arm.scenario.request)) for each in servers]
+                answers += [(each.arm, ask(each.host, each.port, each.arm.scenario.requests[0])) for each in servers]
         except (LaunchError, AnswerError) as error:
             raise UsageError(str(error).partition("; log: ")[0]) from error  # the log goes with the folder
     return Present(expected([answer for _, answer in answers]), tuple(_remarks(answers)))
@@ -75,7 +75,7 @@ def _of_json(body: bytes) -> str | None:
 
 
 def _remarks(answers: Sequence[tuple[Arm, Answer]]) -> Iterable[str]:
-    request = answers[0][0].scenario.request
+    request = answers[0][0].scenario.requests[0]
     what = f"{request.method} {request.path}"
     statuses = {arm.label: answer.status for arm, answer in answers}
     told = "; ".join(f"{label} answers with status {status}" for label, status in statuses.items())

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from harness.errors import AnswerError, LaunchError
 from harness.subject import services
-from harness.subject.answers import verify as ask_and_check
+from harness.subject.asking import check
 from harness.subject.launch import Launched, launch
 from harness.subject.prepare import prepared
 from harness.suite import (
@@ -164,9 +164,9 @@ def _check(server: Launched, scenarios: tuple[Scenario, ...]) -> Iterator[Checke
     for scenario in scenarios:
         problem = None
         try:
-            ask_and_check(server.host, server.port, scenario.request, scenario.expect)
+            check(server.host, server.port, scenario)
         except AnswerError as error:
-            problem = f"{error}; log: {server.process.log}"
+            problem = str(error) if server.arm.target.url else f"{error}; log: {server.process.log}"
         yield Checked(server.arm, scenario, problem)
 
 

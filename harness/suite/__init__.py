@@ -1,6 +1,7 @@
 """Reads TOML strictly into frozen values, and lays out from them what a run will do."""
 
 from harness.spec.loads import PHASES, Closed, Load, Open, Phase
+from harness.suite.disturbances import Disturbance, Held
 from harness.suite.estimate import (
     block_times,
     expected_response_s,
@@ -10,7 +11,8 @@ from harness.suite.estimate import (
     spares_upstream,
 )
 from harness.suite.factors import NONE, Factor
-from harness.suite.layout import Options, build, cell, matches, own_words, rounds, single
+from harness.suite.layout import Options, build, cell, matches, own_words, rounds, single, slice_s
+from harness.suite.mix import Prepared, prepared
 from harness.suite.model import (
     PLACEHOLDERS,
     RESERVED,
@@ -23,8 +25,21 @@ from harness.suite.model import (
     Upstream,
 )
 from harness.suite.plan import ANYIO_THREADS, Arm, Group, Pair, Plan, slots
+from harness.suite.pod import Pod
 from harness.suite.read import BENCHMARKS, load_definitions, load_suite, suite_names
-from harness.suite.subjects import READY_S, Ask, Expect, Interface, Level, Scenario, Server, Target
+from harness.suite.subjects import (
+    READY_S,
+    Ask,
+    Bridge,
+    Expect,
+    Interface,
+    Level,
+    Login,
+    Scenario,
+    Server,
+    Target,
+    Weighted,
+)
 from harness.suite.times import Times
 
 __all__ = [
@@ -37,21 +52,27 @@ __all__ = [
     "RESERVED",
     "Arm",
     "Ask",
+    "Bridge",
     "Cell",
     "Closed",
     "Definitions",
+    "Disturbance",
     "Expect",
     "Factor",
     "Group",
+    "Held",
     "Interface",
     "Level",
     "Load",
+    "Login",
     "Open",
     "Options",
     "Pair",
     "PairDefinition",
     "Phase",
     "Plan",
+    "Pod",
+    "Prepared",
     "Scenario",
     "Server",
     "Side",
@@ -60,6 +81,7 @@ __all__ = [
     "Thresholds",
     "Times",
     "Upstream",
+    "Weighted",
     "block_times",
     "build",
     "cell",
@@ -70,9 +92,11 @@ __all__ = [
     "needs",
     "needs_upstream",
     "own_words",
+    "prepared",
     "rounds",
     "run_times",
     "single",
+    "slice_s",
     "slots",
     "spares_upstream",
     "suite_names",

@@ -6,8 +6,10 @@ import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
+from harness.suite import check_mix
 from harness.suite.factors import NONE, Factor
 from harness.suite.model import PLACEHOLDERS, Definitions, Levels, PairDefinition, Side, Suite
+from harness.suite.running import check_running, running_side_problems
 from harness.suite.subjects import Ask, Level, Scenario, Server, Target
 from harness.suite.wire import command_problems, env_problems, request_problems
 
@@ -29,8 +31,11 @@ def check_server(server: Server, factors: Mapping[str, Factor]) -> Iterator[str]
         yield "factory: its arguments have no place: add an element {factory} to argv"
 
 
-def check_target(target: Target, factors: Mapping[str, Factor]) -> Iterator[str]:
-    """The levels that it states exist, and processes can be given its environment and its commands."""
+def check_target(target: Target, known: Definitions) -> Iterator[str]:
+    """The levels and the bridge that it states exist, and processes can be given its environment and its commands."""
+    factors = known.factors
+    yield from _check_bridge(target, known)
+    yield from check_running(target)
     yield from env_problems(target.env)
     yield from command_problems("setup", target.setup)
     yield from command_problems("teardown", target.teardown)
@@ -49,9 +54,22 @@ def check_target(target: Target, factors: Mapping[str, Factor]) -> Iterator[str]
             )
 
 
+def _check_bridge(target: Target, known: Definitions) -> Iterator[str]:
+    """A bridge is there, and its target is served as what the bridge makes of it."""
+    if not target.bridge:
+        return
+    yield from _reference("bridge", target.bridge, known.bridges)
+    if target.interface != "asgi":
+        yield f"interface: bridge {target.bridge} makes a WSGI app one of ASGI: write asgi, as what it is served"
+    if target.handler != "threadpool":
+        yield f"handler: bridge {target.bridge} runs the app in a pool of threads: write threadpool"
+    if target.is_factory and not target.app.endswith("()"):
+        yield f"app: a bridge calls a factory without arguments only, and this is {target.app}"
+
+
 def check_scenario(scenario: Scenario, definitions: Definitions) -> Iterator[str]:
-    """HTTP allows its request, and the factors that it varies exist."""
-    yield from request_problems(scenario.request)
+    """HTTP allows its requests, something fills their placeholders, and the factors that it varies exist."""
+    yield from check_mix.problems(scenario)
     yield from (
         f"factors: {_unknown('factor', name, definitions.factors)}"
         for name in scenario.factors
@@ -84,6 +102,11 @@ def check_suite(suite: Suite, definitions: Definitions) -> Iterator[str]:
 def _check_pair(pair: PairDefinition, definitions: Definitions) -> Iterator[str]:
     yield from _reference("scenario", pair.scenario, definitions.scenarios)
     yield from _check_keys(pair.levels, "pair", definitions)
+    asked = pair.disturbance.asks if pair.disturbance is not None else None
+    if asked is not None and asked not in definitions.scenarios:
+        yield f"disturbance.request: {_unknown('scenario', asked, definitions.scenarios)}"
+    elif asked is not None and definitions.scenarios[asked].mix:
+        yield f"disturbance.request: {asked} is a mix; what is held is a single request"
     if pair.scenario in definitions.scenarios:
         yield from _check_varied(pair, definitions)
     for letter, side in (("a", pair.a), ("b", pair.b)):
@@ -124,10 +147,12 @@ def _check_side(side: Side, pair: PairDefinition, definitions: Definitions) -> I
         yield f"server: {server.name} serves {server.interface}, {target.name} is {target.interface}"
     if not server.serves(target):
         yield f"server: {unserved(target, server)}"
+    if target.url:
+        yield from running_side_problems(target, side, pair, definitions)
     levels = dict(pair.levels + side.levels)
     if _count(levels.get("workers")) > 1 and not server.workers:
         yield f"server: {server.name} runs one worker process only; the pair asks for {levels['workers']}"
-    if _count(levels.get("threads")) > 1 and server.slots != "threads":
+    if _count(levels.get("threads")) > 1 and definitions.serving(target, server).slots != "threads":
         yield f"threads: {server.name} has no threads to set"
     yield from _check_levels(side, target, server, definitions)
 

@@ -23,7 +23,7 @@ def parse(path: Path) -> dict[str, Any]:
     except RecursionError:
         problem = "is nested too deeply: write its tables and arrays flatter"
     except OSError as error:
-        problem = f"cannot be read: {_reason(error)}; name a file that you may read"
+        problem = f"cannot be read: {reason(error)}; name a file that you may read"
     raise DefinitionError([f"{path}: {problem}"])
 
 
@@ -38,12 +38,13 @@ def existing(name: str) -> Path | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        reason = _reason(error) if isinstance(error, OSError) else str(error)
-        raise UsageError(f"{name[:200]!r} cannot be read: {reason}; name a file that you may read") from error
+        why = reason(error) if isinstance(error, OSError) else str(error)
+        raise UsageError(f"{name[:200]!r} cannot be read: {why}; name a file that you may read") from error
     if path.is_dir():
         raise UsageError(f"{name}: is a directory; name a suite's .toml file in it")
     return path.resolve()
 
 
-def _reason(error: OSError) -> str:
+def reason(error: OSError) -> str:
+    """Why a file cannot be had, as the system says it."""
     return os.strerror(error.errno) if error.errno else str(error)

@@ -12,6 +12,15 @@ from harness.suite.times import Times
 LAUNCH_S, STOP_S = 0.45, 0.6
 """A worker process, which starts on the CPUs of all servers; and all servers of a block, which stop side by side."""
 
+AGREE_S = 0.25
+"""What several generators need to agree on the moments of a slice."""
+
+
+SEARCHED = 2
+"""Episodes of an arm in a block that search for the break between two stated strengths."""
+WELL_S, EPISODE_EDGES_S = 1.5, 0.6
+"""Until an episode has seen that all is well again; its connections, its helper, and the look at the server."""
+
 
 def block_times(plan: Plan, group: Group) -> Times:
     """An estimate of where the time of a block of `group` goes, before anything is measured.
@@ -26,7 +35,13 @@ def block_times(plan: Plan, group: Group) -> Times:
                 enough_s = 50 * arm.cell.workers * response_s / arm.connections
                 warm_up_s += max(load.warm_up_s, enough_s) + response_s
             load_s += load.rounds(plan) * load.length_s(load.least_slice_s(plan), response_s)
-            edges_s += load.rounds(plan) * max(4 * response_s, 0.15)
+            edges_s += load.rounds(plan) * (max(4 * response_s, 0.15) + (AGREE_S if plan.generators > 1 else 0.0))
+    disturbance = group.disturbance
+    if disturbance is not None:
+        episodes = len(disturbance.strengths) + (SEARCHED if disturbance.searched else 0)
+        episode_s = disturbance.before_s + disturbance.during_s + WELL_S
+        load_s += len(group.arms) * episodes * episode_s
+        edges_s += len(group.arms) * episodes * EPISODE_EDGES_S
     return Times(
         load_s=load_s,
         edges_s=edges_s,

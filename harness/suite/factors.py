@@ -117,7 +117,7 @@ class Factor:
         return bool(self.env) and self.levels != "count" and level in self.levels
 
     def _narrowed(self, target: Target) -> tuple[Level, ...]:
-        return target.levels.get(self.name) or self.targets.get(target.name, ())
+        return target.levels.get(self.name) or self.targets.get(target.family, ())
 
 
 def by_name(factors: Iterable[Factor]) -> dict[str, Factor]:

@@ -10,10 +10,15 @@ from itertools import count, groupby, islice
 
 from harness.errors import DefinitionError, UsageError
 from harness.spec.loads import Closed, Load, Open, Phase
+from harness.suite.disturbances import Disturbance
 from harness.suite.factors import Factor
 from harness.suite.model import Cell, Definitions, PairDefinition, Side, Suite
 from harness.suite.plan import Arm, Group, Pair, Plan
+from harness.suite.pod import LEAST_PERIODS, PERIOD_S, Pod
 from harness.suite.subjects import Level, Scenario, Server, Target
+
+SHORT = 10
+"""Characters by which a commit is called."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +33,9 @@ class Options:
     blocks: int | None = None
     width: float | None = None
     budget_s: float | None = None
+    generators: int | None = None
+    pod: Pod | None = None
+    """In which every server runs, whatever the suite says of pods."""
 
 
 def build(definitions: Definitions, suite: Suite, options: Options) -> Plan:
@@ -37,25 +45,33 @@ def build(definitions: Definitions, suite: Suite, options: Options) -> Plan:
     if baseline is not None:
         _check_baseline(definitions, pairs, baseline)
     arms: list[tuple[Pair, Arm, Arm]] = []
+    disturbances: dict[str, Disturbance | None] = {}
     for number, definition in enumerate(pairs, 1):
-        a, b = (_arm(definitions, definition, side, f"p{number}", letter, suite) for letter, side in _sides(definition))
+        a, b = (
+            _arm(definitions, definition, side, f"p{number}{letter}", suite, options.pod or side.pod or suite.pod)
+            for letter, side in _sides(definition)
+        )
         pair = Pair(id=f"p{number}", a=a.id, b=b.id, null=a.cell == b.cell and a.target == b.target)
         if matches(wanted, a, b):
             arms.append((pair, a, b))
+            disturbances[pair.id] = definition.disturbance
     if not arms:
         message = f"--filter {wanted!r} leaves no pair of suite {suite.name}" if wanted else f"{suite.name}: no pair"
         raise UsageError(message)
+    generators = options.generators or suite.generators
+    _refuse_together(suite.name, [arm for _, *both in arms for arm in both], disturbances, generators)
     return Plan(
         suite=suite.name,
         about=suite.about,
         seed=options.seed,
-        groups=tuple(_groups(arms, suite.group_arms)),
+        groups=tuple(_groups(arms, suite.group_arms, disturbances, definitions.scenarios)),
         blocks=options.blocks or suite.blocks,
         rounds=suite.rounds,
-        slice_s=suite.slice_s,
-        open_slice_s=suite.open_slice_s,
+        slice_s=slice_s([arm for _, *both in arms for arm in both], suite.slice_s),
+        open_slice_s=slice_s([arm for _, *both in arms for arm in both], suite.open_slice_s),
         margin=suite.margin,
         arrivals=suite.arrivals,
+        generators=generators,
         upstream=suite.upstream,
         thresholds=suite.thresholds,
         factors=tuple(definitions.factors.values()),
@@ -63,6 +79,17 @@ def build(definitions: Definitions, suite: Suite, options: Options) -> Plan:
         budget_s=options.budget_s,
         file=definitions.file,
     )
+
+
+def _refuse_together(
+    suite: str, arms: Iterable[Arm], disturbances: Mapping[str, Disturbance | None], generators: int
+) -> None:
+    """Raise `UsageError` where what is asked for does not go together."""
+    if generators > 1 and any(disturbances.values()):
+        raise UsageError(f"{suite}: a disturbance is watched by one generator: leave out --generators {generators}")
+    for arm in arms:
+        if arm.cell.pod is not None and arm.target.url:
+            raise UsageError(f"{suite}: {arm.target.name} runs already, and cannot be put into a pod: leave that out")
 
 
 def matches(wanted: str, a: Arm, b: Arm) -> bool:
@@ -104,7 +131,7 @@ def cell(
     levels: Mapping[str, Level] | None = None,
 ) -> Cell:
     """The cell at `levels`. Other factors stand at their defaults, and those that do not apply at "none"."""
-    stated = levels or {}
+    stated, server = levels or {}, definitions.serving(target, server)
     counts = {"workers": 1, "threads": 1}
     chosen: list[tuple[str, Level]] = []
     for factor in definitions.factors.values():
@@ -123,22 +150,28 @@ def cell(
     )
 
 
+def slice_s(arms: Iterable[Arm], stated_s: float) -> float:
+    """Least seconds of a slice: what a suite states, and where an arm has a quota, so many of its periods."""
+    return max(stated_s, LEAST_PERIODS * PERIOD_S) if any(arm.cell.cpus for arm in arms) else stated_s
+
+
 def own_words(factors: Iterable[Factor], cell: Cell, server: Server) -> tuple[str, ...]:
-    """The levels that are a side's own, in words: counts first, then the others in the order of the factors."""
+    """What is a side's own, in words: counts first, then the other levels in the order of the factors, then its pod."""
     own = sorted((factor for factor in factors if factor.on == "side"), key=lambda factor: not factor.is_count)
     texts = [
         factor.say(cell.level(factor.name)) for factor in own if not factor.is_count or server.slots == factor.name
     ]
-    return tuple(text for text in texts if text)
+    return (*(text for text in texts if text), *(cell.pod.words if cell.pod else ()))
 
 
 def single(definitions: Definitions, name: str, cell: Cell, loads: tuple[Load, ...]) -> Arm:
     """The arm `name` of `cell`, without a pair."""
-    target, server = definitions.targets[cell.target], definitions.servers[cell.server]
+    target = definitions.targets[cell.target]
+    server = definitions.serving(target, definitions.servers[cell.server])
     return Arm(
         id=name,
         cell=cell,
-        own=own_words(definitions.factors.values(), cell, server),
+        own=(*filter(None, (target.commit[:SHORT],)), *own_words(definitions.factors.values(), cell, server)),
         loads=loads,
         target=target,
         server=server,
@@ -160,28 +193,39 @@ def _sides(pair: PairDefinition) -> Iterator[tuple[str, Side]]:
     yield "b", pair.b
 
 
-def _arm(definitions: Definitions, definition: PairDefinition, side: Side, pair: str, letter: str, suite: Suite) -> Arm:
+def _arm(
+    definitions: Definitions, definition: PairDefinition, side: Side, name: str, suite: Suite, pod: Pod | None
+) -> Arm:
     target, server = definitions.targets[side.target], definitions.servers[side.server]
     scenario = definitions.scenarios[definition.scenario]
-    own_cell = cell(definitions, target, server, scenario, dict(definition.levels + side.levels))
-    return replace(single(definitions, f"{pair}{letter}", own_cell, loads_of(definition, scenario, suite)), pair=pair)
+    if target.url and pod:
+        raise UsageError(f"{target.name} runs already at {target.url}: no pod can be put around it")
+    own_cell = cell(definitions, target, server, scenario, dict(definition.levels + side.levels)).within(pod)
+    return replace(single(definitions, name, own_cell, loads_of(definition, scenario, suite)), pair=name[:-1])
 
 
-def _groups(arms: Iterable[tuple[Pair, Arm, Arm]], most_arms: int) -> Iterator[Group]:
-    """Consecutive pairs of one scenario and the same phases, as many as a group may hold."""
+def _groups(
+    arms: Iterable[tuple[Pair, Arm, Arm]],
+    most_arms: int,
+    disturbances: Mapping[str, Disturbance | None],
+    scenarios: Mapping[str, Scenario],
+) -> Iterator[Group]:
+    """Consecutive pairs of one scenario, the same phases and the same disturbance, as many as a group may hold."""
     numbers = count(1)
 
-    def alike(member: tuple[Pair, Arm, Arm]) -> tuple[str, tuple[Phase, ...]]:
-        arm = member[1]
-        return arm.cell.scenario, tuple(load.kind for load in arm.loads)
+    def alike(member: tuple[Pair, Arm, Arm]) -> tuple[str, tuple[Phase, ...], Disturbance | None]:
+        pair, arm, _ = member
+        return arm.cell.scenario, tuple(load.kind for load in arm.loads), disturbances[pair.id]
 
-    for (scenario, _), members in groupby(arms, key=alike):
+    for (scenario, _, disturbance), members in groupby(arms, key=alike):
         while chunk := list(islice(members, max(1, most_arms // 2))):
             yield Group(
                 id=f"g{next(numbers)}",
                 scenario=scenario,
                 arms=tuple(arm for _, a, b in chunk for arm in (a, b)),
                 pairs=tuple(pair for pair, _, _ in chunk),
+                disturbance=disturbance,
+                neighbour=scenarios[disturbance.asks] if disturbance and disturbance.asks else None,
             )
 
 

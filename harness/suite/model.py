@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_serializer, model_validator
@@ -10,20 +10,25 @@ from pydantic import Field, model_serializer, model_validator
 from harness.spec import GeneratorLimits
 from harness.spec.loads import PHASES, Arrivals, Phase, Rate, WhenFull
 from harness.strict import STRICT
+from harness.suite.disturbances import Disturbance
 from harness.suite.factors import NONE, Factor
-from harness.suite.subjects import Count, Interface, Level, Name, Scenario, Server, Target
+from harness.suite.pod import Cpus, Limit, Pod
+from harness.suite.subjects import Bridge, Count, Interface, Level, Name, Scenario, Server, Target
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)]
 Times = Annotated[int, Field(ge=1, le=10_000)]
 """How often something is measured."""
+Generators = Annotated[int, Field(ge=1, le=64)]
 Milliseconds = Annotated[float, Field(ge=0, le=600_000, allow_inf_nan=False)]
 """At most ten minutes."""
 Levels = tuple[tuple[str, Level], ...]
 """Factor and level, in the order of the factors."""
 GENERATOR = GeneratorLimits()
 
-PLACEHOLDERS = frozenset({"{python}", "{host}", "{port}", "{workers}", "{threads}", "{app}", "{factory}"})
+PLACEHOLDERS = frozenset(
+    {"{python}", "{host}", "{port}", "{workers}", "{threads}", "{app}", "{factory}", "{targets}", "{scratch}"}
+)
 
 
 def _levels_apart(kind: type[Any], flat: Any) -> Any:
@@ -46,6 +51,8 @@ class Side:
 
     target: str
     server: str
+    pod: Pod | None = None
+    """In which it runs, in the place of the suite's."""
     levels: Levels = ()
     """In the file flat: `client = "httpx"`."""
 
@@ -68,6 +75,8 @@ class PairDefinition:
     rate_rps: Rate | None = None
     """Arrivals a second of an open load, without a closed phase. None: the phases of the suite, and an open rate of
     70 % of what the slower side serves."""
+    disturbance: Disturbance | None = None
+    """With it each block has episodes after its phases: the scenario's request, at a rate, while this is done."""
     levels: Levels = ()
     """Levels that both sides share; in the file flat: `cache = "redis"`."""
 
@@ -142,12 +151,16 @@ class Suite:
     slice_s: Annotated[float, Field(ge=0.1, le=3600)] = 0.5
     open_slice_s: Annotated[float, Field(ge=0.5, le=3600)] = 2.0
     margin: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    generators: Generators = 1
+    """Processes that share the load."""
     group_arms: Annotated[int, Field(ge=2, le=8)] = 8
     """Arms measured together at most; consecutive pairs of one scenario share a group."""
     arrivals: Arrivals = "poisson"
     when_full: WhenFull = "queue"
     upstream: Upstream = Upstream()
     thresholds: Thresholds = Thresholds()
+    pod: Pod | None = None
+    """In which every server runs, each in one of its own; None: in none."""
     pairs: tuple[PairDefinition, ...]
     """In the file: [[pair]]."""
 
@@ -163,6 +176,11 @@ class Definitions:
     """In the order of the file, which is that of reports."""
     file: str = ""
     """The suite file that was read with them; empty: none."""
+    bridges: dict[str, Bridge] = field(default_factory=dict)
+
+    def serving(self, target: Target, server: Server) -> Server:
+        """`server` as it serves `target`: through its bridge, where it has one."""
+        return self.bridges[target.bridge].over(server, target) if target.bridge in self.bridges else server
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,6 +195,10 @@ class Cell:
     scenario: str
     workers: Count = 1
     threads: Count = 1
+    cpus: Cpus | None = None
+    """The quota of its pod; None where it has none."""
+    memory_limit_bytes: Limit | None = None
+    """The memory limit of its pod; None where it has none."""
     levels: Levels = ()
     """In records flat: `"cache": "redis"`."""
 
@@ -185,6 +207,17 @@ class Cell:
         if factor == "workers":
             return self.workers
         return self.threads if factor == "threads" else dict(self.levels).get(factor, NONE)
+
+    @property
+    def pod(self) -> Pod | None:
+        """The pod in which it runs; None where nothing limits it."""
+        limited = self.cpus is not None or self.memory_limit_bytes is not None
+        return Pod(cpus=self.cpus, memory=self.memory_limit_bytes) if limited else None
+
+    def within(self, pod: Pod | None) -> Cell:
+        """The same cell in another pod, or in none."""
+        given = pod or Pod()
+        return replace(self, cpus=given.cpus, memory_limit_bytes=given.memory)
 
     def at(self, **levels: Level) -> Cell:
         """The same cell with other levels."""

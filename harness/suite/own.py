@@ -57,7 +57,7 @@ def with_own(shipped: Definitions, targets: Iterable[Target], scenario: Scenario
             "--path holds a secret, which no record keeps, so that no resume could have it again: "
             "write a suite file, which `gatebench init` begins"
         )
-    problems = [problem for target in own.values() for problem in check_target(target, shipped.factors)]
+    problems = [problem for target in own.values() for problem in check_target(target, shipped)]
     if problems:
         raise DefinitionError(problems)
     return replace(shipped, targets=shipped.targets | own, scenarios=shipped.scenarios | {scenario.name: scenario})

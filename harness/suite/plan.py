@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
 from harness.spec.loads import Load, Phase
 from harness.strict import STRICT
+from harness.suite.disturbances import Disturbance
 from harness.suite.factors import Factor
-from harness.suite.model import Cell, Positive, Thresholds, Times, Upstream
+from harness.suite.model import Cell, Generators, Positive, Thresholds, Times, Upstream
 from harness.suite.subjects import Scenario, Server, Target
 
 ANYIO_THREADS = 40
@@ -38,6 +39,12 @@ class Arm:
     target: Target
     server: Server
     scenario: Scenario
+
+    @model_validator(mode="after")
+    def _asks(self) -> Self:
+        if not self.scenario.requests:
+            raise ValueError("its scenario has neither a request nor a mix")
+        return self
 
     @property
     def label(self) -> str:
@@ -91,6 +98,10 @@ class Group:
     arms: tuple[Arm, ...]
     """They all have the same phases."""
     pairs: tuple[Pair, ...]
+    disturbance: Disturbance | None = None
+    """What is done to each arm in the episodes of a block; None: there are none."""
+    neighbour: Scenario | None = None
+    """The scenario that a disturbance asks for beside the victim's."""
 
     @property
     def phases(self) -> tuple[Phase, ...]:
@@ -107,6 +118,9 @@ class Group:
         names = [arm.id for arm in self.arms]
         if not names or (self.pairs and len(set(names)) < len(names)):
             raise ValueError(f"a group has arms, and in pairs each has an id of its own: {names}")
+        asked = self.disturbance.asks if self.disturbance is not None else None
+        if asked != (self.neighbour.name if self.neighbour is not None else None):
+            raise ValueError(f"the scenario that a disturbance asks for is not the one that is there: {asked}")
         if unknown := sorted({arm for pair in self.pairs for arm in (pair.a, pair.b)} - {*names}):
             raise ValueError(f"pairs of arms that the group does not have: {', '.join(unknown)}")
         phases = [[load.kind for load in arm.loads] for arm in self.arms]
@@ -133,6 +147,8 @@ class Plan:
     arrivals: str
     upstream: Upstream
     thresholds: Thresholds
+    generators: Generators = 1
+    """Processes that share the load."""
     factors: tuple[Factor, ...]
     """What is varied, in the order of reports."""
     width: Positive | None = None

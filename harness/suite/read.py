@@ -22,12 +22,20 @@ from harness.suite.check import check_factor, check_scenario, check_server, chec
 from harness.suite.document import existing, parse
 from harness.suite.factors import Factor
 from harness.suite.model import RESERVED, Definitions, Suite
-from harness.suite.subjects import Scenario, Server, Target
+from harness.suite.subjects import Bridge, Scenario, Server, Target
 
 BENCHMARKS = Path(__file__).resolve().parent.parent.parent / "benchmarks"
 
-T = TypeVar("T", Server, Target, Scenario, Factor, Suite)
-KINDS: dict[str, type[Any]] = {"factor": Factor, "server": Server, "target": Target, "scenario": Scenario}
+T = TypeVar("T", Server, Bridge, Target, Scenario, Factor, Suite)
+WRITTEN = {"pairs": "pair", "mix": "request"}
+"""Field -> how its array of tables is called in a file."""
+KINDS: dict[str, type[Any]] = {
+    "factor": Factor,
+    "server": Server,
+    "bridge": Bridge,
+    "target": Target,
+    "scenario": Scenario,
+}
 
 
 def suite_names(folder: Path = BENCHMARKS) -> tuple[str, ...]:
@@ -40,6 +48,7 @@ def load_definitions(folder: Path = BENCHMARKS) -> Definitions:
     reader = _Reader()
     reader.read_tables(folder / "factors.toml", {"factor"})
     reader.read_tables(folder / "servers.toml", {"server"})
+    reader.read_tables(folder / "bridges.toml", {"bridge"})
     reader.read_tables(folder / "targets.toml", {"target"})
     for path in sorted((folder / "scenarios").glob("*.toml")):
         if (document := reader.parse(path)) is not None:
@@ -51,7 +60,13 @@ def load_suite(name: str, folder: Path = BENCHMARKS) -> tuple[Definitions, Suite
     """The suite called `name` (or at that path), and all definitions that it may use; raises `DefinitionError`."""
     path = _suite_path(name, folder)
     shipped = load_definitions(folder)
-    reader = _Reader(dict(shipped.servers), dict(shipped.targets), dict(shipped.scenarios), dict(shipped.factors))
+    reader = _Reader(
+        dict(shipped.servers),
+        dict(shipped.targets),
+        dict(shipped.scenarios),
+        dict(shipped.factors),
+        dict(shipped.bridges),
+    )
     document = parse(path)
     reader.read_kinds(path, document, set(KINDS))
     rest = {("pairs" if key == "pair" else key): value for key, value in document.items() if key not in KINDS}
@@ -85,6 +100,7 @@ class _Reader:
     targets: dict[str, Target] = field(default_factory=dict)
     scenarios: dict[str, Scenario] = field(default_factory=dict)
     factors: dict[str, Factor] = field(default_factory=dict)
+    bridges: dict[str, Bridge] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     _checks: list[Callable[[Definitions], list[str]]] = field(default_factory=list)
 
@@ -117,18 +133,11 @@ class _Reader:
         built = self.build(path, where, kind, table)
         if built is None:
             return
-        if isinstance(built, Target):
-            built = _resolve(built, path.parent)
-            self.check_later(path, where, lambda target, known: check_target(target, known.factors), built)
-        if isinstance(built, Server):
-            self.check_later(path, where, lambda server, known: check_server(server, known.factors), built)
-        if isinstance(built, Scenario):
-            self.check_later(path, where, check_scenario, built)
-        if isinstance(built, Factor):
-            self.problems += [f"{path}: {where}{problem}" for problem in factors.problems(built, RESERVED)]
-            self.check_later(path, where, check_factor, built)
+        built = _resolved(built, path.parent)
+        self._check(path, where, built)
         tables: dict[type[Any], dict[str, Any]] = {
             Server: self.servers,
+            Bridge: self.bridges,
             Target: self.targets,
             Scenario: self.scenarios,
             Factor: self.factors,
@@ -140,6 +149,17 @@ class _Reader:
         if isinstance(built, Target | Server | Scenario):
             secrets.learn(built)
 
+    def _check(self, path: Path, where: str, built: T) -> None:
+        if isinstance(built, Target):
+            self.check_later(path, where, check_target, built)
+        if isinstance(built, Server):
+            self.check_later(path, where, lambda server, known: check_server(server, known.factors), built)
+        if isinstance(built, Scenario):
+            self.check_later(path, where, check_scenario, built)
+        if isinstance(built, Factor):
+            self.problems += [f"{path}: {where}{problem}" for problem in factors.problems(built, RESERVED)]
+            self.check_later(path, where, check_factor, built)
+
     def check_later(self, path: Path, where: str, check: Callable[[T, Definitions], Iterator[str]], built: T) -> None:
         """Check `built` against all definitions, once these are read."""
         self._checks.append(lambda known: [f"{path}: {where}{problem}" for problem in check(built, known)])
@@ -147,7 +167,7 @@ class _Reader:
     def build(self, path: Path, where: str, kind: type[T], table: dict[str, Any]) -> T | None:
         # By way of JSON: there, strict parsing takes an array for a tuple, but still no string for a number.
         try:
-            return adapter(kind).validate_json(json.dumps(table), strict=True)
+            return adapter(kind).validate_json(json.dumps(_mix_apart(table)), strict=True)
         except ValidationError as error:
             for problem in error.errors(include_url=False, include_context=False):
                 key = _key(problem["loc"])
@@ -160,7 +180,7 @@ class _Reader:
         return None
 
     def definitions(self) -> Definitions:
-        return Definitions(self.servers, self.targets, self.scenarios, self.factors)
+        return Definitions(self.servers, self.targets, self.scenarios, self.factors, bridges=self.bridges)
 
     def finish(self) -> Definitions:
         known = self.definitions()
@@ -170,16 +190,27 @@ class _Reader:
         return self.definitions()
 
 
+def _mix_apart(table: Any) -> Any:
+    """The table, where its `request` is an array with that under `mix`; whatever else it is, as it is."""
+    if not isinstance(table, dict) or not isinstance(table.get("request"), list):
+        return table
+    return {("mix" if key == "request" else key): value for key, value in table.items()}
+
+
 def _key(location: tuple[int | str, ...]) -> str:
     """The place `("pairs", 3, "b", "server")` as users write it: pair[3].b.server."""
     text = ""
-    for part in location:
-        text += f"[{part}]" if isinstance(part, int) else f".{'pair' if part == 'pairs' else part}"
+    for depth, part in enumerate(location):
+        text += f"[{part}]" if isinstance(part, int) else f".{part if depth else WRITTEN.get(str(part), part)}"
     return text.lstrip(".") or "(the table)"
 
 
-def _resolve(target: Target, folder: Path) -> Target:
-    """Make the paths of a target absolute; an empty interpreter is the one that runs gatebench."""
-    # Not resolved through symlinks: a virtual environment's python is one, and must stay in its environment.
-    python = str((folder / target.python).absolute()) if target.python else sys.executable
-    return replace(target, python=python, folder=str((folder / target.folder).resolve()))
+def _resolved(built: T, folder: Path) -> T:
+    """The definition with absolute paths; an empty interpreter is the one that runs gatebench."""
+    if isinstance(built, Scenario):
+        return replace(built, data=str((folder / built.data).absolute())) if built.data else built
+    if isinstance(built, Target):
+        # Not resolved through symlinks: a virtual environment's python is one, and must stay in its environment.
+        python = str((folder / built.python).absolute()) if built.python else sys.executable
+        return replace(built, python=python, folder=str((folder / built.folder).resolve()))
+    return built

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from harness import masking
+from harness.suite.mix import PLACEHOLDER
 from harness.suite.model import Definitions
-from harness.suite.plan import Arm, Plan
-from harness.suite.subjects import Scenario, Server, Target
+from harness.suite.plan import Arm, Group, Plan
+from harness.suite.subjects import Ask, Expect, Login, Scenario, Server, Target, Weighted
 
 Change: TypeAlias = Callable[[str, str, str], str]
 """Place, key and text -> the text that is to stand there."""
 Definition: TypeAlias = Server | Target | Scenario
+A = TypeVar("A", Ask, Weighted, Login)
+
+_BARE = re.compile(r"(?:(?:basic|bearer|digest|token|apikey)\s+|[\w-]+=)?\s*", re.IGNORECASE)
+"""What may stand around the placeholder of a secret: the scheme of an Authorization, the name of a cookie."""
 
 
 def masked(plan: Plan) -> Plan:
@@ -79,7 +85,11 @@ def _changed_plan(plan: Plan, change: Change) -> Plan:
             scenario=_changed_scenario(given.scenario, change),
         )
 
-    return replace(plan, groups=tuple(replace(group, arms=tuple(map(arm, group.arms))) for group in plan.groups))
+    def group(given: Group) -> Group:
+        neighbour = _changed_scenario(given.neighbour, change) if given.neighbour else None
+        return replace(given, arms=tuple(map(arm, given.arms)), neighbour=neighbour)
+
+    return replace(plan, groups=tuple(map(group, plan.groups)))
 
 
 def _visit(built: Definition, change: Change) -> None:
@@ -93,7 +103,7 @@ def _visit(built: Definition, change: Change) -> None:
 
 
 def _changed_target(target: Target, change: Change) -> Target:
-    place = f"target {target.name}: "
+    place = f"target {target.family}: "
 
     def commands(key: str, given: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...], ...]:
         return tuple(_argv(f"{place}{key}[{number}]", argv, change) for number, argv in enumerate(given))
@@ -122,15 +132,44 @@ def _argv(place: str, argv: tuple[str, ...], change: Change) -> tuple[str, ...]:
 
 
 def _changed_scenario(scenario: Scenario, change: Change) -> Scenario:
-    place, request, expect = f"scenario {scenario.name}: ", scenario.request, scenario.expect
-    asked = replace(
-        request,
-        headers=_table(f"{place}request.headers", request.headers, change),
-        path=change(f"{place}request.path", "", request.path),
-        body=change(f"{place}request.body", "", request.body),
+    place, filling = f"scenario {scenario.name}: ", _around_placeholders(change)
+
+    def expected(key: str, expect: Expect, change: Change) -> Expect:
+        return replace(expect, headers=_table(f"{place}{key}.headers", expect.headers, change))
+
+    def weighted(number: int, each: Weighted) -> Weighted:
+        key = f"request[{number}]"
+        return replace(
+            _changed_ask(f"{place}{key}", each, filling), expect=expected(f"{key}.expect", each.expect, filling)
+        )
+
+    return replace(
+        scenario,
+        request=scenario.request and _changed_ask(f"{place}request", scenario.request, change),
+        expect=scenario.expect and expected("expect", scenario.expect, change),
+        mix=tuple(weighted(number, each) for number, each in enumerate(scenario.mix)),
+        login=scenario.login and _changed_ask(f"{place}login", scenario.login, change),
     )
-    expected = replace(expect, headers=_table(f"{place}expect.headers", expect.headers, change))
-    return replace(scenario, request=asked, expect=expected)
+
+
+def _changed_ask(place: str, request: A, change: Change) -> A:
+    return replace(
+        request,
+        headers=_table(f"{place}.headers", request.headers, change),
+        path=change(f"{place}.path", "", request.path),
+        body=change(f"{place}.body", "", request.body),
+    )
+
+
+def _around_placeholders(change: Change) -> Change:
+    """As `change`, for text with placeholders: these are no secrets, though `Bearer {token}` looks like one."""
+
+    def changed(place: str, key: str, text: str) -> str:
+        rest = PLACEHOLDER.sub("", text)
+        harmless = masking.mask(rest) == rest and (not masking.is_secret(key) or _BARE.fullmatch(rest) is not None)
+        return text if rest != text and harmless else change(place, key, text)
+
+    return changed
 
 
 def _table(place: str, table: Mapping[str, str], change: Change) -> dict[str, str]:

@@ -68,7 +68,8 @@ handler = {_text(target.handler)}  # how a request is handled: sync, async, thre
 
 
 def _scenario(scenario: Scenario, routes: Iterable[str]) -> str:
-    others = [route for route in routes if route != scenario.request.path]
+    (asked,) = scenario.requests
+    others = [route for route in routes if route != asked.path]
     listed = "".join(f"\n#   {_text(route)[1:-1]}" for route in others[:MOST_ROUTES])
     more = f"\n#   and {len(others) - MOST_ROUTES} more" if len(others) > MOST_ROUTES else ""
     return f"""\
@@ -76,8 +77,8 @@ def _scenario(scenario: Scenario, routes: Iterable[str]) -> str:
 [[scenario]]
 name = {_text(scenario.name)}
 about = {_text(scenario.about)}
-request = {{ path = {_text(scenario.request.path)} }}
-expect = {_expect(scenario.expect)}
+request = {{ path = {_text(asked.path)} }}
+expect = {_expect(asked.expect)}
 connections = {scenario.connections}""" + (f"\n# Other paths that take a GET:{listed}{more}" if others else "")
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from harness import spec
-from harness.record import GeneratorCheck, Latency, SliceRow, Trial
+from harness.judge.validity.unchecked import unchecked
+from harness.record import GeneratorCheck, GeneratorShare, Latency, RequestRow, SliceRow, Trial
 from harness.spec.histogram import Histogram
-from harness.spec.percentiles import QUANTILES, resolved
+from harness.spec.percentiles import QUANTILES, all_resolved
 from harness.suite import Arm, Load, Phase
 from harness.trial.observe import Observation
 
@@ -49,7 +50,7 @@ def slice_row(observed: Observed, run_started_ns: int) -> SliceRow:
         half_rps=measured.half_rps,
         in_flight=measured.in_flight,
         mean_latency_us=measured.mean_latency_us,
-        cpu_s=sum(observation.cpu_s.values()),
+        cpu_s=sum(observation.cpu_s.values()) if observation.outside_fraction is not None else None,
         steal_fraction=observation.steal_fraction,
         outside_fraction=observation.outside_fraction,
         dropped=measured.dropped,
@@ -58,6 +59,10 @@ def slice_row(observed: Observed, run_started_ns: int) -> SliceRow:
         stalls=measured.stalls,
         stalled_s=measured.stalled_s,
         starved=measured.starved,
+        memory_bytes=observation.memory.pss if observation.memory else None,
+        shared_bytes=observation.memory.shared if observation.memory else None,
+        grown_bytes=observation.grown_bytes,
+        **_quota([observation]),
     )
 
 
@@ -104,6 +109,7 @@ def assemble(parts: Parts, run_started_ns: int) -> Trial:
     good = sum(each.good for each in slices)
     requests = sum(each.requests for each in slices)
     histogram = _merged(each.latency for each in slices)
+    seen = arm.target.is_seen
     return Trial(
         trial=parts.name,
         arm=arm.id,
@@ -126,14 +132,20 @@ def assemble(parts: Parts, run_started_ns: int) -> Trial:
         service_us=latency(_merged(each.service for each in slices)),
         lateness_us=latency(_merged(each.lateness for each in slices)),
         slices=tuple(slice_row(observed, run_started_ns) for observed in parts.slices),
-        cpu_s_per_request=_ratio(sum(sum(each.cpu_s.values()) for each in observations), good),
+        cpu_s_per_request=_ratio(sum(sum(each.cpu_s.values()) for each in observations), good) if seen else None,
         generator_cpu_s_per_request=_ratio(sum(each.generator_cpu_s for each in observations), good),
         services_cpu_s=_sum(each.services_cpu_s for each in observations),
-        memory_bytes=max((each.memory_bytes for each in observations if each.memory_bytes is not None), default=None),
-        processes=max((each.processes for each in observations), default=None),
-        threads=max((each.threads for each in observations), default=None),
-        context_switches_per_request=_ratio(sum(each.context_switches for each in observations), good),
+        memory_bytes=max((each.memory.pss for each in observations if each.memory is not None), default=None),
+        shared_bytes=max((each.memory.shared for each in observations if each.memory is not None), default=None),
+        **_quota(observations),
+        **_memory(observations),
+        processes=max((each.processes for each in observations), default=None) if seen else None,
+        threads=max((each.threads for each in observations), default=None) if seen else None,
+        context_switches_per_request=_ratio(sum(each.context_switches for each in observations), good)
+        if seen
+        else None,
         worker_shares=worker_shares(kept),
+        unchecked=tuple(unchecked(arm.target)),
         connections_per_request=_ratio(sum(each.connects for each in slices), requests),
         upstream_hits=hits.calls if hits else None,
         upstream_attempts=hits.totals.attempts if hits else None,
@@ -144,8 +156,28 @@ def assemble(parts: Parts, run_started_ns: int) -> Trial:
         pressure=_pressure(observations, length_s),
         answer_bytes=parts.answer_bytes,
         generator=_generator(slices),
+        generators=tuple(_shares(slices)),
         histogram=histogram.encode() if histogram else None,
+        by_request=tuple(_by_request(arm, slices)),
     )
+
+
+def _by_request(arm: Arm, slices: Sequence[spec.Slice]) -> Iterator[RequestRow]:
+    """Each request of a mix over all slices."""
+    every, length_s = sum(each.requests for each in slices), sum(each.length_s for each in slices)
+    for number, asked in enumerate(arm.scenario.mix):
+        parts = [each.by_request[number] for each in slices]
+        requests, histogram = sum(part.requests for part in parts), _merged(part.latency for part in parts)
+        yield RequestRow(
+            name=asked.name,
+            weight=asked.weight,
+            requests=requests,
+            errors=sum(part.errors for part in parts),
+            share=_ratio(requests, every),
+            throughput_rps=_ratio(sum(part.good for part in parts), length_s),
+            latency_us=latency(histogram),
+            histogram=histogram.encode() if histogram else None,
+        )
 
 
 def worker_shares(kept: Iterable[Observed]) -> dict[str, float]:
@@ -170,6 +202,27 @@ def _answers(observed: Observed) -> dict[int, float]:
     return _sum({owners[port]: float(count)} for port, count in observed.measured.ports if port in owners)
 
 
+def _quota(observations: Iterable[Observation]) -> dict[str, Any]:
+    """What the quota of a pod counted; nothing outside of one."""
+    spent = [each.pod for each in observations if each.pod is not None]
+    if not spent:
+        return {}
+    return {
+        "nr_periods": sum(each.periods for each in spent),
+        "nr_throttled": sum(each.throttled for each in spent),
+        "throttled_s": sum(each.throttled_s for each in spent),
+    }
+
+
+def _memory(observations: Iterable[Observation]) -> dict[str, Any]:
+    """What the memory limit of a pod shows; nothing outside of one."""
+    spent = [each.pod for each in observations if each.pod is not None]
+    if not spent:
+        return {}
+    peaks = [each.peak_bytes for each in spent if each.peak_bytes is not None]
+    return {"peak_memory_bytes": max(peaks, default=None), "oom_kills": max(each.oom_kills for each in spent)}
+
+
 def _merged(texts: Iterable[str | None]) -> Histogram | None:
     histograms = [Histogram.decode(text) for text in texts if text is not None]
     return Histogram.merged(histograms) if histograms else None
@@ -179,8 +232,9 @@ def latency(histogram: Histogram | None) -> Latency | None:
     """Percentiles in microseconds, each only where the samples reach; None without any."""
     if histogram is None or histogram.count == 0:
         return None
-    values = {name: resolved(histogram, quantile) for name, quantile in QUANTILES.items()}
-    return Latency(**values, max=histogram.max, mean=histogram.mean)
+    values = all_resolved(histogram, QUANTILES.values())
+    named = {name: values[quantile] for name, quantile in QUANTILES.items()}
+    return Latency(**named, max=histogram.max, mean=histogram.mean)
 
 
 def _hit_ratio(arm: Arm, hits: Hits | None) -> float | None:
@@ -212,6 +266,25 @@ def _generator(slices: Sequence[spec.Slice]) -> GeneratorCheck | None:
         valid=all(check.valid for check in checks),
         reasons=tuple(dict.fromkeys(reason for check in checks for reason in check.reasons)),
     )
+
+
+def _shares(slices: Sequence[spec.Slice]) -> Iterator[GeneratorShare]:
+    """What each of several generators had of those slices."""
+    by_number: dict[int, list[spec.SliceShare]] = {}
+    for share in (share for each in slices for share in each.shares):
+        by_number.setdefault(share.generator, []).append(share)
+    for number, shares in sorted(by_number.items()):
+        late = [share.lateness_p99_us for share in shares if share.lateness_p99_us is not None]
+        yield GeneratorShare(
+            generator=number,
+            connections=shares[0].connections,
+            requests=sum(share.requests for share in shares),
+            cpu_percent=max(share.cpu_percent for share in shares),
+            waiting_fraction=max(share.waiting_fraction for share in shares),
+            lateness_p99_us=max(late, default=None),
+            clock_offset_us=max((share.clock_offset_us for share in shares), key=abs),
+            clock_bound_us=max(share.clock_bound_us for share in shares),
+        )
 
 
 def _sum(counts: Iterable[Mapping[K, float]]) -> dict[K, float]:

@@ -54,12 +54,13 @@ def opened(
     Raises `LaunchError` at its end where a target cannot be torn down.
     """
     every, logs = list(arms), writer.folder / "logs"
+    held = any(group.neighbour is not None and group.neighbour.upstream_calls for group in plan.groups)
     for log in logs.glob("*.log"):  # of an earlier sitting, which may have been killed before it could do it
         scrub(log)
     with (
-        generating(cpus=placement.generator, log=logs / "generator.log") as generator,
+        generating(cpus=placement.generator, log=logs / "generator.log", count=plan.generators) as generator,
         services.started(
-            upstream=plan.upstream if needs_upstream(every) else None,
+            upstream=plan.upstream if held or needs_upstream(every) else None,
             redis="redis" in needs(every, plan.factors),
             cpus=placement.services,
             logs=logs,
@@ -83,12 +84,13 @@ def opened(
 
 @dataclass(slots=True)
 class Rates:
-    """What the open phase offers each pair: the rate that was asked for, or one that is derived once.
+    """What the open load offers each pair: the rate that was asked for, or one that is derived once.
 
-    Derived is 70 % of the capacity of the pair's slower arm, by the first block that shows it. It is kept for the run:
-    the latencies of all blocks are then those at one rate.
+    Derived is a share of the capacity of the pair's slower arm, by the first block that shows it. It is kept for the
+    run: the latencies of all blocks are then those at one rate.
     """
 
+    share: float = OPEN_SHARE
     _derived_rps: dict[str, float] = field(default_factory=dict)
     """By pair; by arm where there are no pairs."""
 
@@ -106,7 +108,7 @@ class Rates:
             elif trial.load.shows_capacity and trial.throughput_rps:
                 capacities.setdefault(pair, []).append(trial.throughput_rps)
         for pair, shown_rps in capacities.items():
-            self._derived_rps.setdefault(pair, OPEN_SHARE * min(shown_rps))
+            self._derived_rps.setdefault(pair, self.share * min(shown_rps))
 
 
 @dataclass(slots=True)
@@ -121,6 +123,10 @@ class GroupState:
     block_s: list[float] = field(default_factory=list)
     """How long each block took."""
 
+    def __post_init__(self) -> None:
+        if self.group.disturbance is not None:  # what the victim of its episodes is offered
+            self.rates.share = self.group.disturbance.rate_share
+
     @property
     def blocks(self) -> int:
         """Blocks that are on record."""
@@ -129,7 +135,7 @@ class GroupState:
     def keep(self, trials: Iterable[Trial]) -> None:
         """Take in the trials of a phase, all together: its capacities fix the rates of the next phase."""
         # Histograms are most of a row, and no decision on further blocks reads them: a long run would be full of them.
-        new = [replace(trial, histogram=None) for trial in trials]
+        new = [replace(trial, histogram=None, by_request=()) for trial in trials]
         self.trials += new
         self.rates.derive(new)
 
@@ -148,7 +154,8 @@ def resume(group: Group, trials: Iterable[Trial]) -> GroupState:
     """The state of `group` after `trials`, which are whole blocks (`record.whole_blocks`)."""
     state = GroupState(group)
     mine = [trial for trial in trials if trial.group == group.id]
-    state.keep(mine)
+    for block in sorted({trial.block for trial in mine}):  # block by block: the first that shows a rate fixes it
+        state.keep(trial for trial in mine if trial.block == block)
     for trial in mine:
         if trial.load.response_s is not None:
             state.response_s.setdefault(trial.arm, trial.load.response_s)

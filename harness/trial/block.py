@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeAlias
 
 from harness.errors import AnswerError, GatebenchError, LaunchError, LoadError
-from harness.record import Trial
+from harness.record import Episode, Trial
 from harness.subject.launch import Launched, launch, wait_settled
 from harness.suite import Arm, Phase
 from harness.trial import faults
 from harness.trial.bench import Bench, GroupState
+from harness.trial.episodes import measure_episodes
 from harness.trial.phase import Overload, failed, measure_phase, warm_up
 from harness.trial.serving import Serving
 
@@ -19,8 +20,17 @@ Errors: TypeAlias = dict[str, GatebenchError]
 """Arm -> why it cannot be measured; the class of the error says whose fault it is."""
 
 
-def measure_block(bench: Bench, state: GroupState, block: int, overload: Overload | None = None) -> Iterator[Trial]:
-    """Yield a trial for each arm and phase; `overload` bounds loads that may be more than a server holds.
+def measure_block(
+    bench: Bench,
+    state: GroupState,
+    block: int,
+    *,
+    overload: Overload | None = None,
+    keep: Callable[[Episode], None] | None = None,
+) -> Iterator[Trial]:
+    """Yield a trial for each arm and phase; then `keep` gets the episodes, where the group has a disturbance.
+
+    `overload` bounds loads that may be more than a server holds.
 
     An arm that does not come up, answers wrongly, dies or needs a service that cannot be had is a row with `error`.
     Services that died or hang are started afresh before anything is launched.
@@ -43,6 +53,10 @@ def measure_block(bench: Bench, state: GroupState, block: int, overload: Overloa
             state.keep(trials)
             yield from trials
             before = phase
+        if keep is not None and before is not None and state.group.disturbance is not None:
+            _lose(serving, errors, faults.gone(serving, before))
+            for episode in measure_episodes(bench, state, block, serving, errors):
+                keep(episode)
         with bench.stopwatch.on("stop"):
             stack.close()
 
@@ -82,7 +96,7 @@ def _launch_all(
         try:
             server.wait_ready()
         except LaunchError as error:
-            errors[server.arm.id] = error
+            errors[server.arm.id] = server.cause(error)
         else:
             ready.append(server)
     wait_settled(ready)
@@ -104,11 +118,9 @@ def _verify_all(bench: Bench, ready: list[Launched], errors: Errors) -> dict[str
     serving = {}
     for server in ready:
         try:
-            first, second = server.verify(), server.verify()
+            serving[server.arm.id] = Serving.of(server)
         except AnswerError as error:
             errors[server.arm.id] = _why_wrong(bench, server, error)
-        else:
-            serving[server.arm.id] = Serving(server, second, digest_holds=first.body == second.body)
     return serving
 
 
@@ -116,6 +128,8 @@ def _why_wrong(bench: Bench, server: Launched, error: AnswerError) -> GatebenchE
     """The cause of a wrong answer: a service that is gone, a server that died, or else the answer itself."""
     if service_error := faults.of_services(bench, [server.arm]).get(server.arm.id):
         return service_error
+    if killed := server.killed():
+        return killed
     if not server.process.alive():
         return server.process.died()
     return AnswerError(server.process.with_log(f"answers wrongly ({error})"))

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 
 from harness.errors import AnswerError, GatebenchError, LaunchError, ServiceError
 from harness.subject.answers import ASK_S
-from harness.subject.launch import Launched
 from harness.subject.services import needed
 from harness.suite import Arm, Phase
 from harness.trial.bench import Bench
@@ -31,26 +30,34 @@ def require_services(bench: Bench, arms: Iterable[Arm]) -> None:
         raise ServiceError(str(dead[min(needs[0])].died()))
 
 
-def after_load(server: Launched, processes_before: set[int]) -> list[str]:
+def after_load(serving: Serving, processes_before: set[int]) -> list[str]:
     """What only a look at the live server can tell against its trial; empty when nothing does."""
+    server = serving.server
     if not server.process.alive():
         return [f"died during the load: {server.process.died()}"]
     reasons = []
     if set(server.process.members()) != processes_before:
         reasons.append(server.process.with_log("lost a worker process during the load, or started one again"))
     try:
-        server.verify(ASK_S)
+        serving.verify(ASK_S)
     except AnswerError as error:
         reasons.append(server.process.with_log(f"gave a wrong answer or none after the load ({error})"))
     return reasons
 
 
 def gone(serving: Mapping[str, Serving], after: Phase) -> dict[str, GatebenchError]:
-    """Arm -> why it is not driven any more: it died in the phase `after`, or gives no answer within ASK_S since."""
+    """Arm -> why it is not driven any more: it died or was killed in the phase `after`, or gives no answer since.
+
+    For an answer it has ASK_S.
+    """
     errors: dict[str, GatebenchError] = {}
+    lost = f"not driven, for it was lost in the {after} phase of this block"
     for arm, ready in serving.items():
         try:
             ready.server.wait_ready(ASK_S)
         except LaunchError as error:
-            errors[arm] = LaunchError(f"not driven, for it was lost in the {after} phase of this block: {error}")
+            errors[arm] = LaunchError(f"{lost}: {ready.server.cause(error)}")
+        else:
+            if killed := ready.server.killed():
+                errors[arm] = LaunchError(f"{lost}: {killed}")
     return errors

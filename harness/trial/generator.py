@@ -1,7 +1,8 @@
-"""The load generator: one Locust process for a whole run, told phase after phase, replaced when it dies or hangs.
+"""The load generator: one Locust run for a whole run, told phase after phase, replaced when it dies or hangs.
 
 It is a process of its own, because Locust monkey-patches at import and allows one runner a process. It gets a spec as a
-line on its standard input, prints events while it drives the phase, and its result as the last of them.
+line on its standard input, prints events while it drives the phase, and its result as the last of them. Of several
+generators it is the master: they are its own processes, and end with it.
 """
 
 from __future__ import annotations
@@ -34,9 +35,9 @@ OnEvent: TypeAlias = Callable[[spec.Event, Process], None]
 
 
 @contextmanager
-def generating(*, cpus: Sequence[int], log: Path) -> Iterator[Generator]:
-    """A generator on `cpus`, ended at the end; it starts at once, beside whatever comes next."""
-    generator = Generator(cpus=cpus, log=log)
+def generating(*, cpus: Sequence[int], log: Path, count: int = 1) -> Iterator[Generator]:
+    """A generator on `cpus`, or `count` of them, ended at the end; it starts at once, beside whatever comes next."""
+    generator = Generator(cpus=cpus, log=log, count=count)
     try:
         generator.start()
         yield generator
@@ -44,9 +45,9 @@ def generating(*, cpus: Sequence[int], log: Path) -> Iterator[Generator]:
         generator.end()
 
 
-def run(order: spec.Spec, *, cpus: Sequence[int], log: Path, on_event: OnEvent) -> spec.Result:
-    """What a single phase shows, driven by a generator of its own; raises as `Generator.run` does."""
-    with generating(cpus=cpus, log=log) as generator:
+def run(order: spec.Spec, *, cpus: Sequence[int], log: Path, on_event: OnEvent, count: int = 1) -> spec.Result:
+    """What a single phase shows, driven by a generator of its own, or by `count`; raises as `Generator.run` does."""
+    with generating(cpus=cpus, log=log, count=count) as generator:
         return generator.run(order, on_event)
 
 
@@ -58,9 +59,10 @@ def longest_silence_s(order: spec.Spec) -> float:
 class Generator:
     """Drives phases, one at a time. A process that fails is replaced: its failure costs the phase, not the run."""
 
-    def __init__(self, *, cpus: Sequence[int], log: Path) -> None:
+    def __init__(self, *, cpus: Sequence[int], log: Path, count: int = 1) -> None:
         """Use `generating`."""
         self._cpus = cpus
+        self._count = count
         self._log = log
         self._lines: _Lines | None = None
         self._ends = ExitStack()
@@ -90,6 +92,8 @@ class Generator:
         """Start the process, and do not wait until it is ready; raises `LaunchError` when it cannot be started."""
         # -P: the folder that gatebench is called in may hold a loadtests/ of the user's own.
         argv = [sys.executable, "-P", "-m", "loadtests"]
+        if self._count > 1:
+            argv += ["--generators", str(self._count)]
         process = self._ends.enter_context(
             running(
                 argv,

@@ -11,7 +11,8 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from harness.machine import usage
+from harness.machine import pods, usage
+from harness.machine.pods import Spent
 from harness.machine.process import Process
 from harness.spec import Event
 from harness.subject import connections
@@ -28,15 +29,20 @@ class Observation:
     services_cpu_s: Mapping[str, float] = field(default_factory=dict)
     generator_cpu_s: float = 0.0
     steal_fraction: float = 0.0
-    outside_fraction: float = 0.0
+    outside_fraction: float | None = 0.0
+    """None where the arm's processes are not known, and so not told from others."""
     pressure_s: float | None = None
     context_switches: int = 0
     threads: int = 0
     processes: int = 0
     owners: Mapping[int, int] | None = None
     """Client port -> process that holds the connection; None where it was not read."""
-    memory_bytes: int | None = None
-    """PSS after the slice."""
+    memory: usage.Memory | None = None
+    """After the slice."""
+    grown_bytes: int | None = None
+    """Anonymous memory that its processes took more; None where one of them has ended."""
+    pod: Spent | None = None
+    """What its pod counted in the window; peak and kills since its launch. None outside of a pod."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +54,25 @@ class _Edge:
     machine: usage.Machine
     pressure_s: float | None
     switches: int
+    pod: Spent
+    anonymous: dict[int, int]
 
 
 class Observer:
     """Listens to the events of one Locust run; `observations` maps (arm, round) to what was observed."""
 
-    def __init__(self, servers: Mapping[str, Launched], services: Services) -> None:
-        """Watch `servers` (by arm) and the services beside them."""
+    def __init__(
+        self, servers: Mapping[str, Launched], services: Services, others: Mapping[str, Process] | None = None
+    ) -> None:
+        """Watch `servers` (by arm), the services beside them, and `others` that are ours too."""
+        self._others = others or {}
         self.observations: dict[tuple[str, int], Observation] = {}
         self._servers = servers
         self._services = services
         self._pids: list[int] = []
+        self._proc = usage.PROC
+        self._seen = True
+        self._pod = pods.NONE
         self._generator: list[int] = []
         self._beside: dict[str, list[int]] = {}
         self._opened: _Edge | None = None
@@ -70,9 +84,11 @@ class Observer:
             return
         server = self._servers[event.arm]
         if event.event == "started":
-            self._pids = server.process.members()
+            self._pids, self._proc, self._pod = server.process.members(), server.proc, server.groups
+            self._seen = server.arm.target.is_seen
             self._generator = generator.members()
-            self._beside = {name: process.members() for name, process in self._services.processes.items()}
+            beside = {**self._services.processes, **self._others}
+            self._beside = {name: process.members() for name, process in beside.items()}
         elif event.event == "opened":
             # The CPU first: the window has opened, and what the server uses while its sockets are looked up belongs to
             # it. The look-up then falls into the window too, but its cost is the harness's: it counts neither as the
@@ -83,17 +99,19 @@ class Observer:
             self.observations[event.arm, event.round] = self._between(self._opened, self._edge())
         elif event.event == "drained" and (event.arm, event.round) in self.observations:
             before = self.observations[event.arm, event.round]
-            self.observations[event.arm, event.round] = replace(before, memory_bytes=usage.memory_bytes(self._pids))
+            self.observations[event.arm, event.round] = replace(before, memory=usage.memory(self._pids, self._proc))
 
     def _edge(self) -> _Edge:
         return _Edge(
-            usage.usage(self._pids),
+            usage.usage(self._pids, self._proc),
             {name: usage.usage(pids) for name, pids in self._beside.items()},
             usage.usage(self._generator),
             usage.usage([os.getpid()]),
             usage.machine(),
             usage.pressure_s(),
-            usage.context_switches(self._pids),
+            usage.context_switches(self._pids, self._proc),
+            self._pod.spent(),
+            usage.anonymous_bytes(self._pids, self._proc),
         )
 
     def _between(self, opened: _Edge, closed: _Edge) -> Observation:
@@ -110,15 +128,21 @@ class Observer:
             services_cpu_s=services,
             generator_cpu_s=generator,
             steal_fraction=closed.machine.steal_since(opened.machine),
-            outside_fraction=closed.machine.outside_since(opened.machine, ours),
+            outside_fraction=closed.machine.outside_since(opened.machine, ours) if self._seen else None,
             pressure_s=stalled,
             context_switches=max(0, closed.switches - opened.switches),
-            threads=usage.threads(self._pids),
+            threads=usage.threads(self._pids, self._proc),
             processes=len(arm),
             owners=self._owners,
+            grown_bytes=_grown(opened.anonymous, closed.anonymous),
+            pod=closed.pod.since(opened.pod) if self._pod.folders else None,
         )
 
     def _connection_owners(self, server: Launched) -> Mapping[int, int] | None:
-        if not server.arm.server.keep_alive or server.arm.cell.workers == 1:
+        if not server.arm.server.keep_alive or server.arm.cell.workers == 1 or server.arm.target.url:
             return None
         return connections.connection_owners(server.port, self._pids)
+
+
+def _grown(before: Mapping[int, int], after: Mapping[int, int]) -> int | None:
+    return sum(after.values()) - sum(before.values()) if before.keys() == after.keys() else None

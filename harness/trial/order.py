@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from harness import spec
 from harness.suite import Arm, Load, Phase, Scenario, rounds
 from harness.trial.bench import Bench, GroupState
-from harness.trial.serving import Serving
+from harness.trial.serving import Known, Serving
 
 WARMUP_REQUESTS = 50
 """A worker; by then its pools are open and its memory cache is filled."""
@@ -40,7 +41,7 @@ def arm_spec(bench: Bench, state: GroupState, block: int, arm: Arm, load: Load, 
         name=arm.id,
         host=serving.server.host,
         port=serving.server.port,
-        request=_request(arm.scenario, serving),
+        request=_asked(arm.scenario, serving),
         load=load,
         response_s=state.response_s.get(arm.id),
         warmup_requests=WARMUP_REQUESTS * arm.cell.workers,
@@ -49,14 +50,35 @@ def arm_spec(bench: Bench, state: GroupState, block: int, arm: Arm, load: Load, 
     )
 
 
-def _request(scenario: Scenario, serving: Serving) -> spec.Request:
-    asked = scenario.request
+def _asked(scenario: Scenario, serving: Serving) -> spec.Request | spec.Mix:
+    if not scenario.mix:
+        return _request(serving.known[0])
+    return spec.Mix(
+        name=scenario.name,
+        requests=tuple(
+            spec.Weighted(
+                name=each.name,
+                weight=each.weight,
+                variants=tuple(
+                    # What is parsed becomes the template only with its digest: a mix has many, each is parsed rarely.
+                    replace(_request(known), digest_every=1)
+                    for known in serving.known
+                    if known.request.number == number
+                ),
+            )
+            for number, each in enumerate(scenario.mix)
+        ),
+    )
+
+
+def _request(known: Known) -> spec.Request:
+    asked = known.request.ask
     return spec.Request(
         method=asked.method,
         path=asked.path,
         headers=tuple(asked.headers.items()),
         body=asked.body,
-        status=scenario.expect.status,
-        length=len(serving.answer.body) if serving.digest_holds else None,
-        sha256=serving.answer.sha256 if serving.digest_holds else None,
+        status=known.request.expect.status,
+        length=known.length if known.sha256 else None,
+        sha256=known.sha256,
     )

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from harness import spec
-from harness.errors import GatebenchError, LoadError, ServiceError
+from harness.errors import GatebenchError, LoadError, MemoryLimitError, ServiceError
 from harness.judge.limits import limit
 from harness.judge.validity import judge, left_out
 from harness.machine.process import Process
 from harness.record import SliceRow, Trial, utc_now
 from harness.spec.loads import WARM_UP_S
+from harness.subject.launch import Launched
 from harness.suite import Arm, Closed, Phase, spares_upstream
 from harness.trial import faults
 from harness.trial.assemble import Hits, Observed, Parts, assemble, slice_row, trial_name
@@ -92,6 +93,8 @@ def failed(
         started=started or utc_now(),
         error=str(error),
         fault=error.fault,
+        oom_kills=error.oom_kills if isinstance(error, MemoryLimitError) else None,
+        peak_memory_bytes=error.peak_bytes if isinstance(error, MemoryLimitError) else None,
     )
 
 
@@ -123,9 +126,8 @@ def _driven(
     for arm in arms:
         server = serving[arm.id].server
         slices = [observed for observed in measured.slices if observed.measured.arm == arm.id]
-        if arm.id in broken or not slices:
-            lost = LoadError(NO_SLICES) if server.process.alive() else server.process.died()
-            trials.append(failed(arm, state, block, order.phase, broken.get(arm.id, lost), started))
+        if lost := broken.get(arm.id) or _lost(server, slices):
+            trials.append(failed(arm, state, block, order.phase, lost, started))
             continue
         parts = Parts(
             arm=arm,
@@ -137,13 +139,22 @@ def _driven(
             dropped_rounds=dropped,
             cached=spares_upstream(arm.cell, bench.plan.factors),
             hits=measured.hits(arm),
-            answer_bytes=len(serving[arm.id].answer.body),
+            answer_bytes=serving[arm.id].answer_bytes,
         )
         trial = assemble(parts, bench.started_ns)
         with bench.stopwatch.on("verify"):
-            wrong = faults.after_load(server, processes[arm.id])
+            wrong = faults.after_load(serving[arm.id], processes[arm.id])
         trials.append(_judged(bench, arm, trial, wrong, overload=bool(order.stops)))
     return trials
+
+
+def _lost(server: Launched, slices: Sequence[Observed]) -> GatebenchError | None:
+    """Why nothing that was measured of a server is of use; None where it is."""
+    if killed := server.killed():
+        return killed
+    if slices:
+        return None
+    return LoadError(NO_SLICES) if server.process.alive() else server.process.died()
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,6 +66,8 @@ class Service:
     """How a worker holds requests: one at a time, one a thread, or many in an event loop."""
     slots_a_worker: float = 1.0
     """Requests that a worker can have in hand; infinite for a loop that never blocks. Not used for threads."""
+    quota: float | None = None
+    """CPUs of its pod; None where it runs in none."""
     many_workers: bool = True
     """Whether the server can have more than one."""
     worker_bytes: int | None = None
@@ -76,25 +78,35 @@ class Service:
     """What the machine has left for all candidates of a group; None: not known."""
 
     @property
+    def cpus(self) -> float:
+        """CPUs' worth of time that it can have."""
+        return min(self.cores, self.quota or math.inf)
+
+    @property
+    def busy(self) -> int:
+        """Workers that can use all of that up: each runs Python on one CPU at a time."""
+        return max(1, math.ceil(self.cpus))
+
+    @property
     def knee(self) -> int:
         """Requests in hand beyond which nothing is gained."""
         if self.cpu_s_per_request <= 0:
             return self.connections
-        return max(1, min(self.connections, math.ceil(self.cores * self.unloaded_s / self.cpu_s_per_request - 1e-9)))
+        return max(1, min(self.connections, math.ceil(self.cpus * self.unloaded_s / self.cpu_s_per_request - 1e-9)))
 
     @property
     def naive(self) -> int:
-        """Workers by the rule of thumb, 2C + 1."""
-        return 2 * self.cores + 1
+        """Workers by the rule of thumb, 2C + 1, of the cores that it can use up."""
+        return 2 * self.busy + 1
 
     def response_s(self, candidate: Candidate) -> float:
         """About how many seconds a response takes under the load, as slots and CPU bound it; for planning only."""
-        by_cpu = self.cpu_s_per_request / max(1, min(self.cores, candidate.workers))
+        by_cpu = self.cpu_s_per_request / min(self.cpus, candidate.workers)
         return max(self.unloaded_s, self.connections * max(self.unloaded_s / self._slots(candidate), by_cpu))
 
     def most_rps(self, candidate: Candidate, cpu_s_per_request: float) -> float:
         """The throughput that slots and CPU allow when there are connections enough; for planning only."""
-        by_cpu = max(1, min(self.cores, candidate.workers)) / cpu_s_per_request
+        by_cpu = min(self.cpus, candidate.workers) / cpu_s_per_request
         return min(by_cpu, self._slots(candidate) / self.unloaded_s)
 
     def pool(self, candidate: Candidate, rps: float) -> int:
@@ -121,11 +133,11 @@ class Service:
         return len(group) <= GROUP and _within(workers, self.worker_bytes, self.room_bytes)
 
 
-def ample(cores: int, unloaded_s: float, cpu_s_per_request: float) -> int:
+def ample(cpus: float, unloaded_s: float, cpu_s_per_request: float) -> int:
     """Connections of a closed load that are no limit, so that the service decides which settings are best."""
     if cpu_s_per_request <= 0:
         return MOST_AMPLE
-    return round(min(MOST_AMPLE, max(LEAST_AMPLE, AMPLE * cores * unloaded_s / cpu_s_per_request)))
+    return round(min(MOST_AMPLE, max(LEAST_AMPLE, AMPLE * cpus * unloaded_s / cpu_s_per_request)))
 
 
 def _within(workers: int, worker_bytes: int | None, limit_bytes: int | None) -> bool:
@@ -152,13 +164,13 @@ def candidates(service: Service) -> tuple[Candidate, ...]:
 
 def _worker_counts(service: Service) -> set[int]:
     """The ladder, the knee itself, and 2C + 1; a worker runs Python on one core, so C of them can always be used."""
-    knee = max(math.ceil(service.knee / service.slots_a_worker), min(service.cores, service.connections))
+    knee = max(math.ceil(service.knee / service.slots_a_worker), min(service.busy, service.connections))
     return {*ladder(knee), knee, service.naive}
 
 
 def _grid(service: Service) -> Iterable[Candidate]:
     """Workers as the cores ask for; threads so that all slots come to the knee, to half as much again, or to less."""
-    for workers in sorted({*ladder(service.cores), service.naive}) if service.many_workers else [1]:
+    for workers in sorted({*ladder(service.busy), service.naive}) if service.many_workers else [1]:
         shares = (1.0, FACTOR) if workers > 1 else (1.0, FACTOR, 1 / FACTOR, 1 / FACTOR**2)
         for share in shares:
             yield Candidate(workers, _threads(service.knee * share, workers))

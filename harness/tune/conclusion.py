@@ -20,6 +20,7 @@ from harness.tune.interval import HIGH, LOW, ends, interval
 from harness.tune.rate.answer import RateAnswer, answer, chosen
 from harness.tune.rate.standing import stand
 from harness.tune.recommendation import Capacity, RatePoint, Recommendation
+from harness.tune.resources import resources
 from harness.tune.rows import rows
 from harness.tune.search import Search
 from harness.tune.state import Question, Tuning
@@ -43,6 +44,7 @@ def recommend(question: Question, arm: Arm, tuning: Tuning, factors: Sequence[Fa
         server=arm.cell.server,
         scenario=arm.cell.scenario,
         levels=own_words([factor for factor in factors if not factor.is_count], arm.cell, arm.server),
+        resources=resources(arm.cell.pod),
         service=tuning.service,
         margin=question.margin,
         budget_s=question.budget_s,

@@ -9,6 +9,7 @@ from dataclasses import replace
 from harness import units
 from harness.subject.launch import fill
 from harness.suite import Arm, Factor
+from harness.suite.pod import cpus
 from harness.suite.secrets import masked_server
 from harness.tune.candidates import Candidate, Service
 from harness.tune.recommendation import CandidateRow, Capacity, Recommendation
@@ -90,13 +91,15 @@ def setting(workers: int, threads: int, service: Service) -> str:
 
 
 def cores(service: Service) -> str:
-    """`2 server cores`."""
+    """`2 server cores`, or what a pod gives of them."""
+    if service.cpus < service.cores:
+        return f"a quota of {cpus(service.cpus)}"
     return "1 server core" if service.cores == 1 else f"{service.cores} server cores"
 
 
 def are(service: Service) -> str:
     """The verb for them."""
-    return "is" if service.cores == 1 else "are"
+    return "is" if service.cores == 1 or service.cpus < service.cores else "are"
 
 
 def _with_interval(row: CandidateRow) -> str:
@@ -106,6 +109,7 @@ def _with_interval(row: CandidateRow) -> str:
 def _limit(row: CandidateRow, service: Service) -> str:
     reasons = {
         "server-cpu": f"its limit is the server's CPU: {cores(service)} {are(service)} used up",
+        "cpu-quota": "its limit is the CPU quota of its pod, which is used up",
         "worker-slots": "its limit is its slots: all of them hold a request that waits",
         "upstream": "its limit is the upstream, which no number of workers can change",
         "connections": (
@@ -157,6 +161,8 @@ def _more(recommendation: Recommendation, chosen: CandidateRow, service: Service
             f"More workers bring nothing here: a worker runs Python on one core, and {cores(service)} "
             f"{are(service)} all there is; more cores would change that."
         )
+    elif chosen.limit == "cpu-quota":
+        yield f"More workers bring nothing here: the quota of {cpus(service.cpus)} is all there is for all of them."
     elif not service.many_workers:
         yield f"{recommendation.server} has one worker process only."
     elif service.slots == "loop" and larger:

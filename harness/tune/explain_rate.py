@@ -106,12 +106,12 @@ def _nothing(recommendation: Recommendation, rate: RateAnswer, service: Service)
 def _help(rate: RateAnswer, service: Service, near: RateRow) -> str:
     cpu_s = near.cpu_s_per_request or service.cpu_s_per_request
     needed = rate.offered_rps * cpu_s
-    if near.limit == "server-cpu" or needed > SURELY_BUSY * service.cores:
-        rate_rps = SURELY_BUSY * service.cores / cpu_s / (1 + rate.headroom)
+    if near.limit in {"server-cpu", "cpu-quota"} or needed > SURELY_BUSY * service.cpus:
+        rate_rps = SURELY_BUSY * service.cpus / cpu_s / (1 + rate.headroom)
         less = f", or about {units.rps(rate_rps)}" if rate_rps < rate.rate_rps else ""
         return (
             f"CPU, of which {units.rps(rate.offered_rps)} takes {units.number(needed)} cores at "
-            f"{units.seconds(cpu_s)} a request, while {cores(service)} {are(service)} all there is: more cores, or "
+            f"{units.seconds(cpu_s)} a request, while {cores(service)} {are(service)} all there is: more of that, or "
             f"less work a request{less}"
         )
     helps = {

@@ -29,10 +29,9 @@ Floats = NDArray[np.floating]
 
 SPELL_S = 10.0
 """Least length of the trials that show the machine's spells; of low rates as long as the objective needs."""
-LOW, HIGH = 0.05, 0.945
-"""Probabilities below the two ends: nine times in ten the capacity lies between."""
-MOMENTS = 2.0
-"""A half minute holds what the worst of its moments holds, and moments that follow one another are alike: so many."""
+LOW, HIGH = 0.035, 0.935
+"""Probabilities below the two ends: nine times in ten the capacity lies between. That of a half minute is at most that
+of its moments, so a little more is left out above."""
 MOMENT, MOMENT_WEIGHT = (0.008, 0.02, 0.045, 0.09, 0.15), (6.0, 6.0, 4.0, 0.8, 0.1)
 LAUNCH, LAUNCH_WEIGHT = (0.004, 0.015, 0.05, 0.08), (6.0, 2.0, 3.0, 0.3)
 """Amounts by which moments and launches scatter, in the logarithm, and how likely each is before any trial."""
@@ -82,7 +81,7 @@ def interval(search: Search, trials: Sequence[RateTrial]) -> Interval | None:
     if len(spells) < LEAST_TRIALS or len({trial.launch for trial in spells}) < LEAST_LAUNCHES:
         return None
     spread = Spread(search, trials)
-    low, middle, high = (math.exp(spread.quantile(share, MOMENTS)) for share in (LOW, 0.5, HIGH))
+    low, middle, high = (math.exp(spread.quantile(share)) for share in (LOW, 0.5, HIGH))
     machine, launches = spread.shares()
     return Interval(low=low, middle=middle, high=high, machine=machine, launches=launches, trials=len(spells))
 
@@ -116,29 +115,15 @@ class Spread:
         probability = np.exp(logs - logs.max())
         self.probability = probability / probability.sum()
 
-    def quantile(self, share: float, moments: float = 1.0) -> float:
-        """The logarithm of the rate below which the capacity of the next launch lies with that probability.
-
-        It is the least of so many moments.
-        """
+    def quantile(self, share: float) -> float:
+        """The logarithm of the rate below which the next capacity lies with that probability."""
+        amounts = np.sqrt(np.array(LAUNCH)[:, None] ** 2 + np.array(MOMENT)[None, :] ** 2)
         low, high = float(self.places[0]) - SPAN / 3, float(self.places[-1]) + SPAN / 3
         for _ in range(20):
             half_way = (low + high) / 2
-            below = self._moment(half_way) if moments == 1 else self._least(half_way, moments)
+            below = _below((half_way - self.places[:, None, None]) / amounts[None])
             low, high = (half_way, high) if float((below * self.probability).sum()) < share else (low, half_way)
         return (low + high) / 2
-
-    def _moment(self, level: float) -> Floats:
-        """Probability of a capacity below `level`, by place and scatters: of one moment of a launch."""
-        amounts = np.sqrt(np.array(LAUNCH)[:, None] ** 2 + np.array(MOMENT)[None, :] ** 2)
-        return _below((level - self.places[:, None, None]) / amounts[None])
-
-    def _least(self, level: float, moments: float) -> Floats:
-        """The same of the least of some moments of one launch."""
-        launches = self.places[:, None, None, None] + np.array(LAUNCH)[None, :, None, None] * NODES
-        above = 1 - _below((level - launches) / np.array(MOMENT)[None, None, :, None])
-        least: Floats = ((1 - above**moments) * NODE_WEIGHTS).sum(-1) / NODE_WEIGHTS.sum()
-        return least
 
     def shares(self) -> tuple[float, float]:
         """Shares of the variance of the next capacity that come from moments and from launches."""

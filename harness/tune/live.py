@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from harness.errors import LaunchError
 from harness.judge.slo import Slo, Tally, held, worst
@@ -26,6 +25,7 @@ from harness.tune.candidates import Candidate, Service, ample
 from harness.tune.next_rate import Try, queue
 from harness.tune.rate.asked import Asked, Offered, RateBlock
 from harness.tune.rate.standing import FAR
+from harness.tune.room import room_bytes
 from harness.tune.state import LoneWorker, Offer
 from harness.tune.trials import RateTrial
 
@@ -35,8 +35,6 @@ OPENING = 0.25
 """Share of the search's first rate at which the connections of an open load are opened, each with a request."""
 LAUNCH_TRIALS = 10
 """Trials of a search after which the server is launched afresh, so that no single launch decides."""
-ROOM = 0.7
-"""Share of the free memory that the candidates of a block may take together."""
 
 
 @dataclass(slots=True)
@@ -72,16 +70,18 @@ class Live:
         if trial.error is not None or trial.latency_us is None or trial.latency_us.mean is None:
             raise LaunchError(trial.error or f"one worker gave no good answer: {'; '.join(trial.reasons)}")
         cores, unloaded_s = len(self.bench.placement.server), trial.latency_us.mean / 1e6
+        cpu_s = trial.cpu_s_per_request or 0.0
         if self.fills:
-            self.arm = self.arm.over(ample(cores, unloaded_s, trial.cpu_s_per_request or 0.0))
+            self.arm = self.arm.over(ample(min(cores, self.arm.cell.cpus or cores), unloaded_s, cpu_s))
         service = Service(
             cores=cores,
             connections=self.arm.connections,
             unloaded_s=unloaded_s,
-            cpu_s_per_request=trial.cpu_s_per_request or 0.0,
+            cpu_s_per_request=cpu_s,
             slots=self.arm.server.slots,
             slots_a_worker=min(slots(alone), self.arm.connections),
             many_workers=self.arm.server.workers,
+            quota=self.arm.cell.cpus,
             worker_bytes=trial.memory_bytes,
             memory_bytes=self.memory_bytes,
             room_bytes=room_bytes(),
@@ -108,7 +108,7 @@ class Live:
         overload = bounded(slo, asked)
         self._number += 1
         trials = {}
-        for trial in measure_block(bench, GroupState(offered), self._number - 1, overload):
+        for trial in measure_block(bench, GroupState(offered), self._number - 1, overload=overload):
             self.writer.append(trial)
             trials[trial.arm] = trial
         return RateBlock(
@@ -170,8 +170,7 @@ class Live:
             )
         )
         server.wait_ready()
-        first, second = server.verify(), server.verify()
-        serving = Serving(server, second, digest_holds=first.body == second.body)
+        serving = Serving.of(server)
         wait_settled([server])
         warm_up(bench, GroupState(group), self._number, {arm.id: serving})
         return serving
@@ -287,13 +286,3 @@ def tally(trial: Trial) -> Tally:
 def histogram_of(trial: Trial) -> Histogram:
     """The response times of a trial; empty where it has none."""
     return Histogram.decode(trial.histogram) if trial.histogram else Histogram()
-
-
-def room_bytes(meminfo: Path = Path("/proc/meminfo")) -> int | None:
-    """What a block may take of the machine's free memory; None where that cannot be read."""
-    try:
-        lines = meminfo.read_text().splitlines()
-    except OSError:
-        return None
-    free = next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")), None)
-    return None if free is None else round(ROOM * free)

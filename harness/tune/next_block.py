@@ -48,7 +48,7 @@ class Enough:
 def begin(service: Service, left_s: float, *, margin: float = 0.05) -> Setup:
     """Lay out the first blocks: all candidates, or as many as half of the time suffices for."""
     every = candidates(service)
-    knee = service.knee if service.slots != "loop" else min(service.cores, service.connections)
+    knee = service.knee if service.slots != "loop" else min(service.busy, service.connections)
     reference = nearest(every, knee)
     if planned_s(service, every) > left_s / 2:
         every = hopeful(service, every)

@@ -20,6 +20,7 @@ from harness.tune.candidates import Candidate, Service
 from harness.tune.interval import Interval
 from harness.tune.rate.answer import RateAnswer
 from harness.tune.rate.next_group import RateEnding
+from harness.tune.resources import Resources
 from harness.tune.rungs import End
 from harness.tune.trials import Ending, RateTrial
 
@@ -128,7 +129,9 @@ class Recommendation:
     server: str
     scenario: str
     levels: tuple[str, ...] = ()
-    """What else was set, in words: client, middleware, gc."""
+    """What else was set, in words: client, middleware, gc, its pod."""
+    resources: Resources | None = None
+    """The pod in which it was measured, as the `resources` of a container in Kubernetes; None without a pod."""
     service: Service | None = None
     margin: float
     budget_s: float

@@ -6,7 +6,18 @@ from dataclasses import dataclass, replace
 
 from harness import suite as planning
 from harness.errors import UsageError
-from harness.suite import Arm, Closed, Definitions, Plan, Suite, load_definitions, load_suite
+from harness.suite import (
+    Arm,
+    Closed,
+    Definitions,
+    Plan,
+    Pod,
+    Suite,
+    load_definitions,
+    load_suite,
+    own_words,
+    slice_s,
+)
 from harness.suite.choice import arm_of, fitting, known
 
 
@@ -24,9 +35,14 @@ def of_suite(name: str, seed: int) -> Subject:
     definitions, suite = load_suite(name)
     plan = planning.build(definitions, suite, planning.Options(seed=seed))
     arm = plan.groups[0].arms[1]
+    if arm.target.url:
+        raise UsageError(
+            f"{arm.target.name} runs already at {arm.target.url}: what is tuned must be launched, by an app"
+        )
     about = f"{arm.cell.target} on {arm.cell.server} in {arm.cell.scenario}, of suite {plan.suite}"
     alone = replace(arm, pair=None, loads=(Closed(connections=arm.connections),))
-    return Subject(arm=alone, plan=replace(plan, suite="tune", about=about, groups=()))
+    # A search ends slices early, by what all of their answers show: one generator sees them all.
+    return Subject(arm=alone, plan=replace(plan, suite="tune", about=about, groups=(), generators=1))
 
 
 def of_names(target: str | None, server: str | None, scenario: str | None, seed: int) -> Subject:
@@ -44,6 +60,15 @@ def of_names(target: str | None, server: str | None, scenario: str | None, seed:
     loads = (Closed(connections=request.connections),)
     arm = arm_of(definitions, "t0", application, process, request, levels={}, loads=loads)
     return of_arm(definitions, arm, seed)
+
+
+def within(subject: Subject, pod: Pod) -> Subject:
+    """The same subject in a pod, with slices that are long enough for its quota."""
+    arm, plan = subject.arm, subject.plan
+    cell = arm.cell.within(pod)
+    inside = replace(arm, cell=cell, own=own_words(plan.factors, cell, arm.server))
+    longer = [slice_s([inside], stated_s) for stated_s in (plan.slice_s, plan.open_slice_s)]
+    return replace(subject, arm=inside, plan=replace(plan, slice_s=longer[0], open_slice_s=longer[1]))
 
 
 def of_arm(definitions: Definitions, arm: Arm, seed: int) -> Subject:

@@ -48,6 +48,10 @@ class AnswerReader:
         self._parser: HttpResponseParser | None = None
         self.restart(digest=False)
 
+    def expect(self, expected: Expected) -> None:
+        """Judge the next answers by this."""
+        self._expected = expected
+
     def restart(self, *, digest: bool) -> None:
         """Be ready for the next answer on the same connection; with `digest`, its body is checked by its digest."""
         self._digest = hashlib.sha256() if digest and self._expected.sha256 else None

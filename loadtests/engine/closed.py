@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from harness.spec import SliceCheck
-from loadtests.engine.driver import Driver
+from loadtests.engine.driver import Connect, Driver
 from loadtests.engine.exchange import Exchange
 from loadtests.engine.reactor import Reactor
 from loadtests.engine.recorder import Recorder
@@ -28,8 +28,15 @@ class ClosedDriver(Driver):
 
     awaits_first_answers = True
 
-    def __init__(self, exchange: Exchange, reactor: Reactor, recorder: Recorder, connections: int) -> None:
-        super().__init__(exchange, reactor, recorder, connections)
+    def __init__(
+        self,
+        exchange: Exchange,
+        reactor: Reactor,
+        recorder: Recorder,
+        connections: int,
+        connect: Connect = Connection,
+    ) -> None:
+        super().__init__(exchange, reactor, recorder, connections, connect)
         self._sent, self._done = recorder.sent, recorder.done
 
     def answered(self, connection: Connection, sent_ns: int, kind: str | None, done_ns: int) -> None:
@@ -49,7 +56,7 @@ class ClosedDriver(Driver):
 
     def figures(self) -> dict[str, Any]:
         """The number of connections that starve."""
-        return {"starved": starved([sum(n for _, n in connection.ports) for connection in self.connections])}
+        return {"starved": starved(self.answers())}
 
     def judge(self, check: SelfCheck) -> SliceCheck:
         """Judge it by its CPU alone: a closed load has no schedule, so nothing can be late."""
@@ -58,5 +65,5 @@ class ClosedDriver(Driver):
 
 def starved(answers: Sequence[int]) -> int:
     """How many connections starve, from the answers that each got; 0 where there are too few answers to tell."""
-    fair_share = sum(answers) / len(answers)
+    fair_share = sum(answers) / max(len(answers), 1)
     return sum(count < _STARVED * fair_share for count in answers) if fair_share >= _ENOUGH_TO_TELL else 0

@@ -6,9 +6,9 @@ Closed and open load have this in common; the modules `closed` and `open` hold w
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 from harness.spec import SliceCheck
 from loadtests.engine.exchange import Exchange
@@ -16,10 +16,12 @@ from loadtests.engine.reactor import Reactor
 from loadtests.engine.recorder import FOLD_AT, Recorder
 from loadtests.engine.selfcheck import SelfCheck
 from loadtests.engine.timer import monotonic_ns
-from loadtests.engine.wire import Connection
+from loadtests.engine.wire import Connection, Owner
 
 SPACING_NS = 1_000_000
 """Least mean time between two connections that are opened."""
+Connect: TypeAlias = Callable[[Exchange, Reactor, Owner], Connection]
+"""How a connection is made."""
 _FOLD_EVERY_NS = 20_000_000
 _SHOW_EVERY_NS = 1_000_000_000
 
@@ -30,11 +32,18 @@ class Driver(ABC):
     awaits_first_answers: ClassVar[bool]
     """Whether the counted window opens only when every connection has had its first answer."""
 
-    def __init__(self, exchange: Exchange, reactor: Reactor, recorder: Recorder, connections: int) -> None:
+    def __init__(
+        self,
+        exchange: Exchange,
+        reactor: Reactor,
+        recorder: Recorder,
+        connections: int,
+        connect: Connect = Connection,
+    ) -> None:
         self.reactor = reactor
         self.recorder = recorder
         self.exchange = exchange
-        self.connections = [Connection(exchange, reactor, self) for _ in range(connections)]
+        self.connections = [connect(exchange, reactor, self) for _ in range(connections)]
         self.sending = False
         self._over = False
         self._first_sent: dict[Connection, int] = {}
@@ -92,6 +101,10 @@ class Driver(ABC):
     def outstanding(self) -> int:
         """How many requests are under way, or wait for a connection."""
         return sum(1 for connection in self.connections if connection.sent)
+
+    def answers(self) -> list[int]:
+        """The answers of the slice over each connection."""
+        return [sum(answers for _, answers in connection.ports) for connection in self.connections]
 
     def end(self) -> None:
         """Close the connections and count everything, after the drain or instead of it."""

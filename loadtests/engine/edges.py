@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal, TypeAlias
 
+from harness.spec import Spec
 from loadtests.engine.driver import Driver
 from loadtests.engine.reactor import Reactor
 from loadtests.engine.selfcheck import PERIOD_NS, SelfCheck
@@ -15,10 +16,11 @@ from loadtests.engine.timer import monotonic_ns
 
 Edge: TypeAlias = Literal["opened", "closed"]
 _DECIDE_EVERY_NS = 100_000_000
+_SECOND_NS = 1_000_000_000
 
 
 class Edges:
-    """The edges of one slice. `stops` are those of `harness.spec.Spec`: with more losses the slice ends early."""
+    """The edges of one slice, which ends early by the `stops` and the `calm` of the spec."""
 
     def __init__(
         self,
@@ -26,9 +28,10 @@ class Edges:
         reactor: Reactor,
         check: SelfCheck,
         emit: Callable[[Edge, int], None],
-        stops: tuple[tuple[int | None, int], ...],
+        spec: Spec,
     ) -> None:
-        self._driver, self._reactor, self._check, self._emit, self._stops = driver, reactor, check, emit, stops
+        self._driver, self._reactor, self._check, self._emit, self._stops = driver, reactor, check, emit, spec.stops
+        self._calm = spec.calm
         self._closed = False
 
     def open(self) -> None:
@@ -38,6 +41,9 @@ class Edges:
         self._reactor.every(PERIOD_NS, self._check.sample, over=self._over)
         if self._stops:
             self._reactor.every(_DECIDE_EVERY_NS, self._end_if_lost, over=self._over)
+
+        if self._calm is not None:
+            self._reactor.every(_DECIDE_EVERY_NS, self._end_if_calm, over=self._over)
 
     def close(self) -> None:
         """Report that the window closes. Only the first call counts: the window may have ended early."""
@@ -53,6 +59,21 @@ class Edges:
         recorder = self._driver.recorder
         recorder.fold()
         if any(recorder.lost(limit_us) > allowed for limit_us, allowed in self._stops):
-            recorder.cut(monotonic_ns())
-            self.close()
-            self._driver.stop()
+            self._cut()
+
+    def _end_if_calm(self) -> None:
+        recorder, calm, now = self._driver.recorder, self._calm, monotonic_ns()
+        assert calm is not None  # noqa: S101 - only then it is called
+        limit_ns = calm.limit_us * 1000
+        end_ns = now - limit_ns  # of those due later it cannot be known yet
+        start_ns = end_ns - round(calm.for_s * _SECOND_NS)
+        if recorder.keeper is None or start_ns < recorder.window.start_ns + round(calm.after_s * _SECOND_NS):
+            return
+        recorder.fold()
+        if recorder.keeper.calm(start_ns, end_ns, limit_ns, calm.share):
+            self._cut()
+
+    def _cut(self) -> None:
+        self._driver.recorder.cut(monotonic_ns())
+        self.close()
+        self._driver.stop()

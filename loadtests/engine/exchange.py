@@ -6,7 +6,7 @@ import socket
 from contextlib import suppress
 from typing import Any
 
-from harness.spec import Request
+from harness.spec import UNIX, Request
 from loadtests.engine.answer import AnswerReader, Expected
 
 _SMALL = 8192
@@ -21,9 +21,17 @@ class Exchange:
     """One arm's request and the answer that it must get."""
 
     def __init__(
-        self, request: Request, host: str, port: int, *, connect_timeout_s: float, read_timeout_s: float
+        self,
+        request: Request,
+        host: str,
+        port: int,
+        *,
+        connect_timeout_s: float,
+        read_timeout_s: float,
+        at: tuple[int, Any] | None = None,
     ) -> None:
-        self.family, self.address = resolve(host, port)
+        """`at` is the family and the address where these are known; else the host is resolved."""
+        self.family, self.address = at or resolve(host, port)
         self.data = prepare(request, host, port)
         self.expected = Expected(
             status=request.status, length=request.length, sha256=request.sha256, head=request.method == "HEAD"
@@ -52,11 +60,13 @@ class Exchange:
             self.chunk = _SMALL if len(raw) < _SMALL else _LARGE
 
 
-def resolve(host: str, port: int) -> tuple[int, tuple[Any, ...]]:
+def resolve(host: str, port: int) -> tuple[int, Any]:
     """Family and address of a host: of several, the first with a listener, for localhost is both ::1 and 127.0.0.1.
 
     Raises `OSError` when the name has no address.
     """
+    if host.startswith(UNIX):
+        return socket.AF_UNIX, host.removeprefix(UNIX)
     addresses = [
         (int(family), address) for family, _, _, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     ]
@@ -73,8 +83,11 @@ def prepare(request: Request, host: str, port: int) -> bytes:
 
     Raises `ValueError` when method, path or a header cannot stand in the head of a request.
     """
-    name = f"[{host}]" if ":" in host else host
-    headers = {"host": ("Host", f"{name}:{port}"), "accept-encoding": ("Accept-Encoding", "identity")}
+    name = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    headers = {
+        "host": ("Host", "localhost" if host.startswith(UNIX) else name),
+        "accept-encoding": ("Accept-Encoding", "identity"),
+    }
     body = request.body.encode()
     if body or request.method in {"POST", "PUT", "PATCH"}:
         headers["content-length"] = ("Content-Length", str(len(body)))

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Callable
 
 import numpy as np
 from locust.stats import RequestStats, StatsEntry, StatsError
 from numpy.typing import NDArray
 
+from harness.spec import DrivenArm, Mix
 from harness.spec.histogram import Histogram
 
 
@@ -85,6 +87,17 @@ class StatsLine:
         error = self._stats.errors.setdefault(key, StatsError(self._method, self._name, kind))
         error.occurred()
         error.occurrences += times - 1
+
+
+def lines(stats: RequestStats) -> Callable[[DrivenArm], StatsLine]:
+    """Makes the line of an arm in Locust's table."""
+
+    def line(arm: DrivenArm) -> StatsLine:
+        if isinstance(arm.request, Mix):
+            return StatsLine(stats, "mix", f"{arm.name} {arm.request.name}")
+        return StatsLine(stats, arm.request.method, f"{arm.name} {arm.request.path}")
+
+    return line
 
 
 def _rounded(responses: Histogram) -> dict[int, int]:

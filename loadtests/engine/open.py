@@ -9,12 +9,12 @@ from typing import Any
 
 from harness.spec import SliceCheck
 from harness.spec.loads import Open
-from loadtests.engine.driver import Driver
+from loadtests.engine.driver import Connect, Driver
 from loadtests.engine.exchange import Exchange
 from loadtests.engine.reactor import Reactor
 from loadtests.engine.recorder import Recorder
 from loadtests.engine.selfcheck import SelfCheck
-from loadtests.engine.starts import shifted, until
+from loadtests.engine.starts import Share, shifted, until
 from loadtests.engine.timer import monotonic_ns
 from loadtests.engine.wire import Connection
 
@@ -42,8 +42,9 @@ class OpenDriver(Driver):
         arrivals: Iterator[int],
         *,
         queue: int = 100_000,
+        connect: Connect = Connection,
     ) -> None:
-        super().__init__(exchange, reactor, recorder, load.connections)
+        super().__init__(exchange, reactor, recorder, load.connections, connect)
         self._arrivals = arrivals
         self._room = queue if load.when_full == "queue" else 0
         self._waiting: deque[int] = deque()
@@ -126,15 +127,19 @@ class OpenDriver(Driver):
         self.reactor.at(self._next_ns, self._dispatch)
 
 
-def arrivals_of_a_slice(load: Open, seed: str, steady_ns: int, opens_ns: int) -> Iterator[int]:
-    """Moments in nanoseconds: from `steady_ns` on those before the counted window opens, then those of the window.
+def arrivals_of_a_slice(
+    load: Open, seed: str, steady_ns: int, opens_ns: int, share: Share, start_ns: int
+) -> Iterator[int]:
+    """The moments of a slice that starts at `start_ns`, those of `share`.
 
-    The window has a schedule of its own. It does not depend on how long the start of an arm takes, so the two arms of a
-    pair get the same arrivals.
+    First come those before the counted window opens, from `steady_ns` after the start on, then those of the window,
+    which opens `opens_ns` after the start. The window has a schedule of its own. It does not depend on how long the
+    start of an arm takes, so the two arms of a pair get the same arrivals.
     Raises `ValueError` for a load without a rate.
     """
     if load.rate_rps is None:
         raise ValueError("an open load needs a rate")
-    before = shifted(load.law.schedule(load.rate_rps, f"{seed}/start"), steady_ns)
-    counted = shifted(load.law.schedule(load.rate_rps, seed), opens_ns)
-    return chain(until(before, opens_ns), counted)
+    before = share.taken(load.law.schedule(load.rate_rps, f"{seed}/start"), f"{seed}/start")
+    counted = share.taken(load.law.schedule(load.rate_rps, seed), seed)
+    opening = until(shifted(before, start_ns + steady_ns), start_ns + opens_ns)
+    return chain(opening, shifted(counted, start_ns + opens_ns))

@@ -86,7 +86,7 @@ class Reactor:
             if now >= self._due:
                 self._call(now)
             if now >= others_ns:
-                gevent.sleep(0)
+                gevent.idle()  # sleep(0) would leave their sockets alone for up to seconds
                 others_ns = monotonic_ns() + _OTHERS_EVERY_NS
             for fd, mask in poll(_WAIT_S, _BATCH):
                 if handler := handlers.get(fd):

@@ -14,7 +14,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.spec import OfRequest
 from harness.spec.histogram import Histogram
+from loadtests.engine.fates import Keeper
+from loadtests.engine.timer import monotonic_ns
 
 FOLD_AT = 4096
 """Stamps that are worth a fold."""
@@ -89,10 +92,21 @@ class Counts:
 class Recorder:
     """Takes three stamps of each good answer: `intended` (open load only: when it was to be sent), `sent`, `done`."""
 
-    def __init__(self, window: Window, display: Display | None = None, *, stall_ns: int = FOR_EVER_NS) -> None:
+    def __init__(
+        self,
+        window: Window,
+        display: Display | None = None,
+        *,
+        stall_ns: int = FOR_EVER_NS,
+        keeper: Keeper | None = None,
+    ) -> None:
         self.window = window
+        self.keeper = keeper
+        """Keeps what becomes of each arrival, where that is asked for."""
         self.stall_ns = stall_ns
         """A time without a good answer that is at least so long is a stall of the server."""
+        self.gaps: list[tuple[int, int]] = []
+        """All times that are so long and lie between two good answers of the slice, from and to."""
         self._display = display
         self._intended, self._sent, self._done, self._due, self._late = (array("q") for _ in range(5))
         # bound once, so that a good answer costs its load two or three calls and nothing else
@@ -117,8 +131,10 @@ class Recorder:
         self.stalls = 0
         """Times without an answer for `stall_ns` or longer that lie inside the window."""
         self._stalled_ns = 0
-        self._answered_ns: int | None = None
-        self._latency_ns = 0
+        self.answered_ns: tuple[int, int] | None = None
+        """The moments of the first and of the last good answer of the whole slice, as far as they are folded."""
+        self.latency_ns = 0
+        """Sum of the response times of the window's good answers."""
         self._in_flight_ns = 0
 
     @property
@@ -139,7 +155,7 @@ class Recorder:
     @property
     def mean_latency_ns(self) -> float | None:
         """Mean response time of the window's good answers; None without any."""
-        return self._latency_ns / self.good if self.good else None
+        return self.latency_ns / self.good if self.good else None
 
     def inside(self, at_ns: int) -> bool:
         """Whether the moment lies in the window."""
@@ -173,6 +189,8 @@ class Recorder:
         """An arrival is never sent."""
         if self.inside(intended_ns):
             self.dropped += 1
+        if self.keeper is not None:
+            self.keeper.lost("dropped", intended_ns, monotonic_ns())
         if self._display is not None:
             self._display.drop()
 
@@ -182,6 +200,8 @@ class Recorder:
         self.totals.error_kinds[kind] += 1
         if self.inside(intended_ns):
             self.error_kinds[kind] += 1
+        if self.keeper is not None:
+            self.keeper.lost(kind, intended_ns, done_ns)
         overlap_ns = min(done_ns, self.window.end_ns) - max(sent_ns, self.window.start_ns)
         self._in_flight_ns += max(overlap_ns, 0)
         if self._display is not None:
@@ -195,16 +215,20 @@ class Recorder:
     def fold(self, *, at_least: int = 1) -> None:
         """Turn stamps into counts, when there are at least so many."""
         if len(self._late) >= at_least:
-            due, late = _taken(self._due), _taken(self._late)
+            due, late = taken(self._due), taken(self._late)
+            if self.keeper is not None:
+                self.keeper.due(due)
             late = late[self.window.holds(due)]
             self.scheduled += len(late)
-            self.lateness.record(_microseconds(late))
+            self.lateness.record(microseconds(late))
         if len(self._done) < at_least:
             return
-        sent, done = _taken(self._sent), _taken(self._done)
+        sent, done = taken(self._sent), taken(self._done)
         closed = not self._intended
-        intended = sent if closed else _taken(self._intended)
+        intended = sent if closed else taken(self._intended)
         response = done - intended
+        if self.keeper is not None:
+            self.keeper.good(intended, done)
         self.totals.good += len(done)
         self.totals.latency_ns += int(response.sum())
         if self._display is not None:
@@ -212,33 +236,44 @@ class Recorder:
 
         counted = self.window.holds(intended)
         self.good += int(counted.sum())
-        self._latency_ns += int(response[counted].sum())
-        self.latency.record(_microseconds(response[counted]))
+        self.latency_ns += int(response[counted].sum())
+        self.latency.record(microseconds(response[counted]))
         if not closed:
-            self.service.record(_microseconds((done - sent)[counted]))
+            self.service.record(microseconds((done - sent)[counted]))
         self._look_for_stalls(done)
+        self._split(sent, done, response, counted)
         duration = np.maximum(done - sent, 1)
         for half, window in enumerate(self.window.halves()):
             overlap = window.overlap_ns(sent, done)
             self._in_flight_ns += int(overlap.sum())
             self.fractions[half] += float((overlap / duration).sum())
 
+    def by_request(self, *, histograms: bool) -> tuple[OfRequest, ...]:  # noqa: ARG002 - see there
+        """What each request of a mix came to (`mixture.MixRecorder`); nothing where there is a single request."""
+        return ()
+
+    def _split(self, sent: Stamps, done: Stamps, response: Stamps, counted: NDArray[np.bool_]) -> None:
+        """Count a fold by request (`mixture.MixRecorder`)."""
+
     def _look_for_stalls(self, done: Stamps) -> None:
         """Count the long times between answers, whose stamps stand in the order in which they came."""
-        before = done[0] if self._answered_ns is None else self._answered_ns
-        self._answered_ns = int(done[-1])
+        first, before = self.answered_ns or (int(done[0]), int(done[0]))
+        self.answered_ns = first, int(done[-1])
         gaps = np.diff(done, prepend=before)
-        stalled = (gaps >= self.stall_ns) & (done < self.window.end_ns) & (done - gaps >= self.window.start_ns)
+        long = gaps >= self.stall_ns
+        stalled = long & (done < self.window.end_ns) & (done - gaps >= self.window.start_ns)
         self.stalls += int(stalled.sum())
         self._stalled_ns += int(gaps[stalled].sum())
+        self.gaps += zip((done - gaps)[long].tolist(), done[long].tolist(), strict=True)
 
 
-def _taken(stamps: array[int]) -> Stamps:
+def taken(stamps: array[int]) -> Stamps:
     """The stamps, taken out of the array, which stays the same object: its `append` is bound elsewhere."""
     values = np.array(stamps, dtype=np.int64)
     del stamps[:]
     return values
 
 
-def _microseconds(nanoseconds: Stamps) -> Stamps:
+def microseconds(nanoseconds: Stamps) -> Stamps:
+    """The same in microseconds, rounded."""
     return (nanoseconds + 500) // 1000

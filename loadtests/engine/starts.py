@@ -3,8 +3,38 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from array import array
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import chain
 from random import Random
+
+_BREATHE_EVERY = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Which of several generators this is, of those that drive a load together."""
+
+    rank: int
+    of: int
+
+    def taken(self, schedule: Iterator[int], seed: str) -> Iterator[int]:
+        """The moments of `schedule` that this generator takes: a hash of the seed and their number decides.
+
+        All generators compute the same schedule. What they take is the whole of it together, each moment once.
+        """
+        if self.of == 1:
+            return schedule
+        rank, of = self.rank, self.of
+        return (at for number, at in enumerate(schedule) if zlib.crc32(f"{seed}/{number}".encode()) % of == rank)
+
+    def dealt(self, count: int) -> int:
+        """How many of `count` connections are this generator's: equal numbers, the first generators one more."""
+        return count // self.of + (self.rank < count % self.of)
+
+
+ALONE = Share(rank=0, of=1)
 
 
 def shifted(schedule: Iterator[int], start_ns: int) -> Iterator[int]:
@@ -31,16 +61,16 @@ def scattered(count: int, start_ns: int, end_ns: int, seed: str) -> list[int]:
     return sorted(start_ns + round(uniform() * (end_ns - start_ns)) for _ in range(count))
 
 
-def taken(schedule: Iterator[int], seed: str, rank: int, of: int) -> Iterator[int]:
-    """The moments of `schedule` that the generator `rank` of `of` takes: a hash of the seed and their number decides.
+def computed(schedule: Iterator[int], end_ns: int, breathe: Callable[[], None]) -> Iterator[int]:
+    """The same moments; those before `end_ns`, and one more, are computed now, so that nothing is to be done later.
 
-    All generators compute the same schedule. What they take is the whole of it together, each moment once.
+    That may take seconds: `breathe` is called every few milliseconds.
     """
-    if of == 1:
-        return schedule
-    return (at for number, at in enumerate(schedule) if zlib.crc32(f"{seed}/{number}".encode()) % of == rank)
-
-
-def dealt(count: int, rank: int, of: int) -> int:
-    """How many of `count` connections the generator `rank` of `of` has: equal numbers, the first ones one more."""
-    return count // of + (rank < count % of)
+    moments = array("q")
+    for number, at in enumerate(schedule, start=1):
+        moments.append(at)
+        if at >= end_ns:
+            break
+        if number % _BREATHE_EVERY == 0:
+            breathe()
+    return chain(moments, schedule)

@@ -136,7 +136,8 @@ class Connection:
         self._stale = False
         try:
             self._sock = sock = _socket.socket(self._exchange.family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self._exchange.family != socket.AF_UNIX:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except OSError:  # no file descriptor is left
             self._later("connect")
             return
@@ -296,7 +297,8 @@ class Connection:
         if self._sock is None:
             return
         if kept:
-            self.ports.append((self._sock.getsockname()[1], self.served))
+            name = self._sock.getsockname()
+            self.ports.append((name[1] if isinstance(name, tuple) else 0, self.served))  # a unix socket has no port
         if self._fd >= 0:
             self._reactor.forget(self._fd)
         self._sock.close()

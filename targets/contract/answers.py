@@ -1,5 +1,7 @@
 """What each route answers: the work that the twins do alike."""
 
+import hashlib
+import json
 from typing import Any
 
 from targets.contract.models import Item, ItemIn, Signup
@@ -69,6 +71,34 @@ def primes() -> dict[str, int]:
         else:
             count += 1
     return {"below": PRIMES_BELOW, "primes": count}
+
+
+def waited(wait_ms: int) -> dict[str, int]:
+    """Answer `GET /slow`, once the wait is over."""
+    return {"waited_ms": wait_ms}
+
+
+def event(number: int, events: int) -> str:
+    """Event `number` of `events` of `GET /stream`, as server-sent events are written; the last one is called `end`."""
+    name = "event: end\n" if number == events else ""
+    return f"{name}data: {json.dumps({'event': number, 'of': events})}\n\n"
+
+
+class Upload:
+    """Answers `POST /upload`: takes the body piece by piece, whatever its type."""
+
+    def __init__(self) -> None:
+        self._digest = hashlib.sha256()
+        self._bytes = 0
+
+    def add(self, piece: bytes) -> None:
+        """Take the next piece."""
+        self._digest.update(piece)
+        self._bytes += len(piece)
+
+    def answer(self) -> dict[str, Any]:
+        """Size and digest of what was taken."""
+        return {"bytes": self._bytes, "sha256": self._digest.hexdigest()}
 
 
 def health() -> dict[str, str]:

@@ -10,11 +10,20 @@ ITEM_FLASK = "/items/<item_id>"
 """A converter (`<int:item_id>`) would answer 404 where the contract says 422."""
 ITEMS = "/items"
 FORM = "/form"
+LOGIN = "/login"
 ME = "/me"
 SECURE = "/secure"
 EXTERNAL_DATA = "/external-data"
 CACHED_DATA = "/cached-data"
 CPU = "/cpu"
+SLOW = "/slow"
+STREAM = "/stream"
+UPLOAD = "/upload"
+
+EVENTS = "text/event-stream; charset=utf-8"
+"""Content type of `/stream`."""
+NOT_KEPT = {"Cache-Control": "no-store"}
+"""What else a stream says of itself: no cache on its way may keep or collect it."""
 
 X_CACHE = "X-Cache"
 """`hit`, `miss` (asked upstream, then stored), or `bypass` (asked upstream, nothing stored)."""
@@ -25,6 +34,7 @@ INVALID = "Invalid request"
 """422: whatever in path, query, form or body cannot be parsed or does not validate."""
 UNAUTHENTICATED = "Not authenticated"
 WRONG_TOKEN = "Invalid token"  # noqa: S105 - says that a token is wrong, is none
+WRONG_PASSWORD = "Wrong name or password"  # noqa: S105 - says that a password is wrong, is none
 INACTIVE = "Inactive user"
 NO_UPSTREAM = "Upstream unavailable"
 INVALID_HOST = "Invalid host header"

@@ -117,6 +117,7 @@ def test_a_run_that_shares_its_cpu_is_marked_and_not_gated(tmp_path: Path, monke
 def test_a_resumed_run_is_looked_at_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By the placement that it has."""
     info = factories.simulated_run(placement={"server": (0,), "generator": (0,), "services": (0,)}).info
+    (tmp_path / "mine").mkdir(parents=True, exist_ok=True)
     with record.writing(tmp_path / "mine", info):
         pass
     monkeypatch.chdir(tmp_path)

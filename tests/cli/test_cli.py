@@ -49,6 +49,8 @@ def gatebench(*argv: str, cwd: Path, **more: Any) -> subprocess.CompletedProcess
         (["run", "quik"], "unknown suite 'quik'"),
         (["run"], "which suite?"),
         (["run", "quick", "--budget", "10m"], "--budget goes with --width"),
+        (["run", "quick", "--generator-cpus", "2"], "a generator uses one CPU, so add --generators 2"),
+        (["run", "--resume", "nothing", "--generators", "2"], "--generators: --resume goes on with the plan"),
         (["run", "quick", "--width", "wide"], "'wide' is no share"),
         (["run", "quick", "--filter", "colour=red"], "must be KEY=PATTERN"),
         (["run", "nowhere.toml"], "no such file"),

@@ -18,6 +18,7 @@ from tests import factories
 
 def written(folder: Path, run: Run) -> str:
     """The run's records in `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
     with record.writing(folder, run.info) as writer:
         for trial in run.trials:
             writer.append(trial)

@@ -73,6 +73,7 @@ def gatebench(*argv: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 def written(folder: Path, run: Run, change: Callable[[Trial], Trial] = lambda trial: trial) -> Path:
     """The run's records in `folder`, with its trials changed."""
+    folder.mkdir(parents=True, exist_ok=True)
     with record.writing(folder, run.info) as writer:
         for trial in run.trials:
             writer.append(change(trial))
@@ -129,6 +130,21 @@ def test_a_machine_that_took_the_verdict_ends_with_3(tmp_path: Path) -> None:
         "no verdict on throughput_rps (through the machine): blocks 0, 1, 2, 3, 4: p1a: the hypervisor" in done.stderr
     )
     assert gatebench("compare", quiet, *GATE, cwd=tmp_path).returncode == 0
+
+
+def test_runs_of_different_machines_end_with_3_unless_they_are_to_be_judged(tmp_path: Path) -> None:
+    """Figures are shown; what differs and what to do are said."""
+    here = str(written(tmp_path / "here", factories.simulated_run()))
+    there = factories.simulated_run(rps={"p1b": 800.0}, seed=2, environment={"cpu": "Other CPU"})
+    other = str(written(tmp_path / "there", there))
+    done = gatebench("compare", here, other, *GATE, cwd=tmp_path)
+    assert done.returncode == 3
+    assert "not judged" in done.stdout
+    assert "0.8" in done.stdout
+    assert "different machines (cpu Test CPU and Other CPU)" in done.stderr
+    assert "--across-machines judges all the same" in done.stderr
+    assert "No verdicts" in next((tmp_path / "results").glob("compare-*.html")).read_text()
+    assert gatebench("compare", here, other, *GATE, "--across-machines", cwd=tmp_path).returncode == 1
 
 
 @pytest.mark.parametrize(
@@ -209,3 +225,33 @@ def test_one_call_measures_and_gates(tmp_path: Path) -> None:
     assert "shop on uvicorn: the candidate spoiled 1 block, 0 allowed in all: block 0: p1b:" in done.stderr
     found = json.loads(done.stdout)["gate"]["failed"]
     assert [each["kind"] for each in found][:1] == ["spoiled"]
+
+
+def test_what_holds_for_several_pairs_is_said_once() -> None:
+    """As the machines of two runs, which are those of every pair."""
+    findings = [
+        GateFinding(
+            pair=pair,
+            scenario="json",
+            candidate="b",
+            kind="no verdict",
+            faults=("machine",),
+            reasons=(why,),
+            metric="m",
+        )
+        for pair, why in (("p1", "other machines"), ("p2", "steal"), ("p3", "other machines"))
+    ]
+    decided = Gate(
+        threshold=0.05,
+        metrics=("m",),
+        allowed_failed_blocks=0,
+        pairs=("p1", "p2", "p3"),
+        failed=(),
+        undecided=tuple(findings),
+    )
+    with pytest.raises(UndecidedError) as error:
+        enforce(decided)
+    assert str(error.value).splitlines()[1:] == [
+        "p1 json, b; p3 json, b: no verdict on m (through the machine): other machines",
+        "p2 json, b: no verdict on m (through the machine): steal",
+    ]

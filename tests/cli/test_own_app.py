@@ -106,8 +106,8 @@ def test_two_apps_are_run_without_a_file_and_gone_on_with(folder: Path) -> None:
     assert [trial.error for trial in run.trials if trial.error] == []
     a, b = run.info.plan.groups[0].arms
     assert (a.label, b.label) == ("shop:app on gunicorn-gthread (8 threads)", "shop:create_async() on uvicorn")
-    assert (a.scenario.name, a.scenario.expect.status) == ("GET /basket", 200)
-    assert a.scenario.expect.sha256_json is not None
+    assert (a.scenario.name, a.scenario.requests[0].expect.status) == ("GET /basket", 200)
+    assert a.scenario.requests[0].expect.sha256_json is not None
 
 
 @pytest.mark.live

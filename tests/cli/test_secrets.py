@@ -154,7 +154,7 @@ def test_no_secret_is_in_the_records_nor_printed_and_the_run_resumes(shop: Path)
     }
     arm = info.plan.groups[0].arms[0]
     assert arm.target.env == {"SHOP_TOKEN_WANTED": "***", "SHOP_API_KEY": "***", "SHOP_NAME": "corner"}
-    assert arm.scenario.request.headers == {"Authorization": "***", "Accept": "*/*"}
+    assert arm.scenario.requests[0].headers == {"Authorization": "***", "Accept": "*/*"}
 
     (shop / "shop.toml").write_text(SUITE.replace(KEY, "another-key"))
     refused = gatebench("run", "--resume", "run", cwd=shop)

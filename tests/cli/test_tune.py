@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from harness.cli import app
-from harness.cli.tune import memory_bytes
+from harness.cli.options import memory_bytes
 from harness.errors import GatebenchError, GateError, UsageError
 from harness.tune import sitting as sittings
 from tests.tune.tune_support import Fake, instead, new_sitting

@@ -11,6 +11,7 @@ from harness.errors import RecordError, UsageError
 from harness.judge.compare import between, regressions, within
 from harness.judge.verdicts import PairVerdict
 from harness.record import Run
+from harness.record.conditions import first
 from harness.suite import Factor, Plan
 from tests import factories
 
@@ -112,6 +113,69 @@ def test_what_differs_around_the_runs_is_warned_of_by_name(changes: dict[str, An
     assert len(warned) == 1
     assert warned[0].kind == name.partition(":")[0]
     assert "--baseline" in warned[0].remedy
+
+
+MACHINES: list[dict[str, Any]] = [
+    {"environment": {"cpu": "Other CPU", "cpus": 2, "kernel": "6.0"}},
+    {"environment": {"cpu": "Test CPU", "cpus": 8, "kernel": "6.0"}},
+    {"environment": {"cpu": "Test CPU", "cpus": 2, "kernel": "6.9"}},
+    {"environment": {"cpu": "Test CPU", "cpus": 2, "kernel": "6.0", "memory_bytes": 64 << 30}},
+    {"placement": {"server": (0, 1), "generator": (2,), "services": (3,)}},
+]
+"""Each unlike that of `machine_a`, in one way."""
+
+
+def machine_a(**changes: Any) -> Run:
+    """A run on two CPUs with 8 GiB."""
+    return factories.simulated_run(
+        **{"environment": {"cpu": "Test CPU", "cpus": 2, "kernel": "6.0", "memory_bytes": 8 << 30}} | changes
+    )
+
+
+@pytest.mark.parametrize("other", MACHINES)
+def test_of_runs_of_different_machines_there_are_figures_and_no_verdict(other: dict[str, Any]):
+    """Whichever was first, and a slower target there is no regression; the caveat says what to do."""
+    runs = [machine_a(), machine_a(rps={"p1b": 700.0}, seed=2, **other)]
+    for before, after in (runs, runs[::-1]):
+        comparison = between(before, after)
+        assert comparison.unjudged is not None
+        shown = primary(before, after)
+        assert (shown.verdict, shown.settle) == ("not judged", None)
+        assert shown.ratio is not None
+        assert shown.low is not None
+        said = next(caveat for caveat in comparison.caveats if caveat.kind == "across-machines")
+        assert "no verdict" in said.text
+        assert "--across-machines" in said.remedy
+    judged = between(*runs, judge_across=True)
+    assert judged.unjudged is None
+    assert next(pair for pair in judged.pairs if pair.primary).verdict == "worse"
+    assert "may be one about them" in next(each.text for each in judged.caveats if each.kind == "across-machines")
+
+
+def test_what_makes_them_different_is_said():
+    """By name, both values."""
+    assert between(machine_a(), machine_a(seed=2, **MACHINES[0])).unjudged == (
+        "the runs were measured on different machines (cpu Test CPU and Other CPU)"
+    )
+    assert between(machine_a(), machine_a(seed=2, **MACHINES[4])).unjudged == (
+        "the runs were measured on different numbers of CPUs (CPUs of the servers 1 and 2)"
+    )
+
+
+def test_a_machine_after_a_boot_is_the_same():
+    """With some memory less, other load, and where a record holds less than another."""
+    later = {"cpu": "Test CPU", "cpus": 2, "kernel": "6.0", "memory_bytes": (8 << 30) - 500_000, "load_average": [3.0]}
+    for environment in (later, {"cpu": "Test CPU"}, {}):
+        assert between(machine_a(), machine_a(seed=2, environment=environment)).unjudged is None
+
+
+def test_a_run_that_went_on_elsewhere_is_of_two_machines():
+    """Its later sitting makes a comparison with it one across machines."""
+    before, whole = machine_a(), machine_a(seed=2)
+    here = first(whole.info)
+    there = replace(here, environment={**here.environment, "cpu": "Other CPU"})
+    after = replace(whole, info=replace(whole.info, sittings=(here, there)))
+    assert between(before, after).unjudged is not None
 
 
 def test_a_different_load_is_warned_of():

@@ -211,7 +211,7 @@ def test_cpu_and_memory_are_better_when_less():
         replace(
             trial,
             memory_bytes=80_000_000,
-            slices=tuple(replace(row, cpu_s=row.cpu_s * 1.5) for row in trial.slices),
+            slices=tuple(replace(row, cpu_s=(row.cpu_s or 0.0) * 1.5) for row in trial.slices),
         )
         if trial.arm == "p1b"
         else trial
@@ -355,6 +355,7 @@ def test_the_json_has_the_documented_keys():
 
 def stored(folder: Path, run: Run) -> Path:
     """The run, written as a measurement would."""
+    folder.mkdir()
     with record.writing(folder, run.info) as writer:
         for trial in run.trials:
             writer.append(trial)
@@ -407,7 +408,7 @@ def test_a_torn_line_is_left_out_with_a_caveat(tmp_path: Path):
 def test_a_run_that_went_on_under_other_conditions_names_them_and_the_block():
     """Of a code its digests are left out; a sitting that left no row has changed nothing."""
     run = factories.simulated_run(factories.plan(blocks=4))
-    first = conditions.first(run.info, {"flask": "aa"})
+    first = replace(conditions.first(run.info), code={"flask": "aa"})
     other = replace(first, environment=first.environment | {"kernel": "6.1"}, code={"flask": "bb"})
     trials = tuple(replace(trial, sitting=2 if trial.block > 1 else 0) for trial in run.trials)
     sat = replace(run, info=replace(run.info, sittings=(first, replace(other, versions={"flask": "9"}), other)))
@@ -439,3 +440,15 @@ def test_a_verdict_carries_the_rate_that_was_really_offered():
     verdicts = within(factories.run(factories.plan(OPEN, blocks=3), (*closed, *opened))).pairs
     rates = {verdict.phase: verdict.factors["rate_rps"] for verdict in verdicts}
     assert rates == {"closed": None, "open": 700.0}
+
+
+def test_a_run_of_what_ran_already_says_so():
+    """Once for each such target, with what could not be checked; nothing of what was launched."""
+    live = factories.target(name="live", app="", url="http://127.0.0.1:8000")
+    plan = factories.plan(factories.group(factories.flask_arm("p1a"), factories.arm("p1b", target=live)))
+    said = [each for each in within(factories.simulated_run(plan)).caveats if each.kind == "not-launched"]
+    assert [each.text.partition(" and ")[0] for each in said] == ["live ran already at http://127.0.0.1:8000"]
+    assert "no interval holds what differs from launch to launch" in said[0].text
+    assert "its CPU time and memory" in said[0].text
+    assert "name its pid" in said[0].remedy
+    assert not [each for each in within(factories.simulated_run()).caveats if each.kind == "not-launched"]

@@ -335,3 +335,17 @@ def test_a_run_whose_servers_and_generator_shared_a_cpu_is_not_gated(which: int)
         assert [(each.kind, each.faults) for each in decision.undecided] == [("no verdict", ("machine",))]
         assert "shared a CPU" in decision.undecided[0].reasons[0]
         assert comparison.caveats[0].kind == "shared-cpu"
+
+
+@pytest.mark.parametrize("slow", [1000.0, 500.0])
+def test_a_gate_over_runs_of_different_machines_neither_passes_nor_fails(slow: float) -> None:
+    """Equals and a slower candidate alike; asked to judge all the same, it does."""
+    runs = factories.simulated_run(), factories.simulated_run(rps={"p1b": slow}, seed=2, environment={"cpu": "Other"})
+    demands = Demands(threshold=0.05)
+    found = gate(between(*runs), runs, demands)
+    assert found.failed == ()
+    assert [(each.kind, each.faults) for each in found.undecided] == [("no verdict", ("machine",))]
+    assert "different machines (cpu Test CPU and Other)" in found.undecided[0].reasons[0]
+    judged = gate(between(*runs, judge_across=True), runs, demands)
+    assert [each.kind for each in judged.failed] == ([] if slow == 1000.0 else ["regression"])
+    assert judged.undecided == ()

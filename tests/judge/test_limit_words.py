@@ -17,6 +17,7 @@ from tests.factories import EXTERNAL
     [
         ("server-cpu", 1, "uses up its server core"),
         ("server-cpu", 2, "uses up its 2 server cores"),
+        ("cpu-quota", 1, "uses up its quota"),
         ("worker-slots", 1, "is bound by its 8 worker slots"),
         ("upstream", 1, "is bound by the upstream"),
         ("connections", 1, "is bound by the load's 32 connections"),

@@ -291,3 +291,15 @@ def test_too_few_connections_are_diagnosed():
     assert kinds(trial(few, 190.0, cpu=0.2), few) == ["few-connections"]
     shared = factories.arm(workers=8, connections=32, scenario=JSON)
     assert kinds(trial(shared, 5000.0, cpu=0.95), shared) == ["imbalanced"]
+
+
+def test_nothing_is_said_of_a_cpu_that_is_not_known():
+    """Of what runs already without a pid: no stalls at "0 % of the CPU", and no limit that would follow from it."""
+    live = replace(FASTAPI, name="live", app="", url="http://127.0.0.1:8000")
+    arm = factories.arm(connections=256, target=live, rate_rps=3200.0)
+    row = factories.slice_row(length_s=2.0, cpu_s=None, outside_fraction=None, stalls=20, stalled_s=0.4)
+    slow = factories.latency(54_000.0, p99=98_000.0)
+    standing = factories.trial(arm, phase="open", slices=(row,), latency_us=slow, cpu_s_per_request=None)
+    assert kinds(standing, arm) == []
+    assert limit(standing, arm, QUICK, PLACEMENT) == (None, None)
+    assert kinds(standing, replace(arm, target=replace(live, pid=7))) == ["stalls"]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from harness.judge.validity import disturbed, impossible, judge, left_out
-from harness.record import Trial
+from harness.record import RequestRow, Trial
 from harness.suite import Open, Thresholds
 from tests import factories
 
@@ -217,6 +217,20 @@ CORRUPT: dict[str, Trial] = {
     "called valid and has no throughput": factories.trial(throughput_rps=None),
     "called valid and has reasons why not": factories.trial(reasons=("disturbed",)),
     "more errors (9) than requests (3)": factories.trial(requests=3, errors=9, valid=False),
+    "its requests, each by itself, do not add up": factories.trial(
+        by_request=(
+            RequestRow(
+                name="a",
+                weight=1,
+                requests=1,
+                errors=0,
+                share=None,
+                throughput_rps=None,
+                latency_us=None,
+                histogram=None,
+            ),
+        )
+    ),
     "more done (5) than scheduled (4)": factories.trial(**slices(1, scheduled=4, done=5)),
     "answers in round 0, which has no length": factories.trial(
         slices=(factories.slice_row(round=0, length_s=0.0), factories.slice_row(round=1), factories.slice_row(round=2))

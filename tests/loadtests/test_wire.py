@@ -10,13 +10,15 @@ import os
 import socket
 import struct
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.spec import Request
-from loadtests.engine.exchange import prepare
+from loadtests.engine.exchange import Exchange, prepare
+from loadtests.engine.wire import Connection
 from tests.loadtests.engine_support import GOOD, SECOND_NS, Wire, nothing_sent, open_wire
 
 BODY = b'{"answer": 42, "text": "\xc3\xa4\xc3\xb6\xc3\xbc"}'
@@ -513,3 +515,34 @@ def say(peer: socket.socket, what: str) -> None:
         if what == "reset":
             peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         peer.close()
+
+
+@pytest.mark.parametrize("family", ["AF_INET6", "AF_UNIX"])
+def test_other_families_of_addresses_are_driven_the_same(tmp_path: Path, family: str) -> None:
+    """IPv6 and a unix socket: the host has the form that HTTP wants, and answers are counted for the connection."""
+    kind = getattr(socket, family)
+    listener = socket.socket(kind)
+    listener.bind(str(tmp_path / "s") if kind == socket.AF_UNIX else ("::1", 0))
+    listener.listen()
+    listener.settimeout(20)
+    host, port = (f"unix:{tmp_path / 's'}", 0) if kind == socket.AF_UNIX else listener.getsockname()[:2]
+    with open_wire() as wire:
+        wire.exchange = Exchange(Request(), host, port, connect_timeout_s=5, read_timeout_s=5)
+        wire.connection = Connection(wire.exchange, wire.reactor, wire)
+        head = "localhost" if kind == socket.AF_UNIX else f"[::1]:{port}"
+        assert f"Host: {head}\r\n".encode() in wire.exchange.data
+        wire.connection.begin()
+        wire.serve()
+        peer, _ = listener.accept()
+        for number in range(3):
+            if number:
+                wire.connection.begin()
+            assert wire.read_request(peer) == wire.exchange.data
+            wire.send(peer, GOOD)
+        assert wire.outcomes == [None] * 3
+        wire.connection.close()
+        ((source, answers),) = wire.connection.ports
+        assert answers == 3
+        assert (source == 0) == (kind == socket.AF_UNIX)
+        peer.close()
+    listener.close()

@@ -7,8 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from harness.machine import ledger, usage
 from harness.machine.guard import Guard, Swept, guard, sweep
 from harness.machine.identity import MARK, Family, Identity, identity, kill, kin, lives, table
 from harness.machine.process import Process, running, stop
+from tests.polling import until
 
 SLEEP = "import time; time.sleep(60)"
 ESCAPES = f"""
@@ -48,16 +48,6 @@ with running([sys.executable, "-c", sys.argv[2]], name="server", log=Path(sys.ar
     print(guard().reaper.pid, *process.members(), flush=True)
     time.sleep(60)
 """
-
-
-def until(holds: Callable[[], bool], seconds: float = 20.0) -> bool:
-    """Poll until `holds`, or the time is up."""
-    deadline = time.monotonic() + seconds
-    while not holds():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.01)
-    return True
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ import pytest
 
 from harness import masking
 from harness.machine import logs
-from harness.machine.logs import line_that_matters, one_line, scrub, tail
+from harness.machine.logs import KEPT_BYTES, bound, line_that_matters, one_line, scrub, tail
 
 PLAIN = """\
 Traceback (most recent call last):
@@ -103,3 +103,31 @@ def test_secrets_are_overwritten_where_a_process_wrote_them(tmp_path: Path, monk
     scrub(tmp_path / "no such log")
     (tmp_path / "empty").touch()
     scrub(tmp_path / "empty")
+
+
+def test_a_log_that_grew_without_bound_keeps_its_beginning_and_its_end(tmp_path: Path) -> None:
+    """What stood there before stays, and who still writes to it goes on at its end."""
+    log = tmp_path / "log"
+    log.write_text("of the block before\n")
+    start = log.stat().st_size
+    with log.open("ab", buffering=0) as server:
+        server.write(b"".join(b"line %06d\n" % number for number in range(100_000)))
+        bound(log, start)
+        server.write(b"one more\n")
+    before, first, *_, last, more = lines = log.read_text().splitlines()
+    assert (before, first, last, more) == ("of the block before", "line 000000", "line 099999", "one more")
+    (cut,) = (place for place, line in enumerate(lines) if line.startswith("[gatebench: "))
+    kept = [int(line.removeprefix("line ")) for line in (*lines[1:cut], *lines[cut + 1 : -1])]
+    assert lines[cut] == f"[gatebench: {12 * (100_000 - len(kept))} bytes were cut out here]"
+    assert kept == [*range(cut - 1), *range(100_000 - (len(kept) - cut + 1), 100_000)]
+    assert log.stat().st_size < 2 * KEPT_BYTES + 200
+
+
+def test_a_short_log_stays_as_it_is_and_one_that_is_gone_is_no_error(tmp_path: Path) -> None:
+    """Up to twice what is kept."""
+    log = tmp_path / "log"
+    log.write_bytes(b"x" * 2 * KEPT_BYTES)
+    bound(log)
+    bound(tmp_path / "gone")
+    assert log.read_bytes() == b"x" * 2 * KEPT_BYTES
+    assert not (tmp_path / "gone").exists()

@@ -8,8 +8,7 @@ import signal
 import subprocess
 import sys
 import termios
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from harness.machine.doctor import orphans
 from harness.machine.identity import Identity, identity, lives
 from harness.machine.namespace import SWITCH
 from tests.loadtests.engine_support import ROOT
+from tests.polling import until
 
 PROBE = "from harness.machine.namespace import impossible; print(impossible() or '')"
 ESCAPES = """
@@ -65,16 +65,6 @@ def run(*argv: str, **env: str) -> subprocess.CompletedProcess[str]:
 
 WHY_NOT = run(PROBE).stdout.strip()
 needs_namespaces = pytest.mark.skipif(bool(WHY_NOT), reason=f"no PID namespace can be made: {WHY_NOT}")
-
-
-def until(holds: Callable[[], bool], seconds: float = 20.0) -> bool:
-    """Poll until `holds`, or the time is up."""
-    deadline = time.monotonic() + seconds
-    while not holds():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.01)
-    return True
 
 
 def inside(outer: int) -> list[Identity]:

@@ -59,3 +59,44 @@ def test_the_cgroups_quota_is_read(tmp_path: Path, files: dict[str, str], quota:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
     assert cgroups.quota(tmp_path) == quota
+
+
+@pytest.mark.parametrize(
+    ("count", "asked", "generators", "server", "generator"),
+    [
+        (1, None, 4, (0,), (0,)),
+        (2, None, 2, (0,), (1,)),
+        (3, None, 2, (0, 1), (2,)),
+        (3, 2, 2, (0,), (1, 2)),
+        (4, None, 2, (0, 1), (2,)),
+        (8, None, 1, tuple(range(6)), (6,)),
+        (8, None, 2, tuple(range(5)), (5, 6)),
+        (8, None, 8, tuple(range(4)), (4, 5, 6)),
+        (8, 5, 8, (0, 1), (2, 3, 4, 5, 6)),
+        (8, 1, 8, tuple(range(6)), (6,)),
+    ],
+)
+def test_several_generators_have_a_core_each_up_to_half_of_all(
+    count: int, asked: int | None, generators: int, server: tuple[int, ...], generator: tuple[int, ...]
+) -> None:
+    """Or so many as are asked for."""
+    where = place(tuple(range(count)), generator_cpus=asked, generators=generators)
+    assert (where.server, where.generator) == (server, generator)
+    assert where.shared == (count == 1)
+
+
+@pytest.mark.parametrize(
+    ("count", "asked", "generators", "says"),
+    [
+        (8, 7, 8, "--generator-cpus 7: of the 8 usable CPUs the generators can have 1 to 6"),
+        (2, 2, 2, "--generator-cpus 2: of the 2 usable CPUs the generators can have 1"),
+        (8, 2, 1, "--generator-cpus 2: a generator uses one CPU, so add --generators 2"),
+    ],
+)
+def test_more_cpus_for_generators_than_there_are_or_are_of_use_are_refused(
+    count: int, asked: int, generators: int, says: str
+) -> None:
+    """With what they can have."""
+    with pytest.raises(UsageError) as caught:
+        place(tuple(range(count)), generator_cpus=asked, generators=generators)
+    assert str(caught.value) == says

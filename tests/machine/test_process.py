@@ -8,8 +8,6 @@ import resource
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,6 +15,7 @@ import pytest
 from harness.errors import LaunchError, ServiceError, StorageError
 from harness.machine.process import clean_environment, descriptor_limit, running
 from harness.machine.reaper import members
+from tests.polling import until
 
 FAMILY = (
     "import subprocess, sys, time; "
@@ -25,16 +24,6 @@ FAMILY = (
 STUBBORN = (
     "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('here', flush=True); time.sleep(60)"
 )
-
-
-def until(holds: Callable[[], bool], seconds: float = 20.0) -> bool:
-    """Poll until `holds`, or the time is up."""
-    deadline = time.monotonic() + seconds
-    while not holds():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.01)
-    return True
 
 
 def test_a_process_and_its_children_are_gone_afterwards(tmp_path: Path) -> None:

@@ -103,6 +103,6 @@ def test_what_a_quota_leaves_is_spread_over_the_cores(count: int, spread: tuple[
 def test_a_stated_number_of_server_cpus_are_whole_cores_first(tmp_path: Path) -> None:
     """And no more than the servers can have."""
     root = halves(tmp_path)
-    assert place(tuple(range(8)), 2, root).server == (0, 4)
+    assert place(tuple(range(8)), 2, root=root).server == (0, 4)
     with pytest.raises(UsageError, match="the server can have 1 to 4"):
-        place(tuple(range(8)), 5, root)
+        place(tuple(range(8)), 5, root=root)

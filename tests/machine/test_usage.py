@@ -43,12 +43,23 @@ def test_a_process_that_has_gone_is_left_out_and_never_negative() -> None:
 def test_memory_threads_and_switches_are_read() -> None:
     """Of our own process they are all there."""
     me = [os.getpid()]
-    memory = usage.memory_bytes(me)
+    memory = usage.memory(me)
     assert memory is not None
-    assert memory > 2**20
+    assert memory.pss > 2**20
+    assert 0 <= memory.shared < memory.pss
     assert usage.threads(me) >= 1
     assert usage.context_switches(me) > 0
-    assert usage.memory_bytes([2**22 + 1]) is None
+    assert usage.memory([2**22 + 1]) is None
+
+
+def test_what_a_process_takes_more_is_seen_to_the_page() -> None:
+    """Where it is of no file, and once it is written to."""
+    me = os.getpid()
+    before = usage.anonymous_bytes([me])[me]
+    taken = bytearray(b"x") * (64 << 20)
+    grown = usage.anonymous_bytes([me])[me] - before
+    assert abs(grown - len(taken)) < 2**20
+    assert usage.anonymous_bytes([2**22 + 1]) == {}
 
 
 def test_steal_and_outside_load_come_from_the_machines_first_line(tmp_path: Path) -> None:

@@ -13,8 +13,9 @@ from harness.errors import UsageError
 from harness.record import SittingRow, code, conditions
 from harness.record import sitting as sittings
 from harness.strict import adapter
-from harness.suite import rounds
+from harness.suite import Options, build, load_suite, rounds
 from tests import factories
+from tests.suite.mix_support import written
 
 RUN = factories.simulated_run()
 BEFORE = SittingRow(
@@ -49,6 +50,7 @@ def test_what_differs_between_two_sittings_is_named(now: dict[str, Any], changed
 
 def begun(folder: Path) -> SittingRow:
     """A run without a row, and what its next sitting would be measured with if nothing changed."""
+    folder.mkdir(parents=True, exist_ok=True)
     with record.writing(folder, RUN.info):
         pass
     first = conditions.sittings(record.read_info(folder))[0]
@@ -118,6 +120,7 @@ def test_a_run_that_came_to_its_end_is_not_resumed(tmp_path: Path) -> None:
 def measured(folder: Path, blocks: int) -> None:
     """A finished run of `blocks` blocks."""
     run = factories.simulated_run(factories.plan(blocks=blocks))
+    folder.mkdir(parents=True, exist_ok=True)
     with record.writing(folder, run.info) as writer:
         for trial in run.trials:
             writer.append(trial)
@@ -193,3 +196,12 @@ def test_a_single_module_has_a_digest_and_one_that_is_not_there_has_none(tmp_pat
     assert code.digest(tmp_path, "web:app") is not None
     assert code.digest(tmp_path, "gone:app") is None
     assert code.digest(tmp_path, "\0:app") is None
+
+
+def test_a_data_file_that_changed_is_named(tmp_path: Path) -> None:
+    """The requests of a mix are filled from it: a run does not go on with others."""
+    plan = build(*load_suite(str(written(tmp_path))), Options(seed=1))
+    before = replace(BEFORE, code=code.digests(plan))
+    (tmp_path / "people.csv").write_text("id,name,city\n7,Ada,Paris\n")
+    now = replace(BEFORE, code=code.digests(plan))
+    assert conditions.changes(before, now).keys() == {"code: data of mine"}

@@ -55,6 +55,27 @@ def test_the_content_is_on_disk_before_the_name_and_the_name_before_the_return(
     assert steps == ["sync file: 4", "sync folder: new!"]
 
 
+def test_a_file_that_has_the_content_already_is_not_written_again(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its times stay, it is on the disk, and what a killed process has left beside it is removed all the same."""
+    os.utime(file, (1, 1))
+    (file.parent / f"{file.name}.4194305.part").write_bytes(b"hal")
+    steps: list[bool] = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: steps.append(stat.S_ISDIR(os.fstat(descriptor).st_mode)))
+    durable.replace(file, b"old")
+    assert (file.stat().st_mtime, file.read_bytes()) == (1, b"old")
+    assert [path.name for path in file.parent.iterdir()] == [file.name]
+    assert steps == [False, True]
+
+
+@pytest.mark.parametrize("content", [b"odd", b"older", b"ol", b""])
+def test_a_file_with_other_content_is_written(file: Path, content: bytes) -> None:
+    """Of the same length too."""
+    os.utime(file, (1, 1))
+    durable.replace(file, content)
+    assert file.read_bytes() == content
+    assert file.stat().st_mtime != 1
+
+
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])
 def test_a_disk_that_fails_leaves_the_old_file_and_nothing_else(
     file: Path, monkeypatch: pytest.MonkeyPatch, number: int

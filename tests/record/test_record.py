@@ -20,6 +20,7 @@ def written(tmp_path: Path) -> tuple[Path, record.Run]:
     """A run on disk, and the run it was made from."""
     run = factories.simulated_run()
     folder = tmp_path / run.info.run
+    folder.mkdir(parents=True, exist_ok=True)
     with record.writing(folder, run.info) as writer:
         for trial in run.trials:
             writer.append(trial)
@@ -42,6 +43,7 @@ def test_a_torn_last_line_is_tolerated_and_counted(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-40])
     again = record.read(folder)
     assert (len(again.trials), again.torn) == (len(run.trials) - 1, 1)
+    folder.mkdir(parents=True, exist_ok=True)
     with record.writing(folder, run.info):
         pass
     assert record.read(folder) == replace(again, info=record.read_info(folder), torn=0)
@@ -93,6 +95,7 @@ def test_a_run_is_found_by_path_name_part_and_age(tmp_path: Path) -> None:
     """An ambiguous or unknown name is said."""
     for second in (1, 2):
         folder = record.new_folder(tmp_path, "quick", datetime(2026, 11, 24, 9, 0, second, tzinfo=UTC))
+        folder.mkdir(parents=True, exist_ok=True)
         with record.writing(folder, factories.simulated_run().info):
             pass
     newest = tmp_path / "20261124T090002Z-quick"
@@ -114,6 +117,7 @@ def test_latest_goes_by_the_start_in_the_records_and_not_by_the_name(tmp_path: P
         ("20990101T000000Z-quick", "2026-11-24T09:00:00.000+00:00"),
         ("mine", "2026-11-24T10:00:00.000+00:00"),
     ):
+        (tmp_path / name).mkdir(parents=True, exist_ok=True)
         with record.writing(tmp_path / name, replace(factories.simulated_run().info, started=started)):
             pass
     assert [path.name for path in record.folders(tmp_path)] == ["20990101T000000Z-quick", "mine"]
@@ -123,6 +127,7 @@ def test_latest_goes_by_the_start_in_the_records_and_not_by_the_name(tmp_path: P
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"started": 5}', '{"started": "yesterday"}', "[" * 100_000])
 def test_a_run_that_cannot_be_read_takes_its_place_by_the_time_in_its_name(tmp_path: Path, content: str) -> None:
     """It is listed, so that its fault is seen."""
+    (tmp_path / "mine").mkdir(parents=True, exist_ok=True)
     with record.writing(tmp_path / "mine", replace(factories.simulated_run().info, started="2026-11-24T10:00:00Z")):
         pass
     for name in ("20261124T090000Z-broken", "20261124T110000Z-broken", "broken"):
@@ -149,6 +154,7 @@ def test_a_suite_name_stays_one_folder_in_the_results(tmp_path: Path, suite: str
     folder = record.new_folder(tmp_path / "results", suite, datetime(2026, 11, 24, 9, 0, tzinfo=UTC))
     assert folder.name == f"20261124T090000Z-{name}"
     assert folder.parent == tmp_path / "results"
+    folder.mkdir(parents=True, exist_ok=True)
     with record.writing(folder, factories.simulated_run().info):
         pass
     assert record.find("latest", tmp_path / "results") == folder

@@ -66,10 +66,11 @@ def test_a_plan_in_the_records_has_masks_and_gets_its_secrets_back(suite: Path) 
     assert arm.target.env == {"DATABASE_URL": "postgresql://shop:***@db/shop", "SHOP_API_KEY": "***", "NAME": "corner"}
     assert arm.server.argv == ("{python}", "--port", "{port}", "--auth-token", "***", "{app}")
     assert arm.server.env == {"OWN_PASSWORD": "***"}
-    assert arm.scenario.request.path == "/basket?token=***"
-    assert arm.scenario.request.headers == {"Cookie": "***"}
-    assert arm.scenario.request.body == '{"password": "***"}'
-    assert arm.scenario.expect.headers == {"Set-Cookie": "***"}
+    (asked,) = arm.scenario.requests
+    assert asked.path == "/basket?token=***"
+    assert asked.headers == {"Cookie": "***"}
+    assert asked.body == '{"password": "***"}'
+    assert asked.expect.headers == {"Set-Cookie": "***"}
     assert unsealed(suite.parent, kept).plan == info.plan
     assert sealed(info).secrets == kept.secrets, "one salt a run"
     assert not set(sealed(planned(suite)).secrets.values()) & set(kept.secrets.values()), "another salt for another run"

@@ -18,7 +18,7 @@ import pytest
 
 from harness import record
 from harness.errors import RecordError, StorageError, UsageError
-from harness.record import durable
+from harness.record import durable, lock
 from harness.record import sitting as sittings
 from harness.record.folders import still_there
 from tests import factories
@@ -116,6 +116,7 @@ def test_the_name_of_a_new_folder_and_of_its_records_is_on_disk(
     monkeypatch.setattr(durable, "sync_folder", lambda folder: synced.append(folder.name))
     folder = record.new_folder(tmp_path / "results", "quick")
     assert synced == [tmp_path.name, "results"]
+    folder.mkdir(parents=True, exist_ok=True)
     with record.writing(folder, RUN.info):
         assert synced[-1] == folder.name
         assert (folder / record.TRIALS).exists()
@@ -192,6 +193,7 @@ def test_a_row_that_cannot_be_written_is_one_message_and_leaves_whole_rows(
 def test_a_disk_that_fills_up_in_a_row_ends_the_run_with_whole_rows(tmp_path: Path) -> None:
     """The kernel writes what fits of the row, and fails only then: that part is cut off again."""
     folder = tmp_path / "run"
+    folder.mkdir()
     done = subprocess.run(
         [sys.executable, "-c", FILLING, str(folder)],
         cwd=ROOT,
@@ -214,6 +216,7 @@ def test_a_disk_that_fills_up_in_a_row_ends_the_run_with_whole_rows(tmp_path: Pa
 def test_a_folder_that_vanished_is_one_message(tmp_path: Path) -> None:
     """Somebody cleaned up."""
     folder = tmp_path / "run"
+    folder.mkdir(parents=True, exist_ok=True)
     with record.writing(folder, RUN.info) as writer:
         for path in folder.iterdir():
             path.unlink()
@@ -269,6 +272,7 @@ def test_no_number_that_is_not_finite_is_written_as_null(tmp_path: Path) -> None
 def test_a_folder_that_was_moved_away_ends_the_run_and_is_not_made_anew(tmp_path: Path) -> None:
     """No row goes where nobody looks, and no second run.json appears."""
     folder = tmp_path / "run"
+    folder.mkdir(parents=True, exist_ok=True)
     with record.writing(folder, RUN.info) as writer:
         writer.append(RUN.trials[0])
         folder.rename(tmp_path / "away")
@@ -279,3 +283,26 @@ def test_a_folder_that_was_moved_away_ends_the_run_and_is_not_made_anew(tmp_path
             writer.finish()
     assert list(folder.iterdir()) == []
     assert len(record.read(tmp_path / "away").trials) == 1
+
+
+def test_a_folder_that_was_moved_away_before_the_first_record_is_not_made_anew(tmp_path: Path) -> None:
+    """And nothing is there yet that --resume could go on with."""
+    folder = sittings.own_folder(tmp_path / "run")
+    folder.rename(tmp_path / "away")
+    with (
+        pytest.raises(StorageError, match=r"Put the folder back, then: start it again$"),
+        record.writing(folder, RUN.info),
+    ):
+        pass
+    assert not folder.exists()
+
+
+def test_a_start_that_did_not_get_as_far_as_run_json_can_be_made_again(tmp_path: Path) -> None:
+    """Its folder holds the lock and no record; one that holds anything else is refused."""
+    folder = sittings.own_folder(tmp_path / "run")
+    with lock.held(folder):
+        pass
+    assert sittings.own_folder(folder) == folder
+    (folder / record.TRIALS).touch()
+    with pytest.raises(UsageError, match="exists already"):
+        sittings.own_folder(folder)

@@ -504,6 +504,7 @@ def interrupted(whole: Run, keep: int) -> Run:
 def written(whole: Run, folder: Path) -> Path:
     """The run's records under `folder`, as a run leaves them."""
     target = folder / whole.info.run
+    target.mkdir(parents=True, exist_ok=True)
     with record.writing(target, whole.info) as writer:
         for trial in whole.trials:
             writer.append(trial)

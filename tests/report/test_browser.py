@@ -88,7 +88,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     for folder in folders:
         support.built(folder)
     compared = results / page_name(before.info.run, after.info.run)
-    compare_page(before, after, compare.between(before, after), compared)
+    compare_page(tuple(map(support.study_of, (before, after))), compare.between(before, after), compared)
     index(results)
     return Site(results, folders[0], folders[2], folders[3], compared, folders[4])
 
@@ -344,8 +344,8 @@ def test_hostile_names_run_nothing(site: Site, opened: Opened) -> None:
     assert "</title>&<b>" in page.locator("main").inner_text()
 
 
-def test_the_index_is_newest_first_and_two_runs_can_be_picked(site: Site, opened: Opened) -> None:
-    """Two picks show the command, older first, and their page where there is one; a third replaces the older pick."""
+def test_the_index_is_newest_first_and_runs_can_be_picked(site: Site, opened: Opened) -> None:
+    """Two picks show the command, older first, and their page where there is one; a third joins them."""
     page = opened.page
     page.goto(address(site.results / "index.html"))
     picks = page.locator("input[name=pick]")
@@ -367,8 +367,24 @@ def test_the_index_is_newest_first_and_two_runs_can_be_picked(site: Site, opened
         page.locator("input[name=pick]").nth(place).check()
     assert "20261124T070000Z-quick 20261126T070000Z-broken" in command.inner_text()
     assert not link.is_visible()
+    page.locator("input[name=pick]").nth(2).check()
+    days = ("20261124T070000Z-quick", "20261125T070000Z-quick", "20261126T070000Z-broken")
+    assert command.inner_text() == f"gatebench compare {' '.join(days)}"
     page.locator("th a", has_text="broken").click()
     page.wait_for_url("**/report.html")
+
+
+def test_arrows_go_through_the_ratios_over_time(site: Site, opened: Opened) -> None:
+    """Two runs of one suite are a series; each dot says what it is."""
+    page = opened.page
+    page.goto(address(site.results / "index.html"))
+    chart = page.locator(".scroll:has(svg)")
+    assert chart.count() == 1
+    chart.focus()
+    page.keyboard.press("ArrowRight")
+    assert "run 1 (" in page.locator("#tip").inner_text()
+    page.keyboard.press("ArrowRight")
+    assert "run 2 (" in page.locator("#tip").inner_text()
 
 
 def test_a_narrow_screen_needs_no_sideways_scrolling(site: Site, opened: Opened) -> None:

@@ -6,9 +6,12 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import matplotlib as mpl
 import pytest
+from matplotlib import font_manager
 
 from harness.record import Run
 from harness.report import style, words
@@ -177,6 +180,27 @@ def test_a_drawing_is_the_same_every_time() -> None:
     assert drawn(chart) == drawn(chart)
 
 
+def test_the_settings_and_the_fonts_of_a_machine_decide_nothing() -> None:
+    """A font that comes with matplotlib draws, and a matplotlibrc changes no chart."""
+    chart = charts_of("quick")["forest"]
+    before = drawn(chart)
+    with mpl.rc_context({"lines.markersize": 30, "font.family": "serif", "savefig.bbox": "tight", "axes.xmargin": 0.4}):
+        assert drawn(chart) == before
+    with style.styled():
+        face = Path(font_manager.findfont(font_manager.FontProperties()))
+    assert face.is_relative_to(mpl.get_data_path())
+    assert "font-family: 'DejaVu Sans', sans-serif" in before[0]
+
+
+@pytest.mark.parametrize(("kind", "name"), EVERY)
+def test_title_and_note_fit_into_a_chart(kind: str, name: str) -> None:
+    """In the font that draws them."""
+    with style.styled() as theme:
+        figure = charts_of(kind)[name].draw(theme).figure
+        ends = [text.get_window_extent().x1 / figure.bbox.x1 for text in figure.texts]
+    assert 0 < max(ends) <= 1
+
+
 def test_names_are_text_in_a_drawing() -> None:
     """A dollar is no formula, a tag no element."""
     for chart in charts_of("hostile").values():
@@ -276,3 +300,21 @@ def test_a_run_of_one_pair_with_one_side_only_is_drawn() -> None:
     for chart in drawings:
         drawing = chart.draw(style.LIGHT)
         assert inline("stem", drawing, style.svg(drawing.figure)).startswith("<svg")
+
+
+def test_cpu_that_is_not_known_is_no_bar_of_the_generator_alone() -> None:
+    """As of a server that runs already: it says so in words."""
+    whole = support.run(support.quick_pairs()[:1], phases=("closed",))
+    group = whole.info.plan.groups[0]
+    unseen = tuple(
+        replace(
+            trial,
+            cpu_s_per_request=None,
+            slices=tuple(replace(row, cpu_s=None, outside_fraction=None) for row in trial.slices),
+        )
+        if trial.arm == group.arms[0].id
+        else trial
+        for trial in whole.trials
+    )
+    made = {chart.name: chart for chart in charts(support.study_of(replace(whole, trials=unseen)))}
+    assert drawn(made[f"cpu-{group.scenario}"])[0].count("not known") == 1

@@ -53,7 +53,9 @@ def test_the_page_of_two_runs_names_who_serves_more_first(tmp_path: Path) -> Non
     pairs = support.quick_pairs()[:1]
     slower = [replace(pairs[0], b=replace(pairs[0].b, rps=pairs[0].b.rps / 2))]
     before, after = support.run(pairs, phases=("closed",)), support.run(slower, phases=("closed",), name="later")
-    page = compare_page(before, after, compare.between(before, after), tmp_path / "page.html")
+    page = compare_page(
+        tuple(map(support.study_of, (before, after))), compare.between(before, after), tmp_path / "page.html"
+    )
     says = r"before, fastapi on uvicorn served [12]\.\d+ times \([\d.]+ to [\d.]+\) what it serves after"
     assert re.search(says, text_of(page))
     assert "1 worse (json, 1 worker, 64 connections)" in text_of(page)
@@ -84,7 +86,7 @@ def test_the_index_knows_the_pages_of_two_runs(tmp_path: Path) -> None:
     for run in (before, after):
         support.written(run, tmp_path)
     out = tmp_path / page_name("one", "two")
-    assert compare_page(before, after, compare.between(before, after), out) == out
+    assert compare_page(tuple(map(support.study_of, (before, after))), compare.between(before, after), out) == out
     html = index(tmp_path).read_text(encoding="utf-8")
     assert '{"one two": "compare-one-two.html"}' in html
 
@@ -96,7 +98,7 @@ def test_the_page_of_two_runs_says_what_changed_and_what_did_not(tmp_path: Path)
     before, after = support.run(pairs), support.run(slower, seed=9, name="later")
     after = replace(after, info=replace(after.info, versions={**after.info.versions, "uvicorn": "0.55.0"}))
     comparison = compare.between(before, after)
-    page = compare_page(before, after, comparison, tmp_path / "deep" / "page.html")
+    page = compare_page(tuple(map(support.study_of, (before, after))), comparison, tmp_path / "deep" / "page.html")
     text = text_of(page)
     assert "1 worse" in text
     assert "0.54.0" in text
@@ -112,7 +114,9 @@ def test_the_page_of_two_runs_shows_hostile_names_as_text(tmp_path: Path) -> Non
     """As every page."""
     before = support.run(support.hostile_pairs())
     after = support.run(support.hostile_pairs(), seed=8, name="later")
-    html = compare_page(before, after, compare.between(before, after), tmp_path / "page.html").read_text("utf-8")
+    html = compare_page(
+        tuple(map(support.study_of, (before, after))), compare.between(before, after), tmp_path / "page.html"
+    ).read_text("utf-8")
     assert html.count("<script") == 1
     assert "<img" not in html
     assert "<script>alert(1)</script>" in text_of(tmp_path / "page.html")

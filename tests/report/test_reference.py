@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from bench import findings
-from bench.reference import QUOTED, splice
+from bench.reference import QUOTED, SHOWN, splice
+from tests.report.report_support import built
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+GIT = pytest.mark.skipif(not (ROOT / ".git").exists(), reason="this is no clone of the repository")
 README = (ROOT / "README.md").read_text()
 
 
@@ -65,3 +69,42 @@ def test_a_figure_that_no_row_or_many_rows_have_is_refused() -> None:
         findings.splice("<!--quick p99 throughput_rps-->1<!--/-->")
     with pytest.raises(ValueError, match=r"rows fit"):
         findings.figure("quick", "p?", "throughput_rps")
+
+
+@GIT
+def test_a_committed_run_that_is_drawn_again_is_as_it_was(tmp_path: Path) -> None:
+    """Byte for byte, whatever the machine; where a report is to look otherwise now, `make reference` draws them all.
+
+    Charts that no document shows are drawn beside the others, and Git ignores them.
+    """
+    copy = tmp_path / QUOTED.name
+    shutil.copytree(ROOT / QUOTED, copy)
+    built(copy)
+    committed = {path.relative_to(ROOT / QUOTED) for path in _tracked(QUOTED)}
+    assert {path for path in committed if (copy / path).read_bytes() != (ROOT / QUOTED / path).read_bytes()} == set()
+    drawn = {path.relative_to(copy) for path in copy.rglob("*") if path.is_file()}
+    assert committed < drawn
+    others = {QUOTED / path for path in drawn - committed}
+    assert _ignored(others) == others
+
+
+@GIT
+def test_git_keeps_the_charts_that_documents_show_and_no_other() -> None:
+    """Of the suite `full` all of them."""
+    for suite, names in SHOWN.items():
+        charts = {Path(f"results/reference-{suite}/charts/{name}.svg") for name in (*names, "another")}
+        assert {path.stem for path in _ignored(charts)} == {"another"}
+    assert _ignored({Path("results/reference-full/charts/another.svg")}) == set()
+
+
+def _tracked(folder: Path) -> list[Path]:
+    """The files of `folder` that Git has."""
+    done = subprocess.run(["git", "ls-files", folder], cwd=ROOT, capture_output=True, text=True, check=True)
+    return [ROOT / line for line in done.stdout.splitlines()]
+
+
+def _ignored(paths: set[Path]) -> set[Path]:
+    """Those of `paths`, relative to the checkout, that Git ignores."""
+    command = ["git", "check-ignore", "--no-index", *map(str, sorted(paths))]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    return set(map(Path, done.stdout.splitlines()))

@@ -379,13 +379,13 @@ def test_of_a_trial_that_was_measured_again_the_last_counts(tmp_path: Path) -> N
     assert build(study, support.written(again, tmp_path)).is_file()
 
 
-def test_a_thousand_trials_take_at_most_500_mebibytes(tmp_path: Path, checkout: Path) -> None:
+def test_a_thousand_trials_take_at_most_300_mebibytes(tmp_path: Path, checkout: Path) -> None:
     """Read, compared, drawn and written by a process of its own, whose peak is measured."""
     folder = support.written(support.run(support.many_pairs(50), seed=3), tmp_path)
     assert len(record.read(folder).trials) == 1000
     code = f"import resource; {DRAW}; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
     peak = int(run_python(code, folder, cwd=tmp_path, path=checkout)) * 1024
-    assert peak < 500 * MEBIBYTE
+    assert peak < 300 * MEBIBYTE
 
 
 def test_a_report_that_cannot_be_written_is_a_message(tmp_path: Path) -> None:

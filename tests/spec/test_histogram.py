@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import struct
+import zlib
 
 import pytest
 from hypothesis import given
@@ -80,6 +82,32 @@ def test_large_counts_survive() -> None:
     histogram.counts[5] = 1 << 40
     histogram.counts[6] = (1 << 62) - 1
     assert (Histogram.decode(histogram.encode()).counts == histogram.counts).all()
+
+
+@given(VALUES)
+def test_many_percentiles_are_each_of_them(values: list[int]) -> None:
+    """One after the other, or all at once."""
+    histogram = of(*values)
+    assert histogram.percentiles(PERCENTILES) == [histogram.percentile(q) for q in PERCENTILES]
+
+
+def test_hostile_runs_and_words_are_refused() -> None:
+    """Runs of empty buckets that would overflow, a count over 2**62, a count beyond an hour."""
+    for body, says in (
+        (b"\xff" * 7 + b"\x7f" + b"\x02", "over an hour"),
+        ((b"\xff" * 7 + b"\x7f") * 1000 + b"\x02", "over an hour"),
+        (b"\xfe" * 8 + b"\xfe\x02", "no load reaches"),
+        (b"\x02\x80", "cut off"),
+    ):
+        with pytest.raises(ValueError, match=says):
+            Histogram.decode(packed(body))
+
+
+def packed(body: bytes) -> bytes:
+    """A histogram of these words."""
+    header = struct.pack(">IIIIQQd", 0x1C849313, len(body), 0, 3, 1, HIGHEST_US, 1.0)
+    compressed = zlib.compress(header + body)
+    return base64.b64encode(struct.pack(">II", 0x1C849314, len(compressed)) + compressed)
 
 
 def test_a_value_out_of_range_counts_as_the_nearest_within() -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import AnswerError, LaunchError
+from harness.machine.process import Process
 from harness.subject.launch import Launched, fill, launch, settings, wait_settled
 from harness.subject.services import HOST, Services, free_port
 from harness.suite import Arm, Ask, Expect, Factor
@@ -108,6 +109,7 @@ def test_what_the_target_is_told_reaches_it(tmp_path: Path) -> None:
     server = factories.server(argv=("{python}", "-c", code), env={"A": "server", "B": "server"})
     shop = factories.arm(target=target, server=server)
     with launch(shop, (), Services(), cpus=(), log=tmp_path / "log") as started:
+        assert isinstance(started.process, Process)
         started.process.popen.wait(20)
         assert started.process.tail() == f"server target {tmp_path}"
 

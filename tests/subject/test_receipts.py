@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 
@@ -68,3 +69,15 @@ def test_an_arm_whose_interpreter_cannot_be_run_cannot_be_launched() -> None:
     receipt = receipts([arm("p1a", "/no/such/python"), arm("p1b")])
     assert receipt.missing == {"p1a": "interpreter /no/such/python cannot be run"}
     assert receipt.versions["fastapi"] == "0.165.0"
+
+
+def test_a_server_that_needs_a_program_is_not_launched_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The version of one that is there is recorded."""
+    monkeypatch.setattr(environment, "program_version", {"nginx": "1.26.0"}.get)
+    front = factories.server(name="front", programs=("nginx", "no-such"), packages=("uvicorn",))
+    behind = factories.server(name="behind", programs=("nginx",), packages=("uvicorn",))
+    arms = [replace(arm(name), server=server) for name, server in (("a", front), ("b", behind))]
+    shown = receipts(arms)
+    assert shown.missing == {"a": "front needs no-such: not on PATH; install that first"}
+    assert shown.versions["nginx"] == "1.26.0"
+    assert "no-such" not in shown.versions

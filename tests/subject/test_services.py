@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -20,6 +20,7 @@ from harness.subject.launch import launch
 from harness.subject.services import HOST, Services, free_port
 from harness.suite import Ask, Upstream
 from tests import factories
+from tests.polling import until
 
 
 def test_a_port_is_given_once_although_nobody_listens_there_yet() -> None:
@@ -56,16 +57,6 @@ FAULTS = pytest.mark.parametrize(
     ("fault", "reason"),
     [(signal.SIGKILL, "ended by signal 9 (Killed)"), (signal.SIGSTOP, "does not answer")],
 )
-
-
-def until(holds: Callable[[], object], seconds: float = 20.0) -> bool:
-    """Poll until `holds`, or the time is up."""
-    deadline = time.monotonic() + seconds
-    while not holds():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.01)
-    return True
 
 
 @pytest.fixture

@@ -38,7 +38,8 @@ b = { target = "mine", server = "uvicorn" }
 
 def test_every_shipped_suite_loads() -> None:
     """The shipped definitions have no problem, and there are all the suites that the README names."""
-    assert {"smoke", "quick", "full", "null", "workers", "clients", "servers", "sweep", "traps"} <= set(suite_names())
+    named = {"smoke", "quick", "full", "null", "workers", "clients", "servers", "sweep", "traps", "migration", "mix"}
+    assert named | {"neighbours"} <= set(suite_names())
     for name in suite_names():
         _, suite = load_suite(name)
         assert suite.pairs
@@ -149,6 +150,8 @@ def test_an_unknown_suite_says_which_there_are() -> None:
 def test_all_shipped_targets_servers_and_scenarios_are_defined() -> None:
     """All targets, servers and scenarios of the design are there."""
     known = load_definitions()
-    assert set(known.targets) == {"flask", "fastapi", "fastapi-threadpool", "fastapi-blocking"}
-    assert len(known.servers) == 12
-    assert len(known.scenarios) == 11
+    plain = {name for name, target in known.targets.items() if not target.bridge}
+    assert plain == {"flask", "fastapi", "fastapi-threadpool", "fastapi-blocking"}
+    assert set(known.targets) - plain == {"flask-bridged", "flask-bridged-starlette"}
+    assert len(known.servers) == 14
+    assert len(known.scenarios) == 12

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from harness.errors import DefinitionError, UsageError
@@ -30,6 +32,11 @@ def test_suite_full_has_at_most_60_arms_and_takes_at_most_60_minutes() -> None:
     assert sum(len(group.arms) for group in full.groups) <= 60
     assert run_times(full).total_s <= 3600
     assert run_times(plan_of("quick")).total_s <= 480
+
+
+def test_suite_neighbours_takes_at_most_a_quarter_of_an_hour() -> None:
+    """Episodes and their search included."""
+    assert run_times(plan_of("neighbours")).total_s <= 900
 
 
 def test_the_two_arms_of_a_pair_are_adjacent_in_every_round() -> None:
@@ -98,3 +105,14 @@ def test_a_baseline_takes_the_place_of_every_a() -> None:
         plan_of("quick", baseline="flask")
     with pytest.raises(UsageError, match="no such target"):
         plan_of("quick", baseline="nobody")
+
+
+def test_generators_are_the_suites_unless_an_option_says_otherwise() -> None:
+    """They agree on each slice, which takes its time."""
+    definitions, chosen = load_suite("smoke")
+    assert build(definitions, chosen, Options(seed=7)).generators == 1
+    three = replace(chosen, generators=3)
+    assert build(definitions, three, Options(seed=7)).generators == 3
+    five = build(definitions, three, Options(seed=7, generators=5))
+    assert five.generators == 5
+    assert run_times(five).total_s > run_times(build(definitions, chosen, Options(seed=7))).total_s

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -27,7 +28,7 @@ ADA_FIELDS = {"name": "Ada", "email": "ada@example.com", "age": 36, "newsletter"
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """One request and its answer: JSON, or plain text where `text` is set."""
+    """One request and its answer: JSON, or text of the type `kind` where `text` is set."""
 
     name: str
     method: str = "GET"
@@ -37,6 +38,7 @@ class Case:
     status: int = 200
     answer: Any = None
     text: str | None = None
+    kind: str = "text/plain; charset=utf-8"
     answer_headers: dict[str, str] = field(default_factory=dict)
     present: tuple[str, ...] = ()
     absent: tuple[str, ...] = (routes.X_CACHE,)
@@ -174,6 +176,23 @@ FORMS = (
 
 PEOPLE = (
     _get("me", "/me", {"id": 1, "name": "Ada", "realm": "gatebench", "active": True}, headers=ADA),
+    _post(
+        "login",
+        {"user": "ada", "password": "lovelace"},
+        200,
+        {"access_token": "session-ada", "token_type": "bearer"},
+        path="/login",
+    ),
+    _refused(
+        "login with a wrong password",
+        "/login",
+        403,
+        "Wrong name or password",
+        method="POST",
+        headers=JSON,
+        body=b'{"user": "ada", "password": "byron"}',
+    ),
+    _post("login without a password", {"user": "ada"}, 422, path="/login"),
     _refused("me as a stranger", "/me", 401, "Not authenticated", answer_headers=CHALLENGE),
     _refused("me with an unknown session", "/me", 403, "Invalid token", headers={"Authorization": "Bearer nobody"}),
     _refused("me shut out", "/me", 403, "Inactive user", headers=GRACE),
@@ -221,7 +240,42 @@ LOST = (
     _refused("options", "/json", 405, "Method Not Allowed", method="OPTIONS", present=("Allow",)),
 )
 
-PLAIN = READS + WRITES + FORMS + PEOPLE + LOST
+STREAMED = "".join(
+    [f'data: {{"event": {number}, "of": 3}}\n\n' for number in (1, 2)] + ['event: end\ndata: {"event": 3, "of": 3}\n\n']
+)
+BLOB = bytes(range(256)) * 1024
+
+
+def _upload(name: str, body: bytes, **more: Any) -> Case:
+    answer = {"bytes": len(body), "sha256": hashlib.sha256(body).hexdigest()}
+    more = {"headers": {"Content-Type": "application/octet-stream"}} | more
+    return _post(name, body, 200, answer, path="/upload", **more)
+
+
+def _stream(name: str, path: str, text: str) -> Case:
+    no_store = {"Cache-Control": "no-store"}
+    return Case(name=name, path=path, text=text, kind="text/event-stream; charset=utf-8", answer_headers=no_store)
+
+
+WAITS = (
+    _get("slow", "/slow?ms=5", {"waited_ms": 5}),
+    _get("slow by default", "/slow", {"waited_ms": 20}),
+    _get("slow without a wait", "/slow?ms=0", {"waited_ms": 0}),
+    _invalid("slow before its time", "/slow?ms=-1"),
+    _invalid("slow for more than a minute", "/slow?ms=60001"),
+    _invalid("slow for a while", "/slow?ms=while"),
+    _stream("stream", "/stream?interval_ms=2&events=3", STREAMED),
+    _stream("stream of one", "/stream?events=1", 'event: end\ndata: {"event": 1, "of": 1}\n\n'),
+    _invalid("stream of nothing", "/stream?events=0"),
+    _invalid("stream without an end", "/stream?events=10001"),
+    _invalid("stream at no interval", "/stream?interval_ms=-1"),
+    _upload("upload", BLOB),
+    _upload("upload of nothing", b""),
+    _upload("upload of a form", b"a=b", headers=FORM),
+    _refused("get the upload", "/upload", 405, "Method Not Allowed", present=("Allow",)),
+)
+
+PLAIN = READS + WRITES + FORMS + WAITS + PEOPLE + LOST
 """Whatever the factors."""
 
 
@@ -329,7 +383,7 @@ def _judge(case: Case, response: Response) -> list[str]:
     wrong = []
     if response.status_code != case.status:
         wrong.append(f"status {response.status_code}, not {case.status}")
-    kind = "application/json" if case.text is None else "text/plain; charset=utf-8"
+    kind = "application/json" if case.text is None else case.kind
     if response.headers.get("content-type") != kind:
         wrong.append(f"content type {response.headers.get('content-type')}, not {kind}")
     if case.text is None and _parsed(response.content) != case.answer:

@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from harness.machine.environment import program_version
 from harness.subject.launch import fill
 from harness.suite import Closed, Level, Server, Target, load_definitions
 from harness.suite.choice import arm_of
@@ -20,17 +21,26 @@ from tests.targets.targets_support import free_port, process, redis_server, unti
 DEFINED = load_definitions()
 TWO_WORKERS = {"flask", "fastapi"}
 """The targets of most pairs. The others run one worker, which saves the time to start a second."""
+
+
+def lacking(server: Server) -> list[pytest.MarkDecorator]:
+    """Skips what cannot be served for want of a program."""
+    lacks = [name for name in server.programs if program_version(name) is None]
+    return [pytest.mark.skip(f"no {', '.join(lacks)}")] if lacks else []
+
+
 PAIRS = [
-    pytest.param(server, target, id=f"{target.name}-{server.name}")
+    pytest.param(server, target, id=f"{target.name}-{server.name}", marks=lacking(server))
     for target in DEFINED.targets.values()
+    if not target.bridge  # the app is `flask`; tests/subject has the bridges
     for server in DEFINED.servers.values()
     if server.interface == target.interface
 ]
 
 
 def workers_of(server: Server, target: Target) -> int:
-    """Two where the server can."""
-    return 2 if server.workers and target.name in TWO_WORKERS else 1
+    """Two where the server can, and a request after the other reaches both: a proxy keeps its connection to one."""
+    return 2 if server.workers and not server.programs and target.name in TWO_WORKERS else 1
 
 
 def argv_of(server: Server, target: Target, port: int) -> list[str]:

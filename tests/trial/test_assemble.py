@@ -10,9 +10,10 @@ import pytest
 
 from harness import spec
 from harness.judge.validity import judge
+from harness.machine.usage import Memory
 from harness.record import Trial
 from harness.spec.histogram import Histogram
-from harness.suite import Closed, Thresholds
+from harness.suite import Closed, Expect, Thresholds, Weighted
 from harness.trial.assemble import Hits, Observed, Parts, assemble, latency, worker_shares
 from harness.trial.observe import Observation
 from tests import factories
@@ -58,13 +59,16 @@ SEEN = Observation(
     threads=9,
     processes=3,
     owners={40001: 11, 40002: 12},
-    memory_bytes=1000,
+    memory=Memory(1000, shared=400),
 )
+
+
+WEIGHTS = {"read": 3, "write": 2}
 
 
 def put_together(*observed: Observed, hits: Hits | None = None, **changes: Any) -> Trial:
     """The row of those slices."""
-    arm = factories.arm("p1a", scenario=factories.EXTERNAL, **changes)
+    arm = factories.arm("p1a", **{"scenario": factories.EXTERNAL} | changes)
     parts = Parts(
         arm=arm,
         group="g1",
@@ -88,6 +92,29 @@ def test_slices_of_unequal_length_are_weighed_by_it() -> None:
     assert trial.requests == 1000
     assert trial.services_cpu_s == {"upstream": pytest.approx(0.1)}
     assert [row.start_s for row in trial.slices] == [1.0, 1.0]
+
+
+def test_the_requests_of_a_mix_add_up_over_the_slices() -> None:
+    """Shares are of all requests, throughput is over the time of all slices, histograms are merged."""
+    weighted = [
+        Weighted(name=name, path=f"/{name}", weight=weight, expect=Expect()) for name, weight in WEIGHTS.items()
+    ]
+    mixed = factories.scenario(request=None, expect=None, mix=tuple(weighted))
+    read, write = recorded([1000] * 290), recorded([30_000] * 200)
+    parts = (
+        spec.OfRequest(name="read", requests=300, good=290.0, errors=10, latency=read.encode()),
+        spec.OfRequest(name="write", requests=200, good=200.0, errors=0, latency=write.encode()),
+    )
+    seen = [Observed(measured=piece(round=number, by_request=parts), observation=SEEN) for number in range(2)]
+    trial = put_together(*seen, scenario=mixed)
+    first, second = trial.by_request
+    assert (first.name, first.weight, first.requests, first.errors, first.share) == ("read", 3, 600, 20, 0.6)
+    assert (second.name, second.weight, second.requests, second.errors, second.share) == ("write", 2, 400, 0, 0.4)
+    assert second.throughput_rps == pytest.approx(400 / sum(each.measured.length_s for each in seen))
+    assert second.histogram == recorded([30_000] * 400).encode()
+    assert first.latency_us is not None
+    assert first.latency_us.p50 == 1000
+    assert put_together(Observed(measured=piece(), observation=SEEN)).by_request == ()
 
 
 def test_a_percentile_needs_ten_samples_beyond_it() -> None:
@@ -182,3 +209,46 @@ def test_the_generator_is_judged_by_its_worst_slice() -> None:
         False,
         ("saturated",),
     )
+
+
+def test_each_generators_share_is_in_the_row() -> None:
+    """Its requests in all slices, and the worst of what it had; a single generator has no share."""
+    assert put_together(Observed(measured=piece(), observation=SEEN)).generators == ()
+
+    def share(number: int, requests: int, late_us: float | None, bound_us: float) -> spec.SliceShare:
+        return spec.SliceShare(
+            generator=number,
+            connections=5,
+            requests=requests,
+            cpu_percent=requests / 10,
+            waiting_fraction=requests / 10_000,
+            lateness_p99_us=late_us,
+            clock_offset_us=-bound_us,
+            clock_bound_us=bound_us,
+        )
+
+    rounds = (
+        (share(1, 300, 50.0, 90.0), share(2, 200, None, 10.0)),
+        (share(1, 100, 70.0, 30.0), share(2, 400, None, 0)),
+    )
+    one, two = put_together(*(Observed(measured=piece(shares=each), observation=SEEN) for each in rounds)).generators
+    assert (one.generator, one.connections, one.requests, one.cpu_percent) == (1, 5, 400, 30.0)
+    assert (one.lateness_p99_us, one.clock_offset_us, one.clock_bound_us) == (70.0, -90.0, 90.0)
+    assert (two.generator, two.requests, two.waiting_fraction, two.lateness_p99_us) == (2, 600, 0.04, None)
+
+
+def test_of_a_process_that_is_not_known_there_are_no_figures() -> None:
+    """None and not zero, and the row says what could not be checked; with a pid they are known."""
+    live = replace(factories.target(name="live"), app="", url="http://127.0.0.1:8000")
+    unseen = replace(SEEN, cpu_s={}, outside_fraction=None, memory=None, processes=0, threads=0, owners=None)
+    trial = put_together(Observed(measured=piece(), observation=unseen), target=live)
+    assert (trial.cpu_s_per_request, trial.memory_bytes, trial.processes, trial.threads) == (None, None, None, None)
+    assert trial.context_switches_per_request is None
+    assert (trial.slices[0].cpu_s, trial.slices[0].outside_fraction) == (None, None)
+    assert "its CPU time and memory" in trial.unchecked
+    assert judge(replace(trial, latency_us=None), Thresholds(), upstream_calls=0) == ()
+    known = put_together(Observed(measured=piece(), observation=SEEN), target=replace(live, pid=7))
+    assert known.cpu_s_per_request == pytest.approx(0.401 / 500)
+    assert known.unchecked == ("versions", "what else its CPUs do")
+    launched = put_together(Observed(measured=piece(), observation=SEEN))
+    assert launched.unchecked == ()

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import LaunchError
+from harness.machine import pods
 from harness.machine.placement import Placement
 from harness.machine.process import Process, running
 from harness.record import Trial
@@ -21,7 +22,7 @@ from harness.spec import Event
 from harness.subject import services
 from harness.subject.launch import Launched, launch
 from harness.subject.services import Services
-from harness.suite import Arm, Ask, Expect, Upstream
+from harness.suite import Arm, Ask, Expect, Pod, Upstream
 from harness.trial import faults, generator
 from harness.trial.bench import Bench, GroupState
 from harness.trial.block import measure_block
@@ -30,19 +31,22 @@ from harness.trial.observe import Observer
 from harness.trial.progress import Silent
 from harness.trial.serving import Serving
 from tests import factories
+from tests.polling import until
 
 SERVER = """
 import os, subprocess, sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 host, port, mortal = sys.argv[1], int(sys.argv[2]), int(os.environ.get("SHOP_ANSWERS", "0"))
+leaked = int(os.environ.get("SHOP_LEAKS", "0"))
 if os.environ.get("SHOP_WORKER"):
     subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
-answered = 0
+answered, kept = 0, []
 class Hello(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     def do_GET(self):
         global answered
         answered += 1
+        kept.append(bytearray(leaked))
         if mortal and answered > mortal:
             print("MemoryError: no more", flush=True)
             os._exit(3)
@@ -54,17 +58,8 @@ class Hello(BaseHTTPRequestHandler):
         pass
 ThreadingHTTPServer((host, port), Hello).serve_forever()
 """
+LIMIT = 64 << 20
 KILLED = "ended by signal 9 (Killed)"
-
-
-def until(holds: Callable[[], object], seconds: float = 20.0) -> bool:
-    """Poll until `holds`, or the time is up."""
-    deadline = time.monotonic() + seconds
-    while not holds():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.01)
-    return True
 
 
 def shop(name: str, folder: Path, env: dict[str, str] | None = None, upstream_calls: int = 0) -> Arm:
@@ -145,6 +140,31 @@ def test_a_target_that_dies_after_some_requests_is_named_and_not_driven_again(tm
     assert rows["p1a closed"].error is None
     assert rows["p1a closed"].errors == 0
     assert rows["p1a closed"].requests > 0
+
+
+@pytest.mark.live
+def test_a_target_that_its_memory_limit_kills_is_named_with_what_the_pod_counted(tmp_path: Path) -> None:
+    """It is no generic death, and the arm's own fault; the other, which fits into its pod, has its quota counted."""
+    if why := pods.refused(0.05, LIMIT):
+        pytest.skip(why)
+    arms = [shop("p1a", tmp_path), shop("p1b", tmp_path, {"SHOP_LEAKS": str(LIMIT // 60)})]
+    limits = Pod(cpus=0.05, memory=LIMIT), Pod(memory=LIMIT)
+    inside = [replace(arm, cell=arm.cell.within(pod)) for arm, pod in zip(arms, limits, strict=True)]
+    state = GroupState(factories.group(*inside))
+    rows = block(bench_of(state, Services(), tmp_path, lambda _arm: None), state)
+    killed = "shop on tiny was killed by the memory limit of 64.0\u202fMiB (killed processes: 1)"
+    closed, opened = rows["p1b closed"], rows["p1b open"]
+    assert closed.error is not None
+    assert closed.error.startswith(killed)
+    assert (closed.fault, closed.oom_kills) == ("arm", 1)
+    assert closed.peak_memory_bytes is not None
+    assert 0.9 * LIMIT < closed.peak_memory_bytes <= LIMIT
+    assert opened.error is not None
+    assert opened.error.startswith(f"not driven, for it was lost in the closed phase of this block: {killed}")
+    assert rows["p1a closed"].oom_kills == 0
+    assert rows["p1a closed"].requests > 0
+    assert rows["p1a closed"].nr_periods
+    assert rows["p1a closed"].throttled_s is not None
 
 
 @pytest.mark.live
@@ -277,10 +297,11 @@ def test_a_server_that_hangs_is_noticed_within_a_deadline(tmp_path: Path, monkey
     """After the load, and before the next phase."""
     monkeypatch.setattr(faults, "ASK_S", 0.5)
     with launched(shop("p1b", tmp_path), tmp_path) as server:
-        serving = {"p1b": Serving(server, server.verify(), digest_holds=True)}
+        serving = {"p1b": Serving.of(server)}
         assert faults.gone(serving, "closed") == {}
+        assert isinstance(server.process, Process)
         os.kill(server.process.pid, signal.SIGSTOP)
-        (wrong,) = faults.after_load(server, set(server.process.members()))
+        (wrong,) = faults.after_load(serving["p1b"], set(server.process.members()))
         assert wrong.startswith("shop on tiny gave a wrong answer or none after the load (GET /: no whole answer")
         assert wrong.endswith(f"log: {tmp_path / 'log'}")
         lost = str(faults.gone(serving, "closed")["p1b"])
@@ -292,12 +313,13 @@ def test_a_server_that_hangs_is_noticed_within_a_deadline(tmp_path: Path, monkey
 def test_a_worker_that_dies_is_noticed(tmp_path: Path) -> None:
     """Its master lives and answers."""
     with launched(shop("p1b", tmp_path, {"SHOP_WORKER": "1"}), tmp_path) as server:
-        before = set(server.process.members())
-        assert faults.after_load(server, before) == []
+        assert isinstance(server.process, Process)
+        serving, before = Serving.of(server), set(server.process.members())
+        assert faults.after_load(serving, before) == []
         (worker,) = before - {server.process.pid}
         os.kill(worker, signal.SIGKILL)
         assert until(lambda: worker not in server.process.members())
-        (wrong,) = faults.after_load(server, before)
+        (wrong,) = faults.after_load(serving, before)
     assert wrong == f"shop on tiny lost a worker process during the load, or started one again; log: {tmp_path / 'log'}"
 
 

@@ -15,14 +15,16 @@ import numpy as np
 import pytest
 
 from harness import measure, record, spec
+from harness.machine.identity import PROC
 from harness.machine.placement import Placement
+from harness.machine.pods import NONE, Groups
 from harness.machine.process import Process
 from harness.record import Trial
 from harness.record.sitting import begin
 from harness.subject.answers import Answer
 from harness.subject.launch import Launched
 from harness.subject.receipts import Receipts
-from harness.suite import Arm, Thresholds
+from harness.suite import Arm, Prepared, Thresholds, prepared
 from harness.trial import block
 from harness.trial.generator import Generator, OnEvent
 from harness.trial.progress import Silent
@@ -59,11 +61,20 @@ class FakeServer:
     process: Nothing
     host: str = "127.0.0.1"
     port: int = 1
+    groups: Groups = NONE
+    proc: Path = PROC
+
+    def killed(self) -> None:
+        """It is in no pod."""
 
     def wait_ready(self, *_: float) -> None:
         """It is."""
 
-    def verify(self, *_: float) -> Answer:
+    def requests(self) -> tuple[Prepared, ...]:
+        """What its scenario asks."""
+        return prepared(self.arm.scenario)
+
+    def verify(self, *_: object) -> Answer:
         """A right answer."""
         return Answer(status=200, headers={}, body=b"ok")
 

@@ -37,7 +37,7 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     seconds: dict[bool, float] = {True: 0.0, False: 0.0}
     ticks = [0.0]
 
-    def read_usage(pids: Iterable[int]) -> Usage:
+    def read_usage(pids: Iterable[int], _proc: Path = usage.PROC) -> Usage:
         (pid,) = pids
         own = pid == os.getpid()
         order.append("harness" if own else "cpu")
@@ -91,8 +91,9 @@ def test_one_worker_holds_every_connection(process: Process, looks: list[str]) -
 def test_memory_is_read_when_the_slice_is_over(process: Process) -> None:
     """It takes milliseconds, and would cost them inside the window."""
     observation = observe(process)
-    assert observation.memory_bytes is not None
-    assert observation.memory_bytes > 0
+    assert observation.memory is not None
+    assert observation.memory.pss > 0
+    assert observation.grown_bytes is not None
     assert (observation.processes, observation.threads) == (1, 1)
 
 

@@ -14,9 +14,10 @@ from harness.spec.histogram import Histogram
 from harness.tune.blocks import BlockOutcome
 from harness.tune.candidates import Candidate, Service
 from harness.tune.conclusion import recommend, refusal
-from harness.tune.live import measured, room_bytes, tally
+from harness.tune.live import measured, tally
 from harness.tune.next_rate import Try
 from harness.tune.recommendation import dump, load
+from harness.tune.room import room_bytes
 from harness.tune.state import LoneWorker
 from harness.tune.trials import UNUSABLE, RateTrial
 from tests import factories

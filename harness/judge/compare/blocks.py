@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from harness.errors import RecordError
+from harness.judge import episodes
 from harness.judge.metrics import Metric
 from harness.judge.validity import impossible
 from harness.record import Run, Trial
@@ -102,12 +103,17 @@ def gathered(blocks: Mapping[int, Shown]) -> Sample:
 
 
 def refuse(run: Run) -> None:
-    """Raise `RecordError` naming every trial of `run` that cannot be true."""
+    """Raise `RecordError` naming every trial and every episode of `run` that cannot be true."""
     calls = {arm.id: arm.scenario.upstream_calls for group in run.info.plan.groups for arm in group.arms}
     contradictions = [
         f"{run.path}: trial {trial.trial}: {what}"
         for trial in run.trials
         for what in impossible(trial, run.info.plan.thresholds, upstream_calls=calls.get(trial.arm, 1))
+    ]
+    contradictions += [
+        f"{run.path}: episode {episode.episode}: {what}"
+        for episode in run.episodes
+        for what in episodes.impossible(episode, run.info.plan)
     ]
     if contradictions:
         raise RecordError("\n".join(contradictions))

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from harness.judge.verdicts import Caveat
 from harness.record import Run
-from harness.record.conditions import DISTURBANCES
+from harness.record.conditions import DISTURBANCES, ROLES, other_machine
 
 VOLATILE = ("load_average", DISTURBANCES)
 """Parts of the environment that differ between any two runs and mean nothing."""
-SETTINGS = ("slice_s", "open_slice_s", "arrivals", "upstream")
+SETTINGS = ("slice_s", "open_slice_s", "arrivals", "upstream", "generators")
 """Fields of the plan that change the load itself."""
 BETTER_WAY = (
     "measure the baseline again as an arm beside the candidate (run --baseline NAME), at the same time on the same "
@@ -23,6 +23,17 @@ SHARED = "servers and load generator shared a CPU: no figure of such a run can b
 SHARED_REMEDY = "measure on two CPUs or more"
 
 
+ACROSS_REMEDY = f"{BETTER_WAY}; --across-machines judges all the same"
+
+
+def across_machines(before: Run, after: Run) -> str | None:
+    """How the machines of two runs differ, in words; None where they are one."""
+    differing = other_machine((before.info, after.info))
+    listed = "; ".join(f"{name} {was} and {now}" for name, (was, now) in differing.items())
+    what = "different machines" if differing.keys() - {*ROLES.values()} else "different numbers of CPUs"
+    return f"the runs were measured on {what} ({listed})" if listed else None
+
+
 def shared_cpu(run: Run) -> Iterator[Caveat]:
     """The mark of a run that was measured with `--shared-cpu`."""
     if run.info.shared_cpu:
@@ -30,15 +41,20 @@ def shared_cpu(run: Run) -> Iterator[Caveat]:
 
 
 def environment_changes(before: Run, after: Run) -> dict[str, tuple[str, str]]:
-    """What differs between the conditions of two runs: name -> (before, after).
+    """What differs between the conditions of two runs: name -> (before, after)."""
+    return {name: (was, now) for name, (was, now) in differences((before, after)).items()}
+
+
+def differences(runs: Sequence[Run]) -> dict[str, tuple[str, ...]]:
+    """What is not equal in the conditions of all runs: name -> what it is in each.
 
     A name begins with the kind of condition: machine, versions, placement or plan.
     """
-    earlier, later = _conditions(before), _conditions(after)
+    each = [_conditions(run) for run in runs]
     return {
-        name: (str(earlier.get(name, "none")), str(later.get(name, "none")))
-        for name in sorted(earlier.keys() | later.keys())
-        if earlier.get(name) != later.get(name)
+        name: tuple(str(conditions.get(name, "none")) for conditions in each)
+        for name in sorted({name for conditions in each for name in conditions})
+        if any(conditions.get(name) != each[0].get(name) for conditions in each)
     }
 
 

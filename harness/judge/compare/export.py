@@ -24,6 +24,7 @@ def as_json(comparison: Comparison, gate: Gate | None = None) -> dict[str, Any]:
         "effects": [asdict(effect) for effect in comparison.effects],
         "caveats": [asdict(caveat) for caveat in comparison.caveats],
         "environment_changes": {name: list(pair) for name, pair in comparison.environment_changes.items()},
+        "unjudged": comparison.unjudged,
         "arms": [asdict(change) for change in comparison.arms],
         "gate": None if gate is None else asdict(gate),
     }

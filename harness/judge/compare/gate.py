@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from harness.judge.compare.conditions import SHARED, SHARED_REMEDY
+from harness.judge.compare.conditions import ACROSS_REMEDY, SHARED, SHARED_REMEDY
 from harness.judge.compare.runs import Place, places
 from harness.judge.compare.spoiled import Spoiled, by_blocks, spoiled
 from harness.judge.compare.verdict import MIN_BLOCKS
@@ -51,7 +51,9 @@ def gate(comparison: Comparison, runs: Sequence[Run], demands: Demands) -> Gate:
     """
     contests = _contests(comparison, runs, demands)
     if any(run.info.shared_cpu for run in runs):
-        return _ungated(contests, demands)
+        return _ungated(contests, demands, f"{SHARED}: {SHARED_REMEDY}")
+    if comparison.unjudged:
+        return _ungated(contests, demands, f"{comparison.unjudged}: {ACROSS_REMEDY}")
     failed = _spoiled_blocks(contests, demands.allow_failed_blocks)
     judged = [verdict for contest in contests for verdict in contest.verdicts.values()]
     failed += [_finding(verdict, kind="regression") for verdict in _worse(judged, demands.threshold)]
@@ -70,9 +72,8 @@ def gate(comparison: Comparison, runs: Sequence[Run], demands: Demands) -> Gate:
     )
 
 
-def _ungated(contests: Sequence[Contest], demands: Demands) -> Gate:
-    """Of runs in which servers and load generator shared a CPU: nobody can tell whose fault anything is."""
-    why = (f"{SHARED}: {SHARED_REMEDY}",)
+def _ungated(contests: Sequence[Contest], demands: Demands, why: str) -> Gate:
+    """Of different machines, or of servers and load generator on one CPU: nobody knows whose fault anything is."""
     return Gate(
         threshold=demands.threshold,
         metrics=demands.metrics,
@@ -80,7 +81,7 @@ def _ungated(contests: Sequence[Contest], demands: Demands) -> Gate:
         pairs=tuple(contest.place.pair.id for contest in contests),
         failed=(),
         undecided=tuple(
-            replace(contest.finding("no verdict", ("machine",), why), metric=metric)
+            replace(contest.finding("no verdict", ("machine",), (why,)), metric=metric)
             for contest in contests
             for metric in contest.wanted
         ),

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.errors import UsageError
 from harness.judge.compare.blocks import Sample, Trials, refuse, sample
-from harness.judge.compare.conditions import BETTER_WAY, caveats, environment_changes, shared_cpu
+from harness.judge.compare.conditions import (
+    ACROSS_REMEDY,
+    BETTER_WAY,
+    across_machines,
+    caveats,
+    environment_changes,
+    shared_cpu,
+)
 from harness.judge.compare.verdict import MIN_BLOCKS, common, factors, judge
 from harness.judge.metrics import Metric, metrics
 from harness.judge.statistics import geometric_mean, ratio_of, welch
@@ -42,9 +49,10 @@ class Place:
         return sample(self.trials, self.pair, metric)
 
 
-def between(before: Run, after: Run) -> Comparison:
+def between(before: Run, after: Run, *, judge_across: bool = False) -> Comparison:
     """How `after` differs from `before`, pair by pair: ratio = (b / a after) / (b / a before).
 
+    Of runs of different machines there are figures and no verdicts, unless `judge_across` asks for them.
     Raises `RecordError` when a record cannot be true, `UsageError` when no pair is common.
     """
     refuse(before)
@@ -57,12 +65,18 @@ def between(before: Run, after: Run) -> Comparison:
     changes = environment_changes(before, after)
     pairs = tuple(verdict for key in shared for verdict in _verdicts(old[key], new[key]))
     arms = _arms(old, new, shared)
+    apart = across_machines(before, after)
+    unjudged = None if judge_across else apart
+    if unjudged:
+        pairs = tuple(_not_judged(verdict) for verdict in pairs)
     return Comparison(
         runs=(before.path, after.path),
         pairs=pairs,
+        unjudged=unjudged,
         caveats=(
             *shared_cpu(before),
             *shared_cpu(after),
+            *_apart(apart, judged=judge_across),
             *caveats(changes),
             *_unmatched(old, new),
             *_baseline_moved(pairs, arms),
@@ -70,6 +84,17 @@ def between(before: Run, after: Run) -> Comparison:
         environment_changes=changes,
         arms=arms,
     )
+
+
+def _not_judged(verdict: PairVerdict) -> PairVerdict:
+    """The same figures without a verdict."""
+    return verdict if verdict.ratio is None else replace(verdict, verdict="not judged", settle=None, caveats=())
+
+
+def _apart(apart: str | None, *, judged: bool) -> Iterator[Caveat]:
+    if apart:
+        says = "a verdict may be one about them" if judged else "there are figures and no verdict"
+        yield Caveat(kind="across-machines", text=f"{apart}: {says}", remedy=BETTER_WAY if judged else ACROSS_REMEDY)
 
 
 def places(run: Run, other: Run) -> dict[tuple[Any, ...], Place]:
@@ -81,13 +106,13 @@ def places(run: Run, other: Run) -> dict[tuple[Any, ...], Place]:
     for group in run.info.plan.groups:
         for pair in group.pairs:
             place = Place(run, trials, group, pair)
-            sides = tuple((_compared(arm, unknown), arm.connections, arm.rate_rps) for arm in place.arms)
+            sides = tuple((compared(arm, unknown), arm.connections, arm.rate_rps) for arm in place.arms)
             alike = sum(1 for key in places if key[:2] == (sides, pair.null))
             places[sides, pair.null, alike] = place
     return places
 
 
-def _compared(arm: Arm, unknown: Iterable[Factor]) -> tuple[tuple[str, Any], ...]:
+def compared(arm: Arm, unknown: Iterable[Factor]) -> tuple[tuple[str, Any], ...]:
     """The keys of a cell that tell it apart; of a factor that the other run does not know, only what is no default.
 
     A record from before there was a factor was measured at its default.

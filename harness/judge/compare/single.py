@@ -9,13 +9,15 @@ from harness import units
 from harness.judge.compare.blocks import Trials, refuse, sample
 from harness.judge.compare.conditions import shared_cpu
 from harness.judge.compare.effects import effects
+from harness.judge.compare.running import running
 from harness.judge.compare.sittings import resumed
 from harness.judge.compare.verdict import verdict
 from harness.judge.limits import diagnoses
+from harness.judge.memory import growths
 from harness.judge.metrics import metrics
 from harness.judge.verdicts import Caveat, Comparison, Noise, PairVerdict
 from harness.record import Run, Trial
-from harness.suite import PHASES
+from harness.suite import PHASES, Arm
 
 
 def within(run: Run) -> Comparison:
@@ -30,7 +32,15 @@ def within(run: Run) -> Comparison:
         pairs=tuple(_doubted(pair, doubts) for pair in pairs),
         noise=noise,
         effects=effects(run),
-        caveats=(*shared_cpu(run), *resumed(run), *_noise_caveats(noise), *_torn(run), *_diagnoses(run, trials)),
+        caveats=(
+            *shared_cpu(run),
+            *resumed(run),
+            *running(run),
+            *_noise_caveats(noise),
+            *_torn(run),
+            *_diagnoses(run, trials),
+            *growths(_arms(run).values(), run.trials),
+        ),
     )
 
 
@@ -88,15 +98,20 @@ def _torn(run: Run) -> Iterator[Caveat]:
 
 def _diagnoses(run: Run, trials: Trials) -> Iterator[Caveat]:
     """The diagnoses of each arm in each phase, by its typical trial; those of the other arms are its siblings."""
-    arms = {arm.id: arm for group in run.info.plan.groups for arm in group.arms}
+    arms = _arms(run)
+    host = run.info.environment.get("cpus")
     for phase in PHASES:
         typical = {name: trial for name in arms if (trial := _typical(trials.of(name, phase).values()))}
         for name, trial in typical.items():
             siblings = [sibling for arm, sibling in typical.items() if arm != name]
-            for caveat in diagnoses(trial, arms[name], siblings, run.info.plan, run.info.placement):
+            for caveat in diagnoses(trial, arms[name], siblings, run.info.plan, run.info.placement, host):
                 # Where the load bounds the candidates of a tuning, its answer says so, once for all of them.
                 if not (run.info.kind == "tune" and caveat.kind == "few-connections"):
                     yield caveat
+
+
+def _arms(run: Run) -> dict[str, Arm]:
+    return {arm.id: arm for group in run.info.plan.groups for arm in group.arms}
 
 
 def _typical(trials: Iterable[Trial]) -> Trial | None:

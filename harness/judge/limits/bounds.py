@@ -16,7 +16,7 @@ from harness.judge.validity import generator_cpu, generator_waiting, kept, mean
 from harness.record import Trial
 from harness.suite import Arm, Plan, Thresholds, Upstream, slots
 
-Limit = Literal["server-cpu", "worker-slots", "upstream", "connections", "generator"]
+Limit = Literal["server-cpu", "cpu-quota", "worker-slots", "upstream", "connections", "generator"]
 Placement = Mapping[str, tuple[int, ...]]
 
 BUSY = 0.80
@@ -52,7 +52,11 @@ def limit(trial: Trial, arm: Arm, plan: Plan, placement: Placement) -> tuple[Lim
 def _name(trial: Trial, resources: Iterable[Bound], thresholds: Thresholds) -> Limit | None:
     if any(generator_cpu(trial, thresholds)):
         return "generator"
-    busiest = max(resources, key=lambda bound: bound.utilization)
+    # A quota stops only what it has throttled.
+    busiest = max(
+        (each for each in resources if each.name != "cpu-quota" or trial.nr_throttled),
+        key=lambda bound: bound.utilization,
+    )
     if busiest.utilization >= BUSY:
         return busiest.name
     # Asked last: an upstream that uses up the CPU that it shares with the generator makes the generator wait too.
@@ -66,13 +70,13 @@ def bounds(trial: Trial, arm: Arm, upstream: Upstream, placement: Placement) -> 
     cpu_s = used["server"] / rps
     waits_s = upstream_wait_s(trial, arm, upstream)
     cpus = cores(arm, placement) * (1 - mean(kept(trial), lambda slice_: slice_.steal_fraction))
-    resources = [_cpu_bound("server-cpu", used, "server", cpus, rps, placement)]
+    resources = [_server_bound(used, cpus, arm.cell.cpus or math.inf, rps, placement)]
     if waits_s:
         resources.append(_places_bound("worker-slots", slots(arm), rps, waits_s, cpu_s))
     resources.append(_places_bound("connections", arm.connections, rps, waits_s, cpu_s + ROUND_TRIP_S))
     if waits_s and used["services"]:
         # The upstream is one process, so it uses one CPU, however many it may run on.
-        resources.append(_cpu_bound("upstream", used, "services", 1.0, rps, placement))
+        resources.append(_cpu_bound("upstream", used["services"], _left(used, "services", 1.0, placement), rps))
     return tuple(resources)
 
 
@@ -86,7 +90,7 @@ def used_cores(trial: Trial) -> dict[str, float]:
     slices = kept(trial)
     length_s = sum(slice_.length_s for slice_ in slices)
     return {
-        "server": sum(slice_.cpu_s for slice_ in slices) / length_s,
+        "server": sum(slice_.cpu_s or 0.0 for slice_ in slices) / length_s,
         "generator": (trial.generator_cpu_s_per_request or 0.0) * (trial.throughput_rps or 0.0),
         "services": trial.services_cpu_s.get("upstream", 0.0) / length_s,
     }
@@ -108,13 +112,21 @@ def _places_bound(name: Limit, count: float, rps: float, waits_s: float, works_s
     return Bound(name=name, utilization=rps * (waits_s + works_s) / count, ceiling_rps=_over(count, waits_s))
 
 
-def _cpu_bound(
-    name: Limit, used: Mapping[str, float], role: str, cpus: float, rps: float, placement: Placement
-) -> Bound:
-    """A role's CPU time: it has what the roles that share its CPUs leave of them."""
-    shared = sum(used[other] for other in used if other != role and set(placement[other]) & set(placement[role]))
-    free = max(cpus - shared, used[role], 1e-9)
-    return Bound(name=name, utilization=used[role] / free, ceiling_rps=_over(free, used[role] / rps))
+def _server_bound(used: Mapping[str, float], cpus: float, quota: float, rps: float, placement: Placement) -> Bound:
+    """The server's CPU time: a quota that is less than what its CPUs leave it is all that it has."""
+    left = _left(used, "server", cpus, placement)
+    return _cpu_bound("cpu-quota" if quota < left else "server-cpu", used["server"], min(quota, left), rps)
+
+
+def _left(used: Mapping[str, float], role: str, cpus: float, placement: Placement) -> float:
+    """What of its CPUs the roles leave that share them."""
+    return cpus - sum(used[other] for other in used if other != role and set(placement[other]) & set(placement[role]))
+
+
+def _cpu_bound(name: Limit, used: float, there: float, rps: float) -> Bound:
+    """A role's CPU time: how much of what is there it has used."""
+    free = max(there, used, 1e-9)
+    return Bound(name=name, utilization=used / free, ceiling_rps=_over(free, used / rps))
 
 
 def _over(amount: float, each: float) -> float:

@@ -9,6 +9,9 @@ from harness.judge.limits.bounds import BUSY, Bound, used_cores
 from harness.record import Trial
 from harness.suite import Arm, Cell, Level
 
+LEAST_THROTTLED = 4, 0.01
+"""Throttled periods of a trial, and their share of all: from both on they make its p99."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
@@ -21,7 +24,9 @@ class Evidence:
     wait_s: float
     """What an answer waits for the upstream when that is idle, in seconds; 0 where it calls none."""
     bounds: Mapping[str, Bound]
-    """The resources of the trial by their limit's name; `server-cpu` and `connections` always, others where used."""
+    """The resources of the trial by their limit's name; always `connections`, and `server-cpu` or `cpu-quota`."""
+    host_cpus: int | None = None
+    """CPUs of the machine, whatever of them may be used; None where the record does not say."""
 
     @property
     def cell(self) -> Cell:
@@ -40,13 +45,19 @@ class Evidence:
 
     @property
     def server_cpu(self) -> float:
-        """Share that is used of the CPU that the server can use."""
-        return self.bounds["server-cpu"].utilization
+        """Share that is used of the CPU time that the server can have."""
+        return next(self.bounds[name].utilization for name in ("cpu-quota", "server-cpu") if name in self.bounds)
 
     @property
     def cpu_used_up(self) -> bool:
         """Whether the server's CPU is so busy that it may be the limit."""
         return self.server_cpu >= BUSY
+
+    @property
+    def throttled(self) -> bool:
+        """Whether the quota of its pod stops the server so often that it makes the p99."""
+        count, periods = self.trial.nr_throttled or 0, self.trial.nr_periods or 0
+        return count >= LEAST_THROTTLED[0] and count >= LEAST_THROTTLED[1] * periods
 
     @property
     def in_hand(self) -> float:

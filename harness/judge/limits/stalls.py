@@ -16,12 +16,13 @@ LEAST_STALLS, LEAST_STALLED = 4, 0.01
 def stalls(evidence: Evidence) -> Iterator[Caveat]:
     """A server that stands still now and then: requests that arrive meanwhile wait, however little there is to do.
 
-    It is not diagnosed where the server's CPU is used up: then a queue makes the p99.
+    It is not diagnosed where the server's CPU is used up: then a queue makes the p99; nor where its quota is what stops
+    it.
     """
     slices, latency = kept(evidence.trial), evidence.trial.latency_us
     count = sum(slice_.stalls or 0 for slice_ in slices)
     stalled_s, length_s = sum(slice_.stalled_s or 0.0 for slice_ in slices), sum(slice_.length_s for slice_ in slices)
-    still = stands_still(count, stalled_s, length_s) and not evidence.cpu_used_up
+    still = stands_still(count, stalled_s, length_s) and not evidence.cpu_used_up and not evidence.throttled
     if not still or latency is None or latency.p99 is None:
         return
     yield Caveat(

@@ -39,7 +39,8 @@ def anyio_threads(evidence: Evidence) -> Iterator[Caveat]:
     """`def` handlers that fill AnyIO's thread pool."""
     busy = evidence.in_hand / ANYIO_THREADS
     more = evidence.trial.load.connections > ANYIO_THREADS * evidence.cell.workers
-    if evidence.arm.target.handler == "threadpool" and more and evidence.waits_idle and busy >= FILLED:
+    lent = evidence.arm.target.handler == "threadpool" and evidence.arm.server.slots == "loop"
+    if lent and more and evidence.waits_idle and busy >= FILLED:
         yield Caveat(
             kind="anyio-threads",
             text=(

@@ -17,7 +17,7 @@ def generator_cpu(trial: Trial, thresholds: Thresholds) -> Iterator[str]:
         yield (
             f"the load generator was saturated: {check.cpu_percent:.0f} % of a core, at most "
             f"{thresholds.generator_cpu_percent:.0f} % allowed: what was measured is the generator; "
-            "give the server fewer CPUs or the generator a machine of its own"
+            "give the server fewer CPUs (--server-cpus), or share the load (--generators)"
         )
 
 

@@ -46,6 +46,9 @@ def _counts(trial: Trial) -> Iterator[str]:
             yield f"answers in round {slice_.round}, which has no length"
         if slice_.scheduled is not None and slice_.done is not None and slice_.done > slice_.scheduled:
             yield f"more done ({slice_.done}) than scheduled ({slice_.scheduled}) in round {slice_.round}"
+    parts = [(row.requests, row.errors) for row in trial.by_request]
+    if parts and (trial.requests, trial.errors) != tuple(map(sum, zip(*parts, strict=True))):
+        yield "its requests, each by itself, do not add up to all of them"
     if sum(trial.worker_shares.values()) > 1 + ROUNDING:
         yield "the workers' shares sum to more than 1"
 

@@ -83,7 +83,7 @@ def steal(trial: Trial, thresholds: Thresholds) -> Iterator[str]:
 
 def outside_load(trial: Trial, thresholds: Thresholds) -> Iterator[str]:
     """Processes that do not belong to the measurement hardly used the machine."""
-    outside = mean(kept(trial), lambda slice_: slice_.outside_fraction)
+    outside = mean(kept(trial), lambda slice_: slice_.outside_fraction or 0.0)
     if outside > thresholds.outside_load:
         yield (
             f"other processes used {percent(outside)} of the CPUs, at most {percent(thresholds.outside_load)} allowed: "

@@ -26,7 +26,7 @@ def mean(slices: Sequence[SliceRow], value: Callable[[SliceRow], float]) -> floa
 def disturbed(slices: Iterable[SliceRow], thresholds: Thresholds) -> bool:
     """Whether something outside disturbed a slice of a round more than is allowed."""
     return any(
-        slice_.steal_fraction > thresholds.steal or slice_.outside_fraction > thresholds.outside_load
+        slice_.steal_fraction > thresholds.steal or (slice_.outside_fraction or 0.0) > thresholds.outside_load
         for slice_ in slices
     )
 
@@ -43,7 +43,7 @@ def left_out(rounds: Mapping[int, Sequence[SliceRow]], thresholds: Thresholds) -
         return max(
             max(
                 slice_.steal_fraction / max(thresholds.steal, TINY),
-                slice_.outside_fraction / max(thresholds.outside_load, TINY),
+                (slice_.outside_fraction or 0.0) / max(thresholds.outside_load, TINY),
             )
             for slice_ in rounds[number]
         )

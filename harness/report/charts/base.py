@@ -19,7 +19,7 @@ from harness.report.style import Theme
 WIDTH = 9.0
 """Inches of every chart: with one width their type has one size on the page."""
 PAD = 0.12
-CHARACTERS = 100
+CHARACTERS = 86
 """So many of a title fit in a line of that width."""
 
 Cell = str | Value

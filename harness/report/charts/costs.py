@@ -123,6 +123,8 @@ def _arm(drawing: Drawing, axes: Axes, study: Study, arm: Arm, y: float) -> None
     if not words:
         axes.text(0.01, y, "✕ no valid result", color=theme.muted, fontsize=9, va="center", transform=side)
         return
+    if words[0].startswith("+"):  # it ran already, and its processes are not known
+        words.insert(0, "not known")
     axes.annotate(
         " ".join(words),
         (start, y),

@@ -101,7 +101,7 @@ def _pair(drawing: Drawing, axes: Axes, study: Study, pair: str, y: int) -> None
     word = f"{SYMBOLS[verdict.verdict]} {verdict.verdict}"
     if verdict.ratio is None:
         axes.text(1.03, y + 0.17, word, color=theme.muted, va="center", transform=side)
-        why = shorten("; ".join(reasons(study, verdict)), 42)
+        why = shorten("; ".join(reasons(study, verdict)), 40)
         axes.text(1.03, y - 0.19, why, fontsize=8, color=theme.muted, va="center", transform=side)
         return
     _point(drawing, axes, verdict, value, y, name(study, pair))

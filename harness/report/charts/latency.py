@@ -110,7 +110,7 @@ def _panel(drawing: Drawing, axes: Axes, study: Study, pair: str) -> None:
             continue
         reach = nines(1 - SAMPLES_BEYOND / histogram.count)
         xs = [reach * i / POINTS for i in range(POINTS + 1)]
-        ys = [max(histogram.percentile(100 * (1 - 10**-x)), 1) for x in xs]
+        ys = [max(y, 1) for y in histogram.percentiles([100 * (1 - 10**-x) for x in xs])]
         axes.plot(xs, ys, color=colour_of(study, arm, drawing), lw=1.8, drawstyle="steps-mid", zorder=3)
         most, ends = max(most, reach), [*ends, ys[0], ys[-1]]
         _points(drawing, axes, study, arm)

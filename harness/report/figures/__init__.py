@@ -2,6 +2,6 @@
 
 from harness.report.figures.model import Study
 from harness.report.figures.reading import study
-from harness.report.figures.value import Value
+from harness.report.figures.value import Value, rows
 
-__all__ = ["Study", "Value", "study"]
+__all__ = ["Study", "Value", "rows", "study"]

@@ -9,17 +9,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
-import pandas as pd
-
 from harness.judge.compare import Trials
+from harness.judge.episodes import Break, Contrast, breaks, contrasts
 from harness.judge.metrics import METRICS, Metric, histogram, latency_name
 from harness.judge.verdicts import Caveat, Comparison, PairVerdict
 from harness.record import Run, Trial
+from harness.report.figures.episodes import AtStrength, at_strengths, of_break, of_contrast
+from harness.report.figures.requests import of_requests
 from harness.report.figures.rows import of_arm, of_effect, of_noise, of_pair, of_tuning
-from harness.report.figures.value import NOTHING, Figures, Value, average, frame
+from harness.report.figures.value import NOTHING, Figures, Value, average, table
 from harness.spec.histogram import Histogram
 from harness.spec.percentiles import QUANTILES, resolved
-from harness.suite import PHASES, Arm, Factor, Pair, Phase, Scenario
+from harness.suite import PHASES, Arm, Factor, Group, Pair, Phase, Scenario
 from harness.tune.recommendation import Recommendation
 
 
@@ -100,6 +101,24 @@ class Study:
         """Response times of an arm, merged over its blocks."""
         return _merged(tuple(trial.histogram for trial in self.used(arm, phase) if trial.histogram))
 
+    def group_of(self, pair: str) -> Group:
+        """The group in which a pair is measured."""
+        return next(g for g in self.run.info.plan.groups if any(each.id == pair for each in g.pairs))
+
+    @cached_property
+    def breaks(self) -> dict[str, Break]:
+        """By arm, where a suite has disturbances: how much of its disturbance broke it."""
+        return breaks(self.run.episodes)
+
+    @cached_property
+    def contrasts(self) -> tuple[Contrast, ...]:
+        """How the arms of each pair differ at each strength of its disturbance."""
+        return contrasts(list(self.pairs.values()), self.run.episodes)
+
+    def strengths(self, arm: str) -> list[AtStrength]:
+        """The valid episodes of an arm by strength."""
+        return at_strengths(self.arms[arm], self.run.episodes)
+
     def verdict(self, pair: str, metric: str = "throughput_rps") -> PairVerdict | None:
         """The verdict on one metric of a pair, if there is one."""
         return self._verdicts.get((pair, metric))
@@ -133,13 +152,16 @@ class Study:
             *(of_effect(effect) for effect in self.comparison.effects),
             *(of_noise(noise, number) for number, noise in enumerate(self.comparison.noise, 1)),
             *(of_tuning(self.tuned) if self.tuned else ()),
+            *(of_break(self.arms[arm], found) for arm, found in self.breaks.items()),
+            *(of_contrast(self.sides(each.pair)[1], each) for each in self.contrasts),
+            *(value for arm in self.breaks for at in self.strengths(arm) for value in at.figures),
         ]
         return {value.key: value for value in values}
 
     @cached_property
-    def frame(self) -> pd.DataFrame:
+    def table(self) -> str:
         """summary.csv: one row a pair, arm or effect and metric."""
-        return frame(self.values.values(), [factor.name for factor in self.factors])
+        return table(self.values.values(), [factor.name for factor in self.factors])
 
     def _of_arms(self) -> Iterator[Value]:
         for arm in self.arms.values():
@@ -151,6 +173,7 @@ class Study:
                     figures = self._figures(arm.id, phase, metric, used)
                     if figures[0] is not None or metric.name == "throughput_rps":
                         yield of_arm(arm, trials, used, metric.name, figures)
+                yield from of_requests(arm, phase, used)
 
     def _figures(self, arm: str, phase: Phase, metric: Metric, used: tuple[Trial, ...]) -> Figures:
         numbers = [metric.read(trial) for trial in used]

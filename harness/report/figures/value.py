@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field, fields
-
-import pandas as pd
+from dataclasses import dataclass, field, fields
 
 from harness.judge.statistics import estimate, ratio_of
 from harness.suite import Level
@@ -21,9 +21,12 @@ class Value:
     """One number with its interval."""
 
     kind: str
-    """pair (value is b / a), arm, effect, noise (of an A/A pair); of a tuning candidate or capacity."""
+    """pair (value is b / a), arm, request (of a mix, on an arm), effect, noise (of an A/A pair); of a tuning candidate
+    or capacity; of a disturbance episode (an arm at a strength), break or contrast (b against a at a strength)."""
     id: str
     scenario: str = ""
+    request: str | None = None
+    """The request of a mix that it is about."""
     interface: str | None = None
     target: str | None = None
     server: str | None = None
@@ -51,14 +54,30 @@ class Value:
         return f"{self.kind}/{self.id}/{self.metric}/{self.load}"
 
 
-def frame(values: Iterable[Value], factors: Sequence[str]) -> pd.DataFrame:
-    """Values as a table with a column for each of `factors`; counts stay whole numbers where some are missing."""
+def table(values: Iterable[Value], factors: Sequence[str]) -> str:
+    """Values as CSV, with a column for each of `factors`; a field is empty where there is nothing."""
+    import pandas as pd  # noqa: PLC0415 - half a second, which whoever draws no report need not spend
+
     names = [item.name for item in fields(Value)]
     place = names.index("levels")
     columns = [*names[:place], *factors, *names[place + 1 :]]
-    rows = [{name: value for name, value in asdict(each).items() if name != "levels"} | each.levels for each in values]
+    rows_ = [{name: getattr(each, name) for name in names if name != "levels"} | each.levels for each in values]
     whole = [name for name in ("workers", "threads", "connections", "blocks", "blocks_measured") if name in columns]
-    return pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(whole, "Int64"))
+    text: str = pd.DataFrame(rows_, columns=columns).astype(dict.fromkeys(whole, "Int64")).to_csv(index=False)
+    return text
+
+
+def rows(text: str) -> list[dict[str, str]]:
+    """The rows of a table as `table` writes it, each field as text; raises `ValueError` where it is none."""
+    reader = csv.DictReader(io.StringIO(text, newline=""), restval="")
+    try:
+        read = list(reader)
+    except csv.Error as error:
+        raise ValueError(f"no table: {error}") from error
+    missing = {item.name for item in fields(Value)} - {"levels"} - {*(reader.fieldnames or ())}
+    if missing:
+        raise ValueError(f"no column {', '.join(sorted(missing))}")
+    return read
 
 
 def average(values: Sequence[float], *, logarithmic: bool = True) -> Figures:

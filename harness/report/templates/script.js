@@ -121,7 +121,7 @@
   document.addEventListener("scroll", hide, { passive: true });
 
   // A chart is one stop of the keyboard; arrows go through its marks.
-  for (const chart of all(".chart .scroll:has(.mark)")) {
+  for (const chart of all(".scroll:has(.mark)")) {
     chart.addEventListener("keydown", (event) => {
       const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
       if (!step) return;
@@ -137,18 +137,16 @@
   addEventListener("beforeprint", () => { closed = all("details:not([open])"); for (const node of closed) node.open = true; });
   addEventListener("afterprint", () => { for (const node of closed) node.open = false; });
 
-  // The index: two runs to compare.
+  // The index: runs to compare.
   const picks = all("input[name=pick]");
   const answer = document.getElementById("compare");
   const pages = JSON.parse(document.getElementById("pages")?.textContent ?? "{}");
-  const compare = (event) => {
-    const two = picks.filter((pick) => pick.checked);
-    if (two.length > 2) { for (const pick of two) if (pick !== event.target && pick !== two.at(-1)) { pick.checked = false; break; } }
+  const compare = () => {
     const now = picks.filter((pick) => pick.checked).map((pick) => pick.value).reverse();
     const command = answer.querySelector("code"), link = answer.querySelector("a");
-    answer.querySelector("p").hidden = now.length === 2;
-    command.parentElement.hidden = now.length !== 2;
-    command.textContent = now.length === 2 ? `gatebench compare ${now.join(" ")}` : "";
+    answer.querySelector("p").hidden = now.length > 1;
+    command.parentElement.hidden = now.length < 2;
+    command.textContent = now.length > 1 ? `gatebench compare ${now.join(" ")}` : "";
     const page = pages[now.join(" ")];
     link.hidden = !page;
     if (page) link.href = page;

@@ -16,7 +16,17 @@ from harness.record import Run
 from harness.report.figures import Study
 from harness.report.terminal.pairs import STYLES, table, word
 from harness.report.terminal.tuned import tried
-from harness.report.words import changed, headline, sentence, shared, shown, warning, without_result
+from harness.report.words import (
+    changed,
+    disturbed,
+    headline,
+    neighbours,
+    sentence,
+    shared,
+    shown,
+    warning,
+    without_result,
+)
 from harness.suite import Factor
 
 __all__ = ["between", "terminal"]
@@ -31,6 +41,7 @@ def terminal(study: Study, console: Console) -> None:
     """Print what a run shows."""
     pairs = [pair for pair in study.pairs if study.verdict(pair)]
     parts: list[RenderableType] = [Text(headline(study), style="bold")]
+    parts += _beside(study)
     parts += _answers(study, pairs)
     parts += [table(study, pairs, console.width)] if pairs else []
     parts += [tried(study.tuned), Text(shown(study.tuned.explanation)), Text()] if study.tuned else []
@@ -87,6 +98,8 @@ def _foot(study: Study) -> Iterator[Text]:
     facts = [f"{len(trials) - failed - invalid} of {units.plural(len(trials), 'trial')} valid"]
     facts += [f"{invalid} invalid"] if invalid else []
     facts += [f"{failed} failed"] if failed else []
+    episodes = study.run.episodes
+    facts += [f"{sum(e.valid for e in episodes)} of {units.plural(len(episodes), 'episode')} valid"] if episodes else []
     facts += [f"servers on {units.plural(study.cores, 'core')}"]
     facts += [] if study.run.info.finished else ["interrupted"]
     yield Text(" · ".join(facts), style="dim")
@@ -100,6 +113,16 @@ def _foot(study: Study) -> Iterator[Text]:
         yield _caveat(warning(study, caveat), caveat.remedy)
     if len(caveats) > CAVEATS:
         yield Text(f"  and {len(caveats) - CAVEATS} more in the report", style="dim")
+
+
+def _beside(study: Study) -> Iterator[RenderableType]:
+    """At how many neighbours the sides of each further pair break: of the first the headline says it."""
+    pairs = disturbed(study)
+    if len(pairs) > 1:
+        sentences = Table.grid(padding=(0, 1))
+        for pair in pairs[1:]:
+            sentences.add_row("•", Text(neighbours(study, pair)))
+        yield sentences
 
 
 def _answers(study: Study, pairs: Sequence[str]) -> Iterator[RenderableType]:

@@ -15,6 +15,7 @@ from harness.report.words.names import (
     title,
     under,
 )
+from harness.report.words.neighbours import bearing, disturbed, held_words, neighbours, taken_words
 from harness.report.words.reasons import alike, first_line, reasons, without_result
 from harness.report.words.sentences import (
     SYMBOLS,
@@ -34,6 +35,7 @@ __all__ = [
     "Contender",
     "Outcome",
     "alike",
+    "bearing",
     "bound",
     "called",
     "change",
@@ -43,13 +45,16 @@ __all__ = [
     "contender",
     "count",
     "deployed",
+    "disturbed",
     "ends",
     "first_line",
     "form",
     "headline",
+    "held_words",
     "interval",
     "latency",
     "name",
+    "neighbours",
     "ordered",
     "outcome",
     "own",
@@ -63,6 +68,7 @@ __all__ = [
     "shown",
     "side",
     "sides",
+    "taken_words",
     "tally",
     "text",
     "times",

@@ -21,12 +21,16 @@ SLOW: Mapping[str, str] = {
     "costly-cache": "pays more for its cache than it saves",
     "imbalanced": "has too few connections to share out among its workers",
     "starving": "leaves some connections waiting",
+    "host-cores": "runs as many workers as the host's cores ask for",
 }
 """Diagnoses that explain a throughput, by the kind of their caveat, each as the clause that follows the arm's name.
 
 A closed load that is too small is no fault of the arm: there the limit says it.
 """
-LATE: Mapping[str, str] = {"stalls": "stands still now and then"}
+LATE: Mapping[str, str] = {
+    "stalls": "stands still now and then",
+    "throttled": "stands still whenever its quota is used up",
+}
 """Diagnoses that explain a latency at a rate that the arm does hold."""
 
 

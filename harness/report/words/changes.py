@@ -10,7 +10,13 @@ from harness.report.words.names import shown
 from harness.report.words.values import turned
 from harness.suite import NONE, Factor
 
-CHANGES = {"worse": "worse", "better": "better", "equivalent": "unchanged", "inconclusive": "undecided"}
+CHANGES = {
+    "worse": "worse",
+    "better": "better",
+    "equivalent": "unchanged",
+    "inconclusive": "undecided",
+    "not judged": "not judged",
+}
 """What a verdict of two runs is called, in the order in which a headline counts them."""
 NAMED = 2
 """So many pairs that changed for the worse or the better are named in a headline."""

@@ -17,6 +17,7 @@ FORMS: Mapping[str, Form] = {
     "B": units.bytes_,
     "1": units.percent,
     "ratio": units.ratio,
+    "requests": units.number,
 }
 """How a value is written, by its unit."""
 PLAIN = frozenset({"requests_per_cpu_s", "rps_per_gib", "connections_per_request"})

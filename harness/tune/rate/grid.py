@@ -50,7 +50,7 @@ def lines(asked: Asked, cpu_s: float | None = None) -> tuple[Line, ...]:
 
 
 def _able(asked: Asked, workers: int, cpu_s: float | None) -> bool:
-    cpus = min(workers, asked.service.cores)
+    cpus = min(workers, asked.service.cpus)
     if cpu_s is None:
         return asked.offered_rps * asked.service.cpu_s_per_request <= SURELY * cpus
     return asked.offered_rps * cpu_s <= cpus
@@ -61,7 +61,7 @@ def _worker_counts(asked: Asked) -> tuple[int, ...]:
     service = asked.service
     if not service.many_workers:
         return (1,)
-    few = set(range(1, 1 + min(service.naive, 5))) | set(ladder(service.cores)) | {service.cores, service.naive}
+    few = set(range(1, 1 + min(service.naive, 5))) | set(ladder(service.busy)) | {service.busy, service.naive}
     held = math.ceil(asked.slots * STEP**LIKELY / MOST_THREADS)
     fitting = sorted(count for count in {*few, held} if service.fits(Candidate(count)))
     return tuple(fitting) or (1,)
@@ -78,20 +78,20 @@ def _workers(asked: Asked) -> Line:
     """The line of a server whose workers are its slots, or whose workers hold many requests each."""
     service = asked.service
     if not service.many_workers:
-        return Line((Candidate(1),), 0, cores=service.cores)
+        return Line((Candidate(1),), 0, cores=service.busy)
     least = _least_workers(asked)
     counts = {1, *range(1, 1 + service.naive), *(math.ceil(count - 1e-9) for count in _steps(least))}
     if service.slots == "one":
         counts = {count for count in counts if count >= least / STEP**BELOW} | {service.naive}
     places = tuple(Candidate(count) for count in sorted(counts) if service.fits(Candidate(count)))
     places = places or (Candidate(1),)
-    return Line(places, _at(places, least), cores=service.cores)
+    return Line(places, _at(places, least), cores=service.busy)
 
 
 def _least_workers(asked: Asked) -> float:
     """Workers that slots and CPU ask for."""
     service = asked.service
-    by_cpu = min(service.cores, asked.offered_rps * service.cpu_s_per_request)
+    by_cpu = min(service.cpus, asked.offered_rps * service.cpu_s_per_request)
     if service.slots == "one":
         return max(by_cpu, asked.slots * STEP)
     endless = service.slots_a_worker >= service.connections

@@ -1,0 +1,22 @@
+"""What episodes show, from their rows alone: may one be used, which strength breaks the victim, how two arms differ."""
+
+from harness.judge.episodes.breaks import BlockBreak, Break, break_of, breaks, broke
+from harness.judge.episodes.contrasts import Contrast, contrasts
+from harness.judge.episodes.records import impossible
+from harness.judge.episodes.search import next_strength
+from harness.judge.episodes.slots import ran_out
+from harness.judge.episodes.validity import reasons
+
+__all__ = [
+    "BlockBreak",
+    "Break",
+    "Contrast",
+    "break_of",
+    "breaks",
+    "broke",
+    "contrasts",
+    "impossible",
+    "next_strength",
+    "ran_out",
+    "reasons",
+]

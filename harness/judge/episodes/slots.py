@@ -1,0 +1,29 @@
+"""What ran out where the victim broke, by name."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from harness.judge.episodes.breaks import Break
+from harness.suite import Arm, slots
+
+Slots = Literal["threads", "anyio", "event-loop", "workers", "capacity"]
+"""The server's threads; AnyIO's, in which FastAPI runs `def` handlers; the event loop, which a blocking call holds; the
+worker processes of a server that serves one request each; or, before any of these were all taken, the capacity of those
+that were left."""
+
+
+def ran_out(arm: Arm, found: Break) -> Slots | None:
+    """What the disturbance took away: all of it, where the break lies at their number; None where it never broke."""
+    if found.at is None or found.low is None:
+        return None
+    there = slots(arm)
+    if found.high is not None and found.high < there:
+        return "capacity"
+    if not found.low <= there <= found.at:
+        return None
+    if arm.server.slots == "one":
+        return "workers"
+    if arm.server.slots == "threads":
+        return "threads"
+    return "anyio" if arm.target.handler == "threadpool" else "event-loop"

@@ -1,0 +1,150 @@
+"""What episodes show, as values: for each arm the late share and a percentile by strength, and the break."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from harness.judge.episodes import Break, Contrast, ran_out
+from harness.judge.episodes.contrasts import DIFFERENCES
+from harness.judge.metrics import histogram
+from harness.record import Episode, Part
+from harness.report.figures.value import NOTHING, Figures, Value, average
+from harness.spec.histogram import Histogram
+from harness.spec.percentiles import QUANTILES, is_resolved, resolved
+from harness.suite import Arm
+
+
+@dataclass(frozen=True)
+class AtStrength:
+    """The valid episodes of one arm at one strength, a block each."""
+
+    arm: Arm
+    strength: int
+    episodes: tuple[Episode, ...]
+
+    @property
+    def figures(self) -> tuple[Value, ...]:
+        """What summary.csv has of it."""
+        return self.late_share, self.percentile("p50"), self.percentile("p99"), self.well_s
+
+    @property
+    def during(self) -> list[Part]:
+        """What was seen during the disturbance."""
+        return [each.during for each in self.episodes if each.during is not None]
+
+    @cached_property
+    def merged(self) -> Histogram:
+        """Response times of good answers, over the blocks."""
+        return Histogram.merged(histogram(part.histogram) for part in self.during if part.histogram)
+
+    @property
+    def late_share(self) -> Value:
+        """Share of the requests that were late or lost, mean over blocks."""
+        value, low, high = average([part.late_share for part in self.during], logarithmic=False)
+        within = (value, None if low is None else max(low, 0.0), None if high is None else min(high, 1.0))
+        return self._value("late_share", "1", within)
+
+    def percentile(self, name: str) -> Value:
+        """A percentile of the response time: mean over blocks where each resolves it, else of all blocks merged."""
+        quantile = QUANTILES[name]
+        each = [resolved(histogram(part.histogram), quantile) for part in self.during if part.histogram]
+        known = [value for value in each if value]
+        if known and len(known) == len(self.during):
+            return self._value(f"latency_{name}_us", "us", average(known))
+        whole = resolved(self.merged, quantile) if self.merged.count else None
+        return self._value(f"latency_{name}_us", "us", NOTHING if whole is None else (whole, None, None))
+
+    @property
+    def well_s(self) -> Value:
+        """Seconds until the victim was well again, mean over blocks; none where it was not in one of them."""
+        known = [each.well_s for each in self.episodes if each.well_s is not None]
+        whole = len(known) == len(self.episodes) and bool(known)
+        return self._value("well_s", "s", average(known, logarithmic=False) if whole else NOTHING)
+
+    def _value(self, metric: str, unit: str, figures: Figures) -> Value:
+        value, low, high = figures
+        first = self.episodes[0] if self.episodes else None
+        return _of_arm(
+            self.arm,
+            kind="episode",
+            id=f"{self.arm.id}/{self.strength}",
+            load="open",
+            rate_rps=first.load.rate_rps if first else None,
+            metric=metric,
+            unit=unit,
+            value=value,
+            low=low,
+            high=high,
+            blocks=len(self.episodes) if value is not None else 0,
+        )
+
+
+def at_strengths(arm: Arm, episodes: Sequence[Episode]) -> list[AtStrength]:
+    """All strengths of an arm that have a valid episode, rising."""
+    valid = [each for each in episodes if each.arm == arm.id and each.valid and each.during is not None]
+    return [
+        AtStrength(arm, strength, tuple(each for each in valid if each.strength == strength))
+        for strength in sorted({each.strength for each in valid})
+    ]
+
+
+def highest_resolved(points: Sequence[AtStrength]) -> str:
+    """The highest percentile that the answers of every strength resolve; p50 where none is."""
+    counts = [point.merged.count for point in points if point.merged.count]
+    fewest = min(counts, default=0)
+    names = [name for name in ("p99", "p95", "p90") if is_resolved(fewest, QUANTILES[name])]
+    return names[0] if names else "p50"
+
+
+def of_break(arm: Arm, found: Break) -> Value:
+    """The strength at which an arm broke; without a value where it never did."""
+    held = None if math.isinf(found.at or 0) else found.at
+    return _of_arm(
+        arm,
+        kind="break",
+        id=arm.id,
+        load="open",
+        metric="held",
+        unit="requests",
+        value=held,
+        low=found.low if held is not None and found.high is not None else None,
+        high=found.high if held is not None else None,
+        blocks=len(found.blocks),
+        blocks_measured=len(found.blocks),
+        limit=ran_out(arm, found),
+        reasons=None if held is not None else f"not up to {found.most}",
+    )
+
+
+def of_contrast(arm: Arm, contrast: Contrast) -> Value:
+    """How `arm`, side b of its pair, differs from side a in one metric at one strength."""
+    return _of_arm(
+        arm,
+        kind="contrast",
+        id=f"{contrast.pair}/{contrast.strength}",
+        load="open",
+        metric=contrast.metric,
+        unit="1" if contrast.metric in DIFFERENCES else "ratio",
+        value=contrast.value,
+        low=contrast.low,
+        high=contrast.high,
+        blocks=contrast.blocks,
+        blocks_measured=contrast.blocks,
+    )
+
+
+def _of_arm(arm: Arm, **figures: object) -> Value:
+    cell = arm.cell
+    levels = {"workers": cell.workers, "threads": cell.threads, **dict(cell.levels)}
+    given: dict[str, object] = {
+        "scenario": cell.scenario,
+        "interface": cell.interface,
+        "target": cell.target,
+        "server": cell.server,
+        "levels": levels,
+        "connections": arm.connections,
+    }
+    return Value(**given | figures)  # type: ignore[arg-type]  # each key goes with its type

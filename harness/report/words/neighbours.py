@@ -1,0 +1,62 @@
+"""What neighbours do to a victim, in sentences: at how many it breaks, and what they took."""
+
+from __future__ import annotations
+
+from harness.judge.episodes import Break, ran_out
+from harness.report.figures import Study
+from harness.report.words.names import called, name, shown
+from harness.suite import ANYIO_THREADS, Arm
+from harness.units import plural
+
+
+def disturbed(study: Study) -> list[str]:
+    """The pairs that have a disturbance and a break on record, in the order of the suite."""
+    return [pair for pair in study.pairs if any(arm.id in study.breaks for arm in study.sides(pair))]
+
+
+def held_words(study: Study, pair: str) -> str:
+    """What is held beside a pair: `held report`."""
+    disturbance = study.group_of(pair).disturbance
+    return f"held {shown(disturbance.request)}" if disturbance else "held request"
+
+
+def neighbours(study: Study, pair: str) -> str:
+    """The answer of a pair, in a sentence."""
+    return f"{name(study, pair)}: {bearing(study, pair)}."
+
+
+def bearing(study: Study, pair: str) -> str:
+    """The same without the pair's name: at how many each side breaks."""
+    return "; ".join(_arm(study, arm, study.breaks.get(arm.id)) for arm in study.sides(pair))
+
+
+def _arm(study: Study, arm: Arm, found: Break | None) -> str:
+    who = called(study, arm)
+    if found is None:
+        return f"{who} has no valid episode"
+    if found.low is None:
+        return f"{who} bears {found.most}, the most that was tried"
+    if found.at is None:
+        return f"{who} bears {found.most} in most blocks"
+    taken = taken_words(arm, found)
+    return f"{who} breaks at {found.at}{f' ({taken})' if taken else ''}{_range(found)}"
+
+
+def _range(found: Break) -> str:
+    blocks = plural(len(found.blocks), "block")
+    if found.low == found.high:
+        return f", in each of {blocks}" if len(found.blocks) > 1 else ""
+    return f", {found.low} to {found.high if found.high is not None else f'more than {found.most}'} over {blocks}"
+
+
+def taken_words(arm: Arm, found: Break) -> str:
+    """What ran out, in words; empty where the record does not say."""
+    workers, threads = arm.cell.workers, arm.cell.workers * arm.cell.threads
+    return {
+        "threads": f"all {plural(threads, 'thread')} are taken",
+        "anyio": f"AnyIO's {workers * ANYIO_THREADS} threads are taken",
+        "event-loop": "the event loop is blocked" if workers == 1 else f"all {workers} event loops are blocked",
+        "workers": f"{plural(workers, 'worker')}, one request each" if workers > 1 else "the one worker is taken",
+        "capacity": "the slots that are left do not carry the rate",
+        None: "",
+    }[ran_out(arm, found)]

@@ -1,0 +1,46 @@
+"""Neighbours: requests that are held open beside the victim."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from harness.suite.disturbances.base import Episodes
+
+Count = Annotated[int, Field(ge=0, le=10_000)]
+
+
+def _as_tuple(value: Any) -> Any:
+    """A list as a tuple: within a pair, whose levels are moved first, TOML's arrays are no longer JSON's."""
+    return tuple(value) if isinstance(value, list) else value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held(Episodes):
+    """So many requests of another scenario, each on a connection of its own, each renewed when it is answered."""
+
+    kind: Literal["held"] = "held"
+    request: str
+    """Name of the scenario that is held."""
+    count: Annotated[tuple[Count, ...], Field(min_length=1), BeforeValidator(_as_tuple)] = (0, 1, 2, 4, 8, 16)
+    """How many are held, one number an episode; between the most that the victim bears and the fewest that break it
+    further numbers are tried, until the two are neighbours."""
+
+    searched = True
+
+    @property
+    def asks(self) -> str:
+        """The scenario that is held."""
+        return self.request
+
+    @property
+    def words(self) -> str:
+        """What is done, in a few words."""
+        return f"{self.strengths[0]} to {self.strengths[-1]} held {self.request}"
+
+    @property
+    def strengths(self) -> tuple[int, ...]:
+        """The counts, rising."""
+        return tuple(sorted(set(self.count)))

@@ -1,0 +1,119 @@
+"""`python -P -m loadtests.held`: holds requests open beside a load, as slow neighbours do.
+
+Standard input carries a line with `harness.spec.held.Hold`, then one with a `Between`. Standard output carries
+`ready` after the first, and a `HeldLog` when all is over. At the end of its time it closes every connection,
+whatever is still to come on it: what the server goes on doing then is the server's own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import sys
+import time
+from collections import Counter
+from contextlib import suppress
+from dataclasses import replace
+
+from harness.spec import Request, dump, load
+from harness.spec.held import Between, HeldLog, Hold
+from loadtests.engine.exchange import prepare
+
+CHUNK_BYTES = 65_536
+PAUSE_S = 0.1
+"""After a wrong answer or a refused connection, so that what should be held does not become a load of its own."""
+CONNECT_S = 5.0
+SECOND_NS = 1_000_000_000
+STATUS_LINE = b"\r\n"
+
+
+class Held:
+    """Holds `hold.count` requests, and notes each change."""
+
+    def __init__(self, hold: Hold) -> None:
+        closing = [("Connection", "close")]  # the end of the connection is the end of the answer
+        headers = [(key, value) for key, value in hold.request.headers if key.lower() != "connection"]
+        self._hold = hold
+        self._data = prepare(_with(hold, headers + closing), hold.host, hold.port)
+        self._sent = self._begun = self._answers = 0
+        self._changes: list[tuple[int, int, int]] = []
+        self._wrong: Counter[str] = Counter()
+
+    async def between(self, between: Between) -> HeldLog:
+        """Hold from the one moment to the other."""
+        await asyncio.sleep((between.start_ns - time.monotonic_ns()) / SECOND_NS)
+        tasks = [asyncio.create_task(self._keep()) for _ in range(self._hold.count)]
+        await asyncio.sleep((between.end_ns - time.monotonic_ns()) / SECOND_NS)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        return HeldLog(changes=tuple(self._changes), answers=self._answers, wrong=dict(self._wrong))
+
+    async def _keep(self) -> None:
+        """Hold one request after another, without a pause between them as long as the answers are right."""
+        while True:
+            wrong = ""
+            try:
+                async with asyncio.timeout(CONNECT_S):
+                    reader, writer = await asyncio.open_connection(self._hold.host, self._hold.port)
+            except OSError as error:  # a time-out is one too
+                wrong = type(error).__name__
+            else:
+                try:
+                    wrong = await self._one(reader, writer)
+                finally:
+                    writer.transport.abort()
+            if wrong:
+                self._wrong[wrong] += 1
+                await asyncio.sleep(PAUSE_S)
+
+    async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> str:
+        """Send a request and read its answer to the end; returns what is wrong with it, or nothing."""
+        writer.write(self._data)
+        self._note(sent=1)
+        begun = 0
+        try:
+            head = await reader.readuntil(STATUS_LINE)
+            begun = 1
+            self._note(begun=1)
+            while await reader.read(CHUNK_BYTES):
+                pass
+        except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, OSError):
+            return "cut off"
+        finally:
+            self._note(sent=-1, begun=-begun)
+        status = head.split(b" ")[1:2]
+        if status != [str(self._hold.request.status).encode()]:
+            return f"status {b''.join(status).decode('latin-1')[:8]}"
+        self._answers += 1
+        return ""
+
+    def _note(self, *, sent: int = 0, begun: int = 0) -> None:
+        self._sent += sent
+        self._begun += begun
+        self._changes.append((time.monotonic_ns(), self._sent, self._begun))
+
+
+def _with(hold: Hold, headers: list[tuple[str, str]]) -> Request:
+    return replace(hold.request, headers=tuple(headers))
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def main() -> int:
+    """Hold what standard input says; returns the exit status."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    held = Held(load(Hold, sys.stdin.readline()))
+    with suppress(BrokenPipeError):
+        _say("ready")
+        if line := sys.stdin.readline():
+            _say(dump(asyncio.run(held.between(load(Between, line)))))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

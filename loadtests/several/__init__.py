@@ -1,0 +1,1 @@
+"""Several generators, one schedule: a master that tells Locust workers what to drive, and merges what they saw."""

@@ -1,0 +1,199 @@
+"""The generators of a master: who they are, whether they are there, and what is said to and fro.
+
+Locust carries the messages, says who has joined, and misses who sends no heartbeat. Nothing here waits for ever, and
+nobody waits within a handler of a message, for that would hold up the next one.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+import gevent
+from gevent.event import AsyncResult
+from locust.env import Environment
+from locust.runners import STATE_MISSING, MasterRunner
+
+from loadtests.distributed import one_each
+from loadtests.engine.generator import EndedEarly
+from loadtests.engine.timer import monotonic_ns
+from loadtests.engine.user import user_running
+from loadtests.several.clocks import ENOUGH, REFUSED, Clock, Trip, clock
+from loadtests.several.members import Member, Start
+from loadtests.several.messages import TYPE, Acknowledge, Done, Down, Hello, Join, Ping, Pong, packed, unpacked
+from loadtests.several.post import Answer, Inbox
+
+READY_S = 30.0
+ANSWER_S = 60.0
+"""How long an answer may take for which no load is driven. Who is lost is missed long before, by its heartbeat."""
+_LOOK_EVERY_S = 0.05
+_LEAST_TRIPS = 5
+_MOST_TRIPS = 100
+log = logging.getLogger("loadtests")
+
+
+class Lost(EndedEarly):
+    """A generator is gone, hangs, or cannot do what it is told: what is under way is void."""
+
+
+class Crew:
+    """So many generators, that are told apart by their ranks, from 0 on."""
+
+    def __init__(self, environment: Environment, start: Start, cpus: Sequence[int | None]) -> None:
+        """A generator for each of `cpus`; they are there when `assemble` returns."""
+        self._user = user_running(lambda: None, AsyncResult())  # a master runs no users itself
+        environment.user_classes = [self._user]
+        one_each(environment, self._user)
+        self.runner: MasterRunner = environment.create_master_runner("127.0.0.1", 0)
+        self._nonce = secrets.token_hex(16)
+        self._start = start
+        self._cpus = cpus
+        self._members: list[Member] = []
+        self._clients: dict[int, str] = {}
+        self._inbox = Inbox()
+        self._step = 0
+        self._heard_ns = 0
+        self._stopped: EndedEarly | None = None
+        self.runner.register_message(TYPE, self._heard)
+
+    @property
+    def size(self) -> int:
+        """How many they are."""
+        return len(self._cpus)
+
+    def name(self, rank: int) -> str:
+        """What a generator is called where people read it."""
+        return f"generator {rank + 1} of {self.size}"
+
+    def assemble(self) -> None:
+        """Start them all and have Locust run a user on each; raises `Lost` where one does not come."""
+        port = self.runner.server.port
+        for rank, cpu in enumerate(self._cpus):
+            self._members.append(self._start(Join(port=port, nonce=self._nonce, rank=rank, cpu=cpu)))
+        deadline_ns = monotonic_ns() + round(READY_S * 1e9)
+        while len(self.runner.clients.ready) < self.size:
+            self._require_alive()
+            if monotonic_ns() >= deadline_ns:
+                raise Lost(f"of {self.size} generators {len(self.runner.clients.ready)} have joined in {READY_S:.0f} s")
+            gevent.sleep(_LOOK_EVERY_S)
+        self.runner.start(self.size, spawn_rate=self.size)
+        self.answers(Hello, 0, range(self.size), READY_S)
+
+    def next_step(self) -> int:
+        """A number for what is told next; what was said before is forgotten."""
+        self._step += 1
+        self._inbox.forget(self._step)
+        return self._step
+
+    def tell(self, rank: int, message: Down) -> None:
+        """Send a message to a generator."""
+        self.runner.send_message(TYPE, packed(self._nonce, message), self._clients[rank])
+
+    def ask(self, ranks: Iterable[int], message: Down, kind: type[Answer], step: int) -> dict[int, Answer]:
+        """Tell them all the same, and await what they answer; raises `Lost`."""
+        asked = list(ranks)
+        for rank in asked:
+            self.tell(rank, message)
+        return self.answers(kind, step, asked, ANSWER_S)
+
+    def answers(self, kind: type[Answer], step: int, ranks: Iterable[int], seconds: float) -> dict[int, Answer]:
+        """What they say in so many seconds; raises `Lost` where one has ended, is missing or says nothing."""
+        awaited, deadline_ns = list(ranks), monotonic_ns() + round(seconds * 1e9)
+        while True:
+            came = {rank: self._inbox.get(kind, step, rank) for rank in awaited}
+            silent = [rank for rank, answer in came.items() if answer is None]
+            if not silent:
+                return {rank: answer for rank, answer in came.items() if answer is not None}
+            self.require(step)
+            if monotonic_ns() >= deadline_ns:
+                raise Lost(f"{self.name(silent[0])} hangs: no answer ({kind.__name__}) from it within {seconds:.0f} s")
+            self._inbox.wait(_LOOK_EVERY_S)
+
+    def last_words(self, step: int, ranks: Collection[int], seconds: float) -> dict[int, Done]:
+        """What they sent of `step`, of those that say it in so many seconds."""
+        deadline_ns = monotonic_ns() + round(seconds * 1e9)
+        while True:
+            came = {rank: done for rank in ranks if (done := self._inbox.get(Done, step, rank)) is not None}
+            if len(came) == len(ranks) or monotonic_ns() >= deadline_ns:
+                return came
+            self._inbox.wait(_LOOK_EVERY_S)
+
+    def until(self, at_ns: int, step: int) -> None:
+        """Wait for a moment; raises `Lost` as soon as one is lost."""
+        while (left_s := (at_ns - monotonic_ns()) / 1e9) > 0:
+            self.require(step)
+            gevent.sleep(min(left_s, _LOOK_EVERY_S))
+        self.require(step)
+
+    def require(self, step: int) -> None:
+        """Raise `Lost` where one is gone or has failed in `step`, or what `interrupt` was called with."""
+        if self._stopped is not None:
+            raise self._stopped
+        self._require_alive()
+        for rank in range(self.size):
+            done = self._inbox.get(Done, step, rank)
+            if done is not None and done.error is not None:
+                raise Lost(f"{self.name(rank)}: {done.error}")
+
+    def interrupt(self, why: EndedEarly) -> None:
+        """Let whoever waits raise `why`, now and from now on. Safe from any greenlet."""
+        self._stopped = why
+
+    def calm(self) -> None:
+        """Take back `interrupt`, so that what is still to be said can be awaited."""
+        self._stopped = None
+
+    def clock(self, rank: int, length_s: float) -> Clock:
+        """A generator's clock, known well enough for a slice of that length; raises `Lost` where it cannot be."""
+        length_ns = round(length_s * 1e9)
+        trips: list[Trip] = []
+        for number in range(_MOST_TRIPS):
+            step = self.next_step()
+            left_ns = monotonic_ns()
+            pong = self.ask([rank], Ping(step=step), Pong, step)[rank]
+            trips.append(Trip(left_ns, pong.at_ns, self._heard_ns))
+            found = clock(trips)
+            if number + 1 >= _LEAST_TRIPS and found.within(ENOUGH, length_ns):
+                break
+        if not found.within(REFUSED, length_ns):
+            known_ms = found.bound_ns / 1e6
+            raise Lost(f"the clock of {self.name(rank)} is known to {known_ms:.1f} ms, over 1 % of the {length_s:g} s")
+        return found
+
+    def end(self) -> None:
+        """End them all."""
+        for member in self._members:
+            member.end()
+        self.runner.greenlet.kill(block=True)
+
+    def _require_alive(self) -> None:
+        """Raise `Lost` where one has ended, sends no heartbeat, or is one too many."""
+        for rank, member in enumerate(self._members):
+            if how := member.gone():
+                raise Lost(f"{self.name(rank)} {how}")
+        for rank, client in self._clients.items():
+            node = self.runner.clients.get(client)
+            if node is None or node.state == STATE_MISSING:
+                raise Lost(f"{self.name(rank)} is missing: no heartbeat from it")
+        if len(self._clients) == self.size and set(self.runner.clients) - set(self._clients.values()):
+            raise Lost("a Locust worker has joined that is none of ours")
+
+    def _heard(self, msg: Any, **_: Any) -> None:
+        """Take a message of a worker. Handlers must not wait."""
+        self._heard_ns = monotonic_ns()
+        try:
+            message = unpacked(self._nonce, msg.data)
+        except ValueError:
+            log.exception("a worker says what is no message")
+            return
+        if isinstance(message, Hello):
+            self._clients[message.rank] = msg.node_id
+        rank = next((rank for rank, client in self._clients.items() if client == msg.node_id), None)
+        if message is None or rank is None:
+            log.warning("a message from a worker that is none of ours: %s", msg.node_id)
+            return
+        if isinstance(message, Done):
+            self.tell(rank, Acknowledge(step=message.step))
+        self._inbox.put(rank, message)

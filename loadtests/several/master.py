@@ -1,0 +1,39 @@
+"""A run of several generators: a Locust master and the workers that it starts."""
+
+from __future__ import annotations
+
+import logging
+
+import locust
+from gevent import Greenlet
+from gevent.event import AsyncResult
+from locust.env import Environment
+
+from loadtests.phases import Events, Phases, spare_the_living, stopping
+from loadtests.several.crew import Crew, Lost
+from loadtests.several.members import LocalMember, cpus
+from loadtests.several.together import Together
+
+log = logging.getLogger("loadtests")
+
+
+def run(events: Events, count: int) -> str | None:
+    """Let `count` generators run the phases; returns why it ended before its input did, None if it did not."""
+    environment = Environment(events=locust.events)
+    crew = Crew(environment, LocalMember, cpus(count))
+    phases = Phases(environment, events, lambda spec, emit: Together(spec, emit, crew))
+    environment.events.init.fire(environment=environment, runner=crew.runner, web_ui=None)  # type: ignore[no-untyped-call]
+    finished: AsyncResult[None] = AsyncResult()
+    stopping(phases, finished)
+    try:
+        crew.assemble()
+        spare_the_living()
+        driven = Greenlet.spawn(phases.run)
+        driven.link(finished)
+        finished.get()
+    except Lost as lost:
+        log.error("%s", lost)  # noqa: TRY400 - it is known what it is; nobody needs the way to it
+        return str(lost)
+    finally:
+        crew.end()
+    return phases.stopped

@@ -1,0 +1,231 @@
+"""What episodes show: the search for a break, the break over blocks, what ran out, and what may not be used."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.errors import RecordError
+from harness.judge.compare import within
+from harness.judge.episodes import break_of, breaks, contrasts, impossible, next_strength, ran_out, reasons
+from harness.suite import Arm, Held, Pair, Thresholds
+from tests import factories
+from tests.episode_support import HELD, episode, group, part, searched
+
+GTHREAD = factories.flask_arm("p1a")
+UVICORN = factories.arm("p1b")
+POOL = factories.arm("p1b", target=factories.target(name="fastapi-threadpool", handler="threadpool"))
+BLOCKING = factories.arm("p1b", target=factories.target(name="fastapi-blocking", handler="blocking"))
+SYNC = factories.arm("p1a", target=factories.FLASK, server=factories.SYNC)
+
+
+def search(disturbance: Held, truth: int | None) -> dict[int, bool | None]:
+    """All that is tried on an arm that breaks from `truth` on."""
+    known: dict[int, bool | None] = {}
+    while (strength := next_strength(disturbance, known)) is not None:
+        assert strength not in known
+        known[strength] = truth is not None and strength >= truth
+    return known
+
+
+@given(st.integers(1, 16), st.sets(st.integers(0, 40), min_size=1, max_size=6))
+def test_a_break_among_the_stated_strengths_is_found_to_the_one(truth: int, further: set[int]) -> None:
+    """Whatever else is stated, and nothing is tried twice."""
+    known = search(Held(request="r", count=tuple({0, 16} | further)), truth)
+    assert known[truth] is True
+    assert known[truth - 1] is False
+
+
+def test_stronger_ones_are_spared_once_two_in_a_row_have_broken_the_victim() -> None:
+    """One alone may have done it by chance."""
+    assert sorted(search(HELD, 1)) == [0, 1, 2]
+    assert sorted(search(HELD, None)) == [0, 1, 2, 4, 8, 16]
+
+
+def test_a_break_by_chance_does_not_end_the_search() -> None:
+    """The next stated one is borne: the break lies above it."""
+    known: dict[int, bool | None] = {0: False, 1: True, 2: False, 4: False, 8: True, 16: True}
+    assert next_strength(HELD, known) == 6
+    assert next_strength(HELD, {0: False, 1: True}) == 2
+
+
+def test_where_nothing_is_borne_nothing_is_searched() -> None:
+    """Not even without the disturbance: that is no break that it makes."""
+    assert next_strength(HELD, {0: True, 1: True}) is None
+
+
+def test_an_episode_that_says_nothing_is_neither_borne_nor_broken() -> None:
+    """The search goes on beside it."""
+    assert next_strength(Held(request="r", count=(0, 4)), {0: False, 4: True, 2: None}) == 1
+
+
+def test_the_break_over_blocks_is_their_median_from_the_lowest_to_the_highest() -> None:
+    """Its confidence follows from the number of blocks."""
+    blocks = [searched(GTHREAD, broken, block, (0, 4, 6, 7, 8, 9)) for block, broken in enumerate((7, 8, 8))]
+    found = break_of("p1a", [each for block in blocks for each in block])
+    assert found is not None
+    assert (found.at, found.low, found.high, found.most) == (8, 7, 8, 9)
+    assert found.confidence == pytest.approx(0.75)
+
+
+def test_an_arm_that_never_breaks_has_no_break_and_says_up_to_what() -> None:
+    """An arm that does so in some blocks has no upper end."""
+    found = breaks(searched(UVICORN, None) + searched(UVICORN, None, 1))["p1b"]
+    assert (found.at, found.low, found.high, found.most) == (None, None, None, 16)
+    at_times = break_of("p1b", searched(UVICORN, 16) + searched(UVICORN, 16, 1) + searched(UVICORN, None, 2))
+    assert at_times is not None
+    assert (at_times.at, at_times.low, at_times.high) == (16, 9, None)
+
+
+def test_a_gap_in_the_search_widens_the_interval() -> None:
+    """Between 4, which is borne, and 8, which breaks it, nothing is known."""
+    found = break_of("p1a", searched(GTHREAD, 8, 0, (0, 4, 8)))
+    assert found is not None
+    assert (found.low, found.high) == (5, 8)
+
+
+def test_invalid_and_failed_episodes_show_no_break() -> None:
+    """A noisy neighbour on the machine is no neighbour of the server."""
+    invalid = [episode(GTHREAD, 1, late=100, valid=False)]
+    failed = [episode(GTHREAD, 1, valid=False, error="died", before=None, during=None, after=None)]
+    assert break_of("p1a", invalid + failed) is None
+    assert break_of("p1a", []) is None
+
+
+@pytest.mark.parametrize(
+    ("arm", "broken_from", "name"),
+    [
+        (GTHREAD, 8, "threads"),
+        (GTHREAD, 3, "capacity"),
+        (POOL, 40, "anyio"),
+        (BLOCKING, 1, "event-loop"),
+        (SYNC, 1, "workers"),
+        (UVICORN, 9, "capacity"),
+        (GTHREAD, 12, None),
+    ],
+)
+def test_what_ran_out_has_a_name_where_the_break_lies_at_its_number(
+    arm: Arm, broken_from: int, name: str | None
+) -> None:
+    """Below it the slots that were left were too few for the rate; above it the record does not say."""
+    tried = (0, broken_from - 1, broken_from, broken_from + 1)
+    found = break_of(arm.id, searched(arm, broken_from, 0, tried))
+    assert found is not None
+    assert ran_out(arm, found) == name
+
+
+def test_what_never_broke_ran_out_of_nothing() -> None:
+    """However many were held."""
+    found = break_of("p1b", searched(UVICORN, None))
+    assert found is not None
+    assert ran_out(UVICORN, found) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"generator": factories.generator(valid=False, reasons=("generator used 99 %",))}, "generator used 99 %"),
+        ({"steal_fraction": 0.2}, "hypervisor"),
+        ({"outside_fraction": 0.5}, "other processes"),
+        ({"before": part(late=50)}, "before the disturbance were late or lost"),
+        ({"before": part(arrivals=0)}, "no request was due before"),
+        ({"held_least": 3, "held_wrong": {"status 404": 7}}, r"only 3 of 4 requests were held \(7 times status 404\)"),
+        ({"upstream_hits": 99, "attempts": 300, "good": 290, "reconnects": 1}, "upstream counted 99"),
+        ({"upstream_hits": 302, "attempts": 300, "good": 290, "reconnects": 1}, "upstream counted 302"),
+    ],
+)
+def test_each_rule_has_its_reason(changes: dict[str, Any], said: str) -> None:
+    """And the episode without that change is fit for use."""
+    whole = {"upstream_hits": 301, "attempts": 300, "good": 290, "reconnects": 1}
+    assert reasons(episode(GTHREAD, 4, late=100, **whole), Thresholds()) == ()
+    (reason,) = reasons(episode(GTHREAD, 4, late=100, **whole | changes), Thresholds())
+    assert re.search(said, reason)
+
+
+def test_lost_and_late_requests_are_no_reason() -> None:
+    """They are what is measured."""
+    lost = part(arrivals=100, late=10, reset=60)
+    assert reasons(episode(GTHREAD, 4, during=lost), Thresholds()) == ()
+    assert lost.late_share == pytest.approx(0.7)
+
+
+PAIR = Pair(id="p1", a="p1a", b="p1b")
+
+
+def test_arms_are_compared_where_both_have_a_valid_episode_in_a_block() -> None:
+    """Goodput and percentiles by their ratio, late shares by their difference; a single block has no interval."""
+    episodes = [
+        *(episode(GTHREAD, 4, block=block, during=part(late=50, p99_us=8000.0)) for block in (0, 1, 2)),
+        *(episode(UVICORN, 4, block=block, during=part(p99_us=4000.0)) for block in (0, 1)),
+        episode(UVICORN, 4, block=2, valid=False),
+        episode(GTHREAD, 8),
+        episode(UVICORN, 8),
+        episode(GTHREAD, 9),
+    ]
+    found = {(each.strength, each.metric): each for each in contrasts([PAIR], episodes)}
+    assert {strength for strength, _ in found} == {4, 8}
+    assert found[4, "goodput_rps"].value == pytest.approx(2)
+    assert found[4, "latency_p99_us"].value == pytest.approx(0.5)
+    late = found[4, "late_share"]
+    assert late.value == pytest.approx(-0.5)
+    assert late.blocks == 2
+    assert late.p is not None
+    assert found[8, "late_share"].low is None
+    assert found[8, "late_share"].p is None
+
+
+def test_one_late_request_in_each_block_is_no_difference() -> None:
+    """The blocks do not scatter, but a count of three does."""
+    episodes = [
+        *(episode(GTHREAD, 4, block=block) for block in (0, 1, 2)),
+        *(episode(UVICORN, 4, block=block, during=part(late=1)) for block in (0, 1, 2)),
+    ]
+    (late,) = (each for each in contrasts([PAIR], episodes) if each.metric == "late_share")
+    assert late.value == pytest.approx(0.01)
+    assert late.low is not None
+    assert late.high is not None
+    assert late.low < 0 < late.high
+    assert late.p is not None
+    assert late.p > 0.05
+
+
+def test_equal_arms_do_not_differ() -> None:
+    """Exactly: a ratio of 1, a difference of 0, a p of 1."""
+    episodes = [episode(arm, 4, block=block) for arm in (GTHREAD, UVICORN) for block in (0, 1, 2)]
+    for each in contrasts([PAIR], episodes):
+        assert each.value == (0 if each.metric == "late_share" else 1)
+        assert each.p == 1
+
+
+def test_where_nothing_came_in_time_goodput_has_no_ratio() -> None:
+    """The late share says it all."""
+    episodes = [episode(GTHREAD, 4, late=100), episode(UVICORN, 4)]
+    assert "goodput_rps" not in {each.metric for each in contrasts([PAIR], episodes)}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"group": "g9"}, "arm p1a of group g9 is not in the plan"),
+        ({"arm": "p7a"}, "arm p7a of group g1 is not in the plan"),
+        ({"disturbance": Held(request="report", count=(3,))}, "another disturbance"),
+        ({"error": "died"}, "has an error"),
+        ({"reasons": ("late",)}, "has reasons why not"),
+        ({"timeline": None}, "has no figures"),
+        ({"after": replace(part(), in_time=7)}, "after: in time, late and lost are not the 100 arrivals"),
+    ],
+)
+def test_an_episode_that_contradicts_itself_or_its_plan_is_refused(changes: dict[str, Any], said: str) -> None:
+    """By name, before a report is made of it."""
+    planned = factories.plan(group())
+    assert impossible(episode(GTHREAD, 4), planned) == ()
+    changed = replace(episode(GTHREAD, 4), **changes)
+    (what,) = impossible(changed, planned)
+    assert said in what
+    with pytest.raises(RecordError, match="episode"):
+        within(replace(factories.run(planned), episodes=(changed,)))

@@ -1,0 +1,77 @@
+"""A disturbance as a suite states it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.errors import DefinitionError, UsageError
+from harness.suite import Held, Options, Plan, block_times, build, load_suite
+
+SCENARIO = """
+[[scenario]]
+name = "report"
+about = "Takes long."
+request = { path = "/slow?ms=3500" }
+expect = { json = { waited_ms = 3500 } }
+"""
+PAIR = '[[pair]]\nscenario = "json"\n'
+
+
+def plan(tmp_path: Path, text: str) -> Plan:
+    """What a suite file of that text plans."""
+    path = tmp_path / "own.toml"
+    path.write_text(SCENARIO + text)
+    return build(*load_suite(str(path)), Options(seed=1))
+
+
+def test_a_pair_names_its_neighbour_and_has_episodes(tmp_path: Path) -> None:
+    """Beside a pair of the same scenario that has none, in a group of its own."""
+    text = 'disturbance = { kind = "held", request = "report", count = [4, 0, 2] }\n'
+    quiet, disturbed = plan(tmp_path, PAIR + PAIR + text).groups
+    assert (quiet.disturbance, quiet.neighbour) == (None, None)
+    assert disturbed.disturbance == Held(request="report", count=(4, 0, 2))
+    assert disturbed.disturbance.strengths == (0, 2, 4)
+    assert disturbed.neighbour is not None
+    assert disturbed.neighbour.requests[0].path == "/slow?ms=3500"
+
+
+def test_pairs_with_the_same_disturbance_share_a_group(tmp_path: Path) -> None:
+    """As others of one scenario do."""
+    text = PAIR + 'disturbance = { request = "report" }\n'
+    (group,) = plan(tmp_path, text + text).groups
+    assert len(group.pairs) == 2
+
+
+def test_episodes_are_in_the_estimate(tmp_path: Path) -> None:
+    """They are most of such a block."""
+    text = 'disturbance = { request = "report" }\n'
+    quiet, disturbed = (plan(tmp_path, PAIR + more) for more in ("", text))
+    assert block_times(disturbed, disturbed.groups[0]).total_s > block_times(quiet, quiet.groups[0]).total_s + 60
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{ request = "repor" }', r"pair\[0\]\.disturbance\.request: unknown scenario 'repor'; did you mean 'report'"),
+        ("{ }", r"pair\[0\]\.disturbance\.request"),
+        ('{ kind = "hold", request = "report" }', r"pair\[0\]\.disturbance\.kind"),
+        ('{ request = "report", count = [] }', r"pair\[0\]\.disturbance\.count"),
+        ('{ request = "report", count = [-1] }', r"pair\[0\]\.disturbance\.count\[0\]"),
+        ('{ request = "report", count = 4 }', r"pair\[0\]\.disturbance\.count"),
+        ('{ request = "report", colour = 1 }', r"pair\[0\]\.disturbance\.colour: unknown key"),
+        ('{ request = "report", during_s = 0.1 }', r"pair\[0\]\.disturbance\.during_s"),
+        ('"report"', r"pair\[0\]\.disturbance"),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_key(tmp_path: Path, text: str, said: str) -> None:
+    """In one message, before anything is launched."""
+    with pytest.raises(DefinitionError, match=said):
+        plan(tmp_path, f"{PAIR}disturbance = {text}\n")
+
+
+def test_a_disturbance_has_one_generator() -> None:
+    """Its course is kept by one."""
+    with pytest.raises(UsageError, match=r"neighbours: a disturbance is watched by one generator.*--generators 2"):
+        build(*load_suite("neighbours"), Options(seed=1, generators=2))
