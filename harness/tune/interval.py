@@ -29,11 +29,11 @@ Floats = NDArray[np.floating]
 
 SPELL_S = 10.0
 """Least length of the trials that show the machine's spells; of low rates as long as the objective needs."""
-LOW, HIGH = 0.035, 0.935
+LOW, HIGH = 0.04, 0.924
 """Probabilities below the two ends: nine times in ten the capacity lies between. That of a half minute is at most that
 of its moments, so a little more is left out above."""
-MOMENT, MOMENT_WEIGHT = (0.008, 0.02, 0.045, 0.09, 0.15), (6.0, 6.0, 4.0, 0.8, 0.1)
-LAUNCH, LAUNCH_WEIGHT = (0.004, 0.015, 0.05, 0.08), (6.0, 2.0, 3.0, 0.3)
+MOMENT, MOMENT_WEIGHT = (0.008, 0.02, 0.04, 0.06, 0.12), (8.0, 8.0, 2.0, 2.0, 0.1)
+LAUNCH, LAUNCH_WEIGHT = (0.004, 0.015, 0.05, 0.08), (8.0, 1.0, 3.0, 0.3)
 """Amounts by which moments and launches scatter, in the logarithm, and how likely each is before any trial."""
 HICCUP, LUCK = 0.015, 0.01
 """Chance that a trial far below the capacity fails, and that one far above it holds."""
