@@ -50,7 +50,7 @@ class Bracket:
     stalls: Stalls | None
     """How the server stood still, where that is what broke it."""
     spells: tuple[float, ...]
-    """For each trial the probability that it fell into a slow spell; of invalid trials 0."""
+    """For each trial the probability that it fell into a slow spell; of invalid trials, and of those of a spell, 0."""
 
 
 def conclude(search: Search, trials: Sequence[RateTrial]) -> Bracket:
@@ -76,7 +76,7 @@ def conclude(search: Search, trials: Sequence[RateTrial]) -> Bracket:
         cause=cause,
         limit=limit,
         stalls=_stalls([trial for trial in failed if trial.limit == limit]) if limit != "server-cpu" else None,
-        spells=tuple(next(spells) if trial.outcome != "invalid" else 0.0 for trial in trials),
+        spells=tuple(0.0 if trial.spell or trial.outcome == "invalid" else next(spells) for trial in trials),
     )
 
 

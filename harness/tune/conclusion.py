@@ -12,9 +12,11 @@ from harness.errors import GatebenchError, GateError, NothingValidError
 from harness.judge.slo import Loss
 from harness.record import TRIALS
 from harness.suite import Arm, Factor, own_words
+from harness.tune import next_spell
 from harness.tune.bracket import Bracket, conclude
 from harness.tune.explain import command, explain
 from harness.tune.explain_rate import told as told_of_rate
+from harness.tune.interval import HIGH, LOW, ends, interval
 from harness.tune.rate.answer import RateAnswer, answer, chosen
 from harness.tune.rate.standing import stand
 from harness.tune.recommendation import Capacity, RatePoint, Recommendation
@@ -104,24 +106,29 @@ def capacity(search: Search, trials: Sequence[RateTrial], ending: Ending, connec
 
     It has no bounds where no trial could be used: the bracket is then no more than the search's first guess.
     """
-    bracket = conclude(search, trials)
+    bracket, found = conclude(search, trials), interval(search, trials)
+    low, high, settled = bracket.low, bracket.high, bracket.settled
     if all(trial.outcome == "invalid" for trial in trials):
-        bracket = replace(bracket, low=None, high=None)
+        low = high = None
+    elif found is not None:
+        low, high = ends(found, trials)
+        settled = found.trials >= next_spell.ENOUGH
     return Capacity(
-        low=bracket.low.rate_rps if bracket.low else None,
-        high=bracket.high.rate_rps if bracket.high else None,
+        low=low.rate_rps if low else None,
+        high=high.rate_rps if high else None,
         connections=connections,
         launches=len({trial.launch for trial in trials}),
         trials=len(trials),
-        low_trials=bracket.low,
-        high_trials=bracket.high,
-        probability=bracket.probability,
-        settled=bracket.settled,
+        low_trials=low,
+        high_trials=high,
+        probability=bracket.probability if found is None else HIGH - LOW,
+        settled=settled,
         ending=ending,
         broke=bracket.broke,
         cause=bracket.cause,
         limit=bracket.limit,
         stalls=bracket.stalls,
+        interval=found,
     )
 
 

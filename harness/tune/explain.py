@@ -207,6 +207,21 @@ def _capacity(recommendation: Recommendation) -> Iterator[str]:
         f"It {capacity.holds} {slo} up to {units.rps(capacity.low)} and not at {units.rps(capacity.high)}"
         f"{evidence}{_broke(capacity)}."
     )
+    yield from _interval(capacity)
+
+
+def _interval(capacity: Capacity) -> Iterator[str]:
+    """What a fresh launch will hold for half a minute, and what makes that uncertain."""
+    found = capacity.interval
+    if found is None:
+        return
+    rest = max(0.0, 1 - found.machine - found.launches)
+    yield (
+        f"That is for half a minute of a fresh launch, nine times in ten, {units.rps(found.middle)} in the middle, by "
+        f"{units.plural(found.trials, 'trial')} of ten seconds at least: {units.percent(found.machine)} of what "
+        f"spreads it is the machine's spells, {units.percent(found.launches)} are differences of launches, and "
+        f"{units.percent(rest)} too few trials."
+    )
 
 
 def _evidence(capacity: Capacity) -> str:

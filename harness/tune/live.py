@@ -143,7 +143,7 @@ class Live:
             def offer(step: Try) -> RateTrial:
                 nonlocal launches, offered
                 healed = self.bench.services.heal()  # what was launched before knows the old address of a service
-                if healed or offered >= LAUNCH_TRIALS or not serving[SEARCH].server.process.alive():
+                if healed or step.afresh or offered >= LAUNCH_TRIALS or not serving[SEARCH].server.process.alive():
                     launched.close()
                     serving[SEARCH] = self._launched(group, launched)
                     launches, offered = launches + 1, 0

@@ -35,6 +35,10 @@ class Try:
     queue: int
     """Arrivals that may wait for a connection; more could only be answered too late, and take long to drain."""
     near_edge: bool
+    afresh: bool = False
+    """Whether the server is to be launched afresh for it."""
+    spell: bool = False
+    """Whether it is to show the machine's spells (`next_spell`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,12 +75,16 @@ def _most_telling(rungs: Rungs) -> Try:
 def _try(rungs: Rungs, index: int, *, near_edge: bool) -> Try:
     """A trial at that rung, or at the nearest rung that there is."""
     rate = float(rungs.rates[min(max(index, 0), rungs.top - 1)])
-    slo, up_to_s = rungs.search.slo, rungs.search.up_to_s(rate, near_edge=near_edge)
+    return offering(rungs.search.slo, rate, rungs.search.up_to_s(rate, near_edge=near_edge), near_edge=near_edge)
+
+
+def offering(slo: Slo, rate_rps: float, up_to_s: float, *, near_edge: bool) -> Try:
+    """A trial at that rate, of that length."""
     return Try(
-        rate_rps=rate,
+        rate_rps=rate_rps,
         up_to_s=up_to_s,
-        stops=tuple((objective.limit_us, objective.allowed(rate * up_to_s)) for objective in slo.objectives),
-        queue=queue(slo, rate),
+        stops=tuple((objective.limit_us, objective.allowed(rate_rps * up_to_s)) for objective in slo.objectives),
+        queue=queue(slo, rate_rps),
         near_edge=near_edge,
     )
 

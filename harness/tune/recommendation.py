@@ -17,6 +17,7 @@ from harness.strict import STRICT
 from harness.tune.blocks import BlocksEnding
 from harness.tune.bracket import Stalls
 from harness.tune.candidates import Candidate, Service
+from harness.tune.interval import Interval
 from harness.tune.rate.answer import RateAnswer
 from harness.tune.rate.next_group import RateEnding
 from harness.tune.resources import Resources
@@ -102,6 +103,9 @@ class Capacity:
     """What stopped the server above."""
     stalls: Stalls | None = None
     """How the server stood still, where that is what broke the objective."""
+
+    interval: Interval | None = None
+    """The capacity of the next launch over the next half minute; None where there was no time to find it."""
 
     @property
     def known(self) -> bool:

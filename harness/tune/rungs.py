@@ -41,6 +41,7 @@ class Rungs:
     """The trials of a search, each at its rung; edge `j` lies between the rungs `j - 1` and `j`."""
 
     def __init__(self, search: Search, trials: Sequence[RateTrial]) -> None:
+        trials = [trial for trial in trials if not trial.spell]
         self.search, self.number = search, len(trials)
         self.counted = [trial for trial in trials if trial.outcome != "invalid"]
         unoffered = min((trial.rate_rps for trial in trials if trial.saturated), default=math.inf)

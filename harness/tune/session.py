@@ -19,7 +19,7 @@ from scipy.stats import binom
 from harness import units
 from harness.errors import AnswerError, LaunchError, LoadError
 from harness.judge.slo import Slo
-from harness.tune import next_block, next_rate
+from harness.tune import next_block, next_spell
 from harness.tune.blocks import BlockOutcome, Setup
 from harness.tune.candidates import Candidate, Service, candidates
 from harness.tune.choice import Choice
@@ -138,9 +138,10 @@ def _search(session: Session, slo: Slo) -> None:
     earlier_s = max((trial.start_s + trial.took_s for trial in tuning.trials), default=0.0)
     launches = max((trial.launch + 1 for trial in tuning.trials), default=0)
     with session.instrument.searching(chosen, seed_rps, tuning.connections) as offer:
-        while isinstance(step := next_rate.decide(tuning.search, tuning.trials, session.left_s()), Try):
+        while isinstance(step := next_spell.decide(tuning.search, tuning.trials, session.left_s()), Try):
             trial = offer(step)
-            trial = replace(trial, start_s=earlier_s + trial.start_s, launch=launches + trial.launch)
+            start_s, launch = earlier_s + trial.start_s, launches + trial.launch
+            trial = replace(trial, start_s=start_s, launch=launch, spell=step.spell)
             tuning.trials.append(trial)
             session.done(trial)
             session.report(_outcome(trial))

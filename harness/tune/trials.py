@@ -27,6 +27,8 @@ class RateTrial:
     """Since the search began."""
     took_s: float
     """With starting, draining and stopping."""
+    spell: bool = False
+    """Whether it was to show the machine's spells, once the edge was found; the bracket is of the others."""
     launch: int = 0
     """The launch of the server that answered, counted from 0."""
     outcome: Outcome

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -15,8 +16,8 @@ from harness.machine.placement import Placement
 from harness.record import Trial, conditions
 from harness.subject import services
 from harness.subject.services import Services
-from harness.suite import Group
-from harness.trial import phase
+from harness.suite import Arm, Group
+from harness.trial import order, phase
 from harness.trial.bench import OPEN_SHARE, Bench, GroupState, Rates, opened, resume
 from harness.trial.progress import Silent
 from harness.trial.serving import Serving
@@ -97,6 +98,20 @@ def test_a_pair_without_a_good_closed_answer_costs_its_own_open_phase_only(monke
     assert driven == list(ALIVE)
     assert [row.arm for row in rows] == list(DEAD)
     assert all(row.error is not None and row.error.startswith("no rate to offer") for row in rows)
+
+
+def test_arms_without_pairs_get_the_same_arrivals_in_a_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the two of a pair do; another block has others."""
+    alone = tuple(replace(factories.arm(name, rate_rps=50.0), pair=None) for name in ("t1", "t2"))
+    bench = cast("Bench", SimpleNamespace(plan=factories.plan(group())))
+    serving = cast("Serving", SimpleNamespace(server=SimpleNamespace(host="127.0.0.1", port=1)))
+    state = GroupState(replace(group(), arms=alone, pairs=()))
+    monkeypatch.setattr(order, "_asked", lambda *_: spec.Request())
+
+    def seed(arm: Arm, block: int) -> int:
+        return order.arm_spec(bench, state, block, arm, arm.loads[-1], serving).arrivals_seed
+
+    assert seed(alone[0], 3) == seed(alone[1], 3) != seed(alone[0], 4)
 
 
 def test_the_version_of_a_server_is_not_taken_for_that_of_a_package(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -71,6 +72,16 @@ def launches(stage: Stage, *, strikes: dict[int, str], trials: int) -> list[int]
 def test_the_server_of_a_search_is_launched_afresh_after_ten_trials(stage: Stage) -> None:
     """So that no single launch decides."""
     assert launches(stage, strikes={}, trials=21) == [0] * 10 + [1] * 10 + [2]
+
+
+def test_it_is_launched_afresh_when_a_trial_asks_for_it(stage: Stage) -> None:
+    """For launches scatter."""
+    nothing: Any = Path()
+    lively = Live(factories.arm(), stage, nothing)  # type: ignore[arg-type]
+    step = Try(rate_rps=1.0, up_to_s=1.0, queue=1, stops=(), near_edge=False)
+    with lively.searching(Candidate(1, 1), 100.0, 4) as offer:
+        numbers = [offer(replace(step, afresh=afresh)).launch for afresh in (True, False, True, False)]
+    assert numbers == [0, 0, 1, 1]
 
 
 def test_it_is_launched_afresh_when_it_or_a_service_died(stage: Stage) -> None:

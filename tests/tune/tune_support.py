@@ -59,6 +59,8 @@ class Fake:
     failure: Exception = field(default_factory=lambda: LaunchError("gunicorn ended with exit code 3"))
     steps: int = 0
     offered: int = 0
+    launches: int = 0
+    """Of the server that is searched with."""
     rates: list[float] = field(default_factory=list)
     """The rate of each block of open load."""
     launched: list[Candidate] = field(default_factory=list)
@@ -135,13 +137,14 @@ class Fake:
     def _offered(self, step: Try) -> RateTrial:
         start_s = self.now
         self._step(step.up_to_s + 1)
+        self.launches += step.afresh or self.offered % LAUNCH_TRIALS == 0
         self.offered += 1
         trial = RateTrial(
             rate_rps=step.rate_rps,
             planned_s=step.up_to_s,
             start_s=start_s,
             took_s=step.up_to_s + 1,
-            launch=self.offered // LAUNCH_TRIALS,
+            launch=self.launches - 1,
             outcome="held",
         )
         if self.unusable:
