@@ -4,9 +4,9 @@
 
 Claims of `bench/engine.py`, by the same tolerances, with one generator and with two on the same CPU: `unhidden` (a
 stall), `two_peaked`, `never_again` (hang-ups, one error in ten), `no_edges` (50 ms), `all_counted` (sent is seen, over
-slices, drains and a stop). `one_schedule`: the arrivals of two are those of one. `two_cores` has no tolerance: it
-prints what two on two CPUs offer against one on one. On a machine of two CPUs one of them takes turns with the server
-there, and the figure says nothing of a larger one.
+slices, drains and a stop). `one_schedule`: the arrivals of two are those of one. `one_stall`: what both see counts
+once. `two_cores` has no tolerance: it prints what two on two CPUs offer against one on one. On a machine of two CPUs
+one of them takes turns with the server there, and the figure says nothing of a larger one.
 
 Needs two CPUs, and the machine to itself for three minutes. Ends with 1 when a claim does not hold.
 """
@@ -31,6 +31,7 @@ AS_ONE: tuple[Prove, ...] = (
     engine.all_counted,
 )
 """What holds for one generator, and must for two."""
+STALL_WITHIN_S = 0.05
 
 
 def one_schedule(where: Placed) -> Iterator[Claim]:
@@ -44,6 +45,15 @@ def one_schedule(where: Placed) -> Iterator[Claim]:
     yield counted[0] == counted[1], f"latencies {counted[0]:,} and {counted[1]:,}"
     shares = [[share.requests for share in slice_.shares] for slice_ in two]
     yield all(min(each) > 0 for each in shares), f"each had its share: {shares}"
+
+
+def one_stall(where: Placed) -> Iterator[Claim]:
+    """A server that stalls once for 1 s in 4 s, at 1,000 arrivals a second: seen twice it counts once."""
+    for count in (1, 2):
+        with null_server(where, "stall:1500,1000") as server:
+            (seen,) = run(replace(where, generators=count), opened(server.port, 1000, slice_s=4)).slices
+        held = seen.stalls == 1 and abs((seen.stalled_s or 0) - 1) <= STALL_WITHIN_S
+        yield held, f"{count} generator(s): {seen.stalls} stall(s) of {seen.stalled_s or 0:.3f} s in all (1 of 1 s)"
 
 
 def two_cores(where: Placed) -> Iterator[Claim]:
@@ -60,12 +70,15 @@ def two_cores(where: Placed) -> Iterator[Claim]:
     yield True, f"one {rps[1]:,.0f}/s, two {rps[2]:,.0f}/s: {rps[2] / rps[1]:.2f} times, on {len(cpus)} CPUs{caveat}"
 
 
+TOGETHER: tuple[Prove, ...] = (one_schedule, one_stall, two_cores)
+
+
 def main(*names: str) -> int:
     """Check the claims of these names, or all; returns the exit code."""
     failed = 0
     with instruments.placed() as where:
         runs = [(claim, replace(where, generators=count)) for claim in AS_ONE for count in (1, 2)]
-        for claim, placed in [*runs, (one_schedule, where), (two_cores, where)]:
+        for claim, placed in [*runs, *((claim, where) for claim in TOGETHER)]:
             if names and claim.__name__ not in names:
                 continue
             with_how_many = "" if (claim, placed) not in runs else f" {placed.generators} generator(s)."

@@ -1,4 +1,4 @@
-"""One epoll and one timer for all connections, in one greenlet that lets the others run every two milliseconds.
+"""One epoll and one timer for all connections, in one greenlet that lets the others run every five milliseconds.
 
 A greenlet and a libev watcher for each connection made a request a third dearer, and an epoll inside libev's own took
 two more system calls a wake-up. So this greenlet waits by itself, never for long, and the greenlets of Locust and its
@@ -24,7 +24,7 @@ IN, OUT, RDHUP = 0x001, 0x004, 0x2000
 """EPOLLIN, EPOLLOUT and EPOLLRDHUP, as the select module has them before it is patched."""
 _BATCH = 32
 """Events served before the clock is looked at again."""
-_OTHERS_EVERY_NS = 2_000_000
+_OTHERS_EVERY_NS = 5_000_000
 _WAIT_S = 0.002
 _NEVER = 1 << 63
 

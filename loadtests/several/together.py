@@ -53,8 +53,8 @@ class Together:
 
     def __init__(self, spec: Spec, emit: Callable[[Event], None], crew: Crew) -> None:
         """Raises `ValueError` for a spec that only one generator can drive."""
-        if spec.stops:
-            raise ValueError("a slice that ends when an objective is lost is driven by one generator")
+        if spec.stops or spec.calm or spec.fates:
+            raise ValueError("a slice that may end early, by what becomes of each arrival, is driven by one generator")
         self._spec = spec
         self._emit = emit
         self._crew = crew

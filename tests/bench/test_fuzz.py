@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench import fuzz
-from bench.inputs import SUITE
+from bench.inputs import DATA, SUITE
 from harness.cli import app
 
 
@@ -22,6 +22,7 @@ def test_the_suite_that_is_changed_is_right_by_itself(tmp_path: Path) -> None:
     """Else all its changes would end at the same message."""
     own = tmp_path / "own.toml"
     own.write_text("\n".join(SUITE))
+    own.with_suffix(".csv").write_text(DATA)
     tally = fuzz.Tally()
     fuzz.ends_well(["plan", str(own)], tally)
     assert tally.codes == {0: 1}

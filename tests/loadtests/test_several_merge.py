@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.spec import DrivenArm, GeneratorLimits, Request, Slice, Totals
+from harness.spec import DrivenArm, GeneratorLimits, OfRequest, Request, Slice, Totals
+from harness.spec.histogram import Histogram
 from harness.spec.loads import Closed, Open
 from loadtests.engine.closed import ClosedDriver
 from loadtests.engine.driver import Driver
@@ -196,3 +197,18 @@ def test_what_was_sent_in_all_adds_up() -> None:
     assert totals(parts, 0.25) == Totals(
         arm="a", attempts=12, good=10, errors=2, error_kinds={"reset": 2}, connects=12, reconnects=0, response_s=0.25
     )
+
+
+def test_the_requests_of_a_mix_add_up_by_name(bench: Bench) -> None:
+    """With their histograms."""
+    fast, slow = Histogram(), Histogram()
+    fast.record([100, 200])
+    slow.record([5000])
+
+    def requests(count: int, latency: Histogram) -> OfRequest:
+        return OfRequest(name="list", requests=count, good=count - 1.5, errors=1, latency=latency.encode())
+
+    one, two = (changed(bench.opened([]), by_request=(each,)) for each in (requests(3, fast), requests(2, slow)))
+    (together,) = merged([one, two], OPENS, STALL).by_request
+    assert (together.name, together.requests, together.good, together.errors) == ("list", 5, 2.0, 2)
+    assert together.latency == Histogram.merged([fast, slow]).encode()
