@@ -166,6 +166,14 @@ _ALL = (
     ),
     Metric(name="memory_bytes", label="memory", unit="B", read=lambda trial: trial.memory_bytes),
     Metric(
+        name="shared_bytes",
+        label="of it shared",
+        unit="B",
+        read=lambda trial: trial.shared_bytes,
+        higher_is_better=True,
+        geometric=False,
+    ),
+    Metric(
         name="requests_per_cpu_s",
         label="requests a CPU second",
         unit="1/s",

@@ -36,3 +36,9 @@ def test_a_group_is_compared_by_what_its_phases_show(phases: tuple[Phase, ...], 
     assert compared.items() <= shown.items()
     assert set(shown.values()) <= set(phases)
     assert ("throughput_rps" in shown) == ("closed" in phases)
+
+
+def test_what_processes_share_is_a_figure_of_its_own() -> None:
+    """Nothing shared is a figure; an older record has none."""
+    shares = [METRICS["shared_bytes"].read(factories.trial(shared_bytes=size)) for size in (4096, 0, None)]
+    assert shares == [4096, 0, None]
