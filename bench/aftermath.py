@@ -81,10 +81,12 @@ def _in_tmp(run: Run) -> list[str]:
     return [f"in /tmp: {path.relative_to(temporary)}" for path in sorted(temporary.rglob("*")) if path != ours]
 
 
-def too_late(run: Run, codes: Collection[int]) -> bool:
-    """Whether the run had written its report before the fault, which it should not have ended well with."""
-    drawn = (run.place.results / "report.html").exists()
-    return bool(codes) and 0 not in codes and run.popen.returncode == 0 and drawn
+def too_late(run: Run, codes: Collection[int], struck: float) -> bool:
+    """Whether the run, which should not have ended well, had written its report when it was struck (by `time.time`)."""
+    if not codes or 0 in codes or run.popen.returncode != 0:
+        return False
+    report = run.place.results / "report.html"
+    return report.exists() and report.stat().st_mtime <= struck
 
 
 def unfinished_files(results: Path) -> list[str]:

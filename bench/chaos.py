@@ -122,12 +122,13 @@ def _struck(fault: Fault, run: Run) -> list[str]:
     run.members()
     before = run.rows()
     undo = fault.strike(run)
+    struck = time.time()
     try:
         problems = wait_ended(run)
     finally:
         if undo is not None:
             undo()
-    if too_late(run, fault.codes):
+    if too_late(run, fault.codes, struck):
         raise MissedError
     problems += look(run, before, fault.codes, fault.says)
     if not fault.swept_later:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from bench import cgroups
 from bench.faults import FROZEN_S, Undo, fault
-from bench.injection import Run, command
+from bench.injection import Run, command, namespaced
 from harness.machine.identity import PROC, Identity
 
 SPARE = 4
@@ -62,9 +62,12 @@ def disk_full(run: Run) -> Undo:
 def read_only(run: Run) -> Undo:
     """A mount upon it: what is open stays open, nothing new can be made."""
     where = str(run.place.results)
-    subprocess.run(["mount", "--bind", where, where], check=True)
-    subprocess.run(["mount", "-o", "remount,bind,ro", where], check=True)
-    return lambda: subprocess.run(["umount", "-l", where], check=True)
+    # The harness has mounts of its own in its namespace, which may show it none that comes later.
+    inside = ["nsenter", f"--mount=/proc/{run.innermost()}/ns/mnt"]
+    subprocess.run([*inside, "mount", "--bind", where, where], check=True)
+    subprocess.run([*inside, "mount", "-o", "remount,bind,ro", where], check=True)
+    # Where it had no namespace the mount is ours to undo; else it has gone with the harness.
+    return None if namespaced() else lambda: subprocess.run(["umount", "-l", where], check=True)
 
 
 @fault("port taken")

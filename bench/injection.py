@@ -163,6 +163,11 @@ class Run:
         """A process of that role and all of its session, the leader first; raises `MissedError`."""
         return self.wait_for(lambda: self._family(role))
 
+    def innermost(self) -> int:
+        """The id of the process that measures: the first of the namespace of the run, where it has one."""
+        children = Path(f"/proc/{self.harness.pid}/task/{self.harness.pid}/children").read_text().split()
+        return int(children[0]) if namespaced() and children else self.harness.pid
+
     def wait_for(self, find: Callable[[], T | None]) -> T:
         """Poll until `find` finds; raises `MissedError` when the run ends before."""
         while self.alive() and not STOP.is_set():
