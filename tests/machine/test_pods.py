@@ -118,7 +118,7 @@ def test_where_no_pod_can_be_had_it_is_said_what_that_needs(tmp_path: Path, file
 def test_what_a_pod_has_counted_is_read_from_both_versions(
     tmp_path: Path, files: Mapping[str, str], spent: Spent
 ) -> None:
-    """Recorded files of kernels 6.1 and 6.18."""
+    """Files as the kernel documents them for v2."""
     tree(tmp_path, files)
     assert Groups(cpu=tmp_path, memory=tmp_path).spent() == spent
 
