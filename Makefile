@@ -32,14 +32,8 @@ chaos: $(VENV)/.setup-dev ## what gatebench survives: faults at random moments o
 reference: $(VENV)/.setup ## quote a run in the README (RUN=results/...; without it, all anew)
 	$(BIN)/python bench/reference.py $(RUN)
 
-# Those that launch servers have the machine to themselves.
-test: $(VENV)/.setup-dev ## run the tests (TESTS=tests/suite: some of them)
-ifdef TESTS
+test: $(VENV)/.setup-dev ## run the tests
 	$(BIN)/python -m pytest $(TESTS)
-else
-	$(BIN)/python -m pytest -n 2 -m "not live"
-	$(BIN)/python -m pytest -m live
-endif
 
 check: $(VENV)/.setup-dev ## formatting, lint, types, and that imports only point down
 	$(BIN)/ruff format --check .
