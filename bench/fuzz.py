@@ -28,7 +28,7 @@ from typer.testing import CliRunner
 
 from bench.input_records import OWN, Changed, changed_runs, sound
 from bench.inputs import DATA, SUITE, command_lines, suites
-from harness.cli import app, calibrate, doctor, load, run, serve, tune, verify
+from harness.cli import app, calibrate, demo, doctor, load, run, serve, tune, verify
 from harness.errors import GatebenchError, LoadError
 from harness.report import build, style
 from harness.suite import read
@@ -40,6 +40,7 @@ EDGES = (
     (run, "_measured"),
     (tune, "_measured"),
     (load, "run_load"),
+    (demo, "_ended"),
     (serve, "_serve"),
     (calibrate, "_measured"),
     (doctor, "examine"),

@@ -49,11 +49,15 @@ def init(
     from harness.subject.discover import interpreter
     from harness.subject.first import first
 
-    if not folder.is_dir():
-        raise UsageError(f"{folder}: no folder; name the one from which your app is imported")
-    folder = folder.absolute()
-    file = (out or folder / FILE).absolute()
-    _require_free(file)
+    try:
+        if not folder.is_dir():
+            raise UsageError(f"{folder}: no folder; name the one from which your app is imported")
+        folder = folder.absolute()
+        file = (out or folder / FILE).absolute()
+        _require_free(file)
+    except (OSError, ValueError) as error:  # too long a name, or one with a NUL in it
+        reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
+        raise UsageError(f"{str(folder)[:200]!r}, {str(out or FILE)[:200]!r}: no folder or file: {reason}") from error
     found = first(folder, interpreter(folder, python), load_definitions(), app=app, path=path)
     for remark in found.remarks:
         remarks().print(f"caveat: {remark}", soft_wrap=True)

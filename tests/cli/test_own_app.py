@@ -150,6 +150,7 @@ def test_init_writes_a_suite_that_is_verified_and_overwrites_nothing(folder: Pat
         (["tune", "--app", "shop:gone", "--path", "/"], "has no attribute 'gone'"),
         (["init", "empty"], "no app is found"),
         (["init", "nowhere"], "nowhere: no folder"),
+        (["init", "x" * 300], "File name too long"),
         (["init", "--out", "suite.txt"], "ends with .toml"),
     ],
 )

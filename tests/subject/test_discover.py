@@ -160,3 +160,9 @@ def test_the_interpreter_is_that_of_the_apps_environment(tmp_path: Path, monkeyp
     assert interpreter(tmp_path / "app") == str(tmp_path / "app/.venv/bin/python")
     with pytest.raises(UsageError, match="--python nowhere"):
         interpreter(tmp_path, "nowhere")
+
+
+def test_an_interpreter_with_a_nul_in_its_name_is_no_program(tmp_path: Path) -> None:
+    """No call of the system takes it."""
+    with pytest.raises(UsageError, match=r"--python 'a.x00b': no program"):
+        interpreter(tmp_path, "a\0b")
