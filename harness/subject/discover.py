@@ -77,7 +77,7 @@ def interpreter(folder: Path, stated: str | None = None) -> str:
     if stated is not None:
         path = Path(stated).absolute()  # not resolved: a virtual environment's python is a link
         if "\0" in stated or not os.access(path, os.X_OK) or path.is_dir():
-            raise UsageError(f"--python {stated[:200]!r}: no program that can be run; name an interpreter")
+            raise UsageError(f"--python {stated[:200]}: no program that can be run; name an interpreter")
         return str(path)
     places = [folder.absolute() / name for name in ENVIRONMENTS]
     places += [Path(os.environ["VIRTUAL_ENV"])] if os.environ.get("VIRTUAL_ENV") else []
