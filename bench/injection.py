@@ -169,10 +169,13 @@ class Run:
         return int(children[0]) if namespaced() and children else self.harness.pid
 
     def wait_for(self, find: Callable[[], T | None]) -> T:
-        """Poll until `find` finds; raises `MissedError` when the run ends before."""
+        """Poll until `find` finds; raises `MissedError` when the run ends before, `CallError` when it never does."""
+        deadline = time.monotonic() + DEADLINE_S
         while self.alive() and not STOP.is_set():
             if found := find():
                 return found
+            if time.monotonic() > deadline:
+                raise CallError(f"neither struck nor ended after {DEADLINE_S:g} s: {self.stderr()[-300:]}")
             time.sleep(POLL_S)
         raise MissedError
 
