@@ -1,6 +1,8 @@
 """What all tests share."""
 
+import os
 import signal
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,13 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 def checkout() -> Path:
     """The folder that holds harness/, targets/, docs/ and the rest."""
     return Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _temporary_files_of_our_own(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Beside another process of the suite: in the common folder a harness sees the harnesses of all tests that run."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        os.environ["TMPDIR"] = tempfile.tempdir = str(tmp_path_factory.mktemp("tmp"))
 
 
 @pytest.fixture(autouse=True)
