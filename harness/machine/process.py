@@ -13,10 +13,12 @@ import os
 import resource
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FrameType
 from typing import IO
 
 from harness.errors import LaunchError, ServiceError, StorageError
@@ -28,6 +30,8 @@ from harness.machine.reaper import GONE_S
 STOP_S = 5.0
 """How long a process may take to stop when asked, before it is killed."""
 
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Signals that end a verb."""
 SETTINGS_OF_SERVERS = ("GATEBENCH_", "PYTHON", "GUNICORN_", "UVICORN_", "GRANIAN_", "UWSGI_", "HYPERCORN_")
 """Variables that begin so configure what is measured, and are in no record."""
 _OF_THE_MACHINE = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN}
@@ -136,25 +140,54 @@ def running(
     """
     mark = next_mark()
     environment = (clean_environment({}) if env is None else dict(env)) | {MARK: mark}
-    with _opened(log) as sink:
-        log_start = sink.tell()
-        try:
-            popen = _start(argv, sink, pipes, cwd, environment, cpus)
-        except (OSError, ValueError) as error:  # ValueError: an argument or a variable that no process can be given
-            of_machine = isinstance(error, _CpuGoneError) or getattr(error, "errno", None) in _OF_THE_MACHINE
-            kind = ServiceError if of_machine else LaunchError
-            raise kind(f"{name} cannot be started: {error}") from error
-    family = Family(identity(popen.pid) or Identity(popen.pid, 0), mark)
-    process = Process(name, popen, log, family, log_start)
+    with contextlib.ExitStack() as starting:
+        starting.enter_context(_undisturbed())
+        with _opened(log) as sink:
+            log_start = sink.tell()
+            try:
+                popen = _start(argv, sink, pipes, cwd, environment, cpus)
+            except (OSError, ValueError) as error:  # ValueError: an argument or a variable that no process can be given
+                of_machine = isinstance(error, _CpuGoneError) or getattr(error, "errno", None) in _OF_THE_MACHINE
+                kind = ServiceError if of_machine else LaunchError
+                raise kind(f"{name} cannot be started: {error}") from error
+        family = Family(identity(popen.pid) or Identity(popen.pid, 0), mark)
+        process = Process(name, popen, log, family, log_start)
+        yield from _until_stopped(process, starting)
+
+
+def _until_stopped(process: Process, starting: contextlib.ExitStack) -> Iterator[Process]:
     try:
-        guard().entrust(family)
+        starting.close()  # a signal that came meanwhile comes now
+        guard().entrust(process.family)
         yield process
     finally:
         try:
             stop(process)
         finally:  # a second Ctrl-C may end the wait
-            logs.scrub(log, log_start)
-            logs.bound(log, log_start)
+            logs.scrub(process.log, process.log_start)
+            logs.bound(process.log, process.log_start)
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Have what ends us come at the end of this: between two lines there is a process that nobody would stop."""
+    came: list[int] = []
+
+    def keep(number: int, _frame: FrameType | None) -> None:
+        came.append(number)
+
+    before = {number: handler for number in ENDING if callable(handler := signal.getsignal(number))}
+    if threading.current_thread() is not threading.main_thread():  # no signal disturbs another
+        before = {}
+    for number in before:
+        signal.signal(number, keep)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if came:
+            signal.raise_signal(came[0])
 
 
 def stop(process: Process, timeout_s: float = STOP_S) -> None:
