@@ -34,8 +34,8 @@ reference: $(VENV)/.setup ## quote a run in the README (RUN=results/...; without
 
 test: $(VENV)/.setup-dev ## run the tests (TESTS="tests/judge -x" for some, in one process)
 ifeq ($(strip $(TESTS)),)
-	status=0; $(BIN)/python -m pytest -n 2 --dist loadfile -m "not live" || status=1; \
-	$(BIN)/python -m pytest -m live || status=1; exit $$status
+	status=0; $(BIN)/python -m pytest -n 2 --dist loadfile -m "not live or beside" || status=1; \
+	$(BIN)/python -m pytest -m "live and not beside" || status=1; exit $$status
 else
 	$(BIN)/python -m pytest $(TESTS)
 endif

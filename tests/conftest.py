@@ -3,6 +3,7 @@
 import os
 import signal
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,10 +21,15 @@ def checkout() -> Path:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _temporary_files_of_our_own(tmp_path_factory: pytest.TempPathFactory) -> None:
+def _temporary_files_of_our_own() -> Iterator[None]:
     """Beside another process of the suite: in the common folder a harness sees the harnesses of all tests that run."""
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        os.environ["TMPDIR"] = tempfile.tempdir = str(tmp_path_factory.mktemp("tmp"))
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        yield
+        return
+    # Its name is short: sockets lie below it.
+    with tempfile.TemporaryDirectory(prefix="gw", ignore_cleanup_errors=True) as folder:
+        os.environ["TMPDIR"] = tempfile.tempdir = folder
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -129,6 +129,7 @@ def test_two_apps_are_run_without_a_file_and_gone_on_with(
 
 
 @pytest.mark.live
+@pytest.mark.beside
 def test_init_writes_a_suite_that_is_verified_and_overwrites_nothing(folder: Path) -> None:
     """A twin of the other interface with a route in common is side b; a health check is not what is asked."""
     (folder / "asgi.py").write_text("from shop import create_async\napplication = create_async()\n")
@@ -152,6 +153,7 @@ def test_init_writes_a_suite_that_is_verified_and_overwrites_nothing(folder: Pat
 
 
 @pytest.mark.live
+@pytest.mark.beside
 @pytest.mark.parametrize(
     ("argv", "said"),
     [
@@ -185,6 +187,7 @@ def test_what_cannot_be_is_one_clear_message_and_exit_2(folder: Path, argv: list
 
 
 @pytest.mark.live
+@pytest.mark.beside
 def test_every_server_calls_a_factory(tmp_path: Path) -> None:
     """As its definition says how."""
     wsgi = ("gunicorn-sync", "gunicorn-gthread", "gunicorn-gevent", "granian-wsgi", "uwsgi", "waitress")

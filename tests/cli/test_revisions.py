@@ -58,6 +58,7 @@ def test_what_cannot_be_compared_is_said_at_once(
 
 
 @pytest.mark.live
+@pytest.mark.beside
 def test_an_app_without_a_file_is_asked_at_both_revisions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What both answer is expected, each is its own target, and both stand on one server."""
     shop(tmp_path / "repo")

@@ -179,7 +179,7 @@ def test_no_secret_is_in_the_records_nor_printed_and_the_run_resumes(shop: Path)
 def test_no_secret_of_a_tuning_is_in_its_files_nor_printed_and_it_resumes(shop: Path) -> None:
     """Interrupted after its first trial, refused with another secret, and gone on with until the time is up."""
     (shop / "shop.toml").write_text(SUITE.replace('b = { target = "talker"', 'b = { target = "shop"'))
-    first = interrupted(shop, "tune shop.toml --budget 15s", "results/*/steps.jsonl", lines=3)
+    first = interrupted(shop, "tune shop.toml --budget 20s", "results/*/steps.jsonl", lines=3)
     assert leaks(shop, first) == []
 
     (shop / "shop.toml").write_text((shop / "shop.toml").read_text().replace(KEY, "another-key"))

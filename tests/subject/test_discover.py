@@ -11,7 +11,7 @@ from harness.errors import UsageError
 from harness.subject import discover
 from harness.subject.discover import Candidate, candidates, interpreter, look
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.beside]
 
 APPS = """
 from fastapi import APIRouter, FastAPI
