@@ -22,12 +22,15 @@ from harness.subject.answers import ASK_S, POLL_S, Answer, verify, wait_ready
 from harness.subject.asking import requests_of
 from harness.subject.attached import Attached, attached
 from harness.subject.revisions import on_disk
+from harness.subject.served import Served, counting
 from harness.subject.services import HOST, Services, free_port, needed
 from harness.suite import BENCHMARKS, Arm, Ask, Factor, Prepared, prepared
 from harness.suite.address import address_of
 
 BRIDGE = BENCHMARKS.parent / "targets" / "bridge"
 """Where the module lies that serves a target through its bridge."""
+SERVED = "GATEBENCH_SERVED"
+"""The variable that tells a target of ours where to count what it serves."""
 QUIET_S, QUIET_CPUS = 0.15, 0.05
 """The servers of a block are settled when together they have used less than QUIET_CPUS for QUIET_S."""
 SETTLE_S, SETTLE_EACH_S = 10.0, 0.5
@@ -44,6 +47,8 @@ class Launched:
     host: str = HOST
     groups: pods.Groups = pods.NONE
     """Of its pod."""
+    served: Served | None = None
+    """What it has served by its own count, where that was asked for."""
 
     def killed(self) -> MemoryLimitError | None:
         """The error that says so where the memory limit of its pod has had processes of it killed, since its launch."""
@@ -94,8 +99,11 @@ def launch(
     log: Path,
     address: tuple[str, int] | None = None,
     key: str = "",
+    counted: bool = False,
 ) -> Iterator[Launched]:
     """Start `arm` on `cpus`; it may not be ready yet. `key` keeps the cache entries of several launches apart.
+
+    Where `counted`, a target of ours counts what it serves; a target of somebody else's does not.
 
     `factors` say how target and server are told of the levels of the cell. Raises `LaunchError` when it cannot be
     started, or a service that it needs is not there.
@@ -114,11 +122,24 @@ def launch(
     argv = fill(arm, varied, host, port)
     env = clean_environment(settings(arm, varied, services, key))
     name = f"{arm.cell.target} on {arm.cell.server}"
-    with (
-        _pod(arm) as groups,
-        running(groups.entering(argv), name=name, log=log, cwd=Path(arm.target.folder), env=env, cpus=cpus) as started,
-    ):
-        yield Launched(arm, started, port, host, groups)
+    with contextlib.ExitStack() as stack:
+        groups = stack.enter_context(_pod(arm))
+        served = stack.enter_context(_counting(arm)) if counted else None
+        env |= {SERVED: served.path} if served else {}
+        started = stack.enter_context(
+            running(groups.entering(argv), name=name, log=log, cwd=Path(arm.target.folder), env=env, cpus=cpus)
+        )
+        yield Launched(arm, started, port, host, groups, served)
+
+
+@contextlib.contextmanager
+def _counting(arm: Arm) -> Iterator[Served]:
+    with contextlib.ExitStack() as stack:
+        try:
+            served = stack.enter_context(counting())
+        except OSError as error:
+            raise ServiceError(f"no room to count what {arm.label} serves: {error}") from error
+        yield served
 
 
 @contextlib.contextmanager

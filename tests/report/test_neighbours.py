@@ -77,14 +77,14 @@ def test_each_kind_of_break_has_its_sentence(blocks: tuple[int | None, ...], sai
     a, b = group().arms
     tried = (0, 2, 3, 4, 7, 8, 16)
     found = [each for block, broken in enumerate(blocks) for each in searched(a, broken, block, tried)]
-    assert said in words.neighbours(study_of(run(*found, *searched(b, None))), "p1")
+    assert said in words.told(study_of(run(*found, *searched(b, None))), "p1")
 
 
 def test_an_arm_without_a_valid_episode_says_so() -> None:
     """It is not called unbroken."""
     a, b = group().arms
     study = study_of(run(episode(a, 1, valid=False, reasons=("x",)), *searched(b, None)))
-    assert "flask on gunicorn-gthread has no valid episode" in words.neighbours(study, "p1")
+    assert "flask on gunicorn-gthread has no valid episode" in words.told(study, "p1")
     assert "No episode is valid." not in report(study, [])
     assert "No episode is valid." in report(study_of(run(episode(a, 1, valid=False, reasons=("x",)))), [])
     assert [made.name for made in charts(study) if made.name.startswith(("neighbours", "episode"))]
@@ -151,6 +151,6 @@ def test_a_run_without_disturbances_says_nothing_of_neighbours() -> None:
     """Neither section, nor chart, nor count."""
     plain = study_of(factories.simulated_run())
     page = report(plain, [])
-    assert 'id="neighbours"' not in page
+    assert 'id="disturbed"' not in page
     assert "episode" not in page.lower()
     assert words.disturbed(plain) == []

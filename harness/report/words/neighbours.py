@@ -4,29 +4,19 @@ from __future__ import annotations
 
 from harness.judge.episodes import Break, ran_out
 from harness.report.figures import Study
-from harness.report.words.names import called, name, shown
-from harness.suite import ANYIO_THREADS, Arm
+from harness.report.words.names import called, shown
+from harness.suite import ANYIO_THREADS, Arm, Held
 from harness.units import plural
-
-
-def disturbed(study: Study) -> list[str]:
-    """The pairs that have a disturbance and a break on record, in the order of the suite."""
-    return [pair for pair in study.pairs if any(arm.id in study.breaks for arm in study.sides(pair))]
 
 
 def held_words(study: Study, pair: str) -> str:
     """What is held beside a pair: `held report`."""
     disturbance = study.group_of(pair).disturbance
-    return f"held {shown(disturbance.request)}" if disturbance else "held request"
-
-
-def neighbours(study: Study, pair: str) -> str:
-    """The answer of a pair, in a sentence."""
-    return f"{name(study, pair)}: {bearing(study, pair)}."
+    return f"held {shown(disturbance.request)}" if isinstance(disturbance, Held) else "held request"
 
 
 def bearing(study: Study, pair: str) -> str:
-    """The same without the pair's name: at how many each side breaks."""
+    """At how many neighbours each side of a pair breaks."""
     return "; ".join(_arm(study, arm, study.breaks.get(arm.id)) for arm in study.sides(pair))
 
 

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from harness.suite.disturbances.base import Episodes
+from harness.suite.disturbances.base import Episodes, as_tuple
 
 Count = Annotated[int, Field(ge=0, le=10_000)]
-
-
-def _as_tuple(value: Any) -> Any:
-    """A list as a tuple: within a pair, whose levels are moved first, TOML's arrays are no longer JSON's."""
-    return tuple(value) if isinstance(value, list) else value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +19,7 @@ class Held(Episodes):
     kind: Literal["held"] = "held"
     request: str
     """Name of the scenario that is held."""
-    count: Annotated[tuple[Count, ...], Field(min_length=1), BeforeValidator(_as_tuple)] = (0, 1, 2, 4, 8, 16)
+    count: Annotated[tuple[Count, ...], Field(min_length=1), BeforeValidator(as_tuple)] = (0, 1, 2, 4, 8, 16)
     """How many are held, one number an episode; between the most that the victim bears and the fewest that break it
     further numbers are tried, until the two are neighbours."""
 
@@ -39,6 +34,11 @@ class Held(Episodes):
     def words(self) -> str:
         """What is done, in a few words."""
         return f"{self.strengths[0]} to {self.strengths[-1]} held {self.request}"
+
+    @property
+    def situation(self) -> str:
+        """What the victim is in."""
+        return f"beside held {self.request}"
 
     @property
     def strengths(self) -> tuple[int, ...]:

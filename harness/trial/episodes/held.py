@@ -19,7 +19,7 @@ from harness.machine.process import Process, clean_environment, running
 from harness.spec.held import Between, HeldLog, Hold
 from harness.subject.launch import Launched
 from harness.suite import BENCHMARKS, Scenario, prepared
-from harness.trial.episodes.disturber import Stage
+from harness.trial.episodes.disturber import Done, Stage
 
 READY_S = 20.0
 """How long the helper may take to start."""
@@ -39,14 +39,14 @@ class Holder:
         self._end_ns = end_ns
         self._write(spec.dump(Between(start_ns=start_ns, end_ns=end_ns)))
 
-    def log(self) -> HeldLog:
+    def done(self) -> Done:
         """What was held, once it is over; raises `LoadError` when the helper does not say it."""
         if not self._end_ns:
             raise LoadError(self.process.with_log("was never told to begin: the load ended before its window opened"))
         left_s = max(0.0, (self._end_ns - time.monotonic_ns()) * 1e-9)
         line = self._line(left_s + END_S)
         try:
-            return spec.load(HeldLog, line)
+            return Done(held=spec.load(HeldLog, line))
         except ValidationError as error:
             raise LoadError(self.process.with_log("printed what is no log of what it held")) from error
 
