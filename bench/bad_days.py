@@ -97,7 +97,7 @@ def reloads(claims: Claims) -> None:
     }
     deploy = f'kind = "deploy", how = "reload", times = {RELOADS}, deadline_ms = 250, late_share = 0.05'
     for first, second in (("gunicorn-gthread", "uvicorn"), ("granian-wsgi", "granian-asgi")):
-        pair = f"[[pair]]\nscenario = \"json\"\nworkers = 2\nrate_rps = 200\n{sides[first]}\n{sides[second]}\n"
+        pair = f'[[pair]]\nscenario = "json"\nworkers = 2\nrate_rps = 200\n{sides[first]}\n{sides[second]}\n'
         opened = measured(pair + f"disturbance = {{ {deploy} }}\n")
         for arm in opened.sides("p1"):
             found = opened.deploys(arm.id)
@@ -129,7 +129,9 @@ def overload(claims: Claims) -> None:
             (point,) = points
             goodput, wasted, well = point.goodput.value or 0.0, point.for_nobody.value or 0.0, point.well_s.value
             held = (goodput < 15 and wasted > 0.3) if nobody else (goodput > 35 and wasted < 0.1 and well is not None)  # noqa: PLR2004 - what the docstring says
-            claims.check(f"{name}: goodput", f"{goodput:.1f}/s, {wasted:.0%} for nobody, well after {well} s", held=held)
+            claims.check(
+                f"{name}: goodput", f"{goodput:.1f}/s, {wasted:.0%} for nobody, well after {well} s", held=held
+            )
 
 
 EVERY: tuple[Part, ...] = (dropping, reloads, overload)

@@ -78,6 +78,8 @@ class Deployed:
 
     __pydantic_config__ = ROW
 
+    renewed: bool
+    """Whether new workers have new code; in the place of a killed worker comes one with the same."""
     workers: Count
     """New ones that have answered."""
     new_from_s: float | None = None
@@ -108,7 +110,7 @@ class Episode:
     load: Open
     disturbance: Disturbance
     strength: Count
-    """How much of the disturbance there was. Of `held`, how many requests; of `deploy`, the how-manieth of the block; of
+    """How much of the disturbance there was. Of `held`, how many requests; of `deploy`, its number in the block; of
     `overload`, the offered rate in hundredths of the capacity."""
     started: str
     sitting: Count = 0

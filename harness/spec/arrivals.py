@@ -111,7 +111,7 @@ class _Notation:
     make: Callable[..., Law]
     numbers: tuple[str, ...] = ()
     """What they are called."""
-    kind: type[int] | type[float] = int
+    kind: type[int | float] = int
 
     def read(self, texts: list[str]) -> Law:
         """The law with these numbers; raises `ValueError` where they are none, too many or too few."""

@@ -8,7 +8,7 @@ import re
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness import units
@@ -99,11 +99,8 @@ def launch(
     log: Path,
     address: tuple[str, int] | None = None,
     key: str = "",
-    counted: bool = False,
 ) -> Iterator[Launched]:
     """Start `arm` on `cpus`; it may not be ready yet. `key` keeps the cache entries of several launches apart.
-
-    Where `counted`, a target of ours counts what it serves; a target of somebody else's does not.
 
     `factors` say how target and server are told of the levels of the cell. Raises `LaunchError` when it cannot be
     started, or a service that it needs is not there.
@@ -122,24 +119,29 @@ def launch(
     argv = fill(arm, varied, host, port)
     env = clean_environment(settings(arm, varied, services, key))
     name = f"{arm.cell.target} on {arm.cell.server}"
-    with contextlib.ExitStack() as stack:
-        groups = stack.enter_context(_pod(arm))
-        served = stack.enter_context(_counting(arm)) if counted else None
-        env |= {SERVED: served.path} if served else {}
-        started = stack.enter_context(
-            running(groups.entering(argv), name=name, log=log, cwd=Path(arm.target.folder), env=env, cpus=cpus)
-        )
-        yield Launched(arm, started, port, host, groups, served)
+    with (
+        _pod(arm) as groups,
+        running(groups.entering(argv), name=name, log=log, cwd=Path(arm.target.folder), env=env, cpus=cpus) as started,
+    ):
+        yield Launched(arm, started, port, host, groups)
 
 
 @contextlib.contextmanager
-def _counting(arm: Arm) -> Iterator[Served]:
+def launch_counted(
+    arm: Arm, factors: Iterable[Factor], services: Services, *, cpus: Sequence[int], log: Path, key: str = ""
+) -> Iterator[Launched]:
+    """As `launch`; a target of ours counts what it serves, one of somebody else's does not.
+
+    Raises `ServiceError` too where there is no room to count in.
+    """
     with contextlib.ExitStack() as stack:
         try:
             served = stack.enter_context(counting())
         except OSError as error:
             raise ServiceError(f"no room to count what {arm.label} serves: {error}") from error
-        yield served
+        told = replace(arm, target=replace(arm.target, env=arm.target.env | {SERVED: served.path}))
+        launched = stack.enter_context(launch(told, factors, services, cpus=cpus, log=log, key=key))
+        yield replace(launched, arm=arm, served=served)
 
 
 @contextlib.contextmanager

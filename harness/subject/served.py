@@ -8,6 +8,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from harness.machine.guard import scratch
 
@@ -49,9 +50,7 @@ class Served:
         """All that have had a request since the launch, those that have ended among them."""
         rows = [self._words[at : at + WORDS].tolist() for at in range(WORDS, len(self._words), WORDS)]
         return tuple(
-            Worker(
-                pid=pid, generation=generation, begun=begun, finished=finished, first_ns=first_ns, last_ns=last_ns
-            )
+            Worker(pid=pid, generation=generation, begun=begun, finished=finished, first_ns=first_ns, last_ns=last_ns)
             for pid, generation, begun, finished, first_ns, last_ns, *_ in rows
             if pid
         )
@@ -69,4 +68,4 @@ def counting() -> Iterator[Served]:
     finally:
         os.close(fd)
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(path)
+            Path(path).unlink()

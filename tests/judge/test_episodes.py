@@ -249,8 +249,13 @@ RELOAD = Deploy(how="reload", times=3, before_s=2.0)
 
 def reloaded(number: int, **changes: Any) -> Any:
     """A deploy that was measured."""
-    given = {"disturbance": RELOAD, "deployed": Deployed(workers=2, new_from_s=0.8, old_until_s=1.1)}
-    return episode(GTHREAD, number, held_least=None, begun_most=None, **given | changes)
+    given: dict[str, Any] = {
+        "disturbance": RELOAD,
+        "deployed": Deployed(renewed=True, workers=2, new_from_s=0.8, old_until_s=1.1),
+        "held_least": None,
+        "begun_most": None,
+    }
+    return episode(GTHREAD, number, **given | changes)
 
 
 def test_each_stated_deploy_and_overload_is_done_whatever_became_of_the_last() -> None:
@@ -286,7 +291,8 @@ def test_a_dip_is_as_deep_as_its_worst_tick_and_as_long_as_from_the_first_to_the
     )
     found = dip(reloaded(1, timeline=line))
     assert found is not None
-    assert (found.depth, found.length_s) == (1.0, pytest.approx(0.3))
+    assert found.depth == 1.0
+    assert found.length_s == pytest.approx(0.3)
     calm = dip(reloaded(1))
     assert calm is not None
     assert (calm.depth, calm.length_s) == (0.0, 0.0)
@@ -303,10 +309,17 @@ def test_work_for_nobody_is_what_was_finished_beyond_the_good_answers() -> None:
     ("changes", "said"),
     [
         ({"server_begun": 300, "server_finished": 300, "attempts": 310, "good": 290}, None),
-        ({"server_begun": 300, "server_finished": 301, "attempts": 310, "good": 290}, "began 300 requests and finished 301"),
-        ({"server_begun": 320, "server_finished": 300, "attempts": 310, "good": 290}, "290 good answers of 310 requests"),
+        (
+            {"server_begun": 300, "server_finished": 301, "attempts": 310, "good": 290},
+            "began 300 requests and finished 301",
+        ),
+        (
+            {"server_begun": 320, "server_finished": 300, "attempts": 310, "good": 290},
+            "290 good answers of 310 requests",
+        ),
         ({"server_begun": 300, "server_finished": 280, "attempts": 310, "good": 290}, "look for a proxy that retries"),
-        ({"deployed": Deployed(workers=0)}, "no new worker has answered"),
+        ({"deployed": Deployed(renewed=True, workers=0)}, "no new worker has answered"),
+        ({"deployed": Deployed(renewed=False, workers=0)}, None),
     ],
 )
 def test_what_the_server_counted_must_fit_and_what_was_deployed_must_answer(

@@ -35,7 +35,9 @@ def deployed(arm: Arm, number: int, block: int, lost: int = 0, **changes: Any) -
     """A reload that lost so many requests."""
     given = {
         "during": part(late=5 if lost else 0, **({"reset": lost} if lost else {})),
-        "deployed": Deployed(workers=2, new_from_s=0.6, old_until_s=1.0 + 0.1 * block, memory_most_bytes=200 << 20),
+        "deployed": Deployed(
+            renewed=True, workers=2, new_from_s=0.6, old_until_s=1.0 + 0.1 * block, memory_most_bytes=200 << 20
+        ),
         "server_begun": 300,
         "server_finished": 300 - lost,
         "good": 300 - lost,
@@ -122,12 +124,14 @@ def test_overloads_are_told_in_a_sentence() -> None:
     [
         (deploys, "deploys", ("the server's own reload", "fastapi on uvicorn", "6")),
         (deploys, "episode-p1", ("flask on gunicorn-gthread", "before")),
-        (overload, "overload-p1", ("flask on gunicorn-gthread", "2", "66.7/s")),
+        (overload, "overload-p1", ("flask on gunicorn-gthread", "2", "200/s")),
         (overload, "episode-p1", ("fastapi on uvicorn", "after")),
     ],
 )
 @pytest.mark.parametrize("theme", [style.LIGHT, style.DARK])
-def test_their_charts_are_drawn_in_either_theme(study: Any, name: str, row: tuple[str, ...], theme: style.Theme) -> None:
+def test_their_charts_are_drawn_in_either_theme(
+    study: Any, name: str, row: tuple[str, ...], theme: style.Theme
+) -> None:
     """With marks that answer, and a table."""
     drawn = chart(study(), name)
     assert row in [cells[: len(row)] for cells in drawn.rows]

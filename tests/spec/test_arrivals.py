@@ -104,5 +104,7 @@ def test_a_surge_is_the_same_load_on_a_clock_that_runs_faster_meanwhile(factor: 
 def test_a_surge_offers_its_factor_and_then_the_rate_again() -> None:
     """Counted: 100 a second, four times that for three seconds, then 100 a second."""
     moments = list(islice(law("surge:10:13:4").schedule(100.0, "counted"), 4000))
-    counted = [sum(low * SECOND_NS <= at < high * SECOND_NS for at in moments) for low, high in ((0, 10), (10, 13), (13, 23))]
+    counted = [
+        sum(low * SECOND_NS <= at < high * SECOND_NS for at in moments) for low, high in ((0, 10), (10, 13), (13, 23))
+    ]
     assert counted == pytest.approx([1000, 1200, 1000], rel=0.1)

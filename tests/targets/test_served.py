@@ -29,7 +29,7 @@ def wsgi_app(environ: dict[str, Any], start_response: Any) -> Any:
     return [b"a", b"b"]
 
 
-async def asgi_app(scope: Any, receive: Any, send: Any) -> None:
+async def asgi_app(scope: Any, _receive: Any, send: Any) -> None:
     """Answer in two pieces, or not at all."""
     if scope.get("fails"):
         raise RuntimeError("no answer")

@@ -105,7 +105,8 @@ def test_work_for_clients_that_left_leaves_no_goodput_and_takes_as_long_to_be_we
     assert leaving.well_s == pytest.approx(patient.well_s, rel=0.05)
     assert leaving.finished == patient.finished
     assert leaving.finished - leaving.good == pytest.approx(
-        leaving.finished - leaving.during.in_time - 0.7 * CAPACITY * (BEFORE_S + AFTER_S - (leaving.well_s or 0)), rel=0.05
+        leaving.finished - leaving.during.in_time - 0.7 * CAPACITY * (BEFORE_S + AFTER_S - (leaving.well_s or 0)),
+        rel=0.05,
     )
 
 

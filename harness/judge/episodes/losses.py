@@ -1,7 +1,7 @@
 """What deploys cost an arm: requests lost, with the exact interval of a count, and how deep and how long it dipped.
 
-Lost requests are counts, most of them zero: Student's t of zeros would be an interval of no width. F. Garwood, "Fiducial
-limits for the Poisson distribution", Biometrika 28 (1936), 437-442.
+Lost requests are counts, most of them zero: Student's t of zeros would be an interval of no width. F. Garwood,
+"Fiducial limits for the Poisson distribution", Biometrika 28 (1936), 437-442.
 """
 
 from __future__ import annotations
@@ -50,13 +50,16 @@ def poisson(count: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
 
 
 def losses(arm: str, episodes: Sequence[Episode]) -> Losses | None:
-    """What `arm` lost while it was deployed and until the end of each episode; None without a valid one."""
+    """What `arm` lost in its valid episodes; None without any.
+
+    What was due before the deploy counts too: it may have been under way.
+    """
     mine = [each for each in episodes if each.arm == arm and each.valid and each.disturbance.kind == "deploy"]
     if not mine:
         return None
     kinds: Counter[str] = Counter()
     for episode in mine:
-        for part in (episode.during, episode.after):
+        for part in (episode.before, episode.during, episode.after):
             kinds.update(part.lost if part is not None else {})
     lost = kinds.total()
     low, high = poisson(lost)

@@ -1,8 +1,8 @@
 """Which strength an arm gets next in a block; pure.
 
 What the suite states, rising. Where the break is searched, no further than until two in a row have broken the victim,
-for one may have by chance; and then the middle between the most that was borne and the fewest that broke it, until these
-are neighbours.
+for one may have by chance; and then the middle between the most that was borne and the fewest that broke it, until
+these are neighbours.
 """
 
 from __future__ import annotations

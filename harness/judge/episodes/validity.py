@@ -92,9 +92,13 @@ def counted(episode: Episode, _: Thresholds) -> Iterator[str]:
 
 
 def renewed(episode: Episode, _: Thresholds) -> Iterator[str]:
-    """What was deployed has answered."""
+    """What was deployed has answered.
+
+    In the place of a killed worker none need have: clients keep to their connections, and new ones go to whoever is
+    there first.
+    """
     deployed = episode.deployed
-    if deployed is not None and deployed.new_from_s is None:
+    if deployed is not None and deployed.renewed and deployed.new_from_s is None:
         yield "no new worker has answered within the episode: lengthen during_s, or read the server's log"
 
 

@@ -31,12 +31,21 @@ def deploys(study: Study) -> Chart | None:
         name="deploys",
         title=_title(study, arms),
         note=f"At {units.percent(first.rate_share)} of what the slower side serves. Left: requests lost a deploy, with "
-        "the exact 95 % interval of a count. Right: from the first to the last tenth of a second in which a request was "
-        f"lost, or later than {units.duration_us(first.deadline_us)}.",
+        "the exact 95 % interval of a count. Right: from the first to the last tenth of a second in which a request "
+        f"was lost, or later than {units.duration_us(first.deadline_us)}.",
         body=ROW * len({pair for pair, _, _ in arms}) + BELOW + ABOVE,
         paint=lambda drawing: _paint(drawing, study, arms),
-        columns=("what is done", "arm", "deploys", "lost a deploy", "what was lost", "late or lost for",
-                 "at worst, of a tenth of a second", "changed after", "memory at most"),
+        columns=(
+            "what is done",
+            "arm",
+            "deploys",
+            "lost a deploy",
+            "what was lost",
+            "late or lost for",
+            "at worst, of a tenth of a second",
+            "changed after",
+            "memory at most",
+        ),
         rows=tuple(_row(study, pair, arm, found) for pair, arm, found in arms),
         arms=tuple(arm.id for _, arm, _ in arms),
         quotable=True,

@@ -30,14 +30,22 @@ def overload(study: Study, pair: str) -> Chart | None:
     return Chart(
         name=f"overload-{pair}",
         title=f"{title(scenario)} under overload: {shown_by(study, pair)}",
-        note=f"Full: good answers within {units.duration_us(first.deadline_us)} a second, by the rate offered meanwhile, "
-        f"with 95 % interval. Hollow, at the same place: what it was afterwards, when the rate was {usual} again. "
-        "Dotted: all that was offered.",
+        note=f"Full: good answers within {units.duration_us(first.deadline_us)} a second, by the rate offered "
+        f"meanwhile, with 95 % interval. Hollow, at the same place: what it was afterwards, when the "
+        f"rate was {usual} again. Dotted: all that was offered.",
         body=PANEL + BELOW + ABOVE,
         scenario=scenario,
         paint=lambda drawing: _paint(drawing, study, arms),
-        columns=("arm", "times the capacity", "offered", "in time", "late or lost", "in time afterwards", "for nobody",
-                 "well again after"),
+        columns=(
+            "arm",
+            "times the capacity",
+            "offered",
+            "in time",
+            "late or lost",
+            "in time afterwards",
+            "for nobody",
+            "well again after",
+        ),
         rows=tuple(_row(study, arm, point) for arm in arms for point in study.strengths(arm.id)),
         arms=tuple(arm.id for arm in arms for _ in study.strengths(arm.id)),
         quotable=True,
@@ -91,7 +99,9 @@ def _side(drawing: Drawing, axes: Axes, study: Study, arm: Arm) -> None:
     colour, points = colour_of(study, arm, drawing), study.strengths(arm.id)
     during = [(point, point.goodput) for point in points if point.goodput.value is not None]
     after = [(point, point.goodput_after) for point in points if point.goodput_after.value is not None]
-    axes.plot([point.offered_rps for point, _ in during], [value.value for _, value in during], color=colour, lw=1.6)
+    axes.plot(
+        [point.offered_rps for point, _ in during], [value.value or 0.0 for _, value in during], color=colour, lw=1.6
+    )
     drawing.points(axes, [_point(arm, point, value, "in time") for point, value in during], colour, upright=True)
     hollow = {"mfc": drawing.theme.paper, "mec": colour, "mew": 1.4}
     marks = [_point(arm, point, value, "in time afterwards") for point, value in after]
@@ -99,4 +109,6 @@ def _side(drawing: Drawing, axes: Axes, study: Study, arm: Arm) -> None:
 
 
 def _point(arm: Arm, point: AtStrength, value: Value, what: str) -> Point:
-    return Point(f"{arm.id}, {point.strength / HUNDREDTHS:g} times the capacity, {what}", value, point.offered_rps, arm.id)
+    return Point(
+        f"{arm.id}, {point.strength / HUNDREDTHS:g} times the capacity, {what}", value, point.offered_rps, arm.id
+    )

@@ -63,8 +63,8 @@ class Deploys:
         blocks: dict[int, list[float]] = {}
         for block, value in known:
             blocks.setdefault(block, []).append(value)
-        value, low, high = average([sum(each) / len(each) for each in blocks.values()], logarithmic=False)
-        return value, None if low is None else max(0.0, low), high
+        figures = average([sum(each) / len(each) for each in blocks.values()], logarithmic=False)
+        return figures[0], None if figures[1] is None else max(0.0, figures[1]), figures[2]
 
     def _value(self, metric: str, unit: str, figures: Figures) -> Value:
         value, low, high = figures

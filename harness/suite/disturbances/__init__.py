@@ -4,6 +4,7 @@ To add a kind: a file here with its class, its line in `Disturbance`, and a file
 it, with its line in `KINDS` of `run.py` there.
 """
 
+from dataclasses import fields
 from typing import Annotated, Any, get_args
 
 from pydantic import BeforeValidator, Field
@@ -18,12 +19,12 @@ Kind = Held | Deploy | Overload
 
 def _of_a_kind(value: Any) -> Any:
     """Without a kind it is requests that are held."""
-    return {"kind": Held.kind, **value} if isinstance(value, dict) else value
+    return {"kind": "held", **value} if isinstance(value, dict) else value
 
 
 Disturbance = Annotated[Kind, Field(discriminator="kind"), BeforeValidator(_of_a_kind)]
 """One of the kinds."""
-KINDS = frozenset(kind.kind for kind in get_args(Kind))
+KINDS = frozenset(item.default for kind in get_args(Kind) for item in fields(kind) if item.name == "kind")
 """What `kind` may say."""
 
 __all__ = ["KINDS", "Deploy", "Disturbance", "Episodes", "Held", "Overload"]

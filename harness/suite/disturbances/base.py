@@ -42,8 +42,6 @@ class Episodes:
     """Whether the server's processes must all be there after it."""
     counted = False
     """Whether the servers count what they serve."""
-    patience_s: float | None = None
-    """How long the victim's clients wait for an answer before they close their connection; None: as long as any."""
 
     @property
     def strengths(self) -> tuple[int, ...]:
@@ -53,6 +51,11 @@ class Episodes:
     @property
     def asks(self) -> str | None:
         """Name of the scenario that it needs beside the victim's; None: none."""
+        return None
+
+    @property
+    def patience_s(self) -> float | None:
+        """How long the victim's clients wait for an answer before they close their connection; None: as any do."""
         return None
 
     def offered(self, load: Open, strength: int) -> Open:  # noqa: ARG002 - the load is the same, whatever is done

@@ -10,8 +10,8 @@ from pydantic import Field
 from harness.suite.disturbances.base import Episodes, Seconds
 
 How = Literal["reload", "restart", "kill"]
-"""`reload`: the server's own, on its signal; `restart`: asked to stop, and started again when it has; `kill`: one of its
-workers is killed, as the kernel does it to the one that takes too much memory."""
+"""`reload`: the server's own, on its signal; `restart`: asked to stop, and started again when it has; `kill`: one of
+its workers is killed, as the kernel does it to the one that takes too much memory."""
 WORDS: dict[How, str] = {
     "reload": "the server's own reload",
     "restart": "stop and start",

@@ -106,10 +106,15 @@ def deployed(before: Sequence[Worker], served: Served, start_ns: int, memory_byt
     old, fresh = {(each.pid, each.generation) for each in before}, served.generation
     renewed = fresh > max((each.generation for each in before), default=fresh)
     workers = served.workers()
-    new = [each for each in workers if (each.pid, each.generation) not in old and each.generation == fresh and each.first_ns]
+    new = [
+        each
+        for each in workers
+        if (each.pid, each.generation) not in old and each.generation == fresh and each.first_ns
+    ]
     new_ns = [each.first_ns for each in new]
     last_ns = [each.last_ns for each in workers if each.generation < fresh] if renewed else []
     return Deployed(
+        renewed=renewed,
         workers=len(new),
         new_from_s=(min(new_ns) - start_ns) * NANO if new_ns else None,
         old_until_s=max(0.0, (max(last_ns) - start_ns) * NANO) if last_ns and new_ns else None,

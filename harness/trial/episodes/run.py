@@ -6,15 +6,16 @@ import random
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from harness import spec
 from harness.errors import GatebenchError, LaunchError, LoadError
 from harness.judge.episodes import broke, next_strength, reasons
+from harness.machine.process import Process
 from harness.record import Episode, utc_now
 from harness.spec.calm import Calm
 from harness.subject.launch import Launched
-from harness.suite import Arm, Disturbance, Group, Open
+from harness.suite import Arm, Group, Open
 from harness.trial import faults
 from harness.trial.bench import Bench, GroupState
 from harness.trial.episodes.deploys import deploys
@@ -83,11 +84,12 @@ def _episode(bench: Bench, state: GroupState, block: int, arm: Arm, strength: in
         with bench.stopwatch.on("verify"):
             serving.server.wait_ready(HEALTHY_S)
             _wait_quiet(serving.server)
+        empty = replace(empty, load=_offered(empty))
         order = _order(bench, state, block, arm, empty, serving)
         seen = _driven(bench, state, arm, order, strength, serving)
     except GatebenchError as error:
         return _failed(empty, _cause(bench, arm, serving, error))
-    row = filled(replace(empty, load=order.arms[0].load), seen)
+    row = filled(empty, seen)
     why = reasons(row, bench.plan.thresholds, seen.wrong)
     return replace(row, valid=not why, reasons=why, fault="arm" if seen.wrong else None)
 
@@ -115,9 +117,7 @@ def _cause(bench: Bench, arm: Arm, serving: Serving, error: GatebenchError) -> G
     return error if serving.server.process.alive() else serving.server.process.died()
 
 
-def _driven(
-    bench: Bench, state: GroupState, arm: Arm, order: spec.Spec, strength: int, serving: Serving
-) -> Seen:
+def _driven(bench: Bench, state: GroupState, arm: Arm, order: spec.Spec, strength: int, serving: Serving) -> Seen:
     """Run the load and the disturbance in it; raises `LoadError`, `LaunchError` or `AnswerError`."""
     disturbance, neighbour, server = state.group.disturbance, state.group.neighbour, serving.server
     assert disturbance is not None  # noqa: S101 - only then are there episodes
@@ -154,17 +154,9 @@ def _driven(
     )
 
 
-def _order(
-    bench: Bench, state: GroupState, block: int, arm: Arm, empty: Episode, serving: Serving
-) -> spec.Spec:
-    """What the generator is told; raises `LoadError` where there is nothing to offer."""
-    disturbance = empty.disturbance
-    if not empty.load.can_be_offered:
-        raise LoadError(NO_RATE)
-    try:
-        load = disturbance.offered(empty.load, empty.strength)
-    except ValueError as error:
-        raise LoadError(str(error)) from error
+def _order(bench: Bench, state: GroupState, block: int, arm: Arm, empty: Episode, serving: Serving) -> spec.Spec:
+    """What the generator is told."""
+    disturbance, load = empty.disturbance, empty.load
     order = spec.Spec(
         # Arrivals are the same for both arms of a pair, and for every strength.
         arms=(arm_spec(bench, state, block, arm, load, serving),),
@@ -185,6 +177,16 @@ def _order(
     # Its many connections open no faster than requests come before the overload: they would be one themselves.
     opening_s = load.connections / load.rate_rps
     return replace(order, read_timeout_s=patience_s, connect_timeout_s=patience_s, opening_s=opening_s)
+
+
+def _offered(empty: Episode) -> Open:
+    """What the victim is offered; raises `LoadError` where there is nothing to offer."""
+    if not empty.load.can_be_offered:
+        raise LoadError(NO_RATE)
+    try:
+        return empty.disturbance.offered(empty.load, empty.strength)
+    except ValueError as error:
+        raise LoadError(str(error)) from error
 
 
 def _victim_load(state: GroupState, arm: Arm) -> Open:
