@@ -16,6 +16,7 @@ from typing import Any
 
 from targets.served import Served
 
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 LOCK = threading.Lock()
 STATE: dict[str, Any] = {"served": Served(os.environ["GATEBENCH_SERVED"]), "drop": 0}
 
@@ -35,10 +36,7 @@ class Hello(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         served.finished()
-        self.send_response(200)
-        self.send_header("Content-Length", "5")
-        self.end_headers()
-        self.wfile.write(b"hello")
+        self.wfile.write(ANSWER)  # in one piece: a second one would wait for the client's delayed ACK
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name of the one it replaces
         """Write no log."""

@@ -1,7 +1,7 @@
 """Reads TOML strictly into frozen values, and lays out from them what a run will do."""
 
 from harness.spec.loads import PHASES, Closed, Load, Open, Phase
-from harness.suite.disturbances import Deploy, Disturbance, Episodes, Held, Overload
+from harness.suite.disturbances import Deploy, Disturbance, Held, Overload
 from harness.suite.estimate import (
     block_times,
     expected_response_s,
@@ -58,7 +58,6 @@ __all__ = [
     "Definitions",
     "Deploy",
     "Disturbance",
-    "Episodes",
     "Expect",
     "Factor",
     "Group",
