@@ -17,7 +17,7 @@ from harness.report.words import called, kind_of, shorten, shown, text
 from harness.suite import Arm
 
 ROW, LEFT, RIGHT, GAP, BELOW, ABOVE = 0.72, 2.6, 0.35, 0.45, 0.5, 0.3
-STEPS = (1, 10, 100, 1000, 10_000)
+STEPS = (1, 3, 10, 30, 100, 300, 1000, 3000, 10_000)
 
 
 def deploys(study: Study) -> Chart | None:

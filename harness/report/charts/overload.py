@@ -13,7 +13,7 @@ from harness.report.charts.marks import Drawing, Point
 from harness.report.charts.throughput import colour_of
 from harness.report.figures import Study, Value
 from harness.report.figures.episodes import AtStrength
-from harness.report.words import called, kind_of, shown_by, title, wasted
+from harness.report.words import called, kind_of, shown_by, title
 from harness.suite import Arm
 
 LEFT, RIGHT, BELOW, ABOVE, PANEL = 0.95, 0.3, 0.5, 0.45, 3.0
@@ -29,7 +29,7 @@ def overload(study: Study, pair: str) -> Chart | None:
     usual = f"{first.rate_share:g} times the capacity"
     return Chart(
         name=f"overload-{pair}",
-        title=f"{title(scenario)} under overload: {shown_by(study, pair)}",
+        title=f"{title(scenario)}: {shown_by(study, pair)}",
         note=f"Full: good answers within {units.duration_us(first.deadline_us)} a second, by the rate offered "
         f"meanwhile, with 95 % interval. Hollow, at the same place: what it was afterwards, when the "
         f"rate was {usual} again. Dotted: all that was offered.",
@@ -85,11 +85,10 @@ def _paint(drawing: Drawing, study: Study, arms: Sequence[Arm]) -> None:
     axes.grid()
     for number, arm in enumerate(arms):
         _side(drawing, axes, study, arm)
-        points = study.strengths(arm.id)
         drawing.text(
             LEFT + number * (WIDTH - LEFT - RIGHT) / 2,
             BELOW + PANEL + 0.16,
-            f"● {called(study, arm)}{wasted(points[-1])}",
+            f"● {called(study, arm)}",
             color=colour_of(study, arm, drawing),
             fontsize=8.5,
         )

@@ -2,7 +2,7 @@
 
 from harness.report.words.causes import bound
 from harness.report.words.changes import change, changed, shared
-from harness.report.words.episodes import disturbed, kind_of, shown_by, told, wasted
+from harness.report.words.episodes import disturbed, kind_of, shown_by, told
 from harness.report.words.names import (
     called,
     condition,
@@ -79,6 +79,5 @@ __all__ = [
     "turned",
     "under",
     "warning",
-    "wasted",
     "without_result",
 ]

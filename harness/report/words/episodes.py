@@ -61,20 +61,18 @@ def _deployed_arm(study: Study, arm: Arm) -> str:
 
 
 def _overloaded(study: Study, pair: str) -> str:
-    return "; ".join(_overloaded_arm(study, arm) for arm in study.sides(pair))
+    strongest = [points[-1].strength for arm in study.sides(pair) if (points := study.strengths(arm.id))]
+    sides = "; ".join(_overloaded_arm(study, arm) for arm in study.sides(pair))
+    return f"at {max(strongest, default=0) / HUNDREDTHS:g} times the capacity {sides}"
 
 
 def _overloaded_arm(study: Study, arm: Arm) -> str:
     who, points = called(study, arm), study.strengths(arm.id)
     if not points:
         return f"{who} has no valid episode"
-    most = points[-1]
-    share = _share_of_best(points)
-    at = f"at {most.strength / HUNDREDTHS:g} times the capacity"
-    goodput = f"{who} answers {text(most.goodput)} in time {at}, {units.percent(share)} of its best"
-    well = most.well_s
-    again = f", and is well again after {text(well)}" if well.value is not None else ", and is not well again"
-    return goodput + again + wasted(most)
+    well = points[-1].well_s
+    again = f"and is well again after {text(well)}" if well.value is not None else "and is not well again"
+    return f"{who} keeps {units.percent(_share_of_best(points))} of its best in time {again}{wasted(points[-1])}"
 
 
 def _share_of_best(points: list[AtStrength]) -> float:
