@@ -3,6 +3,7 @@
     .venv/bin/python bench/bad_days.py dropping    a server drops exactly N at its reload: N are counted, none more
     .venv/bin/python bench/bad_days.py reloads     gunicorn, uvicorn and granian reloaded ten times each
     .venv/bin/python bench/bad_days.py overload    one that works on for clients that left; one that refuses in time
+    .venv/bin/python bench/bad_days.py slow        one client with slow headers takes a sync worker; behind nginx none
     .venv/bin/python bench/bad_days.py all
 
 Prints a line a claim with its figures, PASS or FAIL, and ends with 1 when one fails. What is claimed are counts and
@@ -137,7 +138,34 @@ def overload(claims: Claims) -> None:
             )
 
 
-EVERY: tuple[Part, ...] = (dropping, reloads, overload)
+def slow(claims: Claims) -> None:
+    """Clients that send their headers a byte at a time, of gunicorn's sync worker bare and behind nginx."""
+    report = """
+[[scenario]]
+name = "slowly"
+about = "What slow clients never come to ask for."
+request = { path = "/health" }
+expect = { json = { status = "ok" } }
+"""
+    held = 'kind = "held", request = "slowly", how = "slow-headers", count = [0, 1, 2, 16], deadline_ms = 250'
+    pair = f"""
+[[pair]]
+scenario = "json"
+rate_rps = 20
+connections = 4
+a = {{ target = "flask", server = "gunicorn-sync" }}
+b = {{ target = "flask", server = "nginx-gunicorn-sync" }}
+disturbance = {{ {held}, late_share = 0.2, before_s = 1, during_s = 2 }}
+"""
+    opened = measured(report + pair)
+    bare, behind = (opened.breaks.get(arm.id) for arm in opened.sides("p1"))
+    told = f"{bare.blocks if bare else opened.run.episodes[0].reasons}"
+    claims.check("gunicorn-sync breaks at one", told, held=bare is not None and bare.at == 1)
+    told = f"{behind.blocks if behind else opened.run.episodes[-1].reasons}"
+    claims.check("behind nginx it bears 16", told, held=behind is not None and behind.low is None and behind.most == 16)  # noqa: PLR2004
+
+
+EVERY: tuple[Part, ...] = (dropping, reloads, overload, slow)
 PARTS = {part.__name__: part for part in EVERY}
 
 if __name__ == "__main__":

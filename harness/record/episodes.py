@@ -86,8 +86,6 @@ class Deployed:
     """When the first of them had answered first; None: none has."""
     old_until_s: NonNegative | None = None
     """When old code answered last; None: the code stayed, or the new has not answered."""
-    memory_most_bytes: Count | None = None
-    """The most that all its processes held at once (PSS), once it was done."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +148,9 @@ class Episode:
     threads: Count | None = None
     processes: Count | None = None
     memory_bytes: Count | None = None
+    """After the episode (PSS)."""
+    memory_most_bytes: Count | None = None
+    """The most that its processes held at once during the disturbance (PSS)."""
     steal_fraction: Share | None = None
     outside_fraction: Share | None = None
     generator: GeneratorCheck | None = None

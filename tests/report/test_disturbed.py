@@ -35,9 +35,8 @@ def deployed(arm: Arm, number: int, block: int, lost: int = 0, **changes: Any) -
     """A reload that lost so many requests."""
     given = {
         "during": part(late=5 if lost else 0, **({"reset": lost} if lost else {})),
-        "deployed": Deployed(
-            renewed=True, workers=2, new_from_s=0.6, old_until_s=1.0 + 0.1 * block, memory_most_bytes=200 << 20
-        ),
+        "deployed": Deployed(renewed=True, workers=2, new_from_s=0.6, old_until_s=1.0 + 0.1 * block),
+        "memory_most_bytes": 200 << 20,
         "server_begun": 300,
         "server_finished": 300 - lost,
         "good": 300 - lost,

@@ -154,3 +154,21 @@ def test_a_run_without_disturbances_says_nothing_of_neighbours() -> None:
     assert 'id="disturbed"' not in page
     assert "episode" not in page.lower()
     assert words.disturbed(plain) == []
+
+
+def test_what_a_held_request_costs_is_the_most_against_none() -> None:
+    """In memory while it is held, and in CPU beyond what the victim takes; a value a block, with its interval."""
+    a, _ = group().arms
+    rows = [
+        episode(
+            a, strength, block=block, memory_most_bytes=(100 << 20) + strength * (50_000 + 100 * block), cpu_s=cpu_s
+        )
+        for block in range(3)
+        for strength, cpu_s in ((0, 0.7), (16, 1.18))
+    ]
+    values = study_of(run(*rows)).values
+    memory, cpu = values["held/p1a/16/memory_a_held/open"], values["held/p1a/16/cpu_a_held/open"]
+    assert memory.value == pytest.approx(50_100)
+    assert memory.low is not None
+    assert memory.low < 50_100
+    assert cpu.value == pytest.approx((1.18 - 0.7) / 2.0 / 16)

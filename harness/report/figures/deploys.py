@@ -93,7 +93,7 @@ def _changed_s(episode: Episode) -> float | None:
 
 
 def _memory(episode: Episode) -> float | None:
-    return episode.deployed.memory_most_bytes if episode.deployed else None
+    return episode.memory_most_bytes
 
 
 def deploys_of(arm: Arm, episodes: Sequence[Episode]) -> Deploys | None:

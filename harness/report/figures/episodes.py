@@ -106,6 +106,54 @@ class AtStrength:
         )
 
 
+def of_held(arm: Arm, points: Sequence[AtStrength]) -> tuple[Value, ...]:
+    """What one held request costs `arm` in memory and CPU, by the most that it bore against none, a value a block.
+
+    Nothing where none or the most was not measured.
+    """
+    strongest = points[-1] if points else None
+    if strongest is None or strongest.strength == 0 or points[0].strength != 0:
+        return ()
+    none = {each.block: each for each in points[0].episodes}
+    both = [(none[each.block], each) for each in strongest.episodes if each.block in none]
+    return tuple(
+        value_of(
+            arm,
+            kind="held",
+            id=f"{arm.id}/{strongest.strength}",
+            load="open",
+            metric=metric,
+            unit=unit,
+            value=value,
+            low=low,
+            high=high,
+            blocks=len(both),
+            blocks_measured=len(strongest.episodes),
+        )
+        for metric, unit, read in (("memory_a_held", "B", _memory_a_held), ("cpu_a_held", "1", _cpu_a_held))
+        if (known := [cost for idle, full in both if (cost := read(idle, full)) is not None])
+        for value, low, high in (average(known, logarithmic=False),)
+    )
+
+
+def _memory_a_held(none: Episode, most: Episode) -> float | None:
+    if none.memory_most_bytes is None or most.memory_most_bytes is None:
+        return None
+    return (most.memory_most_bytes - none.memory_most_bytes) / most.strength
+
+
+def _cpu_a_held(none: Episode, most: Episode) -> float | None:
+    """Share of a core that one takes while it is held."""
+    if none.cpu_s is None or most.cpu_s is None or most.during is None or not _length_s(none):
+        return None
+    usual_s = none.cpu_s * _length_s(most) / _length_s(none)
+    return (most.cpu_s - usual_s) / most.during.length_s / most.strength
+
+
+def _length_s(episode: Episode) -> float:
+    return sum(part.length_s for part in (episode.before, episode.during, episode.after) if part is not None)
+
+
 def _goodput(parts: Sequence[Part]) -> Figures:
     known = [part.goodput_rps for part in parts if part.goodput_rps is not None]
     if not known or len(known) < len(parts):

@@ -15,7 +15,7 @@ from harness.judge.metrics import METRICS, Metric, histogram, latency_name
 from harness.judge.verdicts import Caveat, Comparison, PairVerdict
 from harness.record import Run, Trial
 from harness.report.figures.deploys import Deploys, deploys_of
-from harness.report.figures.episodes import AtStrength, at_strengths, of_break, of_contrast
+from harness.report.figures.episodes import AtStrength, at_strengths, of_break, of_contrast, of_held
 from harness.report.figures.requests import of_requests
 from harness.report.figures.rows import of_arm, of_effect, of_noise, of_pair, of_tuning
 from harness.report.figures.value import NOTHING, Figures, Value, average, table
@@ -165,6 +165,7 @@ class Study:
             *(of_break(self.arms[arm], found) for arm, found in self.breaks.items()),
             *(of_contrast(self.sides(each.pair)[1], each) for each in self.contrasts),
             *(value for arm in self.disturbed for at in self.strengths(arm) for value in at.figures),
+            *(value for arm in self.breaks for value in of_held(self.arms[arm], self.strengths(arm))),
             *(value for arm in self.disturbed if (of := self.deploys(arm)) for value in of.figures),
         ]
         return {value.key: value for value in values}

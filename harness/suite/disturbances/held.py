@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
+from harness.spec.held import How
 from harness.suite.disturbances.base import Episodes, as_tuple
 
 Count = Annotated[int, Field(ge=0, le=10_000)]
@@ -23,6 +24,9 @@ class Held(Episodes):
     """How many are held, one number an episode; between the most that the victim bears and the fewest that break it
     further numbers are tried, until the two are neighbours."""
 
+    how: How = "whole"
+    """How those who hold them send and read."""
+
     searched = True
 
     @property
@@ -33,12 +37,17 @@ class Held(Episodes):
     @property
     def words(self) -> str:
         """What is done, in a few words."""
-        return f"{self.strengths[0]} to {self.strengths[-1]} held {self.request}"
+        return f"{self.strengths[0]} to {self.strengths[-1]} {self.called}"
 
     @property
     def situation(self) -> str:
         """What the victim is in."""
-        return f"beside held {self.request}"
+        return f"beside {self.called}"
+
+    @property
+    def called(self) -> str:
+        """What is held: `held report`, `held report (slow-headers)`."""
+        return f"held {self.request}" + ("" if self.how == "whole" else f" ({self.how})")
 
     @property
     def strengths(self) -> tuple[int, ...]:

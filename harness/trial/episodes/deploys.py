@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from harness.errors import GatebenchError, LaunchError, LoadError
 from harness.machine.identity import Identity, identity, kill
 from harness.machine.process import STOP_S, Process
-from harness.machine.usage import memory
 from harness.record import Deployed
 from harness.suite import Deploy
 from harness.trial.episodes.disturber import Done, Stage
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
 
     from harness.subject.served import Served, Worker
 
-LOOK_S = 0.1
-"""Between two readings of the server's memory: each takes a millisecond a process."""
 NANO = 1e-9
 
 
@@ -38,7 +35,6 @@ class Deployer:
         self._thread = threading.Thread(target=self._run, name="deploy", daemon=True)
         self._span_ns = (0, 0)
         self._error: GatebenchError | None = None
-        self._memory: list[int] = []
         self._over = threading.Event()
         self._before = served.workers()
 
@@ -54,7 +50,7 @@ class Deployer:
         self.end()
         if self._error is not None:
             raise self._error
-        return Done(deployed=deployed(self._before, self._served, self._span_ns[0], self._memory))
+        return Done(deployed=deployed(self._before, self._served, self._span_ns[0]))
 
     def end(self) -> None:
         """Watch no more; what is being started is there before this returns, so that it can be ended."""
@@ -63,20 +59,13 @@ class Deployer:
             self._thread.join(STOP_S * 4)
 
     def _run(self) -> None:
-        start_ns, end_ns = self._span_ns
+        start_ns, _ = self._span_ns
         if self._over.wait(max(0.0, (start_ns - time.monotonic_ns()) * NANO)):
             return
         try:
             self._deploy()
-            while time.monotonic_ns() < end_ns and not self._over.wait(LOOK_S):
-                self._look()
         except GatebenchError as error:
             self._error = error
-
-    def _look(self) -> None:
-        seen = memory(self._process.members())
-        if seen is not None:
-            self._memory.append(seen.pss)
 
     def _deploy(self) -> None:
         if self._how == "kill":
@@ -101,7 +90,7 @@ class Deployer:
         return found
 
 
-def deployed(before: Sequence[Worker], served: Served, start_ns: int, memory_bytes: Sequence[int]) -> Deployed:
+def deployed(before: Sequence[Worker], served: Served, start_ns: int) -> Deployed:
     """What the workers' own counts show of a deploy that began at `start_ns`; `before` are those of its beginning."""
     old, fresh = {(each.pid, each.generation) for each in before}, served.generation
     renewed = fresh > max((each.generation for each in before), default=fresh)
@@ -118,7 +107,6 @@ def deployed(before: Sequence[Worker], served: Served, start_ns: int, memory_byt
         workers=len(new),
         new_from_s=(min(new_ns) - start_ns) * NANO if new_ns else None,
         old_until_s=max(0.0, (max(last_ns) - start_ns) * NANO) if last_ns and new_ns else None,
-        memory_most_bytes=max(memory_bytes, default=None),
     )
 
 

@@ -16,9 +16,9 @@ from pydantic import ValidationError
 from harness import spec
 from harness.errors import LoadError
 from harness.machine.process import Process, clean_environment, running
-from harness.spec.held import Between, HeldLog, Hold
+from harness.spec.held import Between, HeldLog, Hold, How
 from harness.subject.launch import Launched
-from harness.suite import BENCHMARKS, Scenario, prepared
+from harness.suite import BENCHMARKS, Held, Scenario, prepared
 from harness.trial.episodes.disturber import Done, Stage
 
 READY_S = 20.0
@@ -85,11 +85,17 @@ def neighbours(stage: Stage) -> AbstractContextManager[Holder]:
     neighbour, bench = stage.group.neighbour, stage.bench
     assert neighbour is not None  # noqa: S101 - the plan has checked it
     log = bench.logs / "held.log"
-    return holding(stage.server, neighbour, stage.strength, cpus=bench.placement.generator, log=log)
+    disturbance = stage.group.disturbance
+    assert isinstance(disturbance, Held)  # noqa: S101 - chosen by its kind
+    return holding(
+        stage.server, neighbour, stage.strength, how=disturbance.how, cpus=bench.placement.generator, log=log
+    )
 
 
 @contextmanager
-def holding(server: Launched, neighbour: Scenario, count: int, *, cpus: Sequence[int], log: Path) -> Iterator[Holder]:
+def holding(
+    server: Launched, neighbour: Scenario, count: int, *, cpus: Sequence[int], log: Path, how: How = "whole"
+) -> Iterator[Holder]:
     """A helper that is ready to hold `count` requests of `neighbour` on `server`; it is ended at the end."""
     (held,) = prepared(neighbour)
     asked = held.ask
@@ -104,6 +110,7 @@ def holding(server: Launched, neighbour: Scenario, count: int, *, cpus: Sequence
             status=held.expect.status,
         ),
         count=count,
+        how=how,
     )
     with running(
         [sys.executable, "-P", "-m", "loadtests.held"],

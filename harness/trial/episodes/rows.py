@@ -48,6 +48,7 @@ class Seen:
     totals: spec.Totals
     observation: Observation
     done: Done
+    memory_most_bytes: int | None
     served: Counted
     calls: int | None
     wrong: tuple[str, ...]
@@ -109,6 +110,7 @@ def filled(empty: Episode, seen: Seen) -> Episode:
         threads=observation.threads,
         processes=observation.processes,
         memory_bytes=observation.memory.pss if observation.memory else None,
+        memory_most_bytes=seen.memory_most_bytes,
         steal_fraction=observation.steal_fraction,
         outside_fraction=observation.outside_fraction,
         generator=GeneratorCheck(

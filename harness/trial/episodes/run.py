@@ -22,6 +22,7 @@ from harness.trial.episodes.deploys import deploys
 from harness.trial.episodes.disturber import Disturber, Stage, load_alone
 from harness.trial.episodes.held import neighbours
 from harness.trial.episodes.rows import Counted, Seen, bare, filled
+from harness.trial.episodes.watch import watching
 from harness.trial.observe import Observation, Observer
 from harness.trial.order import arm_spec
 from harness.trial.serving import Serving
@@ -125,6 +126,7 @@ def _driven(bench: Bench, state: GroupState, arm: Arm, order: spec.Spec, strengt
     before, processes = _hits(bench, arm) if counted else None, set(server.process.members())
     served = Counted.of(server.served)
     with ExitStack() as stack:
+        watch = stack.enter_context(watching(server))
         disturber = stack.enter_context(KINDS[disturbance.kind](Stage(bench, state.group, server, strength)))
         ours = {"disturbance": disturber.process} if disturber.process is not None else {}
         observer = Observer({arm.id: server}, bench.services, ours)
@@ -132,7 +134,9 @@ def _driven(bench: Bench, state: GroupState, arm: Arm, order: spec.Spec, strengt
         def on_event(event: spec.Event, generator: Process) -> None:
             if event.event == "opened":
                 start_ns = event.at_ns + round(disturbance.before_s * NANO_A_SECOND)
-                disturber.begin(start_ns, start_ns + round(disturbance.during_s * NANO_A_SECOND))
+                end_ns = start_ns + round(disturbance.during_s * NANO_A_SECOND)
+                disturber.begin(start_ns, end_ns)
+                watch.begin(start_ns, end_ns)
             bench.stopwatch.heard(event)
             observer(event, generator)
             if event.event == "drained" and event.throughput_rps is not None:
@@ -148,6 +152,7 @@ def _driven(bench: Bench, state: GroupState, arm: Arm, order: spec.Spec, strengt
         totals=result.totals[0],
         observation=observer.observations.get((arm.id, 0), Observation()),
         done=done,
+        memory_most_bytes=watch.most_bytes,
         served=Counted.of(server.served).since(served),
         calls=None if before is None or after is None else after - before,
         wrong=_wrong(server, processes) if disturbance.keeps_processes else (),
