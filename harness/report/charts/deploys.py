@@ -13,7 +13,7 @@ from harness.report.charts.marks import Drawing, Point
 from harness.report.charts.throughput import colour_of
 from harness.report.figures import Study, Value
 from harness.report.figures.deploys import Deploys
-from harness.report.words import called, kind_of, shorten, shown, text
+from harness.report.words import called, kind_of, lost_words, shorten, shown, text
 from harness.suite import Arm
 
 ROW, LEFT, RIGHT, GAP, BELOW, ABOVE = 0.72, 2.6, 0.35, 0.45, 0.5, 0.3
@@ -68,7 +68,6 @@ def _title(study: Study, arms: Sequence[tuple[str, Arm, Deploys]]) -> str:
 
 
 def _row(study: Study, pair: str, arm: Arm, found: Deploys) -> Row:
-    kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(found.losses.kinds.items()))
     rest = [value if value.value is not None else units.MISSING for value in found.figures[1:]]
     depth, length, changed, memory = rest
     return (
@@ -76,7 +75,7 @@ def _row(study: Study, pair: str, arm: Arm, found: Deploys) -> Row:
         called(study, arm),
         f"{found.losses.deploys}",
         found.lost,
-        kinds or units.MISSING,
+        lost_words(found.losses.kinds) or units.MISSING,
         length,
         depth,
         changed,

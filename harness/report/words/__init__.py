@@ -2,7 +2,7 @@
 
 from harness.report.words.causes import bound
 from harness.report.words.changes import change, changed, shared
-from harness.report.words.episodes import disturbed, kind_of, shown_by, told
+from harness.report.words.episodes import disturbed, kind_of, lost_words, shown_by, told
 from harness.report.words.names import (
     called,
     condition,
@@ -55,6 +55,7 @@ __all__ = [
     "interval",
     "kind_of",
     "latency",
+    "lost_words",
     "name",
     "ordered",
     "outcome",

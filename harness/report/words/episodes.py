@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from harness import units
 from harness.report.figures import Study
@@ -12,6 +12,13 @@ from harness.report.words.neighbours import bearing
 from harness.report.words.values import text
 from harness.suite import Arm
 
+LOST = {
+    "reset": "closed under the request",
+    "connect": "refused",
+    "timeout": "never answered",
+    "status": "answered with an error",
+}
+"""What became of a request that was lost, by the kind of the error."""
 WASTED = 0.1
 """A share of answers for nobody from which it is said."""
 HUNDREDTHS = 100
@@ -51,13 +58,17 @@ def _deployed_arm(study: Study, arm: Arm) -> str:
     if not of.lost:
         lost = f"loses no request in {times} (at most {units.number(of.high, 2)} each)"
     else:
-        kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(of.kinds.items()))
-        lost = f"loses {units.number(of.each)} requests each of {times} ({kinds})"
+        lost = f"loses {units.number(of.each)} requests each of {times} ({lost_words(of.kinds)})"
     dips = found.length_s
     dipped = f", is late or lost for {text(dips)}" if dips.value else ", and none is late"
     changed = found.changed_s
     after = f", and has changed after {text(changed)}" if changed.value is not None else ""
     return f"{who} {lost}{dipped}{after}"
+
+
+def lost_words(kinds: Mapping[str, int]) -> str:
+    """How requests were lost, and how many: `18 closed under the request`."""
+    return ", ".join(f"{count} {LOST.get(kind, kind)}" for kind, count in sorted(kinds.items()))
 
 
 def _overloaded(study: Study, pair: str) -> str:
