@@ -25,7 +25,10 @@ TICK_S = 0.1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """The victim's requests that were due before, during or after the disturbance."""
+    """The victim's requests that were due before, during or after the disturbance.
+
+    Those that were under way when it began are of the time during it.
+    """
 
     __pydantic_config__ = ROW
 

@@ -272,7 +272,7 @@ def test_lost_requests_are_counts_with_the_exact_interval() -> None:
     """As tables of the Poisson distribution have it: 0 has 3.69 above it, 5 lie in 1.62 to 11.67."""
     assert poisson(0) == pytest.approx((0, 3.689), abs=1e-3)
     assert poisson(5) == pytest.approx((1.6235, 11.6683), abs=1e-3)
-    rows = [reloaded(1, during=part(reset=3), after=part(timeout=2)), reloaded(2), reloaded(3, valid=False)]
+    rows = [reloaded(1, during=part(reset=3)), reloaded(2, after=part(timeout=2)), reloaded(3, valid=False)]
     found = losses("p1a", rows)
     assert found is not None
     assert (found.deploys, found.lost, found.each, found.kinds) == (2, 5, 2.5, {"reset": 3, "timeout": 2})
@@ -328,3 +328,15 @@ def test_what_the_server_counted_must_fit_and_what_was_deployed_must_answer(
     """Else the row is not believed."""
     why = reasons(reloaded(1, **changes), Thresholds())
     assert why == () if said is None else said in why[0]
+
+
+def test_losses_that_come_together_have_a_wider_interval() -> None:
+    """Twenty at one reload and none at the next are no twenty independent ones."""
+    even = losses("p1a", [reloaded(1, during=part(reset=10)), reloaded(2, during=part(reset=10))])
+    clustered = losses("p1a", [reloaded(1, during=part(reset=20)), reloaded(2)])
+    assert even is not None
+    assert clustered is not None
+    assert even.each == clustered.each == 10
+    assert (even.low, even.high) == pytest.approx(tuple(end / 2 for end in poisson(20)))
+    assert clustered.low < even.low / 2
+    assert clustered.high > even.high * 2

@@ -57,7 +57,7 @@ def measured(folder: Path, arm: Arm, deploy: Deploy) -> list[Episode]:
 
 
 def lost(row: Episode) -> dict[str, int]:
-    """What was lost by kind. What was due just before the deploy may have been under way."""
+    """What was lost by kind."""
     parts = [part for part in (row.before, row.during, row.after) if part is not None]
     return dict(sum((Counter(part.lost) for part in parts), Counter()))
 

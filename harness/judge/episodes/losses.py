@@ -1,7 +1,9 @@
 """What deploys cost an arm: requests lost, with the exact interval of a count, and how deep and how long it dipped.
 
 Lost requests are counts, most of them zero: Student's t of zeros would be an interval of no width. F. Garwood,
-"Fiducial limits for the Poisson distribution", Biometrika 28 (1936), 437-442.
+"Fiducial limits for the Poisson distribution", Biometrika 28 (1936), 437-442. Where many are lost they are lost
+together, and episodes differ by more than independent events would: then the interval is wider by as much (P. McCullagh,
+J. A. Nelder, "Generalized Linear Models", 1989, section 6.2.3).
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ class Losses:
     """Requests lost a deploy."""
     low: float
     high: float
-    """The exact 95 % interval of that mean, if losses come as independent events."""
+    """The 95 % interval of that mean."""
     kinds: dict[str, int]
     """By kind: `reset`, `connect` and so on."""
 
@@ -42,36 +44,45 @@ class Dip:
     """From the first to the last tick, since the disturbance began, in which any was."""
 
 
-def poisson(count: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
+def poisson(count: float, confidence: float = CONFIDENCE) -> tuple[float, float]:
     """The exact interval of the mean of which `count` events were seen."""
     tail = (1 - confidence) / 2
     low = float(special.gammaincinv(count, tail)) if count else 0.0
     return low, float(special.gammaincinv(count + 1, 1 - tail))
 
 
-def losses(arm: str, episodes: Sequence[Episode]) -> Losses | None:
-    """What `arm` lost in its valid episodes; None without any.
+def dispersion(counts: Sequence[int]) -> float:
+    """How much more counts differ than those of independent events: Pearson's statistic a degree of freedom, 1 at least."""
+    mean = sum(counts) / len(counts)
+    if len(counts) == 1 or not mean:
+        return 1.0
+    return max(1.0, sum((count - mean) ** 2 for count in counts) / mean / (len(counts) - 1))
 
-    What was due before the deploy counts too: it may have been under way.
-    """
+
+def losses(arm: str, episodes: Sequence[Episode]) -> Losses | None:
+    """What `arm` lost in its valid episodes, from the deploy on; None without any."""
     mine = [each for each in episodes if each.arm == arm and each.valid and each.disturbance.kind == "deploy"]
     if not mine:
         return None
-    kinds: Counter[str] = Counter()
-    for episode in mine:
-        for part in (episode.before, episode.during, episode.after):
-            kinds.update(part.lost if part is not None else {})
-    lost = kinds.total()
-    low, high = poisson(lost)
+    each = [_lost(episode) for episode in mine]
+    kinds: Counter[str] = sum(each, Counter())
+    wider = dispersion([lost.total() for lost in each])
+    low, high = poisson(kinds.total() / wider)
     return Losses(
         arm=arm,
         deploys=len(mine),
-        lost=lost,
-        each=lost / len(mine),
-        low=low / len(mine),
-        high=high / len(mine),
+        lost=kinds.total(),
+        each=kinds.total() / len(mine),
+        low=low * wider / len(mine),
+        high=high * wider / len(mine),
         kinds=dict(kinds),
     )
+
+
+def _lost(episode: Episode) -> Counter[str]:
+    """By kind, from the deploy on."""
+    parts = [part for part in (episode.during, episode.after) if part is not None]
+    return sum((Counter(part.lost) for part in parts), Counter())
 
 
 def dip(episode: Episode) -> Dip | None:

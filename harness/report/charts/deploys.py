@@ -31,7 +31,7 @@ def deploys(study: Study) -> Chart | None:
         name="deploys",
         title=_title(study, arms),
         note=f"At {units.percent(first.rate_share)} of what the slower side serves. Left: requests lost a deploy, with "
-        "the exact 95 % interval of a count. Right: from the first to the last tenth of a second in which a request "
+        "the 95 % interval of a count. Right: from the first to the last tenth of a second in which a request "
         f"was lost, or later than {units.duration_us(first.deadline_us)}.",
         body=ROW * len({pair for pair, _, _ in arms}) + BELOW + ABOVE,
         paint=lambda drawing: _paint(drawing, study, arms),

@@ -56,9 +56,9 @@ def _deployed_arm(study: Study, arm: Arm) -> str:
     of = found.losses
     times = units.plural(of.deploys, "time")
     if not of.lost:
-        lost = f"loses no request in {times} (at most {units.number(of.high, 2)} each)"
+        lost = f"loses no request in {times} (at most {units.number(of.high, 2)} each time)"
     else:
-        lost = f"loses {units.number(of.each)} requests each of {times} ({lost_words(of.kinds)})"
+        lost = f"loses {units.number(of.each)} requests each time ({times}: {lost_words(of.kinds)})"
     dips = found.length_s
     dipped = f", is late or lost for {text(dips)}" if dips.value else ", and none is late"
     changed = found.changed_s
