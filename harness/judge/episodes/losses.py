@@ -2,8 +2,8 @@
 
 Lost requests are counts, most of them zero: Student's t of zeros would be an interval of no width. F. Garwood,
 "Fiducial limits for the Poisson distribution", Biometrika 28 (1936), 437-442. Where many are lost they are lost
-together, and episodes differ by more than independent events would: then the interval is wider by as much (P. McCullagh,
-J. A. Nelder, "Generalized Linear Models", 1989, section 6.2.3).
+together, and episodes differ by more than independent events would: then the interval is wider by as much
+(P. McCullagh, J. A. Nelder, "Generalized Linear Models", 1989, section 6.2.3).
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def poisson(count: float, confidence: float = CONFIDENCE) -> tuple[float, float]
 
 
 def dispersion(counts: Sequence[int]) -> float:
-    """How much more counts differ than those of independent events: Pearson's statistic a degree of freedom, 1 at least."""
+    """How much more counts differ than those of independent events: Pearson's statistic by its degrees of freedom."""
     mean = sum(counts) / len(counts)
     if len(counts) == 1 or not mean:
         return 1.0
