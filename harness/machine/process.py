@@ -15,10 +15,9 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
 from typing import IO
 
 from harness.errors import LaunchError, ServiceError, StorageError
@@ -26,12 +25,11 @@ from harness.machine import logs
 from harness.machine.guard import guard, next_mark
 from harness.machine.identity import MARK, Family, Identity, identity, kill, kin, table
 from harness.machine.reaper import GONE_S
+from harness.machine.undisturbed import undisturbed
 
 STOP_S = 5.0
 """How long a process may take to stop when asked, before it is killed."""
 
-ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""Signals that end a verb."""
 SETTINGS_OF_SERVERS = ("GATEBENCH_", "PYTHON", "GUNICORN_", "UVICORN_", "GRANIAN_", "UWSGI_", "HYPERCORN_")
 """Variables that begin so configure what is measured, and are in no record."""
 _OF_THE_MACHINE = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN}
@@ -53,6 +51,10 @@ class Process:
     """Processes that were of its family when it was last looked at."""
     _asked_at: float | None = None
     """When it was asked to stop, on the monotonic clock."""
+    _start: Callable[[], subprocess.Popen[bytes]] | None = None
+    """Starts the same once more."""
+    _lock: threading.RLock = field(default_factory=threading.RLock)
+    """Whoever disturbs a server asks for its processes in a thread of its own."""
 
     @property
     def pid(self) -> int:
@@ -80,12 +82,26 @@ class Process:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.popen.wait(max(0.0, left_s))
 
+    def restart(self) -> None:
+        """Stop it, with all its descendants, and start the same again; raises as `running` does."""
+        assert self._start is not None  # noqa: S101 - only `running` makes one
+        stop(self)
+        with self._lock, undisturbed():
+            self.popen, self._asked_at = self._start(), None
+            self.known.clear()
+            self.family = _family(self.popen.pid, self.family.mark)
+            guard().entrust(self.family)
+
     def kill(self) -> None:
         """End it and all its descendants at once."""
         for process in self._living():
             kill(process)
 
     def _living(self) -> set[Identity]:
+        with self._lock:
+            return self._looked_at()
+
+    def _looked_at(self) -> set[Identity]:
         processes, us = table(), os.getpid()
         relatives = kin(self.family, processes, self.known, adopter=us)
         ended = {process for process in relatives if processes[process.pid].ended}
@@ -140,18 +156,21 @@ def running(
     """
     mark = next_mark()
     environment = (clean_environment({}) if env is None else dict(env)) | {MARK: mark}
-    with contextlib.ExitStack() as starting:
-        starting.enter_context(_undisturbed())
+
+    def start() -> subprocess.Popen[bytes]:
         with _opened(log) as sink:
-            log_start = sink.tell()
             try:
-                popen = _start(argv, sink, pipes, cwd, environment, cpus)
-            except (OSError, ValueError) as error:  # ValueError: an argument or a variable that no process can be given
+                return _start(argv, sink, pipes, cwd, environment, cpus)
+            except (OSError, ValueError) as error:  # ValueError: an argument or variable that no process can be given
                 of_machine = isinstance(error, _CpuGoneError) or getattr(error, "errno", None) in _OF_THE_MACHINE
                 kind = ServiceError if of_machine else LaunchError
                 raise kind(f"{name} cannot be started: {error}") from error
-        family = Family(identity(popen.pid) or Identity(popen.pid, 0), mark)
-        process = Process(name, popen, log, family, log_start)
+
+    log_start = log.stat().st_size if log.exists() else 0
+    with contextlib.ExitStack() as starting:
+        starting.enter_context(undisturbed())
+        popen = start()
+        process = Process(name, popen, log, _family(popen.pid, mark), log_start, _start=start)
         yield from _until_stopped(process, starting)
 
 
@@ -166,28 +185,6 @@ def _until_stopped(process: Process, starting: contextlib.ExitStack) -> Iterator
         finally:  # a second Ctrl-C may end the wait
             logs.scrub(process.log, process.log_start)
             logs.bound(process.log, process.log_start)
-
-
-@contextlib.contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Have what ends us come at the end of this: between two lines there is a process that nobody would stop."""
-    came: list[int] = []
-
-    def keep(number: int, _frame: FrameType | None) -> None:
-        came.append(number)
-
-    before = {number: handler for number in ENDING if callable(handler := signal.getsignal(number))}
-    if threading.current_thread() is not threading.main_thread():  # no signal disturbs another
-        before = {}
-    for number in before:
-        signal.signal(number, keep)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        if came:
-            signal.raise_signal(came[0])
 
 
 def stop(process: Process, timeout_s: float = STOP_S) -> None:
@@ -208,6 +205,10 @@ def stop(process: Process, timeout_s: float = STOP_S) -> None:
     for pipe in (process.popen.stdin, process.popen.stdout):
         if pipe is not None:
             pipe.close()
+
+
+def _family(pid: int, mark: str) -> Family:
+    return Family(identity(pid) or Identity(pid, 0), mark)
 
 
 def clean_environment(extra: Mapping[str, str]) -> dict[str, str]:
