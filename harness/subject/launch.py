@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import tempfile
@@ -112,7 +113,7 @@ def launch(
     arm = on_disk(arm)
     host, port = (HOST, free_port()) if address is None else address
     argv = fill(arm, varied, host, port)
-    env = clean_environment(settings(arm, varied, services, key))
+    env = clean_environment(_trusting(host) | settings(arm, varied, services, key))
     name = f"{arm.cell.target} on {arm.cell.server}"
     with (
         _pod(arm) as groups,
@@ -177,6 +178,11 @@ def settings(arm: Arm, factors: Iterable[Factor], services: Services, key: str =
     if arm.target.bridge:
         stated["PYTHONPATH"] = os.pathsep.join(filter(None, (str(BRIDGE), stated.get("PYTHONPATH"))))
     return {name: value for name, value in env.items() if value} | stated
+
+
+def _trusting(host: str) -> dict[str, str]:
+    """What has a target of ours trust requests for `host`; on loopback it does so by itself."""
+    return {} if host == HOST else {"GATEBENCH_TRUSTED_HOSTS": json.dumps([HOST, "localhost", host])}
 
 
 def wait_settled(servers: Sequence[Launched]) -> None:

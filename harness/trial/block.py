@@ -9,6 +9,7 @@ from typing import TypeAlias
 from harness.errors import AnswerError, GatebenchError, LaunchError, LoadError
 from harness.record import Episode, Trial
 from harness.subject.launch import Launched, launch, wait_settled
+from harness.subject.services import free_port
 from harness.suite import Arm, Phase
 from harness.trial import faults
 from harness.trial.bench import Bench, GroupState
@@ -109,8 +110,16 @@ def _ask_to_stop(servers: Iterable[Launched]) -> None:
 
 
 def _launch(bench: Bench, arm: Arm, block: int) -> contextlib.AbstractContextManager[Launched]:
-    log = bench.logs / f"{arm.id}.log"
-    return launch(arm, bench.plan.factors, bench.services, cpus=bench.placement.server, log=log, key=f"/{block}")
+    address = (bench.plan.bind, free_port(bench.plan.bind))
+    return launch(
+        arm,
+        bench.plan.factors,
+        bench.services,
+        cpus=bench.placement.server,
+        log=bench.logs / f"{arm.id}.log",
+        address=address,
+        key=f"/{block}",
+    )
 
 
 def _verify_all(bench: Bench, ready: list[Launched], errors: Errors) -> dict[str, Serving]:
