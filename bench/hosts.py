@@ -36,7 +36,7 @@ PermitRootLogin prohibit-password
 StrictModes no
 UsePAM no
 PidFile none
-ClientAliveInterval 2
+ClientAliveInterval 1
 ClientAliveCountMax 2
 SetEnv TMPDIR=/run
 """

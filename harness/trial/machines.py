@@ -92,6 +92,8 @@ def _silent(machine: Machine, code: int, errors: str) -> str:
     why = one_line(lines[-1]) if lines else f"ssh ended with exit code {code}"
     if NAMESPACE in errors:
         return f"{machine.name}: {why}: set GATEBENCH_NAMESPACE=0, for in a user namespace ssh does not know root"
+    if "No such command" in errors:
+        return f"{machine.name} has an older gatebench: install the same with {install(machine)}"
     if "No module named" in errors:
         return f"{machine.name}: {machine.python} has no gatebench: install it with {install(machine)}"
     if code == NO_COMMAND:
@@ -107,7 +109,7 @@ def _different(machine: Machine, other: dict[str, tuple[str, str]]) -> str:
         return f"{machine.name}: {listed}: name an interpreter of Python {other['python'][1]} in its address"
     packages = [f"{name}=={here}" for name, (_, here) in other.items()]
     if machine.python and not {"gatebench", "code"} & other.keys():
-        line_ = f"{shlex.join(machine.ssh)} {shlex.join([machine.python, '-m', 'pip', 'install', *packages])}"
+        line_ = f"`{shlex.join(machine.ssh)} {shlex.join([machine.python, '-m', 'pip', 'install', *packages])}`"
     else:
         line_ = install(machine)
     return f"{machine.name}: {listed}: install the same with {line_}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 
@@ -15,8 +16,10 @@ while [ "$1" != "--" ]; do
 done
 [ -n "$forwarded" ] && echo "Allocated port $forwarded for remote forward to 127.0.0.1:$forwarded" >&2
 shift 2
+export PYTHONPATH=ROOT
 exec sh -c "$*"
 """
+ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 def without_network(folder: Path) -> Path:
@@ -24,7 +27,7 @@ def without_network(folder: Path) -> Path:
     binaries = folder / "bin"
     binaries.mkdir()
     ssh = binaries / "ssh"
-    ssh.write_text(SSH)
+    ssh.write_text(SSH.replace("ROOT", shlex.quote(str(ROOT))))
     ssh.chmod(0o755)
     return binaries
 
