@@ -6,8 +6,8 @@ The hosts are namespaces of this machine with a real sshd each (`bench/hosts.py`
 though the clock of a generator's host is a day ahead, and its load goes straight to the servers.
 
 In the middle of a slice then `link_cut` (a generator's host has no network), `generator_killed`, `agent_killed` and
-`ssh_killed`: the trial is void within ten seconds and says which generator, fifteen seconds later nothing of what ran on
-that host is left, the run goes on, and ends. `harness_killed` and `harness_cut_off`: nothing is left on any host.
+`ssh_killed`: the trial is void within ten seconds and says which generator, fifteen seconds later nothing of what ran
+on that host is left, the run goes on, and ends. `harness_killed` and `harness_cut_off`: nothing is left on any host.
 
 Needs root, sshd and `ip`, and four minutes. Its figures are of no use: all hosts share the CPUs. Ends with 1 when a
 claim does not hold, with 2 where no hosts can be made.
@@ -119,6 +119,12 @@ def whole() -> Iterator[Claim]:
         yield offsets == [0, AHEAD_S] * 4, f"clocks of the generators are apart by {offsets} s"
         direct = clients - {run.here.address} == {host.address for host in run.there}
         yield direct, f"servers had connections from {sorted(clients)}"
+        yield from _nothing_left(run)
+        more = [str(run.folder / "python"), "-m", "harness", "run", "--resume", "out", "--blocks", "3"]
+        with run.here.start(more, run.folder, {}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as resumed:
+            ends = seconds_until(lambda: resumed.poll() is not None, RUN_S) is not None
+        added = [(row["error"], len(row["generators"])) for row in run.rows()[4:]]
+        yield ends and added == [(None, 2)] * 2, f"gone on with on the same hosts: {added}"
         yield from _nothing_left(run)
 
 

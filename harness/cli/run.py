@@ -148,7 +148,7 @@ def run(
             pod=pod(cpus, memory),
         )
         plan = build_plan(*_chosen(suite, own, baseline, rev or ()), options)
-        placement = placed(server_cpus, generator_cpus, 1 if plan.machines else plan.generators)
+        placement = placed(server_cpus, *_generators_here(generator_cpus, plan))
         there = asked_elsewhere(plan)
         found = look(_arms(plan), placement, plan.thresholds)
         sitting = _begun(plan, placement, out, baseline, there)
@@ -242,12 +242,20 @@ def _arms(plan: Plan) -> list[tuple[Arm, ...]]:
     return [group.arms for group in plan.groups]
 
 
+def _generators_here(cpus: int | None, plan: Plan) -> tuple[int | None, int]:
+    """The CPUs and the number of the generators of this machine, or of what leads those of others."""
+    if plan.machines and cpus is not None:
+        raise UsageError(f"--generator-cpus {cpus} is of this machine: with --on each generator has a core of its own")
+    return cpus, 1 if plan.machines else plan.generators
+
+
 def _begun(
     plan: Plan, placement: Placement, out: Path | None, baseline: str | None, elsewhere: dict[str, Any]
 ) -> Sitting:
     folder = own_folder(out) if out is not None else record.new_folder(RESULTS, plan.suite)
     about = f"about {units.clock(run_times(plan).total_s)}, seed {plan.seed}"
-    remarks().print(f"{plan.suite}: {about}, into {folder}", soft_wrap=True)
+    load = f", load from {', '.join(machine.name for machine in plan.machines)}" if plan.machines else ""
+    remarks().print(f"{plan.suite}: {about}{load}, into {folder}", soft_wrap=True)
     sitting = begin(folder, plan, placement, quoted(folder.parent), baseline=baseline)
     return replace(sitting, info=replace(sitting.info, environment=sitting.info.environment | elsewhere))
 

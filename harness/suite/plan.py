@@ -169,6 +169,10 @@ class Plan:
         """Whether the load is driven by a master and generators, not by one process for all."""
         return self.generators > 1 or bool(self.machines)
 
+    def machine_of(self, generator: int) -> str:
+        """` on bench@10.0.0.2` for a generator, counted from 1; empty where it is of this machine."""
+        return f" on {self.machines[(generator - 1) % len(self.machines)].name}" if self.machines else ""
+
     @model_validator(mode="after")
     def _counts_are_known(self) -> Plan:
         """Raise `ValueError` where a plan from a file counts something else than workers and threads."""
