@@ -10,12 +10,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
-from harness.errors import UsageError
+from harness.errors import ServiceError, UsageError
 from harness.machine import environment
 from harness.machine.logs import one_line
+from harness.machine.ports import PORTS
 from harness.machine.process import clean_environment
 from harness.spec.agents import Hello, Reach, Reached, differing, line, said
 from harness.spec.machines import Machine
+from harness.subject.services import free_port
 from harness.suite import BENCHMARKS, Plan
 from harness.suite.address import address_of
 
@@ -71,25 +73,32 @@ def greet(machine: Machine, targets: Sequence[Address]) -> dict[str, Any]:
         if isinstance(each, Reached) and each.error is not None:
             raise UsageError(
                 f"{machine.name} cannot reach {each.host}, port {each.port}, on which there is a listener: {each.error}"
-                ": is it the right --bind, and does a firewall let ports 20000 to 30000 through?"
+                f": is it the right --bind, and does a firewall let ports {PORTS[0]} to {PORTS[-1]} through?"
             )
     return hello.machine
 
 
 @contextmanager
 def _listening(host: str | None) -> Iterator[list[Address]]:
-    """A listener on `host`, for the machines to try; none without a host."""
+    """A listener on `host`, on such a port as servers get, for the machines to try; none without a host.
+
+    Raises `UsageError` where nothing can listen there.
+    """
     if host is None:
         yield []
         return
-    with socket.create_server((host, 0)) as listener:
-        yield [(host, listener.getsockname()[1])]
+    try:
+        listener = socket.create_server((host, free_port(host)))
+    except (OSError, ServiceError) as error:
+        raise UsageError(f"servers cannot listen on {host}, which --bind has said: {error}") from error
+    with listener:
+        yield [listener.getsockname()]
 
 
 def _silent(machine: Machine, code: int, errors: str) -> str:
     """Why a machine did not greet, and what helps."""
     lines = [each for each in map(str.strip, errors.splitlines()) if each]
-    why = one_line(lines[-1]) if lines else f"ssh ended with exit code {code}"
+    why = one_line(lines[-1]).removeprefix(f"{machine.name}: ") if lines else f"ssh ended with exit code {code}"
     if NAMESPACE in errors:
         return f"{machine.name}: {why}: set GATEBENCH_NAMESPACE=0, for in a user namespace ssh does not know root"
     if "No such command" in errors:

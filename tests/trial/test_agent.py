@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from harness.machine.identity import table
+from harness.machine.topology import Topology
 from harness.spec.agents import LOST_S, Begin, Ended, Hello, Reach, Reached, line, said, versions
+from harness.trial import agent as remote
 from tests.polling import until
 
 pytestmark = pytest.mark.live
@@ -109,6 +111,13 @@ def test_what_is_no_order_ends_it_with_one_line() -> None:
     assert done.returncode == 2
     assert "that is no order for an agent" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_each_generator_of_a_machine_gets_a_core_as_long_as_there_are_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the last one on; then they share."""
+    monkeypatch.setattr(remote, "usable_cpus", lambda: (0, 1, 2))
+    monkeypatch.setattr(remote, "topology", lambda cpus: Topology(tuple((cpu,) for cpu in cpus)))
+    assert [remote.seat(number) for number in range(4)] == [2, 1, 0, 2]
 
 
 def words(pid: int) -> str:

@@ -12,7 +12,8 @@ import pytest
 from harness.errors import UsageError
 from harness.spec.agents import Hello, differing, line, said, versions
 from harness.spec.machines import Machine
-from harness.trial.machines import greet, install
+from harness.suite import Options, build, load_suite
+from harness.trial.machines import greet, greeted, install
 from tests.trial.machine_support import machine, without_network
 
 TEN = machine("ten")
@@ -92,6 +93,18 @@ def test_a_machine_that_does_not_greet_is_refused_with_what_helps(
     """Whatever a login shell prints before."""
     says(ssh, code=code, errors=errors)
     assert remedy in refused(there)
+
+
+@pytest.mark.live
+@pytest.mark.usefixtures("ssh")
+def test_the_machines_of_a_plan_must_reach_where_its_servers_will_listen() -> None:
+    """An address that is no longer of this machine is said, as of a run that is gone on with."""
+    definitions, suite = load_suite("smoke")
+    plan = build(definitions, suite, Options(seed=1, machines=(TEN, TEN), bind="127.0.0.2"))
+    assert greeted(plan)["ten"]["cpus"] == os.cpu_count()
+    with pytest.raises(UsageError, match=r"servers cannot listen on 192\.0\.2\.1, which --bind has said"):
+        greeted(replace(plan, bind="192.0.2.1"))
+    assert greeted(replace(plan, machines=())) == {}
 
 
 def test_without_ssh_it_is_said(ssh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
