@@ -23,7 +23,7 @@ from harness.machine.process import Process, running
 from harness.machine.topology import topology
 from harness.spec.agents import LOST_S, Beat, Begin, Ended, FromAgent, Hello, Reach, Reached, line, order, versions
 from harness.suite import BENCHMARKS
-from harness.trial.generator import DRIVERS, drivers_environment
+from harness.trial.generator import drivers, drivers_environment
 
 LOOK_S = 0.1
 """How often it looks whether the generator runs."""
@@ -82,7 +82,7 @@ class Agent:
     def _begin(self, begin: Begin) -> None:
         process = self._ends.enter_context(
             running(
-                [*DRIVERS, "generator"],
+                [*drivers(), "generator"],
                 name="generator",
                 log=self._log,
                 cwd=BENCHMARKS.parent,

@@ -31,9 +31,6 @@ PATIENCE_S = 30.0
 END_S = 10.0
 """How long the generator may take to end, once it has closed its standard output."""
 
-DRIVERS = (sys.executable, "-P", "-m", "loadtests")
-"""What drives a load. -P: the folder that gatebench is called in may hold a loadtests/ of the user's own."""
-
 OnEvent: TypeAlias = Callable[[spec.Event, Process], None]
 """Is called for each event of a phase as it comes, with the generator's process."""
 
@@ -100,7 +97,7 @@ class Generator:
 
     def start(self) -> None:
         """Start the process, and do not wait until it is ready; raises `LaunchError` when it cannot be started."""
-        argv = [*DRIVERS]
+        argv = drivers()
         if self._count > 1 or self._machines:
             argv += ["--generators", str(self._count)]
         for machine in self._machines:
@@ -220,6 +217,11 @@ def _driven(lines: _Lines, silence_s: float, on_event: OnEvent) -> spec.Result:
         if event.event == "done":
             return event.result or spec.Result(error="it gave no result")
     raise AssertionError  # `events` ends with an error only
+
+
+def drivers() -> list[str]:
+    """What drives a load. -P: the folder that gatebench is called in may hold a loadtests/ of the user's own."""
+    return [sys.executable, "-P", "-m", "loadtests"]
 
 
 def drivers_environment() -> dict[str, str]:

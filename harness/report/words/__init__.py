@@ -2,6 +2,7 @@
 
 from harness.report.words.causes import bound
 from harness.report.words.changes import change, changed, shared
+from harness.report.words.episodes import disturbed, kind_of, lost_words, shown_by, told
 from harness.report.words.names import (
     called,
     condition,
@@ -15,7 +16,7 @@ from harness.report.words.names import (
     title,
     under,
 )
-from harness.report.words.neighbours import bearing, disturbed, held_words, neighbours, taken_words
+from harness.report.words.neighbours import bearing, held_words, taken_words
 from harness.report.words.reasons import alike, first_line, reasons, without_result
 from harness.report.words.sentences import (
     SYMBOLS,
@@ -52,9 +53,10 @@ __all__ = [
     "headline",
     "held_words",
     "interval",
+    "kind_of",
     "latency",
+    "lost_words",
     "name",
-    "neighbours",
     "ordered",
     "outcome",
     "own",
@@ -66,6 +68,7 @@ __all__ = [
     "shared",
     "shorten",
     "shown",
+    "shown_by",
     "side",
     "sides",
     "taken_words",
@@ -73,6 +76,7 @@ __all__ = [
     "text",
     "times",
     "title",
+    "told",
     "turned",
     "under",
     "warning",
