@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,7 @@ Host *
 """
 
 
+@cache
 def missing() -> str | None:
     """Why there can be no hosts here; None where there can."""
     if os.geteuid() != 0:

@@ -44,7 +44,7 @@ def test_what_names_no_generator_is_refused(on: str, says: str) -> None:
         ("ten", "write an IPv4 address"),
         ("::1", "write an IPv4 address"),
         ("0.0.0.0", "name one address"),  # noqa: S104 - which is refused
-        ("192.0.2.1", "no address of this machine"),
+        ("198.51.100.77", "no address of this machine"),
     ],
 )
 def test_servers_listen_on_an_address_of_this_machine(address: str, says: str) -> None:
