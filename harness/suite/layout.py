@@ -64,7 +64,7 @@ def build(definitions: Definitions, suite: Suite, options: Options) -> Plan:
     if not arms:
         message = f"--filter {wanted!r} leaves no pair of suite {suite.name}" if wanted else f"{suite.name}: no pair"
         raise UsageError(message)
-    generators = options.generators or len(options.machines) or suite.generators
+    generators = options.generators or max(len(options.machines), suite.generators)
     _refuse_together(suite.name, [arm for _, *both in arms for arm in both], disturbances, generators)
     if options.machines:
         _refuse_elsewhere(suite.name, [arm for _, *both in arms for arm in both], disturbances, options)

@@ -62,6 +62,7 @@ def test_generators_elsewhere_are_one_a_machine_unless_there_are_to_be_more() ->
     plan = build(definitions, suite, elsewhere)
     assert (plan.generators, plan.machines, plan.bind, plan.together) == (2, (TEN, TEN), "10.0.0.1", True)
     assert build(definitions, suite, replace(elsewhere, generators=5)).generators == 5
+    assert build(definitions, replace(suite, generators=4), elsewhere).generators == 4
     assert build(definitions, suite, replace(elsewhere, machines=(TEN,))).together
     assert not build(definitions, suite, Options(seed=1)).together
     with pytest.raises(UsageError, match="--generators 1: 2 machines are named"):
