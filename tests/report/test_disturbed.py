@@ -91,7 +91,11 @@ def chart(study: Study, name: str) -> Chart:
 
 def test_deploys_are_told_in_a_sentence() -> None:
     """None lost is an upper end, not a zero; what was lost has its kind."""
-    said = words.headline(deploys())
+    assert words.headline(deploys()) == (
+        "fastapi on uvicorn loses 3.00 requests at the server's own reload; at the server's own reload flask on "
+        "gunicorn-gthread loses none"
+    )
+    said = words.told(deploys(), "p1")
     assert "flask on gunicorn-gthread loses no request in 6 times (at most 0.61 each time), and none is late" in said
     assert "fastapi on uvicorn loses 3.00 requests each time (6 times: 18 closed under the request)" in said
     assert "changed after 1.10" in said

@@ -13,7 +13,7 @@ from harness.report.charts.marks import Drawing, Point
 from harness.report.charts.throughput import colour_of
 from harness.report.figures import Study, Value
 from harness.report.figures.deploys import Deploys
-from harness.report.words import called, kind_of, lost_words, shorten, shown, text
+from harness.report.words import called, done_to, kind_of, lost_at_deploys, lost_words, shorten
 from harness.suite import Arm
 
 ROW, LEFT, RIGHT, GAP, BELOW, ABOVE = 0.72, 2.6, 0.35, 0.45, 0.5, 0.3
@@ -29,7 +29,7 @@ def deploys(study: Study) -> Chart | None:
     first = arms[0][2].episodes[0].disturbance
     return Chart(
         name="deploys",
-        title=_title(study, arms),
+        title=f"Deploys: {lost_at_deploys(study)}",
         note=f"At {units.percent(first.rate_share)} of what the slower side serves. Left: requests lost a deploy, with "
         "the 95 % interval of a count. Right: from the first to the last tenth of a second in which a request "
         f"was lost, or later than {units.duration_us(first.deadline_us)}.",
@@ -52,26 +52,11 @@ def deploys(study: Study) -> Chart | None:
     )
 
 
-def _what(study: Study, pair: str) -> str:
-    disturbance = study.group_of(pair).disturbance
-    return shown(disturbance.words) if disturbance is not None else ""
-
-
-def _title(study: Study, arms: Sequence[tuple[str, Arm, Deploys]]) -> str:
-    clean = [f"{called(study, arm)} ({_what(study, pair)})" for pair, arm, found in arms if not found.losses.lost]
-    worst_pair, worst, most = max(arms, key=lambda each: each[2].losses.each)
-    if not most.losses.lost:
-        return "Deploys: no request was lost"
-    lost = f"{called(study, worst)} loses {text(most.lost)} requests at {_what(study, worst_pair)}"
-    kept = f"; no request is lost by {', '.join(clean)}" if clean else ""
-    return f"Deploys: {lost}{kept}"
-
-
 def _row(study: Study, pair: str, arm: Arm, found: Deploys) -> Row:
     rest = [value if value.value is not None else units.MISSING for value in found.figures[1:]]
     depth, length, changed, memory = rest
     return (
-        _what(study, pair),
+        done_to(study, pair),
         called(study, arm),
         f"{found.losses.deploys}",
         found.lost,
@@ -101,7 +86,12 @@ def _paint(drawing: Drawing, study: Study, arms: Sequence[tuple[str, Arm, Deploy
     for index, pair in enumerate(pairs):
         y = len(pairs) - 1 - index
         drawing.text(
-            PAD, BELOW + ROW * (y + 0.88), shorten(_what(study, pair), 40), fontweight="bold", va="center", fontsize=9.5
+            PAD,
+            BELOW + ROW * (y + 0.88),
+            shorten(done_to(study, pair), 40),
+            fontweight="bold",
+            va="center",
+            fontsize=9.5,
         )
         sides = [(arm, found) for each, arm, found in arms if each == pair]
         for place, (arm, found) in zip((y + 0.06, y - 0.24), sides, strict=False):
@@ -109,7 +99,7 @@ def _paint(drawing: Drawing, study: Study, arms: Sequence[tuple[str, Arm, Deploy
             drawing.text(
                 PAD, BELOW + ROW * (place + 0.5), shorten(called(study, arm), 36), color=colour, va="center", fontsize=9
             )
-            where = f"{arm.id}, {_what(study, pair)}"
+            where = f"{arm.id}, {done_to(study, pair)}"
             drawing.points(lost, [Point(f"{where}, lost", found.lost, place, arm.id)], colour)
             drawing.points(dips, [Point(f"{where}, late or lost for", found.length_s, place, arm.id)], colour)
 

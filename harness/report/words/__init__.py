@@ -2,7 +2,7 @@
 
 from harness.report.words.causes import bound
 from harness.report.words.changes import change, changed, shared
-from harness.report.words.episodes import disturbed, kind_of, lost_words, shown_by, told
+from harness.report.words.episodes import disturbed, done_to, kind_of, lost_at_deploys, lost_words, shown_by, told
 from harness.report.words.names import (
     called,
     condition,
@@ -47,6 +47,7 @@ __all__ = [
     "count",
     "deployed",
     "disturbed",
+    "done_to",
     "ends",
     "first_line",
     "form",
@@ -55,6 +56,7 @@ __all__ = [
     "interval",
     "kind_of",
     "latency",
+    "lost_at_deploys",
     "lost_words",
     "name",
     "ordered",

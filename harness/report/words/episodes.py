@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from harness import units
 from harness.report.figures import Study
 from harness.report.figures.episodes import AtStrength
-from harness.report.words.names import called, name
+from harness.report.words.names import called, name, shown
 from harness.report.words.neighbours import bearing
 from harness.report.words.values import text
 from harness.suite import Arm
@@ -33,6 +33,39 @@ def kind_of(study: Study, pair: str) -> str:
     """The kind of a pair's disturbance; empty: it has none."""
     disturbance = study.group_of(pair).disturbance
     return disturbance.kind if disturbance is not None else ""
+
+
+def headline_of(study: Study, pairs: list[str]) -> str:
+    """What the disturbances of a run showed, in a line: of the first pair, or of all deploys together."""
+    if kind_of(study, pairs[0]) == "deploy" and (lost := lost_at_deploys(study)):
+        return lost
+    return told(study, pairs[0]).rstrip(".")
+
+
+def done_to(study: Study, pair: str) -> str:
+    """What the disturbance of a pair does, in a few words."""
+    disturbance = study.group_of(pair).disturbance
+    return shown(disturbance.words) if disturbance is not None else ""
+
+
+def lost_at_deploys(study: Study) -> str:
+    """The most that was lost, and by whom nothing was; empty where no deploy is valid."""
+    pairs = [pair for pair in study.pairs if kind_of(study, pair) == "deploy"]
+    every = [(pair, arm, of) for pair in pairs for arm in study.sides(pair) if (of := study.deploys(arm.id))]
+    if not every:
+        return ""
+    pair, arm, most = max(every, key=lambda each: each[2].losses.each)
+    if not most.losses.lost:
+        return "no request is lost"
+    clean: dict[str, list[str]] = {}
+    for other, side, of in every:
+        if not of.losses.lost:
+            clean.setdefault(done_to(study, other), []).append(called(study, side))
+    kept = "; ".join(
+        f"at {what} {' and '.join(names)} lose{'s' * (len(names) == 1)} none" for what, names in clean.items()
+    )
+    lost = f"{called(study, arm)} loses {text(most.lost)} requests at {done_to(study, pair)}"
+    return f"{lost}; {kept}" if kept else lost
 
 
 def told(study: Study, pair: str) -> str:
