@@ -8,6 +8,7 @@ from harness.report.charts.balance import balance
 from harness.report.charts.base import Chart
 from harness.report.charts.candidates import candidates
 from harness.report.charts.costs import costs
+from harness.report.charts.deploys import deploys
 from harness.report.charts.efficiency import efficiency
 from harness.report.charts.episode import episode
 from harness.report.charts.factors import factors
@@ -15,6 +16,7 @@ from harness.report.charts.forest import forest
 from harness.report.charts.frontier import frontier
 from harness.report.charts.latency import latency
 from harness.report.charts.neighbours import neighbours
+from harness.report.charts.overload import overload
 from harness.report.charts.search import search
 from harness.report.charts.series import series
 from harness.report.charts.sweep import connections, rates
@@ -22,8 +24,8 @@ from harness.report.charts.throughput import throughput
 from harness.report.charts.workers import workers
 from harness.report.figures import Study
 
-WHOLE = (frontier, candidates, search, forest, factors, workers, efficiency, balance)
-OF_PAIR = (neighbours, episode)
+WHOLE = (frontier, candidates, search, deploys, forest, factors, workers, efficiency, balance)
+OF_PAIR = (neighbours, overload, episode)
 EACH = (throughput, connections, rates, latency, costs, series)
 
 
