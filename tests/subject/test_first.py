@@ -11,8 +11,9 @@ from harness.subject import first
 from harness.subject import sides as sides_
 from harness.subject.discover import App, Candidate
 from harness.subject.first import Found, apps, named
+from harness.subject.present import Present
 from harness.subject.sides import sides
-from harness.suite import Definitions, Interface, Server, Target, load_definitions
+from harness.suite import Definitions, Expect, Interface, Server, Target, load_definitions
 
 SHIPPED = load_definitions()
 
@@ -27,7 +28,7 @@ def _with(monkeypatch: pytest.MonkeyPatch, *apps: Found) -> None:
     """As if a folder held these apps."""
     known = {each.app: each.what for each in apps}
     monkeypatch.setattr(first, "candidates", lambda *_: tuple(Candidate(folder=".", app=each) for each in known))
-    monkeypatch.setattr(first, "look", lambda _folder, _python, app, **_: known[app])
+    monkeypatch.setattr(first, "look", lambda _folder, _python, app, *_, **__: known[app])
 
 
 def _targets(*apps: Found) -> list[Target]:
@@ -90,6 +91,19 @@ def test_a_twin_that_no_server_can_serve_is_told_with_the_line_that_installs_one
     )
     with pytest.raises(UsageError, match=r"shop\.asgi:app: python has no server for asgi: python -m pip install uvi"):
         sides(SHIPPED, targets, stated=True)
+
+
+def test_the_asgi_twin_is_measured_where_no_server_serves_the_wsgi_app(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As what it is itself: its framework, its routes, its handler."""
+    wsgi = found("shop.flask:app", "wsgi", "/products", framework="flask")
+    asgi = found("shop.fast:app", "asgi", "/products", "/new", framework="fastapi")
+    _with(monkeypatch, wsgi, asgi)
+    _servers(monkeypatch, asgi=("uvicorn", "hypercorn"))
+    monkeypatch.setattr(first, "present", lambda *_: Present(Expect()))
+    chosen = first.first(Path("/srv/shop"), "python", SHIPPED, path="/products")
+    assert [(target.app, target.interface) for target in chosen.targets] == [("shop.fast:app", "asgi")]
+    assert (chosen.frameworks, chosen.routes) == (("fastapi",), ("/products", "/new"))
+    assert chosen.remarks[0].startswith("shop.flask:app is left out")
 
 
 def test_the_only_server_is_compared_with_itself_and_the_line_that_installs_another_is_no_part_of_the_suite(
