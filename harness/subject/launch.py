@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import tempfile
@@ -117,7 +118,7 @@ def launch(
     arm = on_disk(arm)
     host, port = (HOST, free_port()) if address is None else address
     argv = fill(arm, varied, host, port)
-    env = clean_environment(settings(arm, varied, services, key))
+    env = clean_environment(_trusting(host) | settings(arm, varied, services, key))
     name = f"{arm.cell.target} on {arm.cell.server}"
     with (
         _pod(arm) as groups,
@@ -128,7 +129,14 @@ def launch(
 
 @contextlib.contextmanager
 def launch_counted(
-    arm: Arm, factors: Iterable[Factor], services: Services, *, cpus: Sequence[int], log: Path, key: str = ""
+    arm: Arm,
+    factors: Iterable[Factor],
+    services: Services,
+    *,
+    cpus: Sequence[int],
+    log: Path,
+    address: tuple[str, int] | None = None,
+    key: str = "",
 ) -> Iterator[Launched]:
     """As `launch`; a target of ours counts what it serves, one of somebody else's does not.
 
@@ -140,7 +148,7 @@ def launch_counted(
         except OSError as error:
             raise ServiceError(f"no room to count what {arm.label} serves: {error}") from error
         told = replace(arm, target=replace(arm.target, env=arm.target.env | {SERVED: served.path}))
-        launched = stack.enter_context(launch(told, factors, services, cpus=cpus, log=log, key=key))
+        launched = stack.enter_context(launch(told, factors, services, cpus=cpus, log=log, address=address, key=key))
         yield replace(launched, arm=arm, served=served)
 
 
@@ -200,6 +208,11 @@ def settings(arm: Arm, factors: Iterable[Factor], services: Services, key: str =
     if arm.target.bridge:
         stated["PYTHONPATH"] = os.pathsep.join(filter(None, (str(BRIDGE), stated.get("PYTHONPATH"))))
     return {name: value for name, value in env.items() if value} | stated
+
+
+def _trusting(host: str) -> dict[str, str]:
+    """What has a target of ours trust requests for `host`; on loopback it does so by itself."""
+    return {} if host == HOST else {"GATEBENCH_TRUSTED_HOSTS": json.dumps([HOST, "localhost", host])}
 
 
 def wait_settled(servers: Sequence[Launched]) -> None:

@@ -9,6 +9,7 @@ from typing import TypeAlias
 from harness.errors import AnswerError, GatebenchError, LaunchError, LoadError
 from harness.record import Episode, Trial
 from harness.subject.launch import Launched, launch, launch_counted, wait_settled
+from harness.subject.services import free_port
 from harness.suite import Arm, Group, Phase
 from harness.trial import faults
 from harness.trial.bench import Bench, GroupState
@@ -109,9 +110,16 @@ def _ask_to_stop(servers: Iterable[Launched]) -> None:
 
 
 def _launch(bench: Bench, group: Group, arm: Arm, block: int) -> contextlib.AbstractContextManager[Launched]:
-    log = bench.logs / f"{arm.id}.log"
     start = launch_counted if group.disturbance is not None and group.disturbance.counted else launch
-    return start(arm, bench.plan.factors, bench.services, cpus=bench.placement.server, log=log, key=f"/{block}")
+    return start(
+        arm,
+        bench.plan.factors,
+        bench.services,
+        cpus=bench.placement.server,
+        log=bench.logs / f"{arm.id}.log",
+        address=(bench.plan.bind, free_port(bench.plan.bind)),
+        key=f"/{block}",
+    )
 
 
 def _verify_all(bench: Bench, ready: list[Launched], errors: Errors) -> dict[str, Serving]:
