@@ -154,6 +154,22 @@ def test_init_writes_a_suite_that_is_verified_and_overwrites_nothing(folder: Pat
 
 @pytest.mark.live
 @pytest.mark.beside
+def test_init_takes_two_apps_and_what_they_find_in_their_environment(folder: Path) -> None:
+    """So that no other shell changes what is measured. A secret in a path stands in the file, and may."""
+    needs = "import os\nfrom shop import app, create_async\nos.environ['SHOP_CONFIG']\nmade = create_async()\n"
+    (folder / "needs.py").write_text(needs)
+    call = ["init", "--app", "needs:app", "--b", "needs:made", "--env", "SHOP_CONFIG=shop.yml", "--json"]
+    done = gatebench(*call, "--path", "/basket?token=abcdefgh1234", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    written = tomllib.loads((folder / "gatebench.toml").read_text())
+    assert [target["env"] for target in written["target"]] == [{"SHOP_CONFIG": "shop.yml"}] * 2
+    (pair,) = written["pair"]
+    assert [pair[side]["server"] for side in "ab"] == ["gunicorn-gthread", "uvicorn"]
+    assert "verified: 2 answers are right" in done.stderr
+
+
+@pytest.mark.live
+@pytest.mark.beside
 @pytest.mark.parametrize(
     ("argv", "said"),
     [
@@ -172,6 +188,8 @@ def test_init_writes_a_suite_that_is_verified_and_overwrites_nothing(folder: Pat
         (["init", "nowhere"], "nowhere: no folder"),
         (["init", "x" * 300], "File name too long"),
         (["init", "--out", "suite.txt"], "ends with .toml"),
+        (["init", "--b", "shop:create_async()"], "--b goes with --app"),
+        (["init", "--env", "SETTING"], "--env SETTING: write NAME=VALUE"),
     ],
 )
 def test_what_cannot_be_is_one_clear_message_and_exit_2(folder: Path, argv: list[str], said: str) -> None:

@@ -160,6 +160,14 @@ def test_the_markdown_summary_has_an_answer_and_a_row_for_every_pair() -> None:
     assert "fastapi 0.165.0" in lines[-1]
 
 
+def test_an_interpreter_is_named_once_before_the_versions_that_it_has() -> None:
+    """Its path is long, and as that of an own app it is not ours."""
+    run = support.run()
+    versions = {"/srv/shop/python: django": "5.2.19", "/srv/shop/python: asgiref": "3.13.0", "locust": "2.47.0"}
+    last = summary(support.study_of(replace(run, info=replace(run.info, versions=versions)))).splitlines()[-1]
+    assert last.endswith(" · locust 2.47.0 · /srv/shop/python: asgiref 3.13.0, django 5.2.19</sub>")
+
+
 def test_names_are_no_markup_in_markdown() -> None:
     """A pipe in a name makes no column."""
     run = support.run(hostile_pairs())
