@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -52,13 +54,29 @@ def test_memory_threads_and_switches_are_read() -> None:
     assert usage.memory([2**22 + 1]) is None
 
 
+TAKES = """
+import sys
+print("ready", flush=True)
+sys.stdin.readline()
+taken = bytearray(b"x") * (64 << 20)
+print("taken", flush=True)
+sys.stdin.readline()
+"""
+
+
 def test_what_a_process_takes_more_is_seen_to_the_page() -> None:
-    """Where it is of no file, and once it is written to."""
-    me = os.getpid()
-    before = usage.anonymous_bytes([me])[me]
-    taken = bytearray(b"x") * (64 << 20)
-    grown = usage.anonymous_bytes([me])[me] - before
-    assert abs(grown - len(taken)) < 2**20
+    """Where it is of no file, and once it is written to; of a process that does nothing else meanwhile."""
+    with subprocess.Popen(
+        [sys.executable, "-c", TAKES], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+    ) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        assert child.stdout.readline() == "ready\n"
+        before = usage.anonymous_bytes([child.pid])[child.pid]
+        child.stdin.write("\n")
+        assert child.stdout.readline() == "taken\n"
+        grown = usage.anonymous_bytes([child.pid])[child.pid] - before
+    assert abs(grown - (64 << 20)) < 2**20
     assert usage.anonymous_bytes([2**22 + 1]) == {}
 
 
