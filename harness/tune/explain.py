@@ -12,6 +12,7 @@ from harness.suite import Arm, Factor
 from harness.suite.pod import cpus
 from harness.suite.secrets import masked_server
 from harness.tune.candidates import Candidate, Service
+from harness.tune.most.verdict import Held, Rounds
 from harness.tune.recommendation import CandidateRow, Capacity, Recommendation
 from harness.tune.trials import UNUSABLE, Ending
 
@@ -61,15 +62,33 @@ def _count(recommendation: Recommendation) -> Iterator[str]:
         return
     service = recommendation.service
     blocks = "one block" if chosen.blocks == 1 else f"{chosen.blocks} blocks"
-    yield (
-        f"Run {subject(recommendation)} with {_name(chosen, service)}: on {cores(service)} and {service.connections} "
-        f"connections of {recommendation.scenario} it answered {_with_interval(chosen)} over {blocks}."
-    )
+    run = f"Run {subject(recommendation)} with {_name(chosen, service)}: on {cores(service)}"
+    closed = f"{service.connections} connections of {recommendation.scenario} it answered {_with_interval(chosen)}"
+    if chosen.held is not None and recommendation.rounds is not None:
+        yield _most(recommendation, run, chosen.held, recommendation.rounds)
+        yield f"With all of {closed} over {blocks} of closed load."
+    else:
+        yield f"{run} and {closed} over {blocks}."
     yield _limit(chosen, service)
     yield from _ties(recommendation, chosen, service)
     yield from _naive(recommendation, chosen, service)
     yield from _more(recommendation, chosen, service)
     yield from _sharing(chosen)
+
+
+def _most(recommendation: Recommendation, run: str, held: Held, rounds: Rounds) -> str:
+    """What the rounds of open load showed of the choice."""
+    tried = units.plural(len(recommendation.candidates), "setting")
+    rates = units.rps(rounds.low_rps)
+    if rounds.high_rps > rounds.low_rps:
+        rates += f" to {units.rps(rounds.high_rps)}"
+    usual = "" if recommendation.slo_given else " (no objective was given; this one is usual, --slo states another)"
+    return (
+        f"{run} it is the cheapest of {tried} whose capacity under {recommendation.slo}{usual} is within "
+        f"{units.percent(recommendation.margin)} of the best: some {units.rps(held.rps)} of {recommendation.scenario}, "
+        f"by {units.plural(rounds.rounds, 'round')} of open load at {rates}, in each of which all candidates got the "
+        "same arrivals. Cheapest is what takes least memory, within 5 % of that the fewest workers, then threads."
+    )
 
 
 def subject(recommendation: Recommendation) -> str:
@@ -129,12 +148,14 @@ def _limit(row: CandidateRow, service: Service) -> str:
 def _ties(recommendation: Recommendation, chosen: CandidateRow, service: Service) -> Iterator[str]:
     others = [row for row in recommendation.candidates if row.standing == "tie"]
     margin = units.percent(recommendation.margin)
-    picks = f"drawn again, the blocks pick it {units.percent(chosen.share_of_picks)} of the time"
+    what = "blocks" if recommendation.rounds is None else "rounds"
+    picks = f"drawn again, the {what} pick it {units.percent(chosen.share_of_picks)} of the time"
     if not others:
         yield f"No other count comes within {margin} of it; {picks}."
         return
     names = _listed([_name(row, service) for row in others])
-    yield f"It is the smallest within {margin} of the best, and ties with {names}; {picks}."
+    least = "smallest" if recommendation.rounds is None else "cheapest"
+    yield f"It is the {least} within {margin} of the best, and ties with {names}; {picks}."
 
 
 def _naive(recommendation: Recommendation, chosen: CandidateRow, service: Service) -> Iterator[str]:
@@ -142,11 +163,13 @@ def _naive(recommendation: Recommendation, chosen: CandidateRow, service: Servic
     rows = [row for row in recommendation.candidates if row.workers == service.naive and row.throughput_rps]
     if not rows or not chosen.throughput_rps:
         return
-    row = max(rows, key=lambda row: row.throughput_rps or 0.0)
-    if row == chosen:
+    row = max(rows, key=lambda row: (row.held.rps if row.held else 0.0, row.throughput_rps or 0.0))
+    if row.workers == chosen.workers:
         yield f"2 x cores + 1 gives the same {service.naive}."
         return
     ratio = (row.throughput_rps or 0.0) / chosen.throughput_rps
+    if row.held is not None and chosen.held is not None:
+        ratio = row.held.of_best / chosen.held.of_best
     memory = ""
     if row.memory_bytes and chosen.memory_bytes:
         memory = f" in {units.bytes_(row.memory_bytes)} of memory instead of {units.bytes_(chosen.memory_bytes)}"

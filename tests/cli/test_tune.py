@@ -36,11 +36,6 @@ def test_memory_is_an_amount() -> None:
             "no share of a rate",
         ),
         (f"{JSON} --rate 5/s --slo p99<100ms", "state a lower percentile"),
-        (
-            "--target fastapi --server uvicorn --scenario json --rate 500/s --slo p99<100ms --connections 16",
-            "leave it out",
-        ),
-        ("quick --slo p99<100ms --connections 128", "leave it out"),
         ("--resume latest --rate 500/s", "leave the rest out"),
         ("", "tune what"),
         ("--target flask --server uvicorn --scenario json", "serves asgi"),
