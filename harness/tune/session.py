@@ -116,10 +116,10 @@ def _close(session: Session) -> None:
         left_s = session.left_s(1.0 if alone else LAID_OUT)
         tuning.setup = next_block.begin(tuning.service, left_s, margin=question.margin)
         session.done(tuning.setup)
-    setup, share = tuning.setup, 1.0 if alone else 0.0 if tuning.rate_blocks else CLOSED
-
     while alone or not (tuning.race and tuning.race.shown):
-        step = next_block.decide(setup, tuning.blocks, session.left_s(share))
+        # As long as nothing is known, there is nothing better to do with the time.
+        share = 1.0 if alone or tuning.choice is None else 0.0 if tuning.rate_blocks else CLOSED
+        step = next_block.decide(tuning.setup, tuning.blocks, session.left_s(share))
         if not isinstance(step, Measure):
             tuning.ended = step.why
             return

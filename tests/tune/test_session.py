@@ -148,6 +148,8 @@ def test_a_block_without_a_valid_trial_is_measured_again() -> None:
             return super().block(group)
 
     assert recommend(FAST, ARM, session(FirstBlockFails())).recommended == Candidate(16)
+    short = replace(FAST, budget_s=140.0)
+    assert recommend(short, ARM, session(FirstBlockFails(), short)).recommended is not None, "it took its share before"
 
 
 def test_when_all_fail_nothing_is_recommended() -> None:

@@ -21,6 +21,17 @@ DRAWS = 400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AtRate:
+    """What a candidate made of one rate."""
+
+    __pydantic_config__ = STRICT
+
+    rate_rps: float
+    held: bool
+    p99_us: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
     """What a candidate made of the rates that it was offered."""
 
@@ -36,6 +47,8 @@ class Held:
     held: int
     missed: int
     """Rounds in which the objectives held, and did not."""
+    rounds: tuple[AtRate, ...] = ()
+    """Each of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,18 +81,24 @@ def held(race: Race) -> dict[Candidate, Held]:
     known = race.levels
     if known is None:
         return {}
-    votes = Counter((offered.candidate, offered.trial.outcome) for offered in each(race.rounds))
+    seen: dict[Candidate, list[AtRate]] = {}
+    for offered in each(race.rounds):
+        trial = offered.trial
+        if trial.outcome != "invalid":
+            at = AtRate(rate_rps=trial.rate_rps, held=trial.outcome == "held", p99_us=trial.p99_us)
+            seen.setdefault(offered.candidate, []).append(at)
     found = {}
     for candidate in known.order:
-        if race.looks[candidate]:
+        if rounds := seen.get(candidate):
             low, high = known.about(candidate).interval()
             found[candidate] = Held(
                 rps=known.rps(candidate),
                 low_rps=math.exp(low),
                 high_rps=math.exp(high),
                 of_best=math.exp(known.against(candidate, known.best).mean),
-                held=votes[candidate, "held"],
-                missed=votes[candidate, "exceeded"],
+                held=sum(each.held for each in rounds),
+                missed=sum(not each.held for each in rounds),
+                rounds=tuple(rounds),
             )
     return found
 
