@@ -110,7 +110,7 @@ def capacities(folder: Path, top_rps: float, slo: Slo) -> tuple[dict[Candidate, 
 
 
 def most(claims: Claims) -> None:
-    """Without a rate: what is recommended holds, beside the best of a grid, a rate at most two margins below its most."""
+    """Without a rate: beside the best of a grid, what is recommended holds a rate two margins below that one's most."""
     slo, good, told = parse(SLO), 0, []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -125,19 +125,16 @@ def most(claims: Claims) -> None:
                 told.append("nothing")
                 continue
             workers, threads = chosen["workers"], chosen["threads"]
-            beside = [
-                pair(FLASK, count, (each, each), 0.9 * held_rps[best], 128)
-                for count, each in ((workers, threads), best)
-            ]
+            both, rate_rps = ((workers, threads), best), 0.9 * held_rps[best]
+            beside = [pair(FLASK, count, (each, each), rate_rps, 128) for count, each in both]
             votes: dict[Candidate, list[bool]] = {}
             for trial in trials(suite(folder / "beside.toml", *beside)):
                 votes.setdefault((trial.cell.workers, trial.cell.threads), []).append(keeps(trial, slo))
             held_it = sum(votes[workers, threads]) >= sum(votes[best]) - 1
             good += held_it and workers <= least[0] + 1
             told.append(f"{workers} x {threads}{'' if held_it else ' holds less'}")
-    claims.check(
-        "holds nine tenths of the most as often as the best, at most a worker more", ", ".join(told), held=good == TRIES
-    )
+    claim = "it holds nine tenths of the most as often as the best does, and takes at most a worker more"
+    claims.check(claim, ", ".join(told), held=good == TRIES)
 
 
 def cheapest(holding: dict[Candidate, float]) -> Candidate:

@@ -1,4 +1,4 @@
-"""Does `gatebench tune` keep its promises where the answer is known without a reference?
+"""What `gatebench tune` recommends where the answer is known without a reference.
 
     .venv/bin/python bench/tuning.py cpu          json on one core: more than one worker brings nothing
     .venv/bin/python bench/tuning.py impossible   an objective that nothing holds
@@ -19,11 +19,15 @@ from pathlib import Path
 
 from bench.claims import Answer, Claims, Part, gatebench, main
 
-TRIES = 3
-UPSTREAM = "[upstream]\ndelay_ms = 50\n"
-SYNC = 'target = "flask", server = "gunicorn-sync"'
-GTHREAD = 'target = "flask", server = "gunicorn-gthread"'
-AIOHTTP = 'target = "fastapi", server = "uvicorn", client = "aiohttp"'
+SIDE = '{ target = "fastapi", server = "uvicorn", client = "aiohttp" }'
+IMPOSSIBLE = f"""
+[upstream]
+delay_ms = 50
+[[pair]]
+scenario = "external-data"
+a = {SIDE}
+b = {SIDE}
+"""
 Candidate = tuple[int, int]
 """Workers and threads of each."""
 
@@ -42,20 +46,6 @@ def recommended(answer: Answer) -> Candidate:
     return candidate["workers"], candidate["threads"]
 
 
-def suite(folder: Path, name: str, side: str, *pairs: str, head: str = "") -> str:
-    """A suite file: external-data, an upstream of 50 ms, 16 connections; without `pairs` both sides are `side`."""
-    path = folder / f"{name}.toml"
-    pairs = pairs or ("",)
-    rows = [f"[[pair]]\nscenario = 'external-data'\nconnections = 16\n{pair or sides(side, side)}\n" for pair in pairs]
-    path.write_text("\n".join([f"phases = ['closed']\n{head}", UPSTREAM, *rows]))
-    return str(path)
-
-
-def sides(a: str, b: str) -> str:
-    """The two sides of a pair, as TOML."""
-    return f"a = {{ {a} }}\nb = {{ {b} }}"
-
-
 def cpu(claims: Claims) -> None:
     """A service that is bound by the CPU is given no more workers than it has cores."""
     answer = tune("--target", "fastapi", "--server", "uvicorn", "--scenario", "json", "--budget", "2m")
@@ -68,7 +58,9 @@ def cpu(claims: Claims) -> None:
 def impossible(claims: Claims) -> None:
     """An objective below the unloaded response time is refused in under a minute."""
     with tempfile.TemporaryDirectory() as name:
-        answer = tune(suite(Path(name), "impossible", AIOHTTP), "--slo", "p99<1ms", may=(1,))
+        path = Path(name) / "impossible.toml"
+        path.write_text(IMPOSSIBLE)
+        answer = tune(str(path), "--slo", "p99<1ms", may=(1,))
     held = answer["took"] < 60 and "No load can hold" in answer["explanation"]
     claims.check("said in under a minute", f"{answer['took']:.0f} s: {answer['explanation']}", held=held)
 

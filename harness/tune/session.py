@@ -33,7 +33,7 @@ from harness.tune.search import Search
 from harness.tune.state import Instrument, Keep, Question, Session, Tuning, name
 from harness.tune.trials import UNUSABLE, RateTrial
 
-LAID_OUT, CLOSED, CHOOSING = 0.5, 0.25, 0.65
+LAID_OUT, CLOSED, CHOOSING = 0.5, 0.35, 0.65
 """Shares of the budget: twice what the first closed blocks may take, and after which the rounds, and then the search
 for the capacity, get their turn."""
 CERTAIN = 1e-4

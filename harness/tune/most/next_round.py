@@ -23,6 +23,8 @@ LOOKS, MOST = 4, 20
 """Rounds that choice, best and whatever is cheaper have at least; and the choice at most."""
 CLEAR = 0.1
 """One-sided p value from which the choice is clear enough to stop."""
+RIVAL = 0.2
+"""Chance to be better than the choice by more than the margin, from which it is offered rates again."""
 FIRST_SHARE = 0.5
 """Of the time that is left, what the first round may take."""
 LATER = 5
@@ -61,11 +63,12 @@ def decide(
         return Enough("nothing valid")
     if why := in_vain(rounds):
         return Enough(why)
-    if _clear(race, known):
+    wanted = _wanted(race, known)
+    if len(wanted) == 1 or _clear(race, known):
         return Enough("settled")
     asked = asked_of(setup.service, slo, _rate_rps(setup, known), headroom=0.0)
     pace = pace_of(asked, rounds)
-    group = _group(race, known, asked, left_s * (1.0 if rounds else FIRST_SHARE) / pace / SPARE)
+    group = _group(race, wanted, asked, left_s * (1.0 if rounds else FIRST_SHARE) / pace / SPARE)
     return Round(group, asked) if group else Enough("time is up")
 
 
@@ -80,7 +83,7 @@ def _clear(race: Race, known: Levels) -> bool:
     """Whether the choice is credibly within the margin of the best, and nothing cheaper is."""
     chosen, best = race.chosen, known.best
     assert chosen is not None  # noqa: S101 - there are levels, so there are ties
-    if len(known.order) == 1 or race.looks[chosen] >= MOST:
+    if race.looks[chosen] >= MOST:
         return True
     floor = math.log1p(-race.setup.margin)
     cheaper = race.cheaper(chosen)
@@ -90,11 +93,11 @@ def _clear(race: Race, known: Levels) -> bool:
     return within and all(known.against(other, best).p_below(floor) <= CLEAR for other in cheaper)
 
 
-def _group(race: Race, known: Levels, asked: Asked, left_s: float) -> tuple[Candidate, ...]:
+def _group(race: Race, wanted: Sequence[Candidate], asked: Asked, left_s: float) -> tuple[Candidate, ...]:
     """As many as run side by side and fit into the time; none where fewer than two of two do."""
     service = race.setup.service
     group: list[Candidate] = []
-    for candidate in _wanted(race, known)[: LATER if race.rounds else GROUP]:
+    for candidate in wanted[: LATER if race.rounds else GROUP]:
         wider = [*group, candidate]
         if service.together(wider) and planned_s(asked, wider) <= left_s:
             group = wider
@@ -102,19 +105,20 @@ def _group(race: Race, known: Levels, asked: Asked, left_s: float) -> tuple[Cand
 
 
 def _wanted(race: Race, known: Levels) -> list[Candidate]:
-    """The choice and the best; then what is cheaper and may be within the margin; then the others, the likely first."""
+    """The choice; what is cheaper and may be within the margin; what may be better than the choice by more than that.
+
+    What is dearer and about as good has no part in the question: each would be one more that can look best by luck.
+    """
     chosen, best = race.chosen, known.best
     assert chosen is not None  # noqa: S101 - there are levels, so there are ties
     floor = math.log1p(-race.setup.margin)
-    doubt = {other: known.against(other, best).p_below(floor) for other in known.order}
-    cheaper = sorted(race.cheaper(chosen), key=lambda other: (-doubt[other], other))
-    others = sorted(known.order, key=lambda other: (race.looks[other], -doubt[other], other))
-    open_ = [other for other in cheaper if doubt[other] > CLEAR or not race.looks[other]]
-    return list(dict.fromkeys([chosen, best, *open_, *_behind_not(race, known, others)]))
-
-
-def _behind_not(race: Race, known: Levels, others: Sequence[Candidate]) -> list[Candidate]:
-    """Without those that are more than twice the margin below the best, beyond what is uncertain."""
-    far = math.log1p(-2 * race.setup.margin)
-    gaps = {other: known.against(other, known.best) for other in others}
-    return [other for other in others if gaps[other].mean + gaps[other].standard_error >= far or not race.looks[other]]
+    cheaper = race.cheaper(chosen)
+    within = {other: known.against(other, best).p_below(floor) for other in cheaper}
+    beyond = {
+        other: known.against(other, chosen).p_below(-floor) for other in known.order if other not in (chosen, *cheaper)
+    }
+    open_ = [other for other, chance in within.items() if chance > CLEAR or not race.looks[other]]
+    rivals = [other for other, chance in beyond.items() if chance > RIVAL or not race.looks[other]]
+    open_.sort(key=lambda other: (-within[other], other))
+    rivals.sort(key=lambda other: (race.looks[other] > 0, -beyond[other], other))
+    return [chosen, *open_, *rivals] if best == chosen else list(dict.fromkeys([chosen, best, *open_, *rivals]))

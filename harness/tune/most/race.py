@@ -17,8 +17,6 @@ from harness.tune.tie_set import ties
 
 MORE = 1
 """Closed blocks after the first ones, for what joins then; the rounds tell the candidates apart."""
-DOUBT = 0.15
-"""Standard errors by which a level must be within the margin of the best."""
 FAILURES = 2
 """Rounds in which a candidate could not be measured, and never was, after which it is out."""
 
@@ -77,7 +75,7 @@ class Race:
     @property
     def ties(self) -> tuple[Candidate, ...]:
         """Who is within the margin of the best."""
-        return ties(self.setup, self.levels, DOUBT) if self.levels else ()
+        return ties(self.setup, self.levels, doubt=0.0) if self.levels else ()
 
     @property
     def chosen(self) -> Candidate | None:
