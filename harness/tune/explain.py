@@ -195,10 +195,18 @@ def _more(recommendation: Recommendation, chosen: CandidateRow, service: Service
         for row in larger
         if row.memory_bytes and chosen.memory_bytes
     ]
-    if further and chosen.memory_bytes:
-        yield f"It takes {units.bytes_(chosen.memory_bytes)}; each further worker costs {units.bytes_(further[-1])}."
-    elif chosen.memory_bytes:
-        yield f"It takes {units.bytes_(chosen.memory_bytes)}."
+    if chosen.memory_bytes:
+        takes = f"It takes {units.bytes_(chosen.memory_bytes)}{_shared(chosen)}"
+        yield f"{takes}; each further worker costs {units.bytes_(further[-1])}." if further else f"{takes}."
+
+
+def _shared(chosen: CandidateRow) -> str:
+    """What its processes share of their memory under load, where there is more than one worker."""
+    if chosen.workers == 1 or chosen.shared_bytes is None or not chosen.memory_bytes:
+        return ""
+    own = (chosen.memory_bytes - chosen.shared_bytes) / chosen.workers
+    shares = f", of which its processes share {units.bytes_(chosen.shared_bytes)} under load"
+    return f"{shares} ({units.bytes_(own)} a worker not)"
 
 
 def _sharing(chosen: CandidateRow) -> Iterator[str]:

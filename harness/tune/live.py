@@ -267,6 +267,7 @@ def measured(candidate: Candidate, trial: Trial | None) -> Measured:
         requests=histogram.count,
         p99_us=histogram.percentile(99) if histogram.count else None,
         memory_bytes=trial.memory_bytes,
+        shared_bytes=trial.shared_bytes,
         limit=trial.limit,
         ceiling_rps=trial.ceiling_rps,
         cpu_s_per_request=trial.cpu_s_per_request,

@@ -63,6 +63,8 @@ class CandidateRow:
     """How often it is recommended when the rounds, or without any the blocks, come out otherwise."""
     held: Held | None = None
     """What it holds of the objectives; None where it was offered no rate."""
+    shared_bytes: int | None = None
+    """Of the memory the pages that are not one process's alone, the most seen; None where it was not read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -284,3 +284,11 @@ def test_the_command_line_is_the_servers_own_with_the_recommended_counts():
     argv = command(arm, Candidate(2, 8))
     assert argv == ("python", "-b", "0.0.0.0:8000", "-w2", "--threads=8", "targets.flask_app:app")
     assert shell((*argv, "a b")).endswith("targets.flask_app:app 'a b'")
+
+
+def test_what_several_workers_share_of_their_memory_is_said():
+    """Of one worker there is nothing to share with."""
+    shared = [replace(row, shared_bytes=100 * MIB) for row in recommended(WAITING).candidates]
+    text = explain(recommended(WAITING, candidates=tuple(shared))).replace("\u202f", " ")
+    assert "It takes 400 MiB, of which its processes share 100 MiB under load (18.8 MiB a worker not)" in text
+    assert "share" not in explain(recommended(WAITING)).partition("It takes")[2]
