@@ -187,7 +187,12 @@ def test_rounds_go_on_at_rates_that_the_best_may_just_hold() -> None:
     lower = decide(setup(), ALIKE, [at(rate_rps, missed_by=(FEW, SOME, MANY))], SLO, 100.0)
     assert isinstance(higher, Round)
     assert isinstance(lower, Round)
-    assert lower.asked.offered_rps < rate_rps < higher.asked.offered_rps
+    assert lower.asked.offered_rps < 0.81 * rate_rps
+    assert rate_rps < higher.asked.offered_rps < 1.2 * rate_rps
+    both = [at(rate_rps, missed_by=(FEW, SOME, MANY)), at(0.8 * rate_rps, FEW, SOME, MANY)]
+    between = decide(setup(), ALIKE, both, SLO, 100.0)
+    assert isinstance(between, Round)
+    assert 0.8 * rate_rps < between.asked.offered_rps < rate_rps
 
 
 def test_it_is_enough_when_the_choice_is_clear_or_the_time_is_up() -> None:

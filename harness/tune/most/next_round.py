@@ -16,7 +16,7 @@ from harness.tune.blocks import BlockOutcome, Setup
 from harness.tune.candidates import GROUP, Candidate
 from harness.tune.most.levels import Levels
 from harness.tune.most.race import Race
-from harness.tune.rate.asked import Asked, RateBlock, asked_of
+from harness.tune.rate.asked import Asked, RateBlock, asked_of, each
 from harness.tune.rate.next_group import RateEnding, in_vain, pace_of, planned_s
 
 LOOKS, MOST = 4, 20
@@ -29,6 +29,8 @@ FIRST_SHARE = 0.5
 """Of the time that is left, what the first round may take."""
 LATER = 5
 """Candidates of a later round at most."""
+STRIDE = 0.8
+"""Ratio of rates as long as nothing held; its root as long as nothing missed."""
 FOLLOWS = 0.5
 """Share of the last round's mood that is expected of the next."""
 SPARE = 1.1
@@ -66,17 +68,26 @@ def decide(
     wanted = _wanted(race, known)
     if len(wanted) == 1 or _clear(race, known):
         return Enough("settled")
-    asked = asked_of(setup.service, slo, _rate_rps(setup, known), headroom=0.0)
+    asked = asked_of(setup.service, slo, _rate_rps(setup, known, rounds), headroom=0.0)
     pace = pace_of(asked, rounds)
     group = _group(race, wanted, asked, left_s * (1.0 if rounds else FIRST_SHARE) / pace / SPARE)
     return Round(group, asked) if group else Enough("time is up")
 
 
-def _rate_rps(setup: Setup, known: Levels) -> float:
-    """A rate between the level of the best and what is a margin below it, at the mood that is expected."""
+def _rate_rps(setup: Setup, known: Levels, rounds: Sequence[RateBlock]) -> float:
+    """A rate between the level of the best and what is a margin below it, at the mood that is expected.
+
+    As long as nothing held, or nothing missed, nobody knows what the objective takes of all: then it goes in strides.
+    """
     mood = FOLLOWS * known.moods[-1] if known.moods else 0.0
-    best = float(known.levels.max())
-    return float(f"{math.exp(best + math.log1p(-setup.margin) / 2 + mood):.5g}")
+    rate_rps = math.exp(float(known.levels.max()) + math.log1p(-setup.margin) / 2 + mood)
+    trials = [shown.trial for shown in each(rounds) if shown.trial.outcome != "invalid"]
+    outcomes, rates = {trial.outcome for trial in trials}, [trial.rate_rps for trial in trials]
+    if outcomes == {"exceeded"}:
+        rate_rps = min(rate_rps, STRIDE * min(rates))
+    elif outcomes == {"held"}:
+        rate_rps = max(rate_rps, max(rates) / math.sqrt(STRIDE))
+    return float(f"{rate_rps:.5g}")
 
 
 def _clear(race: Race, known: Levels) -> bool:
