@@ -13,6 +13,7 @@ from harness.suite.pod import cpus
 from harness.suite.secrets import masked_server
 from harness.tune.candidates import Candidate, Service
 from harness.tune.most.verdict import Held, Rounds
+from harness.tune.rate.answer import ALIKE
 from harness.tune.recommendation import CandidateRow, Capacity, Recommendation
 from harness.tune.trials import UNUSABLE, Ending
 
@@ -85,10 +86,21 @@ def _most(recommendation: Recommendation, run: str, held: Held, rounds: Rounds) 
     usual = "" if recommendation.slo_given else " (no objective was given; this one is usual, --slo states another)"
     return (
         f"{run} it is the cheapest of {tried} whose capacity under {recommendation.slo}{usual} is within "
-        f"{units.percent(recommendation.margin)} of the best: some {units.rps(held.rps)} of {recommendation.scenario}, "
+        f"{units.percent(recommendation.margin)} of the best: {_about(held)} of {recommendation.scenario}, "
         f"by {units.plural(rounds.rounds, 'round')} of open load at {rates}, in each of which all candidates got the "
-        "same arrivals. Cheapest is what takes least memory, within 5 % of that the fewest workers, then threads."
+        f"same arrivals. Cheapest is what takes least memory, within {units.percent(ALIKE)} of that the fewest "
+        "workers, then threads."
     )
+
+
+def _about(held: Held) -> str:
+    """What it holds by the rounds: a figure only where it held some rate and missed another."""
+    rates = [each.rate_rps for each in held.rounds]
+    if not held.held:
+        return f"less than {units.rps(min(rates))}, at which it did not hold yet,"
+    if not held.missed:
+        return f"{units.rps(max(rates))} at least"
+    return f"some {units.rps(held.rps)}"
 
 
 def subject(recommendation: Recommendation) -> str:

@@ -211,3 +211,12 @@ def test_p99_against_the_rate_is_drawn_for_the_best_three() -> None:
     assert [row[2] for row in chart.rows].count("not held") == 3
     assert len(chart.draw(LIGHT).marks) == len(chart.rows) == 6
     assert best_three(study_of(report_tuning.tuning())) is None
+
+
+def test_p99_against_the_rate_claims_no_capacity_that_was_not_bracketed() -> None:
+    """Where the recommended missed every rate, the title gives no figure."""
+    answer = report_tuning.raced()
+    missed = tuple(replace(row, held=replace(row.held, held=0)) if row.held else row for row in answer.candidates)
+    chart = best_three(study_of(replace(answer, candidates=missed)))
+    assert chart is not None
+    assert chart.title.startswith("4 workers: p99 by the rate offered")

@@ -60,10 +60,12 @@ def _called(answer: Recommendation, row: CandidateRow) -> str:
 
 def _title(answer: Recommendation, rows: Sequence[CandidateRow]) -> str:
     first = rows[0]
-    holds = f" about {units.rps(first.held.rps)}" if first.held else " most"
+    name, slo = _called(answer, first), shown(answer.slo or "the objective")
     others = f", beside {' and '.join(_called(answer, row) for row in rows[1:])}" if len(rows) > 1 else ""
+    if first.held is None or not (first.held.held and first.held.missed):
+        return f"{name}: p99 by the rate offered, under {slo}{others}"
     verb = "holds" if with_threads(answer) or first.workers == 1 else "hold"
-    return f"{_called(answer, first)} {verb}{holds} under {shown(answer.slo or 'the objective')}{others}"
+    return f"{name} {verb} about {units.rps(first.held.rps)} under {slo}{others}"
 
 
 def _row(answer: Recommendation, row: CandidateRow, seen: AtRate) -> Row:
