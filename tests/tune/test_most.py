@@ -200,6 +200,8 @@ def test_it_is_enough_when_the_choice_is_clear_or_the_time_is_up() -> None:
     clear = [at(800.0, SOME, MANY, missed_by=(FEW,)), at(780.0, SOME, MANY, missed_by=(FEW,))] * 4
     assert decide(setup(), ALIKE, clear, SLO, 100.0) == Enough("settled")
     assert decide(setup(), ALIKE, clear[:1], SLO, 6.0) == Enough("time is up")
+    soon = decide(setup(), ALIKE, [at(800.0, missed_by=(FEW, SOME, MANY))], SLO, 100.0)
+    assert isinstance(soon, Round), "one round that all missed says little"
     failed = [BlockOutcome(measured=(Measured(candidate=FEW, error="did not come up"),), took_s=5.0)] * 2
     assert decide(setup(), failed, [], SLO, 100.0) == Enough("nothing valid")
     assert choose(Race(setup(), failed, [])) is None

@@ -132,4 +132,7 @@ def _wanted(race: Race, known: Levels) -> list[Candidate]:
     rivals = [other for other, chance in beyond.items() if chance > RIVAL or not race.looks[other]]
     open_.sort(key=lambda other: (-within[other], other))
     rivals.sort(key=lambda other: (race.looks[other] > 0, -beyond[other], other))
-    return [chosen, *open_, *rivals] if best == chosen else list(dict.fromkeys([chosen, best, *open_, *rivals]))
+    wanted = list(dict.fromkeys([chosen, *([] if best == chosen else [best]), *open_, *rivals]))
+    if len(wanted) == 1 and beyond and race.looks[chosen] < LOOKS:
+        wanted.append(max(beyond, key=lambda other: (beyond[other], other)))  # so soon it may have been chance
+    return wanted
