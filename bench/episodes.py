@@ -190,6 +190,10 @@ def streams(claims: Claims) -> None:
     for arm, held, begun in (("p1a", 9, 8), ("p1b", 200, 200)):
         seen = sent.get((arm, held))
         claims.check(f"of {held} streams {opened.arms[arm].label} sends {begun}", f"{seen}", held=seen == begun)
+    memory, cpu = (opened.values.get(f"held/p1b/200/{name}/open") for name in ("memory_a_held", "cpu_a_held"))
+    for name, value in (("bytes", memory), ("of a core", cpu)):
+        told = f"{value.value:.4g} ({value.low:.4g} to {value.high:.4g}) {name}" if value and value.low else "nothing"
+        claims.check("what a stream costs has an interval", told, held=value is not None and value.low is not None)
 
 
 def equals(claims: Claims) -> None:

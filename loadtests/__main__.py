@@ -1,7 +1,8 @@
 """`python -P -m loadtests`: one Locust run that drives phase after phase, as it is told (`loadtests.phases`).
 
-With `--generators N` the run has a master, which drives nothing itself, and N Locust workers on this machine that it
-starts. Each of them is `python -P -m loadtests generator`, which reads from standard input where its master is.
+With `--generators N` the run has a master, which drives nothing itself, and N Locust workers that it starts, on this
+machine or, in turns, on those that `--on MACHINE` names, a `harness.spec.machines.Machine` each. Each of them is
+`python -P -m loadtests generator`, which reads from standard input where its master is.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import locust
 from gevent.event import AsyncResult
 from locust.env import Environment
 
+from harness.spec import load
+from harness.spec.machines import Machine
 from loadtests.engine.locust_stats import lines
 from loadtests.engine.rounds import Rounds
 from loadtests.engine.user import user_running
@@ -22,7 +25,7 @@ from loadtests.several.master import run as run_several
 from loadtests.several.worker import generate
 
 USAGE = """usage: python -P -m loadtests < SPECS, a JSON object a line
-       python -P -m loadtests --generators N < SPECS
+       python -P -m loadtests --generators N [--on MACHINE]... < SPECS
        python -P -m loadtests generator < JOIN, a JSON object"""
 log = logging.getLogger("loadtests")
 
@@ -52,15 +55,15 @@ def main(argv: list[str]) -> int:
     match argv:
         case ["generator"]:
             return generate()
-        case ["--generators", number] if number.isdecimal() and int(number) > 0:
-            count = int(number)
+        case ["--generators", number, *on] if number.isdecimal() and int(number) > 0 and {*on[::2]} <= {"--on"}:
+            count, machines = int(number), [load(Machine, text) for text in on[1::2]]
         case []:
-            count = 1
+            count, machines = 1, []
         case _:
             sys.exit(USAGE)
     events = Events()
     try:
-        stopped = run(events) if count == 1 else run_several(events, count)
+        stopped = run(events) if count == 1 and not machines else run_several(events, count, machines)
     except OSError:
         log.warning("nobody reads the events any more")
         return 1

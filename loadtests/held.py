@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import resource
+import socket
 import sys
 import time
 from collections import Counter
@@ -23,6 +24,8 @@ CHUNK_BYTES = 65_536
 PAUSE_S = 0.1
 """After a wrong answer or a refused connection, so that what should be held does not become a load of its own."""
 CONNECT_S = 5.0
+SLOW_S, SIP_BYTES = 0.25, 256
+"""What is slow waits so long for each byte that it sends, or between pieces of an answer; and takes so much at once."""
 SECOND_NS = 1_000_000_000
 STATUS_LINE = b"\r\n"
 
@@ -55,7 +58,7 @@ class Held:
             wrong = ""
             try:
                 async with asyncio.timeout(CONNECT_S):
-                    reader, writer = await asyncio.open_connection(self._hold.host, self._hold.port)
+                    reader, writer = await self._connected()
             except OSError as error:  # a time-out is one too
                 wrong = type(error).__name__
             else:
@@ -67,17 +70,46 @@ class Held:
                 self._wrong[wrong] += 1
                 await asyncio.sleep(PAUSE_S)
 
+    async def _connected(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        address = self._hold.host, self._hold.port
+        if self._hold.how != "slow-read":
+            return await asyncio.open_connection(*address)
+        sock = socket.socket()
+        # Before it connects: what the kernel takes for us is not read slowly.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SIP_BYTES)
+        sock.settimeout(0)
+        await asyncio.get_running_loop().sock_connect(sock, address)
+        return await asyncio.open_connection(sock=sock, limit=SIP_BYTES)
+
+    async def _send(self, writer: asyncio.StreamWriter) -> None:
+        if self._hold.how != "slow-headers":
+            writer.write(self._data)
+            return
+        for byte in self._data:
+            writer.write(bytes((byte,)))
+            await asyncio.sleep(SLOW_S)
+
+    async def _read(self, reader: asyncio.StreamReader) -> None:
+        """Read the answer to its end."""
+        if self._hold.how != "slow-read":
+            while await reader.read(CHUNK_BYTES):
+                pass
+            return
+        while True:
+            if not await reader.read(SIP_BYTES):
+                return
+            await asyncio.sleep(SLOW_S)
+
     async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> str:
         """Send a request and read its answer to the end; returns what is wrong with it, or nothing."""
-        writer.write(self._data)
         self._note(sent=1)
         begun = 0
         try:
+            await self._send(writer)
             head = await reader.readuntil(STATUS_LINE)
             begun = 1
             self._note(begun=1)
-            while await reader.read(CHUNK_BYTES):
-                pass
+            await self._read(reader)
         except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, OSError):
             return "cut off"
         finally:

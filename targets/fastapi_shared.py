@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute
 from targets import fastapi_stack
 from targets.contract import routes
 from targets.contract.refusals import RefusedError
+from targets.served import CountedAsgi, Served
 from targets.settings import Settings
 
 BAD_REQUEST = 400
@@ -44,4 +45,6 @@ def assemble(
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(BAD_REQUEST, invalid)  # a body that cannot even be decoded
     fastapi_stack.install(app, settings)
+    if settings.served is not None:
+        app.add_middleware(CountedAsgi, served=Served(settings.served))  # what is added last is outermost
     return app

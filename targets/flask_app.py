@@ -21,6 +21,7 @@ from targets.contract.models import (
     User,
 )
 from targets.contract.refusals import RefusedError
+from targets.served import CountedWsgi, Served
 from targets.settings import ImpossibleError, Settings, start
 from targets.source import Source, open_source
 
@@ -229,6 +230,8 @@ def create_app(settings: Settings) -> Flask:
     app.register_error_handler(HTTPException, failed)
     if settings.middleware == "pure":
         flask_stack.install(app, settings)
+    if settings.served is not None:
+        app.wsgi_app = CountedWsgi(app.wsgi_app, Served(settings.served))  # type: ignore[method-assign]  # as Flask says
     return app
 
 

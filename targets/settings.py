@@ -43,6 +43,8 @@ class Settings(BaseSettings):
     upstream_timeout_s: PositiveFloat = 10.0
     threads: PositiveInt = 1
     """Threads of one worker process."""
+    served: str | None = None
+    """File in which requests are counted (`targets.served`); None: nowhere."""
     realm: str = "gatebench"
     token: str = "open-sesame"  # noqa: S105 - it guards a greeting in a benchmark
 

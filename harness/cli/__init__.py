@@ -16,6 +16,7 @@ from typing import NoReturn
 import typer
 
 from harness.cli import (
+    agent,
     calibrate,
     compare,
     demo,
@@ -61,10 +62,11 @@ VERBS: dict[str, Callable[..., None]] = {
     "doctor": doctor.doctor,
     "serve": serve.serve,
 }
-LAUNCHING = frozenset({"init", "verify", "run", "tune", "load", "calibrate", "serve"})
+LAUNCHING = frozenset({"init", "verify", "run", "tune", "load", "calibrate", "serve", "agent"})
 """Verbs that start processes: all that these start is in a PID namespace, where one can be made."""
 for name, verb in VERBS.items():
     app.command(name)(verb)
+app.command("agent", hidden=True)(agent.agent)  # nobody calls it by hand
 
 
 def main() -> NoReturn:

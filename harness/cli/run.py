@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from harness import record, units
 from harness.cli.before import SharedCpu, Strict, disturbances, noted
 from harness.cli.beside import announced
+from harness.cli.elsewhere import Bind, On, asked_elsewhere, bound, machines
 from harness.cli.gate import AllowFailedBlocks, FailOnInconclusive, FailOnRegression, GateMetrics, demands, enforce
 from harness.cli.options import (
     RESULTS,
@@ -85,6 +86,8 @@ def run(
     server_cpus: ServerCpus = None,
     generators: Generators = None,
     generator_cpus: GeneratorCpus = None,
+    on: On = None,
+    bind: Bind = None,
     strict: Strict = False,
     shared_cpu: SharedCpu = False,
     fail_on_regression: FailOnRegression = None,
@@ -100,7 +103,8 @@ def run(
     `gatebench run --resume latest --blocks 10`,
     `gatebench run shop.toml --baseline shop-main --fail-on-regression 5%`,
     `gatebench run --a shop:app --b shop_async:app --path /products`, `gatebench run quick --cpus 0.5 --memory 512MiB`,
-    `gatebench run --app shop:app --path /products --rev main --rev HEAD`.
+    `gatebench run --app shop:app --path /products --rev main --rev HEAD`,
+    `gatebench run quick --on generator=ssh://bench@10.0.0.2 --bind 10.0.0.1`.
     """
     own = {"--a": a, "--b": b, "--path": path, "--python": python, "--server-a": server_a, "--server-b": server_b}
     asked = demands(fail_on_regression, allow_failed_blocks, metric, fail_on_inconclusive=fail_on_inconclusive)
@@ -121,6 +125,8 @@ def run(
                 "--server-cpus": server_cpus,
                 "--generators": generators,
                 "--generator-cpus": generator_cpus,
+                "--on": on,
+                "--bind": bind,
                 "--out": out,
             }
         )
@@ -137,12 +143,15 @@ def run(
             width=fraction(width) if width else None,
             budget_s=seconds(budget) if budget else None,
             generators=generators,
+            machines=machines(on or ()),
+            bind=bound(bind),
             pod=pod(cpus, memory),
         )
         plan = build_plan(*_chosen(suite, own, baseline, rev or ()), options)
-        placement = placed(server_cpus, generator_cpus, plan.generators)
+        placement = placed(server_cpus, *_generators_here(generator_cpus, plan))
+        there = asked_elsewhere(plan)
         found = look(_arms(plan), placement, plan.thresholds)
-        sitting = _begun(plan, placement, out, baseline)
+        sitting = _begun(plan, placement, out, baseline, there)
     _measured(replace(sitting, info=noted(sitting.info, found)), asked, as_json=as_json)
 
 
@@ -233,11 +242,22 @@ def _arms(plan: Plan) -> list[tuple[Arm, ...]]:
     return [group.arms for group in plan.groups]
 
 
-def _begun(plan: Plan, placement: Placement, out: Path | None, baseline: str | None) -> Sitting:
+def _generators_here(cpus: int | None, plan: Plan) -> tuple[int | None, int]:
+    """The CPUs and the number of the generators of this machine, or of what leads those of others."""
+    if plan.machines and cpus is not None:
+        raise UsageError(f"--generator-cpus {cpus} is of this machine: with --on each generator has a core of its own")
+    return cpus, 1 if plan.machines else plan.generators
+
+
+def _begun(
+    plan: Plan, placement: Placement, out: Path | None, baseline: str | None, elsewhere: dict[str, Any]
+) -> Sitting:
     folder = own_folder(out) if out is not None else record.new_folder(RESULTS, plan.suite)
     about = f"about {units.clock(run_times(plan).total_s)}, seed {plan.seed}"
-    remarks().print(f"{plan.suite}: {about}, into {folder}", soft_wrap=True)
-    return begin(folder, plan, placement, quoted(folder.parent), baseline=baseline)
+    load = f", load from {', '.join(machine.name for machine in plan.machines)}" if plan.machines else ""
+    remarks().print(f"{plan.suite}: {about}{load}, into {folder}", soft_wrap=True)
+    sitting = begin(folder, plan, placement, quoted(folder.parent), baseline=baseline)
+    return replace(sitting, info=replace(sitting.info, environment=sitting.info.environment | elsewhere))
 
 
 def _resumed(name: str, blocks: int | None, *, accept_changes: bool) -> Sitting:
@@ -247,6 +267,7 @@ def _resumed(name: str, blocks: int | None, *, accept_changes: bool) -> Sitting:
     info = record.read_info(folder)
     arms = [arm for group in info.plan.groups for arm in group.arms]
     now = today(info, receipts(arms).versions)
+    now = replace(now, environment=now.environment | asked_elsewhere(info.plan))
     sitting = go_on(folder, now, accept_changes=accept_changes, blocks=blocks)
     if sitting.torn:
         remarks().print("the last line was torn; that trial's block is measured again")

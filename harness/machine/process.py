@@ -13,8 +13,9 @@ import os
 import resource
 import signal
 import subprocess
+import threading
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -49,6 +50,10 @@ class Process:
     """Processes that were of its family when it was last looked at."""
     _asked_at: float | None = None
     """When it was asked to stop, on the monotonic clock."""
+    _start: Callable[[], subprocess.Popen[bytes]] | None = None
+    """Starts the same once more."""
+    _lock: threading.RLock = field(default_factory=threading.RLock)
+    """Whoever disturbs a server asks for its processes in a thread of its own."""
 
     @property
     def pid(self) -> int:
@@ -76,12 +81,26 @@ class Process:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.popen.wait(max(0.0, left_s))
 
+    def restart(self) -> None:
+        """Stop it, with all its descendants, and start the same again; raises as `running` does."""
+        assert self._start is not None  # noqa: S101 - only `running` makes one
+        stop(self)
+        with self._lock:
+            self.popen, self._asked_at = self._start(), None
+            self.known.clear()
+            self.family = _family(self.popen.pid, self.family.mark)
+            guard().entrust(self.family)
+
     def kill(self) -> None:
         """End it and all its descendants at once."""
         for process in self._living():
             kill(process)
 
     def _living(self) -> set[Identity]:
+        with self._lock:
+            return self._looked_at()
+
+    def _looked_at(self) -> set[Identity]:
         processes, us = table(), os.getpid()
         relatives = kin(self.family, processes, self.known, adopter=us)
         ended = {process for process in relatives if processes[process.pid].ended}
@@ -136,16 +155,20 @@ def running(
     """
     mark = next_mark()
     environment = (clean_environment({}) if env is None else dict(env)) | {MARK: mark}
-    with _opened(log) as sink:
-        log_start = sink.tell()
-        try:
-            popen = _start(argv, sink, pipes, cwd, environment, cpus)
-        except (OSError, ValueError) as error:  # ValueError: an argument or a variable that no process can be given
-            of_machine = isinstance(error, _CpuGoneError) or getattr(error, "errno", None) in _OF_THE_MACHINE
-            kind = ServiceError if of_machine else LaunchError
-            raise kind(f"{name} cannot be started: {error}") from error
-    family = Family(identity(popen.pid) or Identity(popen.pid, 0), mark)
-    process = Process(name, popen, log, family, log_start)
+
+    def start() -> subprocess.Popen[bytes]:
+        with _opened(log) as sink:
+            try:
+                return _start(argv, sink, pipes, cwd, environment, cpus)
+            except (OSError, ValueError) as error:  # ValueError: an argument or variable that no process can be given
+                of_machine = isinstance(error, _CpuGoneError) or getattr(error, "errno", None) in _OF_THE_MACHINE
+                kind = ServiceError if of_machine else LaunchError
+                raise kind(f"{name} cannot be started: {error}") from error
+
+    log_start = log.stat().st_size if log.exists() else 0
+    popen = start()
+    family = _family(popen.pid, mark)
+    process = Process(name, popen, log, family, log_start, _start=start)
     try:
         guard().entrust(family)
         yield process
@@ -175,6 +198,10 @@ def stop(process: Process, timeout_s: float = STOP_S) -> None:
     for pipe in (process.popen.stdin, process.popen.stdout):
         if pipe is not None:
             pipe.close()
+
+
+def _family(pid: int, mark: str) -> Family:
+    return Family(identity(pid) or Identity(pid, 0), mark)
 
 
 def clean_environment(extra: Mapping[str, str]) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """The only reader and writer of results/."""
 
-from harness.record.episodes import TICK_S, Episode, Part, Timeline
+from harness.record.episodes import TICK_S, Deployed, Episode, Part, Timeline
 from harness.record.folders import BLOCKS, EPISODES, INFO, TRIALS, find, folders, new_folder
 from harness.record.reader import read, read_info, whole_blocks
 from harness.record.rows import (
@@ -27,6 +27,7 @@ __all__ = [
     "TICK_S",
     "TRIALS",
     "BlockRow",
+    "Deployed",
     "Episode",
     "GeneratorCheck",
     "GeneratorShare",

@@ -25,6 +25,9 @@ ROLES = {"server": "CPUs of the servers", "generator": "CPUs of the load generat
 DISTURBANCES = "disturbances"
 """Key of the environment under which stands what the look before a sitting found, in words."""
 
+GENERATORS = "generator_machines"
+"""Key of the environment under which stand the machines of the generators, by name, where these run elsewhere."""
+
 Changes = dict[str, tuple[str, str]]
 """Name of a condition -> (before, after)."""
 
@@ -108,7 +111,13 @@ def _cores(sitting: SittingRow) -> dict[str, int]:
 
 
 def _machine(sitting: SittingRow) -> dict[str, Any]:
-    return {key: sitting.environment[key] for key in MACHINE if key in sitting.environment}
+    known = {key: sitting.environment[key] for key in MACHINE if key in sitting.environment}
+    elsewhere: Mapping[str, Any] = sitting.environment.get(GENERATORS, {})
+    return known | {f"{name} (generators)": _in_short(facts) for name, facts in elsewhere.items()}
+
+
+def _in_short(facts: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key} {facts[key]}" for key in MACHINE if key in facts)
 
 
 def _differing(kind: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> Changes:

@@ -25,7 +25,10 @@ TICK_S = 0.1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """The victim's requests that were due before, during or after the disturbance."""
+    """The victim's requests that were due before, during or after the disturbance.
+
+    Those that were under way when it began are of the time during it.
+    """
 
     __pydantic_config__ = ROW
 
@@ -73,6 +76,22 @@ class Timeline:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Deployed:
+    """What became of a server's workers, by their own counts; times are seconds since the disturbance began."""
+
+    __pydantic_config__ = ROW
+
+    renewed: bool
+    """Whether new workers have new code; in the place of a killed worker comes one with the same."""
+    workers: Count
+    """New ones that have answered."""
+    new_from_s: float | None = None
+    """When the first of them had answered first; None: none has."""
+    old_until_s: NonNegative | None = None
+    """When old code answered last; None: the code stayed, or the new has not answered."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Episode:
     """An open load on one arm with a disturbance in it: one row of episodes.jsonl.
 
@@ -92,7 +111,8 @@ class Episode:
     load: Open
     disturbance: Disturbance
     strength: Count
-    """How much of the disturbance there was: of `held`, how many requests."""
+    """How much of the disturbance there was. Of `held`, how many requests; of `deploy`, its number in the block; of
+    `overload`, the offered rate in hundredths of the capacity."""
     started: str
     sitting: Count = 0
     valid: bool = False
@@ -114,6 +134,12 @@ class Episode:
     """Of the requests that were held, how many were answered and so renewed."""
     held_wrong: dict[str, Count] = field(default_factory=dict)
     """What came in place of a right answer or a connection, and how often."""
+    deployed: Deployed | None = None
+    """What a deploy did; None where there was none."""
+    server_begun: Count | None = None
+    """Requests that the server's workers began in the episode, by their own count; None where they do not count."""
+    server_finished: Count | None = None
+    """Of these, those that they finished, whether anybody waited for the answer or not."""
     upstream_hits: Count | None = None
     """Calls that the upstream counted for this arm; None where its scenario has none."""
     attempts: Count | None = None
@@ -125,6 +151,9 @@ class Episode:
     threads: Count | None = None
     processes: Count | None = None
     memory_bytes: Count | None = None
+    """After the episode (PSS)."""
+    memory_most_bytes: Count | None = None
+    """The most that its processes held at once during the disturbance (PSS)."""
     steal_fraction: Share | None = None
     outside_fraction: Share | None = None
     generator: GeneratorCheck | None = None

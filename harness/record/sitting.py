@@ -101,7 +101,8 @@ def under(folder: Path, info: RunInfo, now: SittingRow | None = None, *, accept_
         )
     placement = before.placement
     if "placement" in changed:
-        placement = place(tuple(now.environment["usable_cpus"]), generators=info.plan.generators).as_dict()
+        here = 1 if info.plan.machines else info.plan.generators
+        placement = place(tuple(now.environment["usable_cpus"]), generators=here).as_dict()
     going_on = unsealed(folder, info)
     return replace(going_on, placement=placement, versions=now.versions, environment=now.environment)
 

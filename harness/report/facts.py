@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from harness import units
 from harness.record import GeneratorShare
 from harness.report.figures import Study
-from harness.suite import Times
+from harness.suite import Plan, Times
 
 
 def described(known: Mapping[str, object]) -> dict[str, str]:
@@ -66,7 +66,11 @@ def shared(study: Study) -> list[tuple[str, ...]]:
         by_number.setdefault(share.generator, []).append(share)
     requests = {number: sum(share.requests for share in shares) for number, shares in by_number.items()}
     every = max(sum(requests.values()), 1)
-    return [(str(number), *_worst(shares, requests[number] / every)) for number, shares in sorted(by_number.items())]
+    where = study.run.info.plan.machine_of
+    return [
+        (f"{number}{where(number)}", *_worst(shares, requests[number] / every))
+        for number, shares in sorted(by_number.items())
+    ]
 
 
 def _worst(shares: Sequence[GeneratorShare], part: float) -> Iterator[str]:
@@ -93,8 +97,8 @@ def method(study: Study) -> list[str]:
         Under closed load every connection sends its next request when the last answer is in: that shows capacity.
         Under open load {arrivals} come at a rate that both arms of a pair share, 70 % of what the slower one holds
         unless a rate was asked for, whatever the server does; response times count from when a request was due."""
-    if plan.generators > 1:
-        loaded += f" {plan.generators} generators shared the connections and the arrivals of each slice."
+    if plan.together:
+        loaded += f" {_drivers(plan)} the connections and the arrivals of each slice."
     judged = f"""
         A ratio is the mean over blocks of the log ratio b / a, with Student's t interval at 95 %. Better or worse: the
         interval lies wholly beyond the margin of {units.percent(plan.margin)}; equivalent: wholly inside; otherwise
@@ -111,6 +115,14 @@ def method(study: Study) -> list[str]:
     texts = [sampled, loaded, judged, refused]
     texts += [disturbed] if any(group.disturbance for group in plan.groups) else []
     return [_one_line(text) for text in texts]
+
+
+def _drivers(plan: Plan) -> str:
+    """Who had a share of the load."""
+    names = list(dict.fromkeys(machine.name for machine in plan.machines))
+    where = f" on {' and '.join(filter(None, (', '.join(names[:-1]), names[-1])))}" if names else ""
+    did = "shared" if plan.generators > 1 else "drove"
+    return f"{units.plural(plan.generators, 'generator')}{where} {did}"
 
 
 def _one_line(text: str) -> str:

@@ -16,12 +16,12 @@ from harness.report.words import (
     ends,
     headline,
     interval,
-    neighbours,
     own,
     same_sides,
     sentence,
     setup,
     shown,
+    told,
     under,
     warning,
     without_result,
@@ -56,7 +56,7 @@ def _lines(study: Study) -> Iterator[str]:
 
 def _compared(study: Study) -> Iterator[str]:
     for pair in disturbed(study):
-        yield f"- {protected(neighbours(study, pair))}"
+        yield f"- {protected(told(study, pair))}"
     if all(pair.null for pair in study.pairs.values()):  # no sentence to open with
         yield protected(headline(study))
     for pair in study.pairs:

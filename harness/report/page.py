@@ -39,7 +39,7 @@ def report(study: Study, drawn: Sequence[Drawn]) -> str:
         bracket=[value for end in ("low", "high") if (value := study.values.get(f"capacity/{end}/capacity_rps/open"))],
         strip=_strip(study),
         warnings=_warnings(study),
-        beside=[words.neighbours(study, pair) for pair in words.disturbed(study)],
+        beside=[words.told(study, pair) for pair in words.disturbed(study)],
         answers=first,
         more=more,
         filters=view.filters(study),

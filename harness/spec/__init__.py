@@ -87,6 +87,8 @@ class Spec:
     """Longest warm-up, and the longest response time by which a slice is sized."""
     warmup_s: float = 0.5
     """Least length of the warm-up; 0: none, for servers that are warm already."""
+    opening_s: float = 0.0
+    """Least time over which the connections of a slice open, each with a request that is not counted."""
     lead_s: float = 0.0
     """Least time that a slice's load runs before its window opens."""
     connect_timeout_s: float = 5.0

@@ -1,14 +1,14 @@
 """Arrival laws: when the requests of an open load are due, fixed in advance by the seed.
 
-In a suite, on a command line and in records a law is written as its name, and as `NAME:SIZE` where it has a size. To
-add a law: a class here, and its line in `LAWS`.
+In a suite, on a command line and in records a law is written as its name, and the numbers that it takes behind it, as
+in `burst:10`. To add a law: a class here, and its line in `LAWS`.
 """
 
 from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import repeat
 from math import log
@@ -76,36 +76,80 @@ class Burst(Law):
 
 
 @dataclass(frozen=True, slots=True)
-class _Notation:
-    """How a law is written: by its name alone, or with a size behind it."""
+class Surge(Law):
+    """Independent users, of whom there are `factor` times as many from one moment to another (seconds), then as before.
 
-    make: type[Law]
-    sized: bool = False
+    What an overload is, and how a server comes out of it. A Poisson process whose rate changes is one of a fixed rate
+    on a clock that runs faster meanwhile, so the arrivals before the surge are the same whatever its factor.
+    """
+
+    start_s: float
+    end_s: float
+    factor: float
+
+    def schedule(self, rate_rps: float, seed: str) -> Iterator[int]:
+        """See `Law`. The rate is that outside of the surge."""
+        start_ns, end_ns = round(self.start_s * SECOND_NS), round(self.end_s * SECOND_NS)
+        gained_ns = round((end_ns - start_ns) * (self.factor - 1))
+        for at_ns in Poisson().schedule(rate_rps, seed):
+            if at_ns < start_ns:
+                yield at_ns
+            elif at_ns < end_ns + gained_ns:
+                yield start_ns + round((at_ns - start_ns) / self.factor)
+            else:
+                yield at_ns - gained_ns
+
+    def __str__(self) -> str:
+        """As it is written."""
+        return f"surge:{self.start_s:g}:{self.end_s:g}:{self.factor:.6g}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Notation:
+    """How a law is written: by its name, and the numbers that it takes behind it."""
+
+    make: Callable[..., Law]
+    numbers: tuple[str, ...] = ()
+    """What they are called."""
+    kind: type[int | float] = int
+
+    def read(self, texts: list[str]) -> Law:
+        """The law with these numbers; raises `ValueError` where they are none, too many or too few."""
+        if len(texts) != len(self.numbers) or not all(re.fullmatch(_NUMBER[self.kind], text) for text in texts):
+            raise ValueError(f"not {', '.join(self.numbers) or 'by its name alone'}")
+        return self.make(*map(self.kind, texts))
+
+
+_NUMBER = {int: "[1-9][0-9]{0,5}", float: r"[0-9]{1,5}(\.[0-9]{1,9})?"}
+
+
+def _surge(start_s: float, end_s: float, factor: float) -> Surge:
+    if not start_s < end_s or not factor:
+        raise ValueError("a surge ends after it starts, and its factor is over 0")
+    return Surge(start_s, end_s, factor)
 
 
 LAWS: dict[str, _Notation] = {
     "poisson": _Notation(Poisson),
     "constant": _Notation(Constant),
-    "burst": _Notation(Burst, sized=True),
+    "burst": _Notation(Burst, ("SIZE",)),
+    "surge": _Notation(_surge, ("START_S", "END_S", "FACTOR"), float),
 }
 
 
 def written() -> str:
     """How laws are written, for messages and help."""
-    return " or ".join(f"{name}:SIZE" if notation.sized else name for name, notation in LAWS.items())
+    return " or ".join(":".join([name, *notation.numbers]) for name, notation in LAWS.items())
 
 
 def law(text: str) -> Law:
     """The law that `text` names; raises `ValueError` where there is none."""
-    name, colon, size = text.partition(":")
-    notation = LAWS.get(name)
-    if (
-        notation is None
-        or notation.sized != bool(colon)
-        or (notation.sized and not re.fullmatch("[1-9][0-9]{0,5}", size))
-    ):
-        raise ValueError(f"{text!r} is no arrival law: write {written()}")
-    return notation.make(int(size)) if notation.sized else notation.make()  # type: ignore[call-arg]  # takes a size
+    name, *numbers = text.split(":")
+    try:
+        return LAWS[name].read(numbers)
+    except (KeyError, ValueError) as error:
+        why = f" ({error})" if isinstance(error, ValueError) else ""
+        raise ValueError(f"{text!r} is no arrival law: write {written()}{why}") from error
 
 
 def checked(text: str) -> str:

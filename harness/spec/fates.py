@@ -52,8 +52,11 @@ class Fates:
 
     def between(self, start_us: int, end_us: int) -> Fates:
         """Those due from `start_us` on and before `end_us`."""
-        chosen = (self.due_us >= start_us) & (self.due_us < end_us)
-        return Fates(self.due_us[chosen], self.took_us[chosen], self.kind[chosen])
+        return self.chosen((self.due_us >= start_us) & (self.due_us < end_us))
+
+    def chosen(self, which: NDArray[np.bool_]) -> Fates:
+        """Those that `which` says."""
+        return Fates(self.due_us[which], self.took_us[which], self.kind[which])
 
     def good(self) -> NDArray[np.bool_]:
         """For each arrival, whether a good answer came, however late."""

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from harness.spec import STRICT, Request
+
+How = Literal["whole", "slow-headers", "slow-read"]
+"""How a client sends and reads: as fast as it can; its request a byte at a time, so that it never comes to its end; or
+the answer a few bytes at a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +26,7 @@ class Hold:
     port: int
     request: Request
     count: int
+    how: How = "whole"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness import units
@@ -22,12 +23,15 @@ from harness.subject.answers import ASK_S, POLL_S, Answer, verify, wait_ready
 from harness.subject.asking import requests_of
 from harness.subject.attached import Attached, attached
 from harness.subject.revisions import on_disk
+from harness.subject.served import Served, counting
 from harness.subject.services import HOST, Services, free_port, needed
 from harness.suite import BENCHMARKS, Arm, Ask, Factor, Prepared, prepared
 from harness.suite.address import address_of
 
 BRIDGE = BENCHMARKS.parent / "targets" / "bridge"
 """Where the module lies that serves a target through its bridge."""
+SERVED = "GATEBENCH_SERVED"
+"""The variable that tells a target of ours where to count what it serves."""
 QUIET_S, QUIET_CPUS = 0.15, 0.05
 """The servers of a block are settled when together they have used less than QUIET_CPUS for QUIET_S."""
 SETTLE_S, SETTLE_EACH_S = 10.0, 0.5
@@ -44,6 +48,8 @@ class Launched:
     host: str = HOST
     groups: pods.Groups = pods.NONE
     """Of its pod."""
+    served: Served | None = None
+    """What it has served by its own count, where that was asked for."""
 
     def killed(self) -> MemoryLimitError | None:
         """The error that says so where the memory limit of its pod has had processes of it killed, since its launch."""
@@ -112,13 +118,38 @@ def launch(
     arm = on_disk(arm)
     host, port = (HOST, free_port()) if address is None else address
     argv = fill(arm, varied, host, port)
-    env = clean_environment(settings(arm, varied, services, key))
+    env = clean_environment(_trusting(host) | settings(arm, varied, services, key))
     name = f"{arm.cell.target} on {arm.cell.server}"
     with (
         _pod(arm) as groups,
         running(groups.entering(argv), name=name, log=log, cwd=Path(arm.target.folder), env=env, cpus=cpus) as started,
     ):
         yield Launched(arm, started, port, host, groups)
+
+
+@contextlib.contextmanager
+def launch_counted(
+    arm: Arm,
+    factors: Iterable[Factor],
+    services: Services,
+    *,
+    cpus: Sequence[int],
+    log: Path,
+    address: tuple[str, int] | None = None,
+    key: str = "",
+) -> Iterator[Launched]:
+    """As `launch`; a target of ours counts what it serves, one of somebody else's does not.
+
+    Raises `ServiceError` too where there is no room to count in.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            served = stack.enter_context(counting())
+        except OSError as error:
+            raise ServiceError(f"no room to count what {arm.label} serves: {error}") from error
+        told = replace(arm, target=replace(arm.target, env=arm.target.env | {SERVED: served.path}))
+        launched = stack.enter_context(launch(told, factors, services, cpus=cpus, log=log, address=address, key=key))
+        yield replace(launched, arm=arm, served=served)
 
 
 @contextlib.contextmanager
@@ -177,6 +208,11 @@ def settings(arm: Arm, factors: Iterable[Factor], services: Services, key: str =
     if arm.target.bridge:
         stated["PYTHONPATH"] = os.pathsep.join(filter(None, (str(BRIDGE), stated.get("PYTHONPATH"))))
     return {name: value for name, value in env.items() if value} | stated
+
+
+def _trusting(host: str) -> dict[str, str]:
+    """What has a target of ours trust requests for `host`; on loopback it does so by itself."""
+    return {} if host == HOST else {"GATEBENCH_TRUSTED_HOSTS": json.dumps([HOST, "localhost", host])}
 
 
 def wait_settled(servers: Sequence[Launched]) -> None:

@@ -186,14 +186,14 @@ def _in_random_order() -> Iterator[int]:
 _unused = _in_random_order()
 
 
-def free_port() -> int:
-    """A port that nobody listens on, below the range that the kernel gives clients theirs from.
+def free_port(host: str = HOST) -> int:
+    """A port of `host` that nobody listens on, below the range that the kernel gives clients theirs from.
 
     No port is given twice before each was given once: a server may not listen on its port yet when the next server is
     launched, and on one port with it the two could not be told apart. Raises `ServiceError` when no port is free.
     """
     for port in islice(_unused, len(PORTS)):
-        if is_free(HOST, port):
+        if is_free(host, port):
             return port
     raise ServiceError(f"no free port between {PORTS[0]} and {PORTS[-1]}")
 

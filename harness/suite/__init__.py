@@ -1,7 +1,7 @@
 """Reads TOML strictly into frozen values, and lays out from them what a run will do."""
 
 from harness.spec.loads import PHASES, Closed, Load, Open, Phase
-from harness.suite.disturbances import Disturbance, Held
+from harness.suite.disturbances import Deploy, Disturbance, Held, Overload
 from harness.suite.estimate import (
     block_times,
     expected_response_s,
@@ -56,6 +56,7 @@ __all__ = [
     "Cell",
     "Closed",
     "Definitions",
+    "Deploy",
     "Disturbance",
     "Expect",
     "Factor",
@@ -67,6 +68,7 @@ __all__ = [
     "Login",
     "Open",
     "Options",
+    "Overload",
     "Pair",
     "PairDefinition",
     "Phase",

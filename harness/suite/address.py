@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import ip_address
 from urllib.parse import unquote, urlsplit
 
 from harness.spec import UNIX
@@ -37,6 +38,17 @@ def address_of(url: str) -> Address:
     if parts.path not in {"", "/"}:
         raise ValueError("holds a path: put it into the path of the scenario's request")
     return Address(parts.hostname, 80 if parts.port is None else parts.port)
+
+
+def reachable(url: str) -> bool:
+    """Whether another machine may get there, as not to a unix socket or a loopback. Names are not resolved."""
+    host = address_of(url).host
+    if host.startswith(UNIX) or host == "localhost":
+        return False
+    try:
+        return not ip_address(host).is_loopback
+    except ValueError:
+        return True
 
 
 def _of_socket(path: str) -> Address:

@@ -35,7 +35,7 @@ def block_times(plan: Plan, group: Group) -> Times:
                 enough_s = 50 * arm.cell.workers * response_s / arm.connections
                 warm_up_s += max(load.warm_up_s, enough_s) + response_s
             load_s += load.rounds(plan) * load.length_s(load.least_slice_s(plan), response_s)
-            edges_s += load.rounds(plan) * (max(4 * response_s, 0.15) + (AGREE_S if plan.generators > 1 else 0.0))
+            edges_s += load.rounds(plan) * (max(4 * response_s, 0.15) + (AGREE_S if plan.together else 0.0))
     disturbance = group.disturbance
     if disturbance is not None:
         episodes = len(disturbance.strengths) + (SEARCHED if disturbance.searched else 0)

@@ -10,10 +10,12 @@ from itertools import count, groupby, islice
 
 from harness.errors import DefinitionError, UsageError
 from harness.spec.loads import Closed, Load, Open, Phase
+from harness.spec.machines import Machine
+from harness.suite.address import reachable
 from harness.suite.disturbances import Disturbance
 from harness.suite.factors import Factor
 from harness.suite.model import Cell, Definitions, PairDefinition, Side, Suite
-from harness.suite.plan import Arm, Group, Pair, Plan
+from harness.suite.plan import LOOPBACK, Arm, Group, Pair, Plan
 from harness.suite.pod import LEAST_PERIODS, PERIOD_S, Pod
 from harness.suite.subjects import Level, Scenario, Server, Target
 
@@ -34,6 +36,10 @@ class Options:
     width: float | None = None
     budget_s: float | None = None
     generators: int | None = None
+    machines: tuple[Machine, ...] = ()
+    """Of the generators, in turns; empty: this one."""
+    bind: str = LOOPBACK
+    """What servers listen on."""
     pod: Pod | None = None
     """In which every server runs, whatever the suite says of pods."""
 
@@ -58,8 +64,10 @@ def build(definitions: Definitions, suite: Suite, options: Options) -> Plan:
     if not arms:
         message = f"--filter {wanted!r} leaves no pair of suite {suite.name}" if wanted else f"{suite.name}: no pair"
         raise UsageError(message)
-    generators = options.generators or suite.generators
+    generators = options.generators or max(len(options.machines), suite.generators)
     _refuse_together(suite.name, [arm for _, *both in arms for arm in both], disturbances, generators)
+    if options.machines:
+        _refuse_elsewhere(suite.name, [arm for _, *both in arms for arm in both], disturbances, options)
     return Plan(
         suite=suite.name,
         about=suite.about,
@@ -72,6 +80,8 @@ def build(definitions: Definitions, suite: Suite, options: Options) -> Plan:
         margin=suite.margin,
         arrivals=suite.arrivals,
         generators=generators,
+        machines=options.machines,
+        bind=options.bind,
         upstream=suite.upstream,
         thresholds=suite.thresholds,
         factors=tuple(definitions.factors.values()),
@@ -90,6 +100,29 @@ def _refuse_together(
     for arm in arms:
         if arm.cell.pod is not None and arm.target.url:
             raise UsageError(f"{suite}: {arm.target.name} runs already, and cannot be put into a pod: leave that out")
+
+
+def _refuse_elsewhere(
+    suite: str, arms: Iterable[Arm], disturbances: Mapping[str, Disturbance | None], options: Options
+) -> None:
+    """Raise `UsageError` where generators on other machines could not drive what is asked for."""
+    if any(disturbances.values()):
+        raise UsageError(f"{suite}: a disturbance is watched by one generator of this machine: leave out --on")
+    if options.generators is not None and options.generators < len(options.machines):
+        raise UsageError(
+            f"--generators {options.generators}: {len(options.machines)} machines are named, each needs one at least"
+        )
+    for arm in arms:
+        if not arm.target.url and options.bind == LOOPBACK:
+            raise UsageError(
+                f"generators on other machines cannot reach servers on {LOOPBACK}: add --bind with the address of "
+                "this machine that they can reach"
+            )
+        if arm.target.url and not reachable(arm.target.url):
+            raise UsageError(
+                f"{suite}: {arm.target.name} at {arm.target.url} is of this machine alone: give its url an address "
+                "that the generators reach"
+            )
 
 
 def matches(wanted: str, a: Arm, b: Arm) -> bool:

@@ -9,6 +9,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from harness.spec.loads import Load, Phase
+from harness.spec.machines import Machine
 from harness.strict import STRICT
 from harness.suite.disturbances import Disturbance
 from harness.suite.factors import Factor
@@ -19,6 +20,7 @@ ANYIO_THREADS = 40
 """Threads of a worker in which FastAPI runs `def` handlers (AnyIO's default limiter)."""
 GEVENT_CONNECTIONS = 1000
 """Greenlets of a worker: gunicorn's default of --worker-connections."""
+LOOPBACK = "127.0.0.1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +151,10 @@ class Plan:
     thresholds: Thresholds
     generators: Generators = 1
     """Processes that share the load."""
+    machines: tuple[Machine, ...] = ()
+    """Where the generators run, in turns; empty: on this machine."""
+    bind: str = LOOPBACK
+    """The address of this machine that servers listen on and the load goes to."""
     factors: tuple[Factor, ...]
     """What is varied, in the order of reports."""
     width: Positive | None = None
@@ -157,6 +163,15 @@ class Plan:
     """With `width`: seconds that the whole run may take."""
     file: str = ""
     """The suite file, from which secrets are read again; empty where there is none."""
+
+    @property
+    def together(self) -> bool:
+        """Whether the load is driven by a master and generators, not by one process for all."""
+        return self.generators > 1 or bool(self.machines)
+
+    def machine_of(self, generator: int) -> str:
+        """` on bench@10.0.0.2` for a generator, counted from 1; empty where it is of this machine."""
+        return f" on {self.machines[(generator - 1) % len(self.machines)].name}" if self.machines else ""
 
     @model_validator(mode="after")
     def _counts_are_known(self) -> Plan:

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from harness.errors import DefinitionError, UsageError
 from harness.strict import adapter
-from harness.suite import factors, secrets
+from harness.suite import disturbances, factors, secrets
 from harness.suite.check import check_factor, check_scenario, check_server, check_suite, check_target
 from harness.suite.document import existing, parse
 from harness.suite.factors import Factor
@@ -201,6 +201,8 @@ def _key(location: tuple[int | str, ...]) -> str:
     """The place `("pairs", 3, "b", "server")` as users write it: pair[3].b.server."""
     text = ""
     for depth, part in enumerate(location):
+        if depth and location[depth - 1] == "disturbance" and part in disturbances.KINDS:
+            continue  # pydantic names the kind by which it reads the table, which the file does not
         text += f"[{part}]" if isinstance(part, int) else f".{part if depth else WRITTEN.get(str(part), part)}"
     return text.lstrip(".") or "(the table)"
 

@@ -25,6 +25,18 @@ READY_S = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reload:
+    """How a server is told to replace its workers by new ones, which import the app afresh."""
+
+    __pydantic_config__ = STRICT
+
+    signal: Literal["HUP", "USR1", "USR2"]
+    """What its first process is sent."""
+    workers: Count = 1
+    """With fewer it has nobody to replace them: the signal ends it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
     """What serves a target."""
 
@@ -46,6 +58,8 @@ class Server:
     factory: tuple[str, ...] | None = None
     """What takes the place of `{factory}` where the app is a factory, whose {app} then stands without `()`. Empty: it
     takes `module:create_app()` as it is. None: it can serve no factory."""
+    reload: Reload | None = None
+    """None: it cannot be told to."""
     env: dict[str, str] = field(default_factory=dict)
     about: str = ""
 

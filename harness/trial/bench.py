@@ -58,7 +58,9 @@ def opened(
     for log in logs.glob("*.log"):  # of an earlier sitting, which may have been killed before it could do it
         scrub(log)
     with (
-        generating(cpus=placement.generator, log=logs / "generator.log", count=plan.generators) as generator,
+        generating(
+            cpus=placement.generator, log=logs / "generator.log", count=plan.generators, machines=plan.machines
+        ) as generator,
         services.started(
             upstream=plan.upstream if held or needs_upstream(every) else None,
             redis="redis" in needs(every, plan.factors),

@@ -8,8 +8,9 @@ from typing import TypeAlias
 
 from harness.errors import AnswerError, GatebenchError, LaunchError, LoadError
 from harness.record import Episode, Trial
-from harness.subject.launch import Launched, launch, wait_settled
-from harness.suite import Arm, Phase
+from harness.subject.launch import Launched, launch, launch_counted, wait_settled
+from harness.subject.services import free_port
+from harness.suite import Arm, Group, Phase
 from harness.trial import faults
 from harness.trial.bench import Bench, GroupState
 from harness.trial.episodes import measure_episodes
@@ -87,7 +88,7 @@ def _launch_all(
     for arm in state.group.arms:
         if arm.id not in errors:
             try:
-                started.append(stack.enter_context(_launch(bench, arm, block)))
+                started.append(stack.enter_context(_launch(bench, state.group, arm, block)))
             except LaunchError as error:
                 errors[arm.id] = error
     stack.callback(_ask_to_stop, tuple(started))
@@ -108,9 +109,17 @@ def _ask_to_stop(servers: Iterable[Launched]) -> None:
         server.process.ask_to_stop()
 
 
-def _launch(bench: Bench, arm: Arm, block: int) -> contextlib.AbstractContextManager[Launched]:
-    log = bench.logs / f"{arm.id}.log"
-    return launch(arm, bench.plan.factors, bench.services, cpus=bench.placement.server, log=log, key=f"/{block}")
+def _launch(bench: Bench, group: Group, arm: Arm, block: int) -> contextlib.AbstractContextManager[Launched]:
+    start = launch_counted if group.disturbance is not None and group.disturbance.counted else launch
+    return start(
+        arm,
+        bench.plan.factors,
+        bench.services,
+        cpus=bench.placement.server,
+        log=bench.logs / f"{arm.id}.log",
+        address=(bench.plan.bind, free_port(bench.plan.bind)),
+        key=f"/{block}",
+    )
 
 
 def _verify_all(bench: Bench, ready: list[Launched], errors: Errors) -> dict[str, Serving]:

@@ -2,7 +2,7 @@
 
 It is a process of its own, because Locust monkey-patches at import and allows one runner a process. It gets a spec as a
 line on its standard input, prints events while it drives the phase, and its result as the last of them. Of several
-generators it is the master: they are its own processes, and end with it.
+generators it is the master: they are its own processes, or those of its agents on other machines, and end with it.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from harness import spec
 from harness.errors import GatebenchError, LaunchError, LoadError
 from harness.machine.logs import one_line
 from harness.machine.process import Process, clean_environment, running
+from harness.spec.machines import Machine
 from harness.suite import BENCHMARKS
 
 PATIENCE_S = 30.0
@@ -35,9 +36,14 @@ OnEvent: TypeAlias = Callable[[spec.Event, Process], None]
 
 
 @contextmanager
-def generating(*, cpus: Sequence[int], log: Path, count: int = 1) -> Iterator[Generator]:
-    """A generator on `cpus`, or `count` of them, ended at the end; it starts at once, beside whatever comes next."""
-    generator = Generator(cpus=cpus, log=log, count=count)
+def generating(
+    *, cpus: Sequence[int], log: Path, count: int = 1, machines: Sequence[Machine] = ()
+) -> Iterator[Generator]:
+    """A generator on `cpus`, or `count` of them, ended at the end; it starts at once, beside whatever comes next.
+
+    With `machines` all of them are there, in turns, and what is on `cpus` only leads them.
+    """
+    generator = Generator(cpus=cpus, log=log, count=count, machines=machines)
     try:
         generator.start()
         yield generator
@@ -59,10 +65,11 @@ def longest_silence_s(order: spec.Spec) -> float:
 class Generator:
     """Drives phases, one at a time. A process that fails is replaced: its failure costs the phase, not the run."""
 
-    def __init__(self, *, cpus: Sequence[int], log: Path, count: int = 1) -> None:
+    def __init__(self, *, cpus: Sequence[int], log: Path, count: int = 1, machines: Sequence[Machine] = ()) -> None:
         """Use `generating`."""
         self._cpus = cpus
         self._count = count
+        self._machines = machines
         self._log = log
         self._lines: _Lines | None = None
         self._ends = ExitStack()
@@ -90,17 +97,18 @@ class Generator:
 
     def start(self) -> None:
         """Start the process, and do not wait until it is ready; raises `LaunchError` when it cannot be started."""
-        # -P: the folder that gatebench is called in may hold a loadtests/ of the user's own.
-        argv = [sys.executable, "-P", "-m", "loadtests"]
-        if self._count > 1:
+        argv = drivers()
+        if self._count > 1 or self._machines:
             argv += ["--generators", str(self._count)]
+        for machine in self._machines:
+            argv += ["--on", spec.dump(machine)]
         process = self._ends.enter_context(
             running(
                 argv,
                 name="load generator",
                 log=self._log,
                 cwd=BENCHMARKS.parent,
-                env=_environment(),
+                env=drivers_environment(),
                 cpus=self._cpus,
                 pipes=("stdin", "stdout"),
             )
@@ -211,6 +219,12 @@ def _driven(lines: _Lines, silence_s: float, on_event: OnEvent) -> spec.Result:
     raise AssertionError  # `events` ends with an error only
 
 
-def _environment() -> dict[str, str]:
+def drivers() -> list[str]:
+    """What drives a load. -P: the folder that gatebench is called in may hold a loadtests/ of the user's own."""
+    return [sys.executable, "-P", "-m", "loadtests"]
+
+
+def drivers_environment() -> dict[str, str]:
+    """The environment of what drives a load, whose working folder is the one that holds benchmarks/."""
     # cwd is on the path only through PYTHONPATH, since -P takes it away together with the user's folder.
     return clean_environment({"PYTHONPATH": str(BENCHMARKS.parent)})

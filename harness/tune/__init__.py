@@ -44,7 +44,8 @@ live             what launches servers and offers loads for a session
 journal          the steps of a session on disk, to go on from
 rows             the candidates as a table
 recommendation   what a tuning comes to, as values: tune.json and the data of the charts
-explain          the paragraph, and the command line to deploy; explain_rate: the paragraph of a question with a rate
+explain          the paragraph, and the command line to deploy; explain_rate: the paragraph of a question with a rate;
+                 explain_capacity: the sentences on the load that is held
 conclusion       a session -> the recommendation
 sitting          a call of `gatebench tune`, new or resumed
 """

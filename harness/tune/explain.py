@@ -12,19 +12,12 @@ from harness.suite import Arm, Factor
 from harness.suite.pod import cpus
 from harness.suite.secrets import masked_server
 from harness.tune.candidates import Candidate, Service
+from harness.tune.explain_capacity import told
 from harness.tune.most.verdict import Held, Rounds
 from harness.tune.rate.answer import ALIKE
-from harness.tune.recommendation import CandidateRow, Capacity, Recommendation
-from harness.tune.trials import UNUSABLE, Ending
+from harness.tune.recommendation import CandidateRow, Recommendation
 
 DEPLOY_HOST, DEPLOY_PORT = "0.0.0.0", 8000  # noqa: S104 - a deployed server listens on every interface
-UNSETTLED: dict[Ending, str] = {
-    "time is up": "not settled in the time there was",
-    "interrupted": "not settled before it was interrupted",
-    "failed": "not settled before it was broken off",
-    "unusable": f"not settled: the last {UNUSABLE} trials could not be used",
-}
-"""What is said of a bracket that is not settled, by how its search ended."""
 UNEVEN = 1.5
 """Share of the busiest worker over a fair share, above which it is mentioned."""
 
@@ -38,7 +31,7 @@ def command(arm: Arm, candidate: Candidate, factors: Iterable[Factor] = ()) -> t
 
 def explain(recommendation: Recommendation) -> str:
     """The whole paragraph: how it ended, what to run and why, and what load it holds."""
-    sentences = [*state(recommendation), *_count(recommendation), *_capacity(recommendation)]
+    sentences = [*state(recommendation), *_count(recommendation), *told(recommendation)]
     return " ".join(sentences)
 
 
@@ -228,69 +221,6 @@ def _sharing(chosen: CandidateRow) -> Iterator[str]:
             f"Requests by worker process are uneven: the busiest answers {units.percent(max(shares))}, a fair share is "
             f"{units.percent(1 / chosen.workers)}, which looks like poor scaling and is poor sharing."
         )
-
-
-def _capacity(recommendation: Recommendation) -> Iterator[str]:
-    capacity, slo = recommendation.capacity_rps, recommendation.slo
-    if capacity is None or slo is None:
-        return
-    if not capacity.known:
-        yield f"What load holds {slo} is not known: no trial of the search could be used."
-        return
-    if capacity.low is None:
-        tried = f", not even {units.rps(capacity.high)}" if capacity.high else ""
-        yield f"No load holds {slo}{tried}{_broke(capacity)}."
-        return
-    evidence = _evidence(capacity)
-    if capacity.high is None:
-        why = "the generator cannot offer more" if capacity.ending == "generator" else "no higher rate was tried enough"
-        yield f"It {capacity.holds} {slo} at {units.rps(capacity.low)}{evidence}; {why}."
-        return
-    yield (
-        f"It {capacity.holds} {slo} up to {units.rps(capacity.low)} and not at {units.rps(capacity.high)}"
-        f"{evidence}{_broke(capacity)}."
-    )
-    yield from _interval(capacity)
-
-
-def _interval(capacity: Capacity) -> Iterator[str]:
-    """What a fresh launch will hold for half a minute, and what makes that uncertain."""
-    found = capacity.interval
-    if found is None:
-        return
-    rest = max(0.0, 1 - found.machine - found.launches)
-    yield (
-        f"That is for half a minute of a fresh launch, nine times in ten, {units.rps(found.middle)} in the middle, by "
-        f"{units.plural(found.trials, 'trial')} of ten seconds at least: {units.percent(found.machine)} of what "
-        f"spreads it is the machine's spells, {units.percent(found.launches)} are differences of launches, and "
-        f"{units.percent(rest)} too few trials."
-    )
-
-
-def _evidence(capacity: Capacity) -> str:
-    parts = [f"over {capacity.connections} connections"] if capacity.connections else []
-    if capacity.launches > 1:
-        parts.append(f"{capacity.launches} launches")
-    if capacity.low_trials and capacity.low_trials.trials:
-        parts.append(f"{capacity.low_trials.held} of {capacity.low_trials.trials} trials held below")
-    if capacity.high_trials and capacity.high_trials.trials:
-        parts.append(f"{capacity.high_trials.exceeded} of {capacity.high_trials.trials} failed above")
-    if not capacity.settled:
-        parts.append(UNSETTLED.get(capacity.ending, "not settled"))
-    return f" ({', '.join(parts)})" if parts else ""
-
-
-def _broke(capacity: Capacity) -> str:
-    if capacity.broke is None:
-        return ""
-    limit = f", with {capacity.limit} as the limit" if capacity.limit else ""
-    stalls = capacity.stalls
-    if stalls is not None:
-        limit = (
-            f", because the server stands still {stalls.per_s:.1f} times a second for {units.seconds(stalls.mean_s)}: "
-            "look for what stops all requests at once, in Python first for full garbage collections (the factor gc)"
-        )
-    return f"; above, {capacity.broke} breaks first (mostly {capacity.cause}){limit}"
 
 
 def shell(argv: Sequence[str]) -> str:

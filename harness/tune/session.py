@@ -172,7 +172,7 @@ def _seed_rps(tuning: Tuning, setup: Setup, choice: Choice) -> float:
     A closed load that had too few connections says less than that; then it is what slots and CPU allow.
     """
     chosen, raced = choice.recommended, tuning.race
-    if raced and raced.levels and raced.looks[chosen]:
+    if raced and raced.levels and raced.holding[chosen]:
         return raced.levels.rps(chosen)
     table = rows(setup, tuning.blocks, choice)
     row = next(row for row in table if Candidate(row.workers, row.threads) == chosen)

@@ -84,7 +84,7 @@ class Timeline:
 def timeline(spec: Spec, arm: DrivenArm, response_s: float | None) -> Timeline:
     """The timeline of a slice of `arm`, whose answers take `response_s`."""
     response_ns = _LEAD_NS if response_s is None else round(min(response_s, spec.patience_s) * SECOND_NS)
-    steady_ns = max(SPACING_NS * arm.load.connections, response_ns)
+    steady_ns = max(SPACING_NS * arm.load.connections, response_ns, round(spec.opening_s * SECOND_NS))
     return Timeline(
         steady_ns=steady_ns,
         opens_ns=steady_ns + max(response_ns, _LEAD_NS, round(spec.lead_s * SECOND_NS)),

@@ -21,7 +21,7 @@ from loadtests.engine.generator import EndedEarly
 from loadtests.engine.timer import monotonic_ns
 from loadtests.engine.user import user_running
 from loadtests.several.clocks import ENOUGH, REFUSED, Clock, Trip, clock
-from loadtests.several.members import Member, Start
+from loadtests.several.members import Member, Seat, Start
 from loadtests.several.messages import TYPE, Acknowledge, Done, Down, Hello, Join, Ping, Pong, packed, unpacked
 from loadtests.several.post import Answer, Inbox
 
@@ -41,15 +41,15 @@ class Lost(EndedEarly):
 class Crew:
     """So many generators, that are told apart by their ranks, from 0 on."""
 
-    def __init__(self, environment: Environment, start: Start, cpus: Sequence[int | None]) -> None:
-        """A generator for each of `cpus`; they are there when `assemble` returns."""
+    def __init__(self, environment: Environment, start: Start, seats: Sequence[Seat]) -> None:
+        """A generator for each of `seats`; they are there when `assemble` returns."""
         self._user = user_running(lambda: None, AsyncResult())  # a master runs no users itself
         environment.user_classes = [self._user]
         one_each(environment, self._user)
         self.runner: MasterRunner = environment.create_master_runner("127.0.0.1", 0)
         self._nonce = secrets.token_hex(16)
         self._start = start
-        self._cpus = cpus
+        self._seats = seats
         self._members: list[Member] = []
         self._clients: dict[int, str] = {}
         self._inbox = Inbox()
@@ -61,17 +61,18 @@ class Crew:
     @property
     def size(self) -> int:
         """How many they are."""
-        return len(self._cpus)
+        return len(self._seats)
 
     def name(self, rank: int) -> str:
         """What a generator is called where people read it."""
-        return f"generator {rank + 1} of {self.size}"
+        return f"generator {rank + 1} of {self.size}{self._seats[rank].where}"
 
     def assemble(self) -> None:
         """Start them all and have Locust run a user on each; raises `Lost` where one does not come."""
         port = self.runner.server.port
-        for rank, cpu in enumerate(self._cpus):
-            self._members.append(self._start(Join(port=port, nonce=self._nonce, rank=rank, cpu=cpu)))
+        for rank, seat in enumerate(self._seats):
+            join = Join(port=port, nonce=self._nonce, rank=rank, cpu=seat.cpu)
+            self._members.append(self._start(join, seat))
         deadline_ns = monotonic_ns() + round(READY_S * 1e9)
         while len(self.runner.clients.ready) < self.size:
             self._require_alive()

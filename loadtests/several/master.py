@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 import locust
 from gevent import Greenlet
 from gevent.event import AsyncResult
 from locust.env import Environment
 
+from harness.spec.machines import Machine
 from loadtests.phases import Events, Phases, spare_the_living, stopping
 from loadtests.several.crew import Crew, Lost
-from loadtests.several.members import LocalMember, cpus
+from loadtests.several.members import member, seats
 from loadtests.several.together import Together
 
 log = logging.getLogger("loadtests")
 
 
-def run(events: Events, count: int) -> str | None:
-    """Let `count` generators run the phases; returns why it ended before its input did, None if it did not."""
+def run(events: Events, count: int, machines: Sequence[Machine] = ()) -> str | None:
+    """Let `count` generators run the phases; returns why it ended before its input did, None if it did not.
+
+    They are processes of this machine, or of `machines`.
+    """
     environment = Environment(events=locust.events)
-    crew = Crew(environment, LocalMember, cpus(count))
+    crew = Crew(environment, member, seats(count, machines))
     phases = Phases(environment, events, lambda spec, emit: Together(spec, emit, crew))
     environment.events.init.fire(environment=environment, runner=crew.runner, web_ui=None)  # type: ignore[no-untyped-call]
     finished: AsyncResult[None] = AsyncResult()

@@ -66,7 +66,7 @@ def merged(portions: Sequence[Portion], opens_ns: int, stall_ns: int) -> Slice:
         latency=_histogram(each.latency for each in slices),
         service=_histogram(each.service for each in slices),
         lateness=_histogram(each.lateness for each in slices),
-        ports=tuple(port for each in slices for port in each.ports),
+        ports=tuple(_ports(slices)),
         by_request=tuple(_by_request(slices)),
         generator=_check(slices),
         shares=tuple(_share(number, each) for number, each in enumerate(portions, start=1)),
@@ -85,6 +85,13 @@ def totals(parts: Sequence[Totals], response_s: float | None) -> Totals:
         reconnects=sum(each.reconnects for each in parts),
         response_s=response_s,
     )
+
+
+def _ports(slices: Sequence[Slice]) -> Iterator[tuple[int, int]]:
+    """The ports of all, without those that clients of two machines have: a server's port cannot tell them apart."""
+    users = Counter(port for each in slices for port in {port for port, _ in each.ports})
+    for each in slices:
+        yield from (known for known in each.ports if users[known[0]] == 1)
 
 
 def _by_request(slices: Sequence[Slice]) -> Iterator[OfRequest]:

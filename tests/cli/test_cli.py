@@ -50,6 +50,13 @@ def gatebench(*argv: str, cwd: Path, **more: Any) -> subprocess.CompletedProcess
         (["run"], "which suite?"),
         (["run", "quick", "--budget", "10m"], "--budget goes with --width"),
         (["run", "quick", "--generator-cpus", "2"], "a generator uses one CPU, so add --generators 2"),
+        (
+            ["run", "smoke", "--on", "generator=ssh://ten", "--bind", "127.0.0.2", "--generator-cpus", "2"],
+            "--generator-cpus 2 is of this machine",
+        ),
+        (["run", "smoke", "--on", "generator=ssh://ten"], "add --bind with the address"),
+        (["run", "smoke", "--on", "ten"], "write generator=ssh://"),
+        (["run", "--resume", "nothing", "--on", "generator=ssh://ten"], "--on: --resume goes on with the plan"),
         (["run", "--resume", "nothing", "--generators", "2"], "--generators: --resume goes on with the plan"),
         (["run", "quick", "--width", "wide"], "'wide' is no share"),
         (["run", "quick", "--filter", "colour=red"], "must be KEY=PATTERN"),

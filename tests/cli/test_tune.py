@@ -90,7 +90,7 @@ def test_an_objective_that_no_load_holds_fails_the_call(tmp_path: Path, monkeypa
     folder = interrupted(tmp_path, monkeypatch)
     instead(monkeypatch, Fake(capacity_rps=0.0))
     done = CliRunner().invoke(app, ["tune", "--resume", str(folder)])
-    assert isinstance(done.exception, GateError)
+    assert isinstance(done.exception, GateError), done.output
     assert "no load holds p99 < 100" in str(done.exception)
     assert "deploy: python -m gunicorn" in done.stdout
 

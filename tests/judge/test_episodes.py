@@ -12,8 +12,21 @@ from hypothesis import strategies as st
 
 from harness.errors import RecordError
 from harness.judge.compare import within
-from harness.judge.episodes import break_of, breaks, contrasts, impossible, next_strength, ran_out, reasons
-from harness.suite import Arm, Held, Pair, Thresholds
+from harness.judge.episodes import (
+    break_of,
+    breaks,
+    contrasts,
+    dip,
+    for_nobody,
+    impossible,
+    losses,
+    next_strength,
+    poisson,
+    ran_out,
+    reasons,
+)
+from harness.record import Deployed, Timeline
+from harness.suite import Arm, Deploy, Held, Overload, Pair, Thresholds
 from tests import factories
 from tests.episode_support import HELD, episode, group, part, searched
 
@@ -229,3 +242,101 @@ def test_an_episode_that_contradicts_itself_or_its_plan_is_refused(changes: dict
     assert said in what
     with pytest.raises(RecordError, match="episode"):
         within(replace(factories.run(planned), episodes=(changed,)))
+
+
+RELOAD = Deploy(how="reload", times=3, before_s=2.0)
+
+
+def reloaded(number: int, **changes: Any) -> Any:
+    """A deploy that was measured."""
+    given: dict[str, Any] = {
+        "disturbance": RELOAD,
+        "deployed": Deployed(renewed=True, workers=2, new_from_s=0.8, old_until_s=1.1),
+        "held_least": None,
+        "begun_most": None,
+    }
+    return episode(GTHREAD, number, **given | changes)
+
+
+def test_each_stated_deploy_and_overload_is_done_whatever_became_of_the_last() -> None:
+    """Only where the break is searched does one that broke the victim spare a stronger one."""
+    assert next_strength(RELOAD, {}) == 1
+    assert next_strength(RELOAD, {1: True, 2: True}) == 3
+    assert next_strength(RELOAD, {1: True, 2: True, 3: True}) is None
+    overload = Overload(times=(2, 0.7, 1.3, 1))
+    assert next_strength(overload, {70: True, 100: True}) == 130
+    assert next_strength(overload, dict.fromkeys((70, 100, 130, 200), True)) is None
+
+
+def test_lost_requests_are_counts_with_the_exact_interval() -> None:
+    """As tables of the Poisson distribution have it: 0 has 3.69 above it, 5 lie in 1.62 to 11.67."""
+    assert poisson(0) == pytest.approx((0, 3.689), abs=1e-3)
+    assert poisson(5) == pytest.approx((1.6235, 11.6683), abs=1e-3)
+    rows = [reloaded(1, during=part(reset=3)), reloaded(2, after=part(timeout=2)), reloaded(3, valid=False)]
+    found = losses("p1a", rows)
+    assert found is not None
+    assert (found.deploys, found.lost, found.each, found.kinds) == (2, 5, 2.5, {"reset": 3, "timeout": 2})
+    assert (found.low, found.high) == pytest.approx((0.8117, 5.8342), abs=1e-3)
+    assert losses("p1b", rows) is None
+
+
+def test_a_dip_is_as_deep_as_its_worst_tick_and_as_long_as_from_the_first_to_the_last() -> None:
+    """What was late before the disturbance is none of it."""
+    line = Timeline(
+        in_time=(*[10] * 20, 10, 5, 10, 0, *[10] * 26),
+        late=(3, *[0] * 20, 5, 0, 8, *[0] * 26),
+        lost=(*[0] * 23, 2, *[0] * 26),
+        held=(0,) * 50,
+        begun=(0,) * 50,
+    )
+    found = dip(reloaded(1, timeline=line))
+    assert found is not None
+    assert found.depth == 1.0
+    assert found.length_s == pytest.approx(0.3)
+    calm = dip(reloaded(1))
+    assert calm is not None
+    assert (calm.depth, calm.length_s) == (0.0, 0.0)
+
+
+def test_work_for_nobody_is_what_was_finished_beyond_the_good_answers() -> None:
+    """None where the server does not count."""
+    assert for_nobody(reloaded(1, server_finished=200, good=150)) == 0.25
+    assert for_nobody(reloaded(1, server_finished=150, good=150)) == 0.0
+    assert for_nobody(reloaded(1)) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"server_begun": 300, "server_finished": 300, "attempts": 310, "good": 290}, None),
+        (
+            {"server_begun": 300, "server_finished": 301, "attempts": 310, "good": 290},
+            "began 300 requests and finished 301",
+        ),
+        (
+            {"server_begun": 320, "server_finished": 300, "attempts": 310, "good": 290},
+            "290 good answers of 310 requests",
+        ),
+        ({"server_begun": 300, "server_finished": 280, "attempts": 310, "good": 290}, "look for a proxy that retries"),
+        ({"deployed": Deployed(renewed=True, workers=0)}, "no new worker has answered"),
+        ({"deployed": Deployed(renewed=False, workers=0)}, None),
+    ],
+)
+def test_what_the_server_counted_must_fit_and_what_was_deployed_must_answer(
+    changes: dict[str, Any], said: str | None
+) -> None:
+    """Else the row is not believed."""
+    why = reasons(reloaded(1, **changes), Thresholds())
+    assert why == () if said is None else said in why[0]
+
+
+def test_losses_that_come_together_have_a_wider_interval() -> None:
+    """Twenty at one reload and none at the next are no twenty independent ones."""
+    even = losses("p1a", [reloaded(1, during=part(reset=10)), reloaded(2, during=part(reset=10))])
+    clustered = losses("p1a", [reloaded(1, during=part(reset=20)), reloaded(2)])
+    assert even is not None
+    assert clustered is not None
+    assert even.each == clustered.each == 10
+    assert (even.low, even.high) == pytest.approx(tuple(end / 2 for end in poisson(20)))
+    assert clustered.low < even.low / 2
+    assert clustered.high > even.high * 2

@@ -163,6 +163,13 @@ def changed(portion: Portion, **fields: object) -> Portion:
     return replace(portion, slice=replace(portion.slice, **fields))  # type: ignore[arg-type]
 
 
+def test_a_port_that_clients_of_two_machines_have_is_nobodys(bench: Bench) -> None:
+    """Which worker held which of the two connections cannot be told; their answers count all the same."""
+    one = changed(bench.closed([3, 4]), ports=((40001, 3), (40002, 4), (40002, 1)))
+    two = changed(bench.closed([5, 6]), ports=((40001, 5), (40003, 6)))
+    assert merged([one, two], OPENS, 0).ports == ((40002, 4), (40002, 1), (40003, 6))
+
+
 def test_windows_that_are_not_one_are_refused_by_name(bench: Bench) -> None:
     """By their moment, and by what was measured in them."""
     one = bench.opened([])

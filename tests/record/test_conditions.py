@@ -48,6 +48,18 @@ def test_what_differs_between_two_sittings_is_named(now: dict[str, Any], changed
     assert conditions.changes(BEFORE, replace(BEFORE, **now)) == changed
 
 
+def test_another_machine_of_the_generators_is_another_machine() -> None:
+    """By its CPUs and kernel; not by its memory, which differs from boot to boot."""
+    ten = {"cpu": "A", "cpus": 2, "kernel": "6.0", "memory_bytes": 1000}
+    before = replace(BEFORE, environment=BEFORE.environment | {conditions.GENERATORS: {"ten": ten}})
+    booted = {conditions.GENERATORS: {"ten": ten | {"memory_bytes": 990}}}
+    assert conditions.changes(before, replace(BEFORE, environment=BEFORE.environment | booted)) == {}
+    more = {conditions.GENERATORS: {"ten": ten | {"cpus": 4}}}
+    assert conditions.changes(before, replace(BEFORE, environment=BEFORE.environment | more)) == {
+        "machine: ten (generators)": ("cpu A, cpus 2, kernel 6.0", "cpu A, cpus 4, kernel 6.0")
+    }
+
+
 def begun(folder: Path) -> SittingRow:
     """A run without a row, and what its next sitting would be measured with if nothing changed."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from harness import units
 from harness.record import GeneratorShare
 from harness.report.facts import GENERATORS, method, shared
+from harness.spec.machines import Machine
 from tests import factories
 from tests.report.report_support import study_of
 
@@ -37,3 +38,19 @@ def test_several_generators_are_told_apart() -> None:
     assert {len(row) for row in told} == {len(GENERATORS)}
     shared_by = "2 generators shared the connections and the arrivals of each slice."
     assert any(shared_by in paragraph for paragraph in method(several))
+
+
+def test_generators_on_other_machines_are_told_with_these() -> None:
+    """In their turns."""
+    shares = tuple(
+        GeneratorShare(generator=number, connections=2, requests=100, cpu_percent=20.0, waiting_fraction=0.01)
+        for number in (1, 2, 3)
+    )
+    machines = (Machine(host="ten", user="bench"), Machine(host="eleven"))
+    plan = factories.plan(generators=3, machines=machines)
+    study = study_of(factories.run(plan, (replace(factories.trial(), generators=shares),)))
+    assert [row[0] for row in shared(study)] == ["1 on bench@ten", "2 on eleven", "3 on bench@ten"]
+    told = "3 generators on bench@ten and eleven shared the connections and the arrivals of each slice."
+    assert any(told in paragraph for paragraph in method(study))
+    alone = study_of(factories.run(replace(plan, generators=1, machines=machines[:1])))
+    assert any("1 generator on bench@ten drove" in paragraph for paragraph in method(alone))

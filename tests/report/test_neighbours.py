@@ -77,14 +77,14 @@ def test_each_kind_of_break_has_its_sentence(blocks: tuple[int | None, ...], sai
     a, b = group().arms
     tried = (0, 2, 3, 4, 7, 8, 16)
     found = [each for block, broken in enumerate(blocks) for each in searched(a, broken, block, tried)]
-    assert said in words.neighbours(study_of(run(*found, *searched(b, None))), "p1")
+    assert said in words.told(study_of(run(*found, *searched(b, None))), "p1")
 
 
 def test_an_arm_without_a_valid_episode_says_so() -> None:
     """It is not called unbroken."""
     a, b = group().arms
     study = study_of(run(episode(a, 1, valid=False, reasons=("x",)), *searched(b, None)))
-    assert "flask on gunicorn-gthread has no valid episode" in words.neighbours(study, "p1")
+    assert "flask on gunicorn-gthread has no valid episode" in words.told(study, "p1")
     assert "No episode is valid." not in report(study, [])
     assert "No episode is valid." in report(study_of(run(episode(a, 1, valid=False, reasons=("x",)))), [])
     assert [made.name for made in charts(study) if made.name.startswith(("neighbours", "episode"))]
@@ -151,6 +151,24 @@ def test_a_run_without_disturbances_says_nothing_of_neighbours() -> None:
     """Neither section, nor chart, nor count."""
     plain = study_of(factories.simulated_run())
     page = report(plain, [])
-    assert 'id="neighbours"' not in page
+    assert 'id="disturbed"' not in page
     assert "episode" not in page.lower()
     assert words.disturbed(plain) == []
+
+
+def test_what_a_held_request_costs_is_the_most_against_none() -> None:
+    """In memory while it is held, and in CPU beyond what the victim takes; a value a block, with its interval."""
+    a, _ = group().arms
+    rows = [
+        episode(
+            a, strength, block=block, memory_most_bytes=(100 << 20) + strength * (50_000 + 100 * block), cpu_s=cpu_s
+        )
+        for block in range(3)
+        for strength, cpu_s in ((0, 0.7), (16, 1.18))
+    ]
+    values = study_of(run(*rows)).values
+    memory, cpu = values["held/p1a/16/memory_a_held/open"], values["held/p1a/16/cpu_a_held/open"]
+    assert memory.value == pytest.approx(50_100)
+    assert memory.low is not None
+    assert memory.low < 50_100
+    assert cpu.value == pytest.approx((1.18 - 0.7) / 2.0 / 16)

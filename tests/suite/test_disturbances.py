@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import DefinitionError, UsageError
-from harness.suite import Held, Options, Plan, block_times, build, load_suite
+from harness.suite import Deploy, Held, Open, Options, Overload, Plan, block_times, build, load_suite
 
 SCENARIO = """
 [[scenario]]
@@ -56,7 +56,11 @@ def test_episodes_are_in_the_estimate(tmp_path: Path) -> None:
     [
         ('{ request = "repor" }', r"pair\[0\]\.disturbance\.request: unknown scenario 'repor'; did you mean 'report'"),
         ("{ }", r"pair\[0\]\.disturbance\.request"),
-        ('{ kind = "hold", request = "report" }', r"pair\[0\]\.disturbance\.kind"),
+        ('{ kind = "hold", request = "report" }', r"pair\[0\]\.disturbance: .*'hold'.*'held', 'deploy', 'overload'"),
+        ('{ kind = "deploy", how = "pray" }', r"pair\[0\]\.disturbance\.how"),
+        ('{ kind = "deploy" }', r"pair\[0\]\.disturbance\.how"),
+        ('{ kind = "overload", times = [] }', r"pair\[0\]\.disturbance\.times"),
+        ('{ kind = "overload", times = [0] }', r"pair\[0\]\.disturbance\.times\[0\]"),
         ('{ request = "report", count = [] }', r"pair\[0\]\.disturbance\.count"),
         ('{ request = "report", count = [-1] }', r"pair\[0\]\.disturbance\.count\[0\]"),
         ('{ request = "report", count = 4 }', r"pair\[0\]\.disturbance\.count"),
@@ -75,3 +79,22 @@ def test_a_disturbance_has_one_generator() -> None:
     """Its course is kept by one."""
     with pytest.raises(UsageError, match=r"neighbours: a disturbance is watched by one generator.*--generators 2"):
         build(*load_suite("neighbours"), Options(seed=1, generators=2))
+
+
+def test_an_overload_is_a_surge_over_connections_that_never_run_out() -> None:
+    """Of clients that wait for the deadline: at twice 500/s for half a second 500 wait at once."""
+    overload = Overload(times=(0.7, 2), rate_share=0.5, deadline_ms=500, before_s=2, during_s=3)
+    offered = overload.offered(Open(connections=32, rate_rps=250.0), 200)
+    assert (offered.arrivals, offered.rate_rps, offered.when_full) == ("surge:2:5:4", 250.0, "drop")
+    assert offered.connections > 1000 * 0.5 * 1.4
+    assert overload.patience_s == 0.5
+    with pytest.raises(ValueError, match="lower deadline_ms, or choose a dearer request"):
+        overload.offered(Open(connections=32, rate_rps=50_000.0), 200)
+
+
+@pytest.mark.parametrize(("name", "kind"), [("deploys", Deploy), ("overload", Overload)])
+def test_the_suites_that_come_with_it_have_their_disturbances(name: str, kind: type[Deploy | Overload]) -> None:
+    """And fit into a quarter of an hour."""
+    planned = build(*load_suite(name), Options(seed=1))
+    assert {type(group.disturbance) for group in planned.groups} == {kind}
+    assert planned.blocks * sum(block_times(planned, group).total_s for group in planned.groups) < 15 * 60

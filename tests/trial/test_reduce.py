@@ -76,7 +76,7 @@ def test_lost_requests_are_counted_by_kind_and_are_in_no_percentile() -> None:
         np.array([5, 90_000, 5, 0]),
         np.array([0, KINDS.index("reset"), KINDS.index("reset"), KINDS.index("dropped")]),
     )
-    course = reduce.Course(fates=fates, start_us=100, end_us=200, length_us=300)
+    course = reduce.Course(fates=fates, start_us=100_000, end_us=200_000, length_us=300_000)
     before, _, _ = reduce.parts(course, HELD)
     assert before.lost == {"reset": 2, "dropped": 1}
     assert (before.in_time, before.late, before.late_share) == (1, 0, 0.75)
@@ -109,3 +109,16 @@ def test_silence_and_what_was_held_at_least() -> None:
         changes=[(START_US + 1, 2, 0), (START_US + 500_000, 1, 0), (START_US + 500_100, 2, 0)],
     )
     assert reduce.held_least(renewed) == 1
+
+
+def test_what_was_under_way_when_the_disturbance_began_belongs_to_it() -> None:
+    """Two requests were due before: one was answered by then, the other is lost with the worker that is killed."""
+    course = reduce.Course(
+        fates=Fates(np.array([0, 995_000]), np.array([10_000, 6_000]), np.array([0, KINDS.index("reset")])),
+        start_us=START_US,
+        end_us=END_US,
+        length_us=LENGTH_US,
+    )
+    before, during, _ = reduce.parts(course, HELD)
+    assert (before.arrivals, before.lost) == (1, {})
+    assert (during.arrivals, during.lost) == (1, {"reset": 1})

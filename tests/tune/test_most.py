@@ -209,6 +209,13 @@ def test_it_is_enough_when_the_choice_is_clear_or_the_time_is_up() -> None:
     assert decide(Setup(service=setup().service, first=((SOME,),)), alone, [], SLO, 100.0) == Enough("settled")
 
 
+def test_where_nothing_holds_rounds_end_soon() -> None:
+    """Six strides down from where closed load let it be expected."""
+    rounds = [at(800.0 * 0.8**number, missed_by=(FEW, SOME, MANY)) for number in range(6)]
+    assert isinstance(decide(setup(), ALIKE, rounds[:5], SLO, 100.0), Round)
+    assert decide(setup(), ALIKE, rounds, SLO, 100.0) == Enough("nothing holds")
+
+
 def test_what_cannot_be_measured_under_open_load_is_not_chosen() -> None:
     """Twice it did not come up; the next cheapest is taken."""
     round_ = at(800.0, SOME, MANY)

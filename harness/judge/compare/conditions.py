@@ -11,7 +11,7 @@ from harness.record.conditions import DISTURBANCES, ROLES, other_machine
 
 VOLATILE = ("load_average", DISTURBANCES)
 """Parts of the environment that differ between any two runs and mean nothing."""
-SETTINGS = ("slice_s", "open_slice_s", "arrivals", "upstream", "generators")
+SETTINGS = ("slice_s", "open_slice_s", "arrivals", "upstream", "generators", "bind")
 """Fields of the plan that change the load itself."""
 BETTER_WAY = (
     "measure the baseline again as an arm beside the candidate (run --baseline NAME), at the same time on the same "

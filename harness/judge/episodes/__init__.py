@@ -2,6 +2,7 @@
 
 from harness.judge.episodes.breaks import BlockBreak, Break, break_of, breaks, broke
 from harness.judge.episodes.contrasts import Contrast, contrasts
+from harness.judge.episodes.losses import Dip, Losses, dip, for_nobody, losses, poisson
 from harness.judge.episodes.records import impossible
 from harness.judge.episodes.search import next_strength
 from harness.judge.episodes.slots import ran_out
@@ -11,12 +12,18 @@ __all__ = [
     "BlockBreak",
     "Break",
     "Contrast",
+    "Dip",
+    "Losses",
     "break_of",
     "breaks",
     "broke",
     "contrasts",
+    "dip",
+    "for_nobody",
     "impossible",
+    "losses",
     "next_strength",
+    "poisson",
     "ran_out",
     "reasons",
 ]

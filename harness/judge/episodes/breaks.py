@@ -86,8 +86,9 @@ def break_of(arm: str, episodes: Sequence[Episode]) -> Break | None:
 
 
 def breaks(episodes: Sequence[Episode]) -> dict[str, Break]:
-    """By arm."""
-    found = {arm: break_of(arm, episodes) for arm in dict.fromkeys(each.arm for each in episodes)}
+    """By arm, of disturbances whose break is searched."""
+    searched = [each for each in episodes if each.disturbance.searched]
+    found = {arm: break_of(arm, searched) for arm in dict.fromkeys(each.arm for each in searched)}
     return {arm: each for arm, each in found.items() if each is not None}
 
 

@@ -1,7 +1,8 @@
 """Which strength an arm gets next in a block; pure.
 
-First what the suite states, rising, until two in a row have broken the victim: one may have by chance. Then, if that is
-to be searched, the middle between the most that was borne and the fewest that broke it, until these are neighbours.
+What the suite states, rising. Where the break is searched, no further than until two in a row have broken the victim,
+for one may have by chance; and then the middle between the most that was borne and the fewest that broke it, until
+these are neighbours.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ def next_strength(disturbance: Disturbance, broke: Mapping[int, bool | None]) ->
     """What to try after `broke` says by strength what became of it (None: nothing is known); None: it is enough."""
     stated = [strength for strength in disturbance.strengths if strength in broke]
     rest = [strength for strength in disturbance.strengths if strength not in broke]
+    if not disturbance.searched:
+        return rest[0] if rest else None
     in_a_row = len(stated) >= ENOUGH and all(broke[strength] for strength in stated[-ENOUGH:])
-    if rest and not in_a_row:
-        return rest[0]
-    return _between(broke) if disturbance.searched else None
+    return rest[0] if rest and not in_a_row else _between(broke)
 
 
 def _between(broke: Mapping[int, bool | None]) -> int | None:

@@ -73,7 +73,45 @@ def reconciled(episode: Episode, _: Thresholds) -> Iterator[str]:
         )
 
 
-RULES: tuple[Rule, ...] = (generator, steal, outside_load, well_before, was_there, reconciled)
+def counted(episode: Episode, _: Thresholds) -> Iterator[str]:
+    """The server's own count fits the client's: good answers <= finished <= begun <= attempts + reconnects."""
+    begun, finished, attempts, good = (
+        episode.server_begun,
+        episode.server_finished,
+        episode.attempts,
+        episode.good,
+    )
+    if begun is None or finished is None or attempts is None or good is None:
+        return
+    most = attempts + (episode.reconnects or 0)
+    if not good <= finished <= begun <= most:
+        yield (
+            f"the server began {begun} requests and finished {finished} by its own count, where {good} good answers of "
+            f"{most} requests are known: look for a proxy that retries, or for another client"
+        )
+
+
+def renewed(episode: Episode, _: Thresholds) -> Iterator[str]:
+    """What was deployed has answered.
+
+    In the place of a killed worker none need have: clients keep to their connections, and new ones go to whoever is
+    there first.
+    """
+    deployed = episode.deployed
+    if deployed is not None and deployed.renewed and deployed.new_from_s is None:
+        yield "no new worker has answered within the episode: lengthen during_s, or read the server's log"
+
+
+RULES: tuple[Rule, ...] = (
+    generator,
+    steal,
+    outside_load,
+    well_before,
+    was_there,
+    reconciled,
+    counted,
+    renewed,
+)
 
 
 def reasons(episode: Episode, thresholds: Thresholds, seen: tuple[str, ...] = ()) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from harness.report.charts.base import Chart
 from harness.report.charts.best_three import best_three
 from harness.report.charts.candidates import candidates
 from harness.report.charts.costs import costs
+from harness.report.charts.deploys import deploys
 from harness.report.charts.efficiency import efficiency
 from harness.report.charts.episode import episode
 from harness.report.charts.factors import factors
@@ -16,6 +17,7 @@ from harness.report.charts.forest import forest
 from harness.report.charts.frontier import frontier
 from harness.report.charts.latency import latency
 from harness.report.charts.neighbours import neighbours
+from harness.report.charts.overload import overload
 from harness.report.charts.search import search
 from harness.report.charts.series import series
 from harness.report.charts.sweep import connections, rates
@@ -23,8 +25,8 @@ from harness.report.charts.throughput import throughput
 from harness.report.charts.workers import workers
 from harness.report.figures import Study
 
-WHOLE = (frontier, candidates, best_three, search, forest, factors, workers, efficiency, balance)
-OF_PAIR = (neighbours, episode)
+WHOLE = (frontier, candidates, best_three, search, deploys, forest, factors, workers, efficiency, balance)
+OF_PAIR = (neighbours, overload, episode)
 EACH = (throughput, connections, rates, latency, costs, series)
 
 

@@ -13,9 +13,10 @@ from harness.report.charts.base import WIDTH, Chart, Row
 from harness.report.charts.marks import Drawing, Mark
 from harness.report.charts.throughput import colour_of
 from harness.report.figures import Study
-from harness.report.words import called, held_words, title
+from harness.report.words import called, held_words, kind_of, shown, title
 from harness.suite import Arm
 
+HUNDREDTHS = 100
 LEFT, RIGHT, BELOW, PANEL, HEAD = 0.8, 0.3, 0.5, 1.25, 0.4
 
 
@@ -25,10 +26,10 @@ def episode(study: Study, pair: str) -> Chart | None:
     chosen = [(arm, found) for arm in study.sides(pair) if (found := _one(study, arm, strength)) is not None]
     if not chosen:
         return None
-    scenario, what = chosen[0][0].cell.scenario, held_words(study, pair)
+    scenario = chosen[0][0].cell.scenario
     return Chart(
         name=f"episode-{pair}",
-        title=f"{title(scenario)} beside {strength} {what} requests: {_told(study, chosen)}",
+        title=f"{title(scenario)} {_situation(study, pair, strength)}: {_told(study, chosen)}",
         note="One episode of each arm: the victim's requests by the tenth of a second in which they were due, "
         "answered in time, late, or lost. Grey: the disturbance.",
         body=len(chosen) * (PANEL + HEAD) + BELOW,
@@ -37,6 +38,17 @@ def episode(study: Study, pair: str) -> Chart | None:
         columns=("arm", "part", "requests", "late", "lost", "goodput", "well again after"),
         rows=tuple(row for arm, found in chosen for row in _rows(study, arm, found)),
     )
+
+
+def _situation(study: Study, pair: str, strength: int) -> str:
+    """What the victim is in: `beside 8 held report requests`."""
+    kind = kind_of(study, pair)
+    if kind == "held":
+        return f"beside {strength} {held_words(study, pair)} requests"
+    disturbance = study.group_of(pair).disturbance
+    if kind == "overload":
+        return f"at {strength / HUNDREDTHS:g} times the capacity"
+    return shown(disturbance.situation) if disturbance is not None else ""
 
 
 def _strength(study: Study, pair: str) -> int:

@@ -15,7 +15,7 @@ from harness.report.charts.marks import Drawing, Point
 from harness.report.charts.throughput import colour_of
 from harness.report.figures import Study
 from harness.report.figures.episodes import AtStrength, highest_resolved
-from harness.report.words import bearing, called, held_words, taken_words, title
+from harness.report.words import bearing, called, held_words, kind_of, taken_words, title
 from harness.suite import Arm
 
 LEFT, RIGHT, BELOW, ABOVE, LATENCY, LATE, BETWEEN = 0.95, 0.3, 0.5, 0.45, 2.5, 1.0, 0.25
@@ -26,7 +26,7 @@ LINEAR_BELOW = 4
 def neighbours(study: Study, pair: str) -> Chart | None:
     """The victim's response times and late share against how many are held."""
     arms = [arm for arm in study.sides(pair) if study.strengths(arm.id)]
-    if not arms:
+    if not arms or kind_of(study, pair) != "held":
         return None
     points = {arm.id: study.strengths(arm.id) for arm in arms}
     quantile = highest_resolved([point for each in points.values() for point in each])

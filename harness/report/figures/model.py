@@ -14,7 +14,8 @@ from harness.judge.episodes import Break, Contrast, breaks, contrasts
 from harness.judge.metrics import METRICS, Metric, histogram, latency_name
 from harness.judge.verdicts import Caveat, Comparison, PairVerdict
 from harness.record import Run, Trial
-from harness.report.figures.episodes import AtStrength, at_strengths, of_break, of_contrast
+from harness.report.figures.deploys import Deploys, deploys_of
+from harness.report.figures.episodes import AtStrength, at_strengths, of_break, of_contrast, of_held
 from harness.report.figures.requests import of_requests
 from harness.report.figures.rows import of_arm, of_effect, of_noise, of_pair, of_tuning
 from harness.report.figures.value import NOTHING, Figures, Value, average, table
@@ -115,6 +116,15 @@ class Study:
         """How the arms of each pair differ at each strength of its disturbance."""
         return contrasts(list(self.pairs.values()), self.run.episodes)
 
+    @cached_property
+    def disturbed(self) -> tuple[str, ...]:
+        """The arms that have an episode on record."""
+        return tuple(dict.fromkeys(each.arm for each in self.run.episodes))
+
+    def deploys(self, arm: str) -> Deploys | None:
+        """What deploys cost an arm; None where it was not deployed, or no episode is valid."""
+        return deploys_of(self.arms[arm], self.run.episodes)
+
     def strengths(self, arm: str) -> list[AtStrength]:
         """The valid episodes of an arm by strength."""
         return at_strengths(self.arms[arm], self.run.episodes)
@@ -154,7 +164,9 @@ class Study:
             *(of_tuning(self.tuned) if self.tuned else ()),
             *(of_break(self.arms[arm], found) for arm, found in self.breaks.items()),
             *(of_contrast(self.sides(each.pair)[1], each) for each in self.contrasts),
-            *(value for arm in self.breaks for at in self.strengths(arm) for value in at.figures),
+            *(value for arm in self.disturbed for at in self.strengths(arm) for value in at.figures),
+            *(value for arm in self.breaks for value in of_held(self.arms[arm], self.strengths(arm))),
+            *(value for arm in self.disturbed if (of := self.deploys(arm)) for value in of.figures),
         ]
         return {value.key: value for value in values}
 

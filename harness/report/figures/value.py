@@ -22,7 +22,8 @@ class Value:
 
     kind: str
     """pair (value is b / a), arm, request (of a mix, on an arm), effect, noise (of an A/A pair); of a tuning candidate
-    or capacity; of a disturbance episode (an arm at a strength), break or contrast (b against a at a strength)."""
+    or capacity; of a disturbance episode (an arm at a strength), break, held (what one costs), deploy, or contrast (b
+    against a at a strength)."""
     id: str
     scenario: str = ""
     request: str | None = None

@@ -20,10 +20,10 @@ from harness.report.words import (
     changed,
     disturbed,
     headline,
-    neighbours,
     sentence,
     shared,
     shown,
+    told,
     warning,
     without_result,
 )
@@ -116,12 +116,13 @@ def _foot(study: Study) -> Iterator[Text]:
 
 
 def _beside(study: Study) -> Iterator[RenderableType]:
-    """At how many neighbours the sides of each further pair break: of the first the headline says it."""
-    pairs = disturbed(study)
-    if len(pairs) > 1:
+    """What the disturbance of each pair showed, where the headline does not say it."""
+    said = headline(study)
+    told_of = [sentence for pair in disturbed(study) if (sentence := told(study, pair)).rstrip(".") != said]
+    if told_of:
         sentences = Table.grid(padding=(0, 1))
-        for pair in pairs[1:]:
-            sentences.add_row("•", Text(neighbours(study, pair)))
+        for text in told_of:
+            sentences.add_row("•", Text(text))
         yield sentences
 
 

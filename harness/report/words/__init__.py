@@ -2,6 +2,7 @@
 
 from harness.report.words.causes import bound
 from harness.report.words.changes import change, changed, shared
+from harness.report.words.episodes import disturbed, done_to, kind_of, lost_at_deploys, lost_words, shown_by, told
 from harness.report.words.names import (
     called,
     condition,
@@ -15,7 +16,7 @@ from harness.report.words.names import (
     title,
     under,
 )
-from harness.report.words.neighbours import bearing, disturbed, held_words, neighbours, taken_words
+from harness.report.words.neighbours import bearing, held_words, taken_words
 from harness.report.words.reasons import alike, first_line, reasons, without_result
 from harness.report.words.sentences import (
     SYMBOLS,
@@ -46,15 +47,18 @@ __all__ = [
     "count",
     "deployed",
     "disturbed",
+    "done_to",
     "ends",
     "first_line",
     "form",
     "headline",
     "held_words",
     "interval",
+    "kind_of",
     "latency",
+    "lost_at_deploys",
+    "lost_words",
     "name",
-    "neighbours",
     "ordered",
     "outcome",
     "own",
@@ -66,6 +70,7 @@ __all__ = [
     "shared",
     "shorten",
     "shown",
+    "shown_by",
     "side",
     "sides",
     "taken_words",
@@ -73,6 +78,7 @@ __all__ = [
     "text",
     "times",
     "title",
+    "told",
     "turned",
     "under",
     "warning",

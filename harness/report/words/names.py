@@ -77,7 +77,7 @@ def under(study: Study, pair: str) -> str:
         parts += [words if factor.name in words else f"{words} {factor.name}"] if words else []
     parts += ["A/A"] if study.pairs[pair].null else []
     disturbance = study.group_of(pair).disturbance
-    parts += [f"beside held {shown(disturbance.request)}"] if disturbance is not None else []
+    parts += [shown(disturbance.situation)] if disturbance is not None else []
     return ", ".join(parts)
 
 

@@ -4,29 +4,20 @@ from __future__ import annotations
 
 from harness.judge.episodes import Break, ran_out
 from harness.report.figures import Study
-from harness.report.words.names import called, name, shown
-from harness.suite import ANYIO_THREADS, Arm
+from harness.report.words.names import called, shown
+from harness.report.words.values import text
+from harness.suite import ANYIO_THREADS, Arm, Held
 from harness.units import plural
-
-
-def disturbed(study: Study) -> list[str]:
-    """The pairs that have a disturbance and a break on record, in the order of the suite."""
-    return [pair for pair in study.pairs if any(arm.id in study.breaks for arm in study.sides(pair))]
 
 
 def held_words(study: Study, pair: str) -> str:
     """What is held beside a pair: `held report`."""
     disturbance = study.group_of(pair).disturbance
-    return f"held {shown(disturbance.request)}" if disturbance else "held request"
-
-
-def neighbours(study: Study, pair: str) -> str:
-    """The answer of a pair, in a sentence."""
-    return f"{name(study, pair)}: {bearing(study, pair)}."
+    return shown(disturbance.called) if isinstance(disturbance, Held) else "held request"
 
 
 def bearing(study: Study, pair: str) -> str:
-    """The same without the pair's name: at how many each side breaks."""
+    """At how many neighbours each side of a pair breaks."""
     return "; ".join(_arm(study, arm, study.breaks.get(arm.id)) for arm in study.sides(pair))
 
 
@@ -35,11 +26,19 @@ def _arm(study: Study, arm: Arm, found: Break | None) -> str:
     if found is None:
         return f"{who} has no valid episode"
     if found.low is None:
-        return f"{who} bears {found.most}, the most that was tried"
+        return f"{who} bears {found.most}, the most that was tried{_cost(study, arm, found.most)}"
     if found.at is None:
         return f"{who} bears {found.most} in most blocks"
     taken = taken_words(arm, found)
     return f"{who} breaks at {found.at}{f' ({taken})' if taken else ''}{_range(found)}"
+
+
+def _cost(study: Study, arm: Arm, most: int) -> str:
+    """What one of them takes, where it is more than can be told from nothing."""
+    memory = study.values.get(f"held/{arm.id}/{most}/memory_a_held/open")
+    if memory is None or memory.low is None or memory.low <= 0:
+        return ""
+    return f", at {text(memory)} each"
 
 
 def _range(found: Break) -> str:

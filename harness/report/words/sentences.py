@@ -7,8 +7,8 @@ from harness.judge.compare.verdict import MIN_BLOCKS
 from harness.judge.verdicts import Caveat, PairVerdict
 from harness.report.figures import Study
 from harness.report.words.causes import LATE, because, briefly, diagnosed, limits
+from harness.report.words.episodes import disturbed, headline_of
 from harness.report.words.names import called, name, shown, side
-from harness.report.words.neighbours import disturbed, neighbours
 from harness.report.words.reasons import reasons
 from harness.report.words.tally import tally
 from harness.report.words.values import percentile, text, turned
@@ -123,7 +123,7 @@ def headline(study: Study) -> str:
     if study.tuned is not None:
         return _advice(study, study.tuned)
     if beside := disturbed(study):
-        return neighbours(study, beside[0]).rstrip(".")
+        return headline_of(study, beside)
     pairs = [pair for pair in study.pairs if study.verdict(pair)]
     real = [pair for pair in pairs if not study.pairs[pair].null]
     return clause(study, real[0]).rstrip(".") if len(real) == 1 else tally(study, pairs)

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
+from harness.spec.loads import Open
 from harness.strict import STRICT
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 Seconds = Annotated[float, Field(ge=0.5, le=3600, allow_inf_nan=False)]
+
+
+def as_tuple(value: Any) -> Any:
+    """A list as a tuple: within a pair, whose levels are moved first, TOML's arrays are no longer JSON's."""
+    return tuple(value) if isinstance(value, list) else value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,9 +37,11 @@ class Episodes:
     """At most: an episode ends when the victim has been well again for a second."""
 
     searched = False
-    """Whether strengths between the stated ones are tried."""
+    """Whether strengths between the stated ones are tried, and none beyond two that broke the victim."""
     keeps_processes = True
     """Whether the server's processes must all be there after it."""
+    counted = False
+    """Whether the servers count what they serve."""
 
     @property
     def strengths(self) -> tuple[int, ...]:
@@ -44,6 +52,18 @@ class Episodes:
     def asks(self) -> str | None:
         """Name of the scenario that it needs beside the victim's; None: none."""
         return None
+
+    @property
+    def patience_s(self) -> float | None:
+        """How long the victim's clients wait for an answer before they close their connection; None: as any do."""
+        return None
+
+    def offered(self, load: Open, strength: int) -> Open:  # noqa: ARG002 - the load is the same, whatever is done
+        """What the victim is offered in an episode of that strength, where `load` is what it is offered before it.
+
+        Raises `ValueError` where that cannot be driven.
+        """
+        return load
 
     @property
     def deadline_us(self) -> int:

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from harness.suite.disturbances.base import Episodes
+from harness.spec.held import How
+from harness.suite.disturbances.base import Episodes, as_tuple
 
 Count = Annotated[int, Field(ge=0, le=10_000)]
-
-
-def _as_tuple(value: Any) -> Any:
-    """A list as a tuple: within a pair, whose levels are moved first, TOML's arrays are no longer JSON's."""
-    return tuple(value) if isinstance(value, list) else value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,9 +20,12 @@ class Held(Episodes):
     kind: Literal["held"] = "held"
     request: str
     """Name of the scenario that is held."""
-    count: Annotated[tuple[Count, ...], Field(min_length=1), BeforeValidator(_as_tuple)] = (0, 1, 2, 4, 8, 16)
+    count: Annotated[tuple[Count, ...], Field(min_length=1), BeforeValidator(as_tuple)] = (0, 1, 2, 4, 8, 16)
     """How many are held, one number an episode; between the most that the victim bears and the fewest that break it
     further numbers are tried, until the two are neighbours."""
+
+    how: How = "whole"
+    """How those who hold them send and read."""
 
     searched = True
 
@@ -38,7 +37,17 @@ class Held(Episodes):
     @property
     def words(self) -> str:
         """What is done, in a few words."""
-        return f"{self.strengths[0]} to {self.strengths[-1]} held {self.request}"
+        return f"{self.strengths[0]} to {self.strengths[-1]} {self.called}"
+
+    @property
+    def situation(self) -> str:
+        """What the victim is in."""
+        return f"beside {self.called}"
+
+    @property
+    def called(self) -> str:
+        """What is held: `held report`, `held report (slow-headers)`."""
+        return f"held {self.request}" + ("" if self.how == "whole" else f" ({self.how})")
 
     @property
     def strengths(self) -> tuple[int, ...]:

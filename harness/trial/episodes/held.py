@@ -16,10 +16,10 @@ from pydantic import ValidationError
 from harness import spec
 from harness.errors import LoadError
 from harness.machine.process import Process, clean_environment, running
-from harness.spec.held import Between, HeldLog, Hold
+from harness.spec.held import Between, HeldLog, Hold, How
 from harness.subject.launch import Launched
-from harness.suite import BENCHMARKS, Scenario, prepared
-from harness.trial.episodes.disturber import Stage
+from harness.suite import BENCHMARKS, Held, Scenario, prepared
+from harness.trial.episodes.disturber import Done, Stage
 
 READY_S = 20.0
 """How long the helper may take to start."""
@@ -39,14 +39,14 @@ class Holder:
         self._end_ns = end_ns
         self._write(spec.dump(Between(start_ns=start_ns, end_ns=end_ns)))
 
-    def log(self) -> HeldLog:
+    def done(self) -> Done:
         """What was held, once it is over; raises `LoadError` when the helper does not say it."""
         if not self._end_ns:
             raise LoadError(self.process.with_log("was never told to begin: the load ended before its window opened"))
         left_s = max(0.0, (self._end_ns - time.monotonic_ns()) * 1e-9)
         line = self._line(left_s + END_S)
         try:
-            return spec.load(HeldLog, line)
+            return Done(held=spec.load(HeldLog, line))
         except ValidationError as error:
             raise LoadError(self.process.with_log("printed what is no log of what it held")) from error
 
@@ -85,11 +85,17 @@ def neighbours(stage: Stage) -> AbstractContextManager[Holder]:
     neighbour, bench = stage.group.neighbour, stage.bench
     assert neighbour is not None  # noqa: S101 - the plan has checked it
     log = bench.logs / "held.log"
-    return holding(stage.server, neighbour, stage.strength, cpus=bench.placement.generator, log=log)
+    disturbance = stage.group.disturbance
+    assert isinstance(disturbance, Held)  # noqa: S101 - chosen by its kind
+    return holding(
+        stage.server, neighbour, stage.strength, how=disturbance.how, cpus=bench.placement.generator, log=log
+    )
 
 
 @contextmanager
-def holding(server: Launched, neighbour: Scenario, count: int, *, cpus: Sequence[int], log: Path) -> Iterator[Holder]:
+def holding(
+    server: Launched, neighbour: Scenario, count: int, *, cpus: Sequence[int], log: Path, how: How = "whole"
+) -> Iterator[Holder]:
     """A helper that is ready to hold `count` requests of `neighbour` on `server`; it is ended at the end."""
     (held,) = prepared(neighbour)
     asked = held.ask
@@ -104,6 +110,7 @@ def holding(server: Launched, neighbour: Scenario, count: int, *, cpus: Sequence
             status=held.expect.status,
         ),
         count=count,
+        how=how,
     )
     with running(
         [sys.executable, "-P", "-m", "loadtests.held"],

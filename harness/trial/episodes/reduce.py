@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,12 +45,19 @@ class Course:
 
 
 def parts(course: Course, disturbance: Disturbance) -> tuple[Part, Part, Part]:
-    """Before, during, after."""
-    edges = (0, course.start_us, course.end_us, max(course.length_us, course.end_us))
-    before, during, after = (
-        _part(course.fates.between(start, end), end - start, disturbance.deadline_us) for start, end in pairwise(edges)
+    """Before, during, after, by the moment at which a request was due.
+
+    What was under way when the disturbance began belongs to it: a worker that is killed takes its requests along.
+    """
+    fates, deadline_us = course.fates, disturbance.deadline_us
+    start_us, end_us, length_us = course.start_us, course.end_us, max(course.length_us, course.end_us)
+    over = (fates.due_us < start_us) & (fates.due_us + fates.took_us <= start_us)
+    met = (fates.due_us < end_us) & ~over
+    return (
+        _part(fates.chosen(over), start_us, deadline_us),
+        _part(fates.chosen(met), end_us - start_us, deadline_us),
+        _part(fates.between(end_us, length_us), length_us - end_us, deadline_us),
     )
-    return before, during, after
 
 
 def _part(fates: Fates, length_us: int, deadline_us: int) -> Part:

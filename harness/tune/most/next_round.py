@@ -29,6 +29,8 @@ FIRST_SHARE = 0.5
 """Of the time that is left, what the first round may take."""
 LATER = 5
 """Candidates of a later round at most."""
+NOTHING = 6
+"""Rounds in which nothing held, after which there is no further one."""
 STRIDE = 0.8
 """Ratio of rates as long as nothing held; its root as long as nothing missed."""
 FOLLOWS = 0.5
@@ -65,6 +67,8 @@ def decide(
         return Enough("nothing valid")
     if why := in_vain(rounds):
         return Enough(why)
+    if len(rounds) >= NOTHING and not race.holding:
+        return Enough("nothing holds")  # at no rate that is worth comparing at; the search finds what there is
     wanted = _wanted(race, known)
     if len(wanted) == 1 or _clear(race, known):
         return Enough("settled")

@@ -47,6 +47,11 @@ class Race:
         return Counter(offered.candidate for offered in each(self.rounds) if offered.trial.outcome != "invalid")
 
     @cached_property
+    def holding(self) -> Counter[Candidate]:
+        """In how many rounds each candidate held."""
+        return Counter(offered.candidate for offered in each(self.rounds) if offered.trial.outcome == "held")
+
+    @cached_property
     def failed(self) -> set[Candidate]:
         """Who could not be measured under open load."""
         failures = Counter(offered.candidate for offered in each(self.rounds) if offered.trial.outcome == "invalid")

@@ -1,0 +1,244 @@
+"""Runs whose generators are on other hosts, while links are cut and processes killed.
+
+    .venv/bin/python bench/machines.py [NAME ...]
+
+The hosts are namespaces of this machine with a real sshd each (`bench/hosts.py`). `whole`: a run comes to its end
+though the clock of a generator's host is a day ahead, and its load goes straight to the servers.
+
+In the middle of a slice then `link_cut` (a generator's host has no network), `generator_killed`, `agent_killed` and
+`ssh_killed`: the trial is void within ten seconds and says which generator, fifteen seconds later nothing of what ran
+on that host is left, the run goes on, and ends. `harness_killed` and `harness_cut_off`: nothing is left on any host.
+
+Needs root, sshd and `ip`, and four minutes. Its figures are of no use: all hosts share the CPUs. Ends with 1 when a
+claim does not hold, with 2 where no hosts can be made.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.hosts import Host, hosts, missing
+
+Claim = tuple[bool, str]
+SUITE = """
+blocks = 2
+rounds = 1
+slice_s = 6
+phases = ["closed"]
+
+[[pair]]
+scenario = "json"
+connections = 6
+"""
+VOID_S, GONE_S, RUN_S = 10.0, 15.0, 150.0
+AHEAD_S = 100_000
+
+
+@dataclass(slots=True)
+class Run:
+    """A run that is under way on the host `here`."""
+
+    here: Host
+    there: list[Host]
+    folder: Path
+    process: subprocess.Popen[bytes]
+
+    @property
+    def hosts(self) -> list[Host]:
+        """All of them."""
+        return [self.here, *self.there]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The trials that are on record."""
+        path = self.folder / "out/trials.jsonl"
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+    def loaded(self) -> bool:
+        """Whether all generators load a server."""
+        return self.here.clients() >= {host.address for host in self.there}
+
+    def left(self) -> dict[str, list[str]]:
+        """What runs on each host beside what it had before."""
+        return {host.name: list(found.values()) for host in self.hosts if (found := host.processes())}
+
+
+@contextlib.contextmanager
+def running(suite: str = SUITE) -> Iterator[Run]:
+    """A run on three hosts, two of them with a generator."""
+    with (
+        tempfile.TemporaryDirectory() as name,
+        hosts(Path(name), ["harness", "one", "two"], {"two": AHEAD_S}) as made,
+        (Path(name) / "log").open("wb") as log,
+    ):
+        folder = Path(name)
+        (folder / "machines.toml").write_text(suite)
+        here, *there = made.values()
+        argv = [str(folder / "python"), "-m", "harness", "run", "machines.toml", "--out=out", "--bind", here.address]
+        argv += [f"--on=generator=ssh://root@{host.address}{folder}/python" for host in there]
+        with here.start(argv, folder, {}, stdout=log, stderr=log) as process:
+            try:
+                yield Run(here, there, folder, process)
+            finally:
+                process.kill()
+
+
+def seconds_until(holds: Callable[[], object], longest_s: float) -> float | None:
+    """How long it took; None where it did not come to it."""
+    began = time.monotonic()
+    while not holds():
+        if time.monotonic() - began > longest_s:
+            return None
+        time.sleep(0.02)
+    return time.monotonic() - began
+
+
+def whole() -> Iterator[Claim]:
+    """Nothing is done to it."""
+    clients: set[str] = set()
+    with running(SUITE.replace("slice_s = 6", "slice_s = 0.5")) as run:
+
+        def ended() -> bool:
+            clients.update(run.here.clients())
+            return run.process.poll() is not None
+
+        yield seconds_until(ended, RUN_S) is not None, f"it ends, with exit code {run.process.poll()}"
+        errors = [row["error"] for row in run.rows()]
+        yield errors == [None] * 4, f"4 trials, errors {errors}"
+        offsets = [round(each["clock_offset_us"] / 1e6) for row in run.rows() for each in row["generators"]]
+        yield offsets == [0, AHEAD_S] * 4, f"clocks of the generators are apart by {offsets} s"
+        direct = clients - {run.here.address} == {host.address for host in run.there}
+        yield direct, f"servers had connections from {sorted(clients)}"
+        yield from _nothing_left(run)
+        more = [str(run.folder / "python"), "-m", "harness", "run", "--resume", "out", "--blocks", "3"]
+        with run.here.start(more, run.folder, {}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as resumed:
+            ends = seconds_until(lambda: resumed.poll() is not None, RUN_S) is not None
+        added = [(row["error"], len(row["generators"])) for row in run.rows()[4:]]
+        yield ends and added == [(None, 2)] * 2, f"gone on with on the same hosts: {added}"
+        yield from _nothing_left(run)
+
+
+def link_cut() -> Iterator[Claim]:
+    """The host of a generator has no network any more; its link is mended after fifteen seconds."""
+
+    def mend(run: Run) -> None:
+        run.there[0].link("up")
+
+    yield from _struck(lambda run: run.there[0].link("down"), r"no heartbeat from it", mend)
+
+
+def generator_killed() -> Iterator[Claim]:
+    """The Locust worker on a host gets SIGKILL."""
+    yield from _struck(lambda run: _kill(run.there[0], "loadtests generator"), "ended by SIGKILL")
+
+
+def agent_killed() -> Iterator[Claim]:
+    """All processes of the agent on a host get SIGKILL, the one that sshd has started first."""
+    yield from _struck(lambda run: _kill(run.there[0], "harness agent"), "lost its agent")
+
+
+def ssh_killed() -> Iterator[Claim]:
+    """Our end of the link gets SIGKILL."""
+    yield from _struck(lambda run: _kill(run.here, run.there[0].address, "ssh -T"), "lost its agent")
+
+
+def harness_killed() -> Iterator[Claim]:
+    """The process that the user has started gets SIGKILL in the middle of a slice."""
+    with running() as run:
+        yield seconds_until(run.loaded, 60) is not None, "all generators load a server"
+        _kill(run.here, "harness run")
+        yield from _nothing_left(run)
+
+
+def harness_cut_off() -> Iterator[Claim]:
+    """The harness' host has no network any more, so that no pipe closes."""
+    with running() as run:
+        yield seconds_until(run.loaded, 60) is not None, "all generators load a server"
+        run.here.link("down")
+        took_s = seconds_until(lambda: not any(host.processes() for host in run.there), GONE_S)
+        left = {name: found for name, found in run.left().items() if name != run.here.name}
+        yield took_s is not None, f"nothing left on the generators' hosts after {took_s or GONE_S:.1f} s {left or ''}"
+        yield seconds_until(lambda: run.process.poll() is not None, RUN_S) is not None, "the run ends"
+        yield from _nothing_left(run)
+
+
+def _struck(strike: Callable[[Run], None], says: str, mend: Callable[[Run], None] | None = None) -> Iterator[Claim]:
+    """Strike the first generator in the middle of a slice; `says` is what the rows must say of it."""
+    with running() as run:
+        yield seconds_until(run.loaded, 60) is not None, "all generators load a server"
+        host = run.there[0]
+        before = host.processes().keys()
+        strike(run)
+        struck = time.monotonic()
+        took_s = seconds_until(run.rows, VOID_S)
+        errors = {str(row["error"]) for row in run.rows()}
+        named = f"generator 1 of 2 on root@{host.address}"
+        fits = bool(errors) and all(named in error and says in error for error in errors)
+        yield took_s is not None and fits, f"void after {took_s or VOID_S:.1f} s: {'; '.join(errors) or 'no row'}"
+
+        def old() -> set[int]:
+            return set(before & host.processes().keys())
+
+        gone_s = seconds_until(lambda: not old(), struck + GONE_S - time.monotonic())
+        left = [words for pid, words in host.processes().items() if pid in before]
+        yield gone_s is not None, f"its processes have ended on {host.name} {left or ''}"
+        if mend is not None:
+            mend(run)
+        yield seconds_until(lambda: run.process.poll() is not None, RUN_S) is not None, "the run goes on, and ends"
+        blocks = [(row["block"], row["error"]) for row in run.rows()]
+        went_on = mend is not None or [error for block, error in blocks if block == 1] == [None, None]
+        yield len(blocks) == 4 and went_on, f"rows of both blocks: {blocks}"  # noqa: PLR2004 - two arms, two blocks
+        yield from _nothing_left(run)
+
+
+def _nothing_left(run: Run) -> Iterator[Claim]:
+    took_s = seconds_until(lambda: not run.left(), GONE_S)
+    yield took_s is not None, f"nothing left on any host after {took_s or GONE_S:.1f} s {run.left() or ''}"
+
+
+def _kill(host: Host, *words: str) -> None:
+    """SIGKILL for those processes of a host whose command lines hold all `words`; raises `LookupError` without any."""
+    found = [pid for pid, line in sorted(host.processes().items()) if all(word in line for word in words)]
+    if not found:
+        raise LookupError(f"no {' '.join(words)} on {host.name}: {host.processes()}")
+    for pid in found:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+PROOFS = {
+    proof.__name__: proof
+    for proof in (whole, link_cut, generator_killed, agent_killed, ssh_killed, harness_killed, harness_cut_off)
+}
+
+
+def main(*names: str) -> int:
+    """Check the claims of these names, or all; returns the exit code."""
+    if (why := missing()) is not None:
+        print(f"no hosts: {why}")
+        return 2
+    if unknown := [name for name in names if name not in PROOFS]:
+        print(f"unknown: {', '.join(unknown)}; known: {', '.join(PROOFS)}")
+        return 2
+    failed = 0
+    for name in names or PROOFS:
+        print(f"{name}: {PROOFS[name].__doc__}", flush=True)
+        for held, figures in PROOFS[name]():
+            failed += not held
+            print(f"    {'PASS' if held else 'FAIL'}  {figures}", flush=True)
+    print(f"{failed} failed" if failed else "all held")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,81 @@
+"""How those who hold requests send and read, against a server that writes down what it gets."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from harness.spec import Request
+from harness.spec.held import Between, HeldLog, Hold, How
+from loadtests import held
+
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 4000000\r\nConnection: close\r\n\r\n" + b"x" * 4_000_000
+
+
+async def _held(how: How, count: int = 2) -> tuple[HeldLog, list[bytes], list[bool]]:
+    """What was held for half a second, what the server got on each connection, and whether its answer was taken."""
+    got: list[bytes] = []
+    taken: list[bool] = []
+
+    async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        number = len(got)
+        got.append(b"")
+        try:
+            while not got[number].endswith(b"\r\n\r\n"):
+                piece = await reader.read(1000)
+                if not piece:
+                    return
+                got[number] += piece
+            writer.write(ANSWER)
+            taken.append(False)
+            mine = len(taken) - 1
+            await writer.drain()
+            taken[mine] = writer.transport.get_write_buffer_size() == 0
+        except ConnectionError:
+            return
+        finally:
+            writer.transport.abort()
+
+    server = await asyncio.start_server(client, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    now = time.monotonic_ns()
+    hold = Hold(host="127.0.0.1", port=port, request=Request(path="/"), count=count, how=how)
+    log = await held.Held(hold).between(Between(start_ns=now, end_ns=now + 500_000_000))
+    server.close()
+    return log, got, taken
+
+
+def most(log: HeldLog) -> int:
+    """The most that were held at once."""
+    return max(sent for _, sent, _ in log.changes)
+
+
+def test_slow_headers_come_byte_by_byte_and_never_to_their_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server has a few of them, and no request."""
+    monkeypatch.setattr(held, "SLOW_S", 0.05)
+    log, got, taken = asyncio.run(_held("slow-headers"))
+    assert most(log) == 2
+    assert log.answers == 0
+    assert [each[:3] for each in got] == [b"GET", b"GET"]
+    assert all(len(each) < 20 for each in got)
+    assert taken == []
+
+
+def test_a_slow_reader_leaves_the_answer_with_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its answer has begun, and does not come to its end."""
+    monkeypatch.setattr(held, "SLOW_S", 0.05)
+    log, got, taken = asyncio.run(_held("slow-read"))
+    assert (most(log), log.answers) == (2, 0)
+    assert max(begun for _, _, begun in log.changes) == 2
+    assert all(each.endswith(b"\r\n\r\n") for each in got)
+    assert taken == [False, False]
+
+
+def test_whoever_is_not_slow_takes_the_whole_answer_and_asks_again() -> None:
+    """As fast as it can."""
+    log, got, taken = asyncio.run(_held("whole"))
+    assert log.answers > 2
+    assert any(taken)
+    assert len(got) > 2

@@ -1,0 +1,110 @@
+"""Deploys of real servers: one that drops as many requests as it is told to, and gunicorn, stopped and started."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from harness import measure, record
+from harness.machine.placement import Placement
+from harness.record import Episode
+from harness.record.sitting import begin
+from harness.suite import Arm, Ask, Deploy, Expect, Group, Open, Scenario, Thresholds, load_definitions
+from harness.suite.choice import arm_of
+from harness.suite.subjects import Reload
+from harness.trial.progress import Silent
+from tests import factories
+
+ROOT = Path(__file__).parents[2]
+ANY_MACHINE = Thresholds(outside_load=1, steal=1, generator_waiting=1, generator_cpu_percent=400, lateness_p99_us=1e6)
+"""The order of events is what is tested, whatever else the machine does."""
+DROPPED = 7
+RELOAD = Deploy(how="reload", deadline_ms=500, late_share=0.5, before_s=0.5, during_s=1.0, after_s=5.0)
+
+
+def dropping(count: int) -> Arm:
+    """A server that drops so many requests at its reload."""
+    program = str(ROOT / "bench" / "apps" / "dropping.py")
+    return factories.arm(
+        "t1",
+        pair=None,
+        target=factories.target(
+            name="toy", python=sys.executable, folder=str(ROOT), packages=(), env={"PYTHONPATH": str(ROOT)}
+        ),
+        server=factories.server(
+            name="toy",
+            argv=("{python}", program, "{host}", "{port}", f"{count}"),
+            packages=(),
+            reload=Reload(signal="HUP"),
+        ),
+        scenario=Scenario(name="json", about="", request=Ask(path="/"), expect=Expect(contains="hello")),
+        loads=factories.loads("open", connections=4, rate_rps=100.0),
+    )
+
+
+def measured(folder: Path, arm: Arm, deploy: Deploy) -> list[Episode]:
+    """The episodes of one block."""
+    group = Group(id="g1", scenario=arm.cell.scenario, arms=(arm,), pairs=(), disturbance=deploy)
+    plan = factories.plan(group, blocks=1, open_slice_s=0.5, thresholds=ANY_MACHINE)
+    placement = Placement(server=(0,), generator=(0,), services=(0,))
+    folder.mkdir()
+    measure.measure(begin(folder, plan, placement, None), Silent())
+    return list(record.read(folder).episodes)
+
+
+def lost(row: Episode) -> dict[str, int]:
+    """What was lost by kind."""
+    parts = [part for part in (row.before, row.during, row.after) if part is not None]
+    return dict(sum((Counter(part.lost) for part in parts), Counter()))
+
+
+@pytest.mark.live
+def test_what_a_server_drops_at_its_reload_is_counted_to_the_one(tmp_path: Path) -> None:
+    """None more, none less, and the server's own count says the same."""
+    (row,) = measured(tmp_path / "dropping", dropping(DROPPED), RELOAD)
+    assert (row.error, row.reasons) == (None, ())
+    assert lost(row) == {"reset": DROPPED}
+    assert row.server_begun is not None
+    assert row.server_finished == row.server_begun - DROPPED == row.good
+    assert row.deployed is not None
+    assert row.deployed.new_from_s is not None
+    assert row.deployed.old_until_s is not None
+
+
+def gunicorn() -> Arm:
+    """Flask on two of gunicorn's threaded workers, asked for what waits for nothing."""
+    known = load_definitions()
+    target, server = known.targets["flask"], known.servers["gunicorn-gthread"]
+    loads = (Open(connections=4, rate_rps=50.0),)
+    scenario = known.scenarios["json"]
+    return arm_of(known, "t1", target, server, scenario, levels={"workers": 2, "threads": 2}, loads=loads)
+
+
+@pytest.mark.live
+def test_a_server_is_stopped_and_started_again_and_serves_on(tmp_path: Path) -> None:
+    """New workers answer, and the old ones answer no more; the counts of both sides meet, and nothing is left."""
+    (row,) = measured(tmp_path / "run", gunicorn(), dataclasses.replace(RELOAD, how="restart", during_s=2.5))
+    assert (row.error, row.reasons) == (None, ())
+    assert row.well_s is not None
+    assert row.deployed is not None
+    assert row.deployed.new_from_s is not None
+    assert row.deployed.old_until_s is not None
+    assert row.deployed.old_until_s < row.deployed.new_from_s
+    assert row.good is not None
+    assert row.server_finished is not None
+    assert row.good <= row.server_finished
+
+
+@pytest.mark.live
+def test_a_server_without_a_reload_is_a_row_that_says_so(tmp_path: Path) -> None:
+    """And nothing is sent to it."""
+    arm = dropping(0)
+    (row,) = measured(
+        tmp_path / "run", dataclasses.replace(arm, server=dataclasses.replace(arm.server, reload=None)), RELOAD
+    )
+    assert row.error == "toy has no reload of its own (servers.toml says none)"
+    assert row.during is None
