@@ -32,8 +32,13 @@ chaos: $(VENV)/.setup-dev ## what gatebench survives: faults at random moments o
 reference: $(VENV)/.setup ## quote a run in the README (RUN=results/...; without it, all anew)
 	$(BIN)/python bench/reference.py $(RUN)
 
-test: $(VENV)/.setup-dev ## run the tests
+test: $(VENV)/.setup-dev ## run the tests (TESTS="tests/judge -x" for some, in one process)
+ifeq ($(strip $(TESTS)),)
+	status=0; $(BIN)/python -m pytest -n 2 --dist loadfile -m "not live or beside" || status=1; \
+	$(BIN)/python -m pytest -m "live and not beside" || status=1; exit $$status
+else
 	$(BIN)/python -m pytest $(TESTS)
+endif
 
 check: $(VENV)/.setup-dev ## formatting, lint, types, and that imports only point down
 	$(BIN)/ruff format --check .

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,10 +37,13 @@ Part = Callable[[Claims], None]
 """Some claims that are put to the test together."""
 
 
-def gatebench(*argv: str, may: tuple[int, ...] = (0, 1)) -> tuple[int, str]:
-    """Exit code and output of one call from the checkout; raises `CallError` when it `may` not have this exit code."""
-    command = [sys.executable, "-m", "harness", *argv]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+def gatebench(*argv: str, may: tuple[int, ...] = (0, 1), folder: Path = ROOT) -> tuple[int, str]:
+    """Exit code and output of one call of the checkout's, in `folder`.
+
+    Raises `CallError` when it `may` not have this exit code.
+    """
+    command, env = [sys.executable, "-m", "harness", *argv], os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
     if done.returncode not in may:
         raise CallError(f"gatebench {' '.join(argv)} ended with {done.returncode}: {done.stderr[-2000:]}")
     return done.returncode, done.stdout
@@ -63,6 +67,11 @@ def main(parts: Mapping[str, Part], usage: str | None) -> int:
     if not names or not set(names) <= set(parts):
         print(usage)
         return 2
+    return tested(parts, names)
+
+
+def tested(parts: Mapping[str, Part], names: Iterable[str]) -> int:
+    """Put these parts to the test, and return the exit code; as `main` says."""
     claims = Claims()
     for name in names:
         print(f"== {name}", flush=True)

@@ -20,9 +20,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from bench.claims import ROOT
@@ -31,6 +30,7 @@ from harness import record
 from harness.errors import RecordError
 from harness.machine.identity import Identity, identity, lives
 from harness.machine.namespace import SWITCH
+from tests.polling import until
 
 SUITE = """
 about = "Two arms, briefly."
@@ -209,16 +209,6 @@ class Run:
             "called and helper": [*helpers, called],
             "harness and helper": [*helpers, *(inner[:1] or [called])],
         }[struck]
-
-
-def until(holds: Callable[[], bool], seconds: float) -> bool:
-    """Poll until `holds`, or the time is up."""
-    deadline = time.monotonic() + seconds
-    while not holds():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.01)
-    return True
 
 
 def _command(pid: int) -> str:

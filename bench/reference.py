@@ -2,7 +2,8 @@
 
 The records of RUN are copied to results/reference-SUITE/, with paths relative to the checkout, and the report there is
 drawn from them. Between marks in README.md go the table and some charts of results/reference-quick/ and the answer of
-results/reference-tune/; between marks in docs/FINDINGS.md go figures of any suite. The repository keeps all charts of
+results/reference-tune/; between marks in docs/FINDINGS.md go figures of any suite, and in docs/EXAMPLES.md the worked
+examples of bench/worked.py. The repository keeps all charts of
 the suite `full`, and of another suite those that its documents show; `gatebench report` draws them all, and .gitignore
 names those that the repository keeps. What else it draws is what is committed, byte for byte.
 """
@@ -12,6 +13,7 @@ import html
 import re
 import shutil
 from collections.abc import Callable, Collection, Iterator
+from functools import partial
 from pathlib import Path
 
 from bench import findings
@@ -29,25 +31,30 @@ SHOWN = {
     "quick": ("forest", "throughput-external-data", "factors"),
     "sweep": ("connections-external-data",),
     "tune": ("tune-candidates",),
+    "django": ("forest", "throughput-get-products"),
+    "pygeoapi": ("forest", "throughput-get-collections-gauges-items-f-json"),
 }
 """Charts that README and docs show, by suite."""
+EXAMPLES = ROOT / "docs" / "EXAMPLES.md"
+WORKED = ("django", "pygeoapi")
+"""The suites that docs/EXAMPLES.md quotes; `bench/worked.py --keep` makes their runs."""
 WHOLE = "full"
 """The suite of which all charts are kept."""
 RECORDS = (record.INFO, record.TRIALS, recommendation.FILE)
 
 
-def adopt(run: Path) -> Path:
-    """Copy the records of `run` and draw its report there."""
+def adopt(run: Path, root: Path = ROOT, results: Path = ROOT / "results") -> Path:
+    """Copy the records of `run` to a folder in `results`, with paths relative to `root`, and draw its report there."""
     suite = record.read(run).info.plan.suite
-    folder = ROOT / "results" / f"reference-{suite}"
+    folder = results.resolve() / f"reference-{suite}"
     if run.resolve() != folder:
         shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
+        folder.mkdir(parents=True)
         for name in RECORDS:
             if not (run / name).exists():
                 continue
             text = (run / name).read_text(encoding="utf-8")
-            (folder / name).write_text(text.replace(f"{ROOT}/", "").replace(str(ROOT), "."), encoding="utf-8")
+            (folder / name).write_text(text.replace(f"{root}/", "").replace(str(root), "."), encoding="utf-8")
     build(study(folder), folder)
     if suite != WHOLE:
         prune(folder / "charts", SHOWN.get(suite, ()))
@@ -66,10 +73,25 @@ def prune(folder: Path, shown: Collection[str]) -> None:
 def quotation(folder: Path = QUOTED) -> str:
     """Table and charts of the reference run, as README shows them."""
     opened = study(ROOT / folder)
-    info = opened.run.info
+    suite = opened.run.info.plan.suite
+    return _quoted(opened, f"gatebench run {suite}", folder)
+
+
+def worked(suite: str) -> str:
+    """The same of a worked example, as a page in docs/ shows it; where it has not been measured, what measures it."""
+    folder = Path("results", f"reference-{suite}")
+    if not (ROOT / folder / record.INFO).is_file():
+        return (
+            f"Not measured yet: `.venv/bin/python bench/worked.py {suite} --keep results` measures it and puts it here."
+        )
+    return _quoted(study(ROOT / folder), f"gatebench run {suite}.toml", Path("..", folder), "svg")
+
+
+def _quoted(opened: Study, call: str, folder: Path, kind: str = "png") -> str:
+    """What `call` showed, with pictures of that kind; `folder` as the page names it."""
     _, _, says = summary(opened).partition("\n\n")
-    source = f"`gatebench run {info.plan.suite}` on {info.started:.10}, as it came out ([its folder]({folder})):"
-    return "\n\n".join([source, says.strip(), *_pictures(folder, opened)])
+    source = f"`{call}` on {opened.run.info.started:.10}, as it came out ([its folder]({folder})):"
+    return "\n\n".join([source, says.strip(), *_pictures(folder, opened, kind)])
 
 
 def advice(folder: Path = TUNED) -> str:
@@ -82,19 +104,32 @@ def advice(folder: Path = TUNED) -> str:
     return "\n\n".join([source, f"> {tuning.explanation}", f"`{shell(tuning.command)}`", *_pictures(folder, opened)])
 
 
-def _pictures(folder: Path, opened: Study) -> Iterator[str]:
+def _pictures(folder: Path, opened: Study, kind: str = "png") -> Iterator[str]:
     drawn = {chart.name: chart for chart in charts(opened)}
     for name in SHOWN[opened.run.info.plan.suite]:
         if name in drawn:
             yield (
-                f'<picture><source media="(prefers-color-scheme: dark)" srcset="{folder}/charts/{name}-dark.png">'
-                f'<img alt="{html.escape(drawn[name].title)}" src="{folder}/charts/{name}.png"></picture>'
+                f'<picture><source media="(prefers-color-scheme: dark)" srcset="{folder}/charts/{name}-dark.{kind}">'
+                f'<img alt="{html.escape(drawn[name].title)}" src="{folder}/charts/{name}.{kind}"></picture>'
             )
 
 
 def splice(text: str) -> str:
     """The text of README with the quotations between their marks."""
     return _put(_put(text, "reference", quotation), "tune", advice)
+
+
+def splice_examples(text: str) -> str:
+    """The text of docs/EXAMPLES.md with each example between its marks."""
+    for suite in WORKED:
+        text = _put(text, suite, partial(worked, suite))
+    return text
+
+
+def quote() -> None:
+    """Write README, FINDINGS and EXAMPLES with what the committed runs show."""
+    for page, spliced in ((ROOT / "README.md", splice), (findings.PAGE, findings.splice), (EXAMPLES, splice_examples)):
+        page.write_text(spliced(page.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 def _put(text: str, mark: str, quoted: Callable[[], str]) -> str:
@@ -109,9 +144,7 @@ def main() -> None:
     run = parser.parse_args().run
     for each in [run] if run is not None else sorted((ROOT / "results").glob("reference-*")):
         print(adopt(each).relative_to(ROOT))
-    readme = ROOT / "README.md"
-    readme.write_text(splice(readme.read_text(encoding="utf-8")), encoding="utf-8")
-    findings.PAGE.write_text(findings.splice(findings.PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    quote()
 
 
 if __name__ == "__main__":

@@ -101,7 +101,7 @@ def _completion(claims: Claims, program: Path, home: Path) -> None:
     done = _called(program, home, "--install-completion", "bash", HOME=str(home), SHELL="/bin/bash")
     there = [*home.rglob("gatebench.sh")]
     claims.check("--install-completion writes what bash reads", f"{done.stdout}{done.stderr}".strip(), held=bool(there))
-    asked = {"_GATEBENCH_COMPLETE": "complete_bash", "COMP_WORDS": "gatebench run de", "COMP_CWORD": "2"}
+    asked = {"_GATEBENCH_COMPLETE": "complete_bash", "COMP_WORDS": "gatebench run dem", "COMP_CWORD": "2"}
     shown = _called(program, home, **asked)
     seen = f"{shown.stdout}{shown.stderr}".strip()
     claims.check("bash completes the name of a suite", seen, held=shown.stdout.split() == ["demo"])

@@ -1,6 +1,9 @@
 """What all tests share."""
 
+import os
 import signal
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +18,18 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 def checkout() -> Path:
     """The folder that holds harness/, targets/, docs/ and the rest."""
     return Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _temporary_files_of_our_own() -> Iterator[None]:
+    """Beside another process of the suite: in the common folder a harness sees the harnesses of all tests that run."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        yield
+        return
+    # Its name is short: sockets lie below it.
+    with tempfile.TemporaryDirectory(prefix="gw", ignore_cleanup_errors=True) as folder:
+        os.environ["TMPDIR"] = tempfile.tempdir = folder
+        yield
 
 
 @pytest.fixture(autouse=True)

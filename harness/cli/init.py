@@ -28,13 +28,22 @@ def init(
     *,
     app: Annotated[
         str | None,
-        typer.Option(metavar="APP", help="Where more than one is there: `module:app`, `module:create_app()`."),
+        typer.Option(
+            "--app", "--a", metavar="APP", help="Where more than one is there: `module:app`, `module:create_app()`,"
+        ),
+    ] = None,
+    other: Annotated[
+        str | None, typer.Option("--b", metavar="APP", help="and the app that it is compared with.")
     ] = None,
     path: Annotated[
         str | None, typer.Option(metavar="PATH", help="What is asked; default: a route that answers.")
     ] = None,
     python: Annotated[
         str | None, typer.Option(metavar="FILE", help="The app's interpreter; default: that of its environment.")
+    ] = None,
+    env: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="What the app finds in its environment; may be given more than once."),
     ] = None,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help=f"The suite; default: {FILE} in the folder.")] = None,
     as_json: AsJson = False,
@@ -44,11 +53,15 @@ def init(
     The app is imported by its own interpreter, never by that of gatebench. The suite is verified at the end: exit code
     1 on a wrong answer. No file is overwritten.
 
-    Examples: `gatebench init`, `gatebench init ../shop --path /products`, `gatebench init --app shop:create_app()`.
+    Examples: `gatebench init`, `gatebench init ../shop --path /products`, `gatebench init --app shop:create_app()`,
+    `gatebench init --app shop.flask_app:app --b shop.fast_app:app --env SHOP_CONFIG=shop.yml`.
     """
     from harness.subject.discover import interpreter
     from harness.subject.first import first
 
+    if other is not None and app is None:
+        raise UsageError("--b goes with --app: name both of the apps")
+    variables = dict(map(_variable, env or ()))
     try:
         if not folder.is_dir():
             raise UsageError(f"{folder}: no folder; name the one from which your app is imported")
@@ -58,12 +71,21 @@ def init(
     except (OSError, ValueError) as error:  # too long a name, or one with a NUL in it
         reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
         raise UsageError(f"{str(folder)[:200]!r}, {str(out or FILE)[:200]!r}: no folder or file: {reason}") from error
-    found = first(folder, interpreter(folder, python), load_definitions(), app=app, path=path)
+    program = interpreter(folder, python)
+    found = first(folder, program, load_definitions(), app=app, other=other, path=path, env=variables)
     for remark in found.remarks:
         remarks().print(f"caveat: {remark}", soft_wrap=True)
     _write(file, written(file, found.targets, found.scenario, found.sides, found.routes, found.note))
     _tell(file, found, as_json=as_json)
     _verify(file)
+
+
+def _variable(text: str) -> tuple[str, str]:
+    """Name and value of `NAME=VALUE`. Raises `UsageError`."""
+    name, equals, value = text.partition("=")
+    if not name or not equals or "\0" in text:
+        raise UsageError(f"--env {text[:200]}: write NAME=VALUE")
+    return name, value
 
 
 def _require_free(file: Path) -> None:

@@ -12,7 +12,7 @@ import typer
 from harness.cli.output import remarks
 from harness.errors import GatebenchError, UsageError
 from harness.suite import Arm, Definitions, Scenario, Side, Suite, Target, load_definitions
-from harness.suite.own import closed_arms, pair_suite, request, server_of, with_own
+from harness.suite.own import closed_arms, pair_suite, request, require_no_secret, server_of, with_own
 
 AppA = Annotated[
     str | None,
@@ -68,6 +68,7 @@ def _own(apps: Sequence[Own], path: str | None, python: str | None) -> tuple[Def
         raise UsageError(f"{', '.join(missing)}: missing; an app of your own is named by APP, and asked for PATH")
     shipped, folder = load_definitions(), Path.cwd()
     scenario, program = request(path), interpreter(folder, python)
+    require_no_secret(scenario)
     every = _targets(apps, path, folder, program)
     targets = {target.name: target for target in every}
     sides = [

@@ -9,7 +9,8 @@ from rich.table import Table
 from harness import units
 from harness.cli.options import AsJson, Baseline, Blocks, Filter, Seed, SuiteName, fresh_seed
 from harness.cli.output import answers, print_json
-from harness.suite import Arm, Options, Plan, block_times, build, load_suite, run_times
+from harness.cli.revisions import Revisions, suite_at
+from harness.suite import Arm, Options, Plan, block_times, build, run_times
 
 
 def plan(
@@ -18,14 +19,16 @@ def plan(
     wanted: Filter = "",
     blocks: Blocks = None,
     baseline: Baseline = None,
+    rev: Revisions = None,
     seed: Seed = None,
     as_json: AsJson = False,
 ) -> None:
     """The groups, pairs, blocks and the time that a run will take, measuring nothing.
 
-    Examples: `gatebench plan quick`, `gatebench plan full --filter scenario=external-data`.
+    Examples: `gatebench plan quick`, `gatebench plan full --filter scenario=external-data`,
+    `gatebench plan shop.toml --rev main --rev HEAD`.
     """
-    definitions, chosen = load_suite(suite)
+    definitions, chosen = suite_at(suite, rev or (), baseline)
     options = Options(seed=fresh_seed(seed), wanted=wanted, blocks=blocks, baseline=baseline)
     planned = build(definitions, chosen, options)
     if as_json:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from harness.errors import UsageError
-from harness.suite import Definitions, Suite
+from harness.suite import Definitions, Suite, load_suite
 from harness.suite.revised import judged, revised
 
 Revisions = Annotated[
@@ -27,6 +27,14 @@ def require_two(revs: Sequence[str], baseline: str | None) -> None:
         raise UsageError(f"--rev {' --rev '.join(revs)}: name two, the baseline first: --rev main --rev HEAD")
     if baseline is not None:
         raise UsageError("either --baseline or --rev: the first revision is the baseline")
+
+
+def suite_at(name: str, revs: Sequence[str], baseline: str | None = None) -> tuple[Definitions, Suite]:
+    """The suite of that name or file, at two revisions where `revs` names them. Raises `UsageError`."""
+    if not revs:
+        return load_suite(name)
+    require_two(revs, baseline)
+    return at_revisions(*load_suite(name), revs)
 
 
 def at_revisions(definitions: Definitions, suite: Suite, revs: Sequence[str]) -> tuple[Definitions, Suite]:

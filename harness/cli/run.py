@@ -36,7 +36,7 @@ from harness.cli.options import (
 )
 from harness.cli.output import answers, print_json, quoted, remarks
 from harness.cli.own import AppA, AppB, Own, Path_, Python, ServerA, ServerB, own_suite
-from harness.cli.revisions import Revisions, at_revisions, require_two
+from harness.cli.revisions import Revisions, require_two, suite_at
 from harness.errors import NothingValidError, UsageError
 from harness.judge.demands import Demands
 from harness.judge.verdicts import Gate
@@ -45,7 +45,7 @@ from harness.record.conditions import today
 from harness.record.folders import still_there
 from harness.record.sitting import Sitting, begin, own_folder, refuse_new_plan
 from harness.record.sitting import resume as go_on
-from harness.suite import Arm, Definitions, Options, Plan, Suite, load_suite, run_times
+from harness.suite import Arm, Definitions, Options, Plan, Suite, run_times
 from harness.suite import build as build_plan
 
 
@@ -165,7 +165,7 @@ def _chosen(
     if not given:
         if suite is None:
             raise UsageError("which suite? `gatebench list suites` shows them; --resume RUN goes on with a run")
-        return at_revisions(*load_suite(suite), revs) if revs else load_suite(suite)
+        return suite_at(suite, revs, baseline)
     if suite is not None or baseline is not None:
         raise UsageError(f"either {'SUITE' if suite is not None else '--baseline'} or {', '.join(given)}")
     if revs:  # the same app on the same server, unless it is said to be another by then

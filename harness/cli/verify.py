@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -11,10 +12,11 @@ from harness.cli.before import require_pods
 from harness.cli.beside import announced
 from harness.cli.options import AsJson, Filter
 from harness.cli.output import answers, print_json, remarks
-from harness.errors import GateError
+from harness.cli.revisions import Revisions, suite_at
+from harness.errors import GateError, UsageError
 from harness.subject.verify import ArmAndScenarios, Checked, every_arm
 from harness.subject.verify import verify as check
-from harness.suite import Factor, Options, Upstream, build, load_definitions, load_suite
+from harness.suite import Factor, Options, Upstream, build, load_definitions
 
 
 def verify(
@@ -22,6 +24,7 @@ def verify(
         str | None, typer.Argument(metavar="[SUITE]", help="A suite's name or file; none: everything.")
     ] = None,
     *,
+    rev: Revisions = None,
     wanted: Filter = "",
     as_json: AsJson = False,
 ) -> None:
@@ -29,11 +32,12 @@ def verify(
 
     Without a suite: every target on every server of its interface, every scenario. Exit code 1 on a wrong answer.
 
-    Examples: `gatebench verify`, `gatebench verify quick`, `gatebench verify my-suite.toml --json`.
+    Examples: `gatebench verify`, `gatebench verify quick`, `gatebench verify my-suite.toml --json`,
+    `gatebench verify shop.toml --rev main --rev HEAD`.
     """
     from harness.subject.receipts import receipts
 
-    arms, factors, upstream = _everything() if suite is None else of_suite(suite, wanted)
+    arms, factors, upstream = _asked(suite, wanted, rev or ())
     require_pods(arm for arm, _ in arms)
     missing = receipts(arm for arm, _ in arms).missing
     answered = []
@@ -61,14 +65,22 @@ def label(checked: Checked) -> str:
 Wanted = tuple[list[ArmAndScenarios], tuple[Factor, ...], Upstream]
 
 
-def _everything() -> Wanted:
+def _asked(suite: str | None, wanted: str, revs: Sequence[str]) -> Wanted:
+    """Those of a suite, or everything."""
+    if suite is not None:
+        return of_suite(suite, wanted, revs)
+    if revs:
+        raise UsageError("which suite? --rev is of a suite's targets: gatebench verify SUITE --rev main --rev HEAD")
     known = load_definitions()
     return list(every_arm(known)), tuple(known.factors.values()), Upstream()
 
 
-def of_suite(suite: str, wanted: str) -> Wanted:
-    """The arms of the pairs of a suite that pass the filter, its factors, and its upstream."""
-    definitions, chosen = load_suite(suite)
+def of_suite(suite: str, wanted: str, revs: Sequence[str] = ()) -> Wanted:
+    """The arms of the pairs of a suite that pass the filter, its factors, and its upstream; at `revs` if two are named.
+
+    Raises `UsageError` where a revision cannot be.
+    """
+    definitions, chosen = suite_at(suite, revs)
     plan = build(definitions, chosen, Options(seed=0, wanted=wanted))
     return [(arm, (arm.scenario,)) for group in plan.groups for arm in group.arms], plan.factors, plan.upstream
 

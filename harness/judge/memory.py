@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from harness import units
-from harness.judge.statistics import estimate
+from harness.judge.statistics import Estimate, estimate
 from harness.judge.validity import kept
 from harness.judge.verdicts import Caveat
 from harness.record import SliceRow, Trial
@@ -43,7 +43,8 @@ class Growth:
 def growth(trials: Iterable[Trial]) -> Growth | None:
     """How the memory of an arm grows, by all its trials, valid or not; None where no growth is seen.
 
-    The first slice of a launch is left out: a server that has just started still fills its pools.
+    The first slice of a launch is left out: a server that has just started still fills its pools. Some go on for a few
+    thousand requests, slower and slower: growth must be seen in the later half of the slices alone, too.
     """
     launches: dict[tuple[str, int], list[SliceRow]] = {}
     for trial in trials:
@@ -52,16 +53,24 @@ def growth(trials: Iterable[Trial]) -> Growth | None:
         )
     settled = [sorted(rows, key=lambda row: row.start_s)[1:] for rows in launches.values()]
     settled = [rows for rows in settled if rows]
+    found = _seen(settled)
+    if found is None or _seen([rows[len(rows) // 2 :] for rows in settled]) is None:
+        return None
+    low, high = found.interval()
+    return Growth(
+        bytes_per_request=found.mean, low=low, high=high, launches=len(settled), slices=sum(map(len, settled))
+    )
+
+
+def _seen(settled: Sequence[Sequence[SliceRow]]) -> Estimate | None:
+    """Bytes a request by the slices of each launch; None where these do not show that it grows."""
     rows = [row for each in settled for row in each]
     values = [_rate(each) for each in settled] if len(settled) >= LAUNCHES else [_rate([row]) for row in rows]
     grew = sum((row.grown_bytes or 0) > 0 for row in rows)
     if len(values) <= 1 or grew < STEADY * len(rows):
         return None
     found = estimate(values)
-    low, high = found.interval()
-    if low < LEAST:
-        return None
-    return Growth(bytes_per_request=found.mean, low=low, high=high, launches=len(settled), slices=len(rows))
+    return found if found.interval()[0] >= LEAST else None
 
 
 def max_requests(grows: Growth, limit_bytes: int, before_bytes: int, workers: int) -> int | None:

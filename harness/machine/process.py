@@ -25,6 +25,7 @@ from harness.machine import logs
 from harness.machine.guard import guard, next_mark
 from harness.machine.identity import MARK, Family, Identity, identity, kill, kin, table
 from harness.machine.reaper import GONE_S
+from harness.machine.undisturbed import undisturbed
 
 STOP_S = 5.0
 """How long a process may take to stop when asked, before it is killed."""
@@ -85,7 +86,7 @@ class Process:
         """Stop it, with all its descendants, and start the same again; raises as `running` does."""
         assert self._start is not None  # noqa: S101 - only `running` makes one
         stop(self)
-        with self._lock:
+        with self._lock, undisturbed():
             self.popen, self._asked_at = self._start(), None
             self.known.clear()
             self.family = _family(self.popen.pid, self.family.mark)
@@ -166,18 +167,24 @@ def running(
                 raise kind(f"{name} cannot be started: {error}") from error
 
     log_start = log.stat().st_size if log.exists() else 0
-    popen = start()
-    family = _family(popen.pid, mark)
-    process = Process(name, popen, log, family, log_start, _start=start)
+    with contextlib.ExitStack() as starting:
+        starting.enter_context(undisturbed())
+        popen = start()
+        process = Process(name, popen, log, _family(popen.pid, mark), log_start, _start=start)
+        yield from _until_stopped(process, starting)
+
+
+def _until_stopped(process: Process, starting: contextlib.ExitStack) -> Iterator[Process]:
     try:
-        guard().entrust(family)
+        starting.close()  # a signal that came meanwhile comes now
+        guard().entrust(process.family)
         yield process
     finally:
         try:
             stop(process)
         finally:  # a second Ctrl-C may end the wait
-            logs.scrub(log, log_start)
-            logs.bound(log, log_start)
+            logs.scrub(process.log, process.log_start)
+            logs.bound(process.log, process.log_start)
 
 
 def stop(process: Process, timeout_s: float = STOP_S) -> None:

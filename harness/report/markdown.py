@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from harness import units
 from harness.judge.verdicts import PairVerdict
@@ -123,9 +123,18 @@ def _side(study: Study, pair: str, arm: Arm) -> str:
 def _small(study: Study) -> str:
     info = study.run.info
     cores = len(info.placement.get("server", ()))
-    versions = " · ".join(f"{escaped(name)} {escaped(version)}" for name, version in sorted(info.versions.items()))
     cpu = escaped(str(info.environment.get("cpu", "unknown CPU")))
     return (
         f"{escaped(info.run)} · {info.plan.blocks} blocks · {cpu}, server on {cores} "
-        f"core{'s' if cores != 1 else ''} · {versions}"
+        f"core{'s' if cores != 1 else ''} · {escaped(' · '.join(_versions(info.versions)))}"
     )
+
+
+def _versions(versions: Mapping[str, str]) -> Iterator[str]:
+    """Ours one by one; those that another interpreter has after its path, which is said once."""
+    by_interpreter: dict[str, list[str]] = {}
+    for name, version in sorted(versions.items()):
+        python, _, package = name.rpartition(": ")
+        by_interpreter.setdefault(python, []).append(f"{package} {version}")
+    yield from by_interpreter.pop("", ())
+    yield from (f"{python}: {', '.join(its)}" for python, its in by_interpreter.items())

@@ -14,6 +14,9 @@ from harness.report.figures.axis import log_ticks, place, reach
 from harness.report.figures.rows import why
 from harness.suite import NONE, PHASES, Arm, Scenario
 
+ALWAYS_FILTERED = ("scenario", "interface", "server")
+"""What rows are chosen by wherever there is a choice; a factor is left out where one of these, or another, tells it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArmView:
@@ -146,10 +149,20 @@ def axis_of(limits: tuple[float, float], margin: float, noise: tuple[float, floa
 
 
 def filters(study: Study) -> list[Filter]:
-    """Scenario, interface, server and each factor, where there is a choice."""
+    """Scenario, interface, server and each factor, where there is a choice that no filter before it gives already."""
     cells = [arm.cell.keys for arm in study.arms.values()]
-    levels = {name: tuple(dict.fromkeys(str(cell.get(name, NONE)) for cell in cells)) for name in _filtered(study)}
-    return [Filter(name=name, label=name, levels=choice) for name, choice in levels.items() if len(choice) > 1]
+    levels = {name: [str(cell.get(name, NONE)) for cell in cells] for name in _filtered(study)}
+    shown: list[str] = []
+    for name, own in levels.items():
+        repeats = name not in ALWAYS_FILTERED and any(_follows(own, levels[other]) for other in shown)
+        if len(set(own)) > 1 and not repeats:
+            shown.append(name)
+    return [Filter(name=name, label=name, levels=tuple(dict.fromkeys(levels[name]))) for name in shown]
+
+
+def _follows(own: Sequence[str], other: Sequence[str]) -> bool:
+    """Whether whoever knows the level of an arm in `other` knows the one in `own`."""
+    return len(set(zip(other, own, strict=True))) == len(set(other))
 
 
 def arm_facts(study: Study) -> dict[str, dict[str, str]]:
@@ -161,7 +174,7 @@ def arm_facts(study: Study) -> dict[str, dict[str, str]]:
 
 
 def _filtered(study: Study) -> list[str]:
-    return ["scenario", "interface", "server", *(factor.name for factor in study.factors)]
+    return [*ALWAYS_FILTERED, *(factor.name for factor in study.factors)]
 
 
 def unfit(trials: Iterable[Trial]) -> list[Unfit]:

@@ -1,6 +1,7 @@
 """What an app is, found out by its own interpreter: interface, framework, handler, routes. Ours never imports it.
 
-The interpreter runs `probe.py` in the app's folder as a process with a deadline, in the environment of a launch.
+The interpreter runs `likely.py` and `probe.py` in the app's folder, as processes with a deadline, in the environment of
+a launch.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,13 +27,16 @@ from harness.strict import adapter
 from harness.suite import Interface, Target
 from harness.suite.subjects import Handler
 
-PROBE = Path(__file__).with_name("probe.py")
+FIND, LOOK = (Path(__file__).with_name(f"{name}.py") for name in ("likely", "probe"))
+"""What the app's interpreter runs."""
 LOOK_S = 30.0
 """How long an app may take to be imported."""
 POETRY_S = 10.0
 ENVIRONMENTS = (".venv", "venv", "env")
 REQUIREMENTS = ("requirements.txt", "pyproject.toml", "Pipfile", "setup.py", "environment.yml")
 IMPORT = re.compile(r"[\w.]+:[\w.]+(\(.*\))?")
+UNSET = re.compile(r"KeyError: '[A-Z][A-Z0-9_]*'|environment variable", re.IGNORECASE)
+"""How apps say that a variable is not set."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,9 +51,11 @@ class App:
     handler: Handler
     routes: tuple[str, ...] = ()
     """Paths that take a GET, as the framework writes them: those with parameters hold `<` or `{`."""
+    debug: bool = False
+    """Whether it is told to help its developers, at the cost of its speed."""
 
-    def target(self, app: str, folder: Path, python: str) -> Target:
-        """The target that this app is, under the name by which it is imported."""
+    def target(self, app: str, folder: Path, python: str, env: Mapping[str, str] | None = None) -> Target:
+        """The target that this app is, under the name by which it is imported; `env` is added to its environment."""
         return Target(
             name=app,
             interface=self.interface,
@@ -57,6 +64,7 @@ class App:
             python=python,
             packages=self.packages,
             handler=self.handler,
+            env=dict(env or {}),
         )
 
 
@@ -108,24 +116,26 @@ def requirements(folder: Path) -> str:
 
 def candidates(folder: Path, python: str) -> tuple[Candidate, ...]:
     """What may be an app in `folder`, the likeliest first; nothing of it is imported. Raises `UsageError`."""
-    return adapter(tuple[Candidate, ...]).validate_python(_probed(folder, python, "find").get("candidates", ()))
+    return adapter(tuple[Candidate, ...]).validate_python(_probed(folder, python, FIND).get("candidates", ()))
 
 
-def look(folder: Path, python: str, app: str, path: str = "") -> App:
+def look(folder: Path, python: str, app: str, path: str = "", env: Mapping[str, str] | None = None) -> App:
     """Import `app`, as `module:app` or `module:create_app()`, in `folder`, and say what it is.
 
-    `path` is the request by which its handler is judged. Raises `UsageError`, with the remedy, where it is no app or
-    cannot be imported within LOOK_S.
+    `path` is the request by which its handler is judged, `env` is added to its environment. Raises `UsageError`, with
+    the remedy, where it is no app or cannot be imported within LOOK_S.
     """
     if not IMPORT.fullmatch(app):
         raise UsageError(f"{app}: write module:app, or module:create_app() for one that makes the app")
-    found = _probed(folder, python, "look", app, path)
+    found = _probed(folder, python, LOOK, app, path, env=env)
     if problem := found.get("error"):
         raise UsageError(f"{app} {one_line(str(problem))} (imported by {python} in {folder}){_remedy(folder, problem)}")
     return adapter(App).validate_python(found)
 
 
 def _remedy(folder: Path, problem: str) -> str:
+    if UNSET.search(problem):
+        return ": export what it reads from its environment, or give `gatebench init` --env NAME=VALUE"
     if "ModuleNotFoundError" not in problem:
         return ""
     needs = requirements(folder)
@@ -133,16 +143,17 @@ def _remedy(folder: Path, problem: str) -> str:
     return f": {install}, or name its interpreter with --python"
 
 
-def _probed(folder: Path, python: str, *call: str) -> dict[str, Any]:
+def _probed(
+    folder: Path, python: str, probe: Path, *arguments: str, env: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """What the probe writes; raises `UsageError` where it writes nothing."""
-    what, *arguments = call
     named = arguments[0] if arguments else str(folder)
     with tempfile.TemporaryDirectory(prefix="gatebench-", dir=scratch()) as place:
         out = Path(place, "found.json")
-        argv = [python, "-c", PROBE.read_text(), what, str(out), *arguments]
+        argv = [python, "-c", probe.read_text(), str(out), *arguments]
         log = Path(place, "probe.log")
         try:
-            with running(argv, name=named, log=log, cwd=folder, env=clean_environment({})) as process:
+            with running(argv, name=named, log=log, cwd=folder, env=clean_environment(env or {})) as process:
                 process.popen.wait(LOOK_S)
                 ended = process.with_log("cannot be looked at").partition("; log: ")[0]  # which goes with the folder
             found: dict[str, Any] = json.loads(out.read_bytes())

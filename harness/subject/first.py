@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import re
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.errors import AnswerError, LaunchError, UsageError
-from harness.machine import environment
 from harness.machine.guard import scratch
 from harness.machine.logs import one_line
 from harness.subject.answers import MOVED, Answer, ask
@@ -18,8 +17,9 @@ from harness.subject.discover import App, Candidate, candidates, look
 from harness.subject.launch import Launched, launch
 from harness.subject.present import present
 from harness.subject.services import Services
-from harness.suite import Arm, Ask, Definitions, Scenario, Server, Side, Target
-from harness.suite.own import DEFAULT_SERVERS, PREFERRED, closed_arms, request, with_own
+from harness.subject.sides import sides
+from harness.suite import Arm, Ask, Definitions, Scenario, Side, Target
+from harness.suite.own import closed_arms, request, with_own
 
 MOST_LOOKED_AT = 8
 """Candidates that are imported, until there is one of each interface."""
@@ -58,61 +58,52 @@ class First:
     """What a person should know of the answer."""
 
 
-def first(folder: Path, python: str, shipped: Definitions, *, app: str | None = None, path: str | None = None) -> First:
-    """Find out about the app in `folder`; `app` and `path` are stated. Raises `UsageError`, with the remedy."""
-    found = apps(folder, python, app)
-    targets = named(found, python, shipped.targets)
-    targets, sides, note = _sides(shipped, targets)
-    found = found[: len(targets)]
+def first(
+    folder: Path,
+    python: str,
+    shipped: Definitions,
+    *,
+    app: str | None = None,
+    other: str | None = None,
+    path: str | None = None,
+    env: Mapping[str, str] | None = None,
+) -> First:
+    """Find out about the app in `folder`; `app`, the one it is compared with, and `path` are stated.
+
+    `env` is added to their environment. Raises `UsageError`, with the remedy.
+    """
+    found = apps(folder, python, app, other, env)
+    targets = named(found, python, shipped.targets, env)
+    chosen = sides(shipped, targets, stated=other is not None)
+    found = tuple(each for each, target in zip(found, targets, strict=True) if target in chosen.targets)
     if path is None:
         common = [route for route in found[0].what.routes if all(route in each.what.routes for each in found)]
-        (arm,) = closed_arms(with_own(shipped, targets, request("/")), sides[:1], request("/"))
+        (arm,) = closed_arms(with_own(shipped, chosen.targets, request("/")), chosen.sides[:1], request("/"))
         path = answered_path(arm, shipped, plain_routes(common))
     scenario = replace(request(path), name=_name_of(path), about=f"A GET of {path}.")
-    targets = [_handling(each, target, path) for each, target in zip(found, targets, strict=True)]
-    known = with_own(shipped, targets, scenario)
-    answered = present(closed_arms(known, sides, scenario), shipped.factors.values())
+    handling = [_handling(each, target, path) for each, target in zip(found, chosen.targets, strict=True)]
+    known = with_own(shipped, handling, scenario)
+    answered = present(closed_arms(known, chosen.sides, scenario), shipped.factors.values())
     return First(
-        targets=tuple(targets),
+        targets=tuple(handling),
         frameworks=tuple(each.what.framework for each in found),
-        sides=sides,
+        sides=chosen.sides,
         scenario=replace(scenario, expect=answered.expect),
         routes=found[0].what.routes,
-        note=note,
-        remarks=answered.remarks,
+        note=chosen.note,
+        remarks=(*chosen.remarks, *(_in_debug_mode(each.app) for each in found if each.what.debug), *answered.remarks),
     )
 
 
-def _sides(shipped: Definitions, targets: Sequence[Target]) -> tuple[list[Target], tuple[Side, Side], str]:
-    """The targets that can be served, the two sides, and what they compare. Raises `UsageError` where none can be."""
-    servers = [installed_servers(shipped, target) for target in targets]
-    able = [(target, its) for target, its in zip(targets, servers, strict=True) if its]
-    if not able:
-        python, usual = targets[0].python, shipped.servers[DEFAULT_SERVERS[targets[0].interface]]
-        raise UsageError(
-            f"{python} has none of the servers that we know for {targets[0].interface}: "
-            f"{python} -m pip install {' '.join(usual.packages)}"
-        )
-    if len(able) > 1:
-        (a, of_a), (b, of_b) = sorted(able, key=lambda each: each[0].interface, reverse=True)  # WSGI is a
-        sides = Side(target=a.name, server=of_a[0].name), Side(target=b.name, server=of_b[0].name)
-        return list(targets), sides, "The app as WSGI, and as ASGI."
-    ((target, its),) = able
-    names = [server.name for server in its]
-    sides = Side(target=target.name, server=names[0]), Side(target=target.name, server=names[:2][-1])
-    if len(names) > 1:
-        return [target], sides, f"The app on two servers that its interpreter has: {names[0]} and {names[1]}."
-    other = next(name for name in PREFERRED[target.interface] if name != names[0])
-    install = f"{target.python} -m pip install {' '.join(shipped.servers[other].packages)}"
-    note = f"The app against itself on {names[0]}, the only server that its interpreter has; for {other}: {install}"
-    return [target], sides, note
+def _in_debug_mode(app: str) -> str:
+    return f"{app} is in debug mode, which is slower and in which nobody deploys: switch it off before you measure"
 
 
 def _handling(found: Found, target: Target, path: str) -> Target:
     """The target with the handler of `path`, which in an ASGI app may be another for each route."""
     if found.what.interface == "wsgi":
         return target
-    return replace(target, handler=look(found.folder, target.python, found.app, path).handler)
+    return replace(target, handler=look(found.folder, target.python, found.app, path, target.env).handler)
 
 
 def _name_of(path: str) -> str:
@@ -121,14 +112,21 @@ def _name_of(path: str) -> str:
     return f"get-{words or 'root'}"[:MOST_LETTERS]
 
 
-def apps(folder: Path, python: str, stated: str | None = None) -> tuple[Found, ...]:
-    """The app that is stated, or the likeliest one in `folder`, and its twin of the other interface if it has one.
+def apps(
+    folder: Path,
+    python: str,
+    stated: str | None = None,
+    other: str | None = None,
+    env: Mapping[str, str] | None = None,
+) -> tuple[Found, ...]:
+    """The app that is stated, and the other one if that is; else the likeliest one in `folder`, and its twin if any.
 
-    A twin has a route with it in common, as Django's wsgi.py and asgi.py have all. Raises `UsageError` where there is
-    no app, with why each candidate is none.
+    A twin is of the other interface and has a route with it in common; Django's wsgi.py and asgi.py serve one urlconf.
+    Raises `UsageError` where there is no app, with why each candidate is none.
     """
     if stated is not None:
-        return (Found(folder=folder, app=stated, what=look(folder, python, stated)),)
+        named = [stated] if other is None else [stated, other]
+        return tuple(Found(folder=folder, app=app, what=look(folder, python, app, env=env)) for app in named)
     found: list[Found] = []
     problems: list[str] = []
     for candidate in candidates(folder, python)[:MOST_LOOKED_AT]:
@@ -136,7 +134,7 @@ def apps(folder: Path, python: str, stated: str | None = None) -> tuple[Found, .
             continue
         place = folder / candidate.folder if candidate.folder != "." else folder
         try:
-            found.append(Found(folder=place, app=candidate.app, what=look(place, python, candidate.app)))
+            found.append(Found(folder=place, app=candidate.app, what=look(place, python, candidate.app, env=env)))
         except UsageError as error:
             problems.append(f"  {error}")
     if not found:
@@ -157,18 +155,8 @@ def _twin_wanted(found: Sequence[Found], candidate: Candidate) -> bool:
 
 def _is_twin(first: Found, other: Found) -> bool:
     one, two = first.what, other.what
-    return first.folder == other.folder and one.interface != two.interface and bool({*one.routes} & {*two.routes})
-
-
-def installed_servers(shipped: Definitions, target: Target) -> list[Server]:
-    """The servers that can serve `target` and whose packages its interpreter has, the first choice first."""
-    able = [server for name in PREFERRED[target.interface] if (server := shipped.servers[name]).serves(target)]
-    packages = {package for server in able for package in server.packages}
-    try:
-        _, versions = environment.receipt(target.python, packages)
-    except LaunchError as error:
-        raise UsageError(str(error)) from error
-    return [server for server in able if all(versions[package] is not None for package in server.packages)]
+    alike = bool({*one.routes} & {*two.routes}) or one.framework == two.framework == "django"
+    return first.folder == other.folder and one.interface != two.interface and alike
 
 
 def plain_routes(routes: Iterable[str]) -> list[str]:
@@ -220,12 +208,17 @@ def _documented(server: Launched) -> Iterator[str]:
             return
 
 
-def named(found: Sequence[Found], python: str, taken: Iterable[str]) -> list[Target]:
-    """The targets that were found, called by the name of their folder and, of two, by their interface."""
+def named(
+    found: Sequence[Found], python: str, taken: Iterable[str], env: Mapping[str, str] | None = None
+) -> list[Target]:
+    """The targets that were found, called by the name of their folder and, of two, by their interface or side."""
     base = re.sub(r"[^A-Za-z0-9_-]+", "-", found[0].folder.resolve().name).strip("-") or "app"
-    names = [base if len(found) == 1 else f"{base}-{each.what.interface}" for each in found]
+    marks: list[str] = [each.what.interface for each in found]
+    if len({*marks}) < len(marks):
+        marks = ["a", "b"]
+    names = [base] if len(found) == 1 else [f"{base}-{mark}" for mark in marks]
     known = set(taken)
     return [
-        replace(each.what.target(each.app, each.folder, python), name=f"{name}-app" if name in known else name)
+        replace(each.what.target(each.app, each.folder, python, env), name=f"{name}-app" if name in known else name)
         for each, name in zip(found, names, strict=True)
     ]

@@ -6,19 +6,21 @@ import contextlib
 import json
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import AnswerError, LaunchError, UsageError
 from harness.machine.guard import scratch
 from harness.subject.answers import FAILED, MOVED, Answer, ask, json_digest
-from harness.subject.launch import launch
+from harness.subject.launch import Launched, launch
 from harness.subject.services import Services
 from harness.suite import Arm, Expect, Factor
 
 PAUSE_S = 1.1
 """Between two answers of each: a body that holds the time in seconds is then another."""
+MOST_MORE, MORE_S = 100, 3.0
+"""Answers of each, and seconds for them, where only the length is alike: it may be so by chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +49,26 @@ def present(arms: Sequence[Arm], factors: Iterable[Factor]) -> Present:
                 server.wait_ready()
             for pause_s in (0.0, PAUSE_S):
                 time.sleep(pause_s)
-                answers += [(each.arm, ask(each.host, each.port, each.arm.scenario.requests[0])) for each in servers]
+                answers += [(each.arm, _asked(each)) for each in servers]
+            if expected([answer for _, answer in answers]).body_bytes is not None:
+                for server in servers:
+                    answers += ((server.arm, answer) for answer in _more(server))
         except (LaunchError, AnswerError) as error:
             raise UsageError(str(error).partition("; log: ")[0]) from error  # the log goes with the folder
     return Present(expected([answer for _, answer in answers]), tuple(_remarks(answers)))
+
+
+def _asked(server: Launched) -> Answer:
+    return ask(server.host, server.port, server.arm.scenario.requests[0])
+
+
+def _more(server: Launched) -> Iterator[Answer]:
+    """As many more as there is time for."""
+    until = time.monotonic() + MORE_S
+    for _ in range(MOST_MORE):
+        yield _asked(server)
+        if time.monotonic() > until:
+            return
 
 
 def expected(answers: Sequence[Answer]) -> Expect:

@@ -1,21 +1,21 @@
 """Finds out about an app from the inside: run by the app's own interpreter, in its folder, as `python -c SOURCE ...`.
 
 It is never imported by ours. It needs the standard library alone, of Python 3.8 or newer, and writes one JSON object to
-the file that it is told: what was found, or `error`. Calls:
+the file that it is told: what was found, or `error`. Its call:
 
-    probe find OUT              import strings of what may be apps, from the text of the files; nothing is imported
-    probe look OUT APP [PATH]   imports APP; how PATH is handled decides the handler
+    probe OUT APP [PATH]   imports APP; how PATH is handled decides the handler
 """
 
 from __future__ import annotations
 
-import ast
 import importlib
 import inspect
 import json
 import os
+import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+import sysconfig
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,113 +38,6 @@ FRAMEWORKS = {
 """Class -> framework, interface, distributions. Classes that derive from these are found too."""
 BRIDGES = {"a2wsgi", "asgiref"}
 """They run a WSGI app in threads."""
-MAKERS = {
-    "Flask",
-    "FastAPI",
-    "Starlette",
-    "Quart",
-    "Litestar",
-    "Bottle",
-    "get_wsgi_application",
-    "get_asgi_application",
-}
-APPS = ("app", "application", "wsgi", "asgi", "wsgi_app", "asgi_app", "api", "server")
-FACTORIES = ("create_app", "make_app", "get_app", "build_app", "create_application", "app_factory")
-MODULES = ("app", "main", "wsgi", "asgi", "application", "server", "api", "run", "__init__")
-SKIPPED = {
-    "tests",
-    "test",
-    "docs",
-    "examples",
-    "node_modules",
-    "venv",
-    "env",
-    "site-packages",
-    "build",
-    "dist",
-    "migrations",
-}
-MOST_FILES, MOST_BYTES, DEEPEST = 2000, 1_000_000, 4
-
-
-def find() -> dict[str, Any]:
-    """Import strings of what may be apps, the likeliest first, each with the folder to import it from."""
-    found = []
-    for path in _files(Path()):
-        root = Path("src") if path.parts[0] == "src" and not Path("src/__init__.py").exists() else Path()
-        parts = path.relative_to(root).with_suffix("").parts
-        module = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-        place = MODULES.index(parts[-1]) if parts[-1] in MODULES else len(MODULES)
-        if module and all(part.isidentifier() for part in module.split(".")):
-            for score, name in _names(path):
-                found.append(((score, len(parts), place, module), {"folder": str(root), "app": module + ":" + name}))
-    return {"candidates": [each for _, each in sorted(found, key=lambda item: item[0])]}
-
-
-def _files(top: Path) -> Iterator[Path]:
-    seen = 0
-    for folder, below, names in os.walk(str(top)):
-        here = Path(folder)
-        deep = len(here.parts) >= DEEPEST
-        below[:] = [] if deep else sorted(each for each in below if _wanted(here / each))
-        for name in sorted(names):
-            path = here / name
-            if not name.endswith(".py") or name.startswith("test_") or name in {"setup.py", "manage.py", "conftest.py"}:
-                continue
-            seen += 1
-            if seen > MOST_FILES:
-                return
-            if path.is_file() and path.stat().st_size <= MOST_BYTES:
-                yield path
-
-
-def _wanted(folder: Path) -> bool:
-    hidden = folder.name.startswith((".", "__"))
-    return not hidden and folder.name not in SKIPPED and not (folder / "pyvenv.cfg").exists()
-
-
-def _names(path: Path) -> Iterator[tuple[int, str]]:
-    """Score and name of each likely app in a file: 0 for what is one, 1 for what is called so, 2 for factories."""
-    try:
-        tree = ast.parse(path.read_bytes())
-    except (OSError, ValueError, SyntaxError, RecursionError):
-        return
-    for node in _statements(tree.body):
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            yield from _of_function(node)
-        elif isinstance(node, ast.Assign):
-            yield from _of_assignment(node.targets, node.value)
-        elif isinstance(node, ast.AnnAssign) and node.value is not None:
-            yield from _of_assignment([node.target], node.value)
-
-
-def _of_function(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[tuple[int, str]]:
-    arguments = [each.arg for each in node.args.args]
-    if arguments in (["environ", "start_response"], ["scope", "receive", "send"]):
-        yield 0, node.name
-    elif node.name in FACTORIES and len(arguments) == len(node.args.defaults):
-        yield 2, node.name + "()"
-
-
-def _of_assignment(targets: Iterable[ast.expr], value: ast.expr) -> Iterator[tuple[int, str]]:
-    for name in targets:
-        if isinstance(name, ast.Name) and (_maker(value) in MAKERS or name.id in APPS):
-            yield (0 if _maker(value) in MAKERS else 1), name.id
-
-
-def _statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
-    """The statements of a module, those under `if` and `try` too, but not what only runs as a script."""
-    for node in body:
-        script = isinstance(node, ast.If) and "__main__" in ast.dump(node.test)
-        if isinstance(node, (ast.If, ast.Try)) and not script:
-            yield from _statements(node.body + node.orelse)
-        else:
-            yield node
-
-
-def _maker(value: ast.expr) -> str:
-    function = value.func if isinstance(value, ast.Call) else None
-    return getattr(function, "id", getattr(function, "attr", ""))
 
 
 def look(text: str, path: str = "") -> dict[str, Any]:
@@ -155,12 +48,14 @@ def look(text: str, path: str = "") -> dict[str, Any]:
         return {"error": _no_app(text, app)}
     inner, inside, more = _unwrapped(app)
     framework = framework or inside
+    known = [name for name in dict.fromkeys((*packages, *more)) if _installed(name)]
     return {
         "interface": interface,
         "framework": framework,
-        "packages": [name for name in dict.fromkeys((*packages, *more)) if _installed(name)],
+        "packages": list(dict.fromkeys((*_made_of(text.partition(":")[0], deep=not known), *known))),
         "handler": "sync" if interface == "wsgi" else _handler(inner, framework, path),
         "routes": list(dict.fromkeys(_routes(inner, inside))),
+        "debug": _debug(inner, inside),
     }
 
 
@@ -212,6 +107,35 @@ def _by_signature(app: Any) -> str | None:
 def _no_app(text: str, app: Any) -> str:
     makes_one = callable(app) and not text.endswith(")")
     return "is neither a WSGI nor an ASGI app" + ("; if it makes one, write " + text + "()" if makes_one else "")
+
+
+def _made_of(module: str, *, deep: bool) -> list[str]:
+    """The distribution that a module is of, where it is an installed one; `deep`: those of what it names, too."""
+    tops = [module.partition(".")[0]]
+    for value in vars(sys.modules[module]).values() if deep else ():
+        name = getattr(value, "__name__" if inspect.ismodule(value) else "__module__", None)
+        tops += [name.partition(".")[0]] if isinstance(name, str) else []
+    return sorted({name for top in tops for name in _distributions(top)})
+
+
+def _distributions(top: str) -> Iterator[str]:
+    """The distributions in the environment that a module is imported from; none for what lies in the app's folder."""
+    file = getattr(sys.modules.get(top), "__file__", None) or ""
+    metadata = importlib.import_module("importlib.metadata")
+    places = {os.path.realpath(sysconfig.get_path(name)) for name in ("purelib", "platlib")}
+    if not any(os.path.realpath(file).startswith(place + os.sep) for place in places):
+        return
+    by_module: dict[str, list[str]] = getattr(metadata, "packages_distributions", dict)()  # there from Python 3.10 on
+    for name in by_module.get(top, ()):
+        if os.path.realpath(str(metadata.distribution(name).locate_file(""))) in places:
+            yield re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _debug(app: Any, framework: str) -> bool:
+    """Whether it is told to help its developers, at the cost of its speed."""
+    if framework == "django":
+        return bool(importlib.import_module("django.conf").settings.DEBUG)
+    return getattr(app, "debug", False) is True
 
 
 def _handler(app: Any, framework: str, path: str) -> str:
@@ -285,10 +209,10 @@ def _installed(name: str) -> bool:
     return True
 
 
-def main(call: str, out: str, *arguments: str) -> None:
-    """Do `call`, and write what it found or its error to the file `out`."""
+def main(out: str, *arguments: str) -> None:
+    """Look at the app, and write what was found or the error to the file `out`."""
     try:
-        found = find() if call == "find" else look(*arguments)
+        found = look(*arguments)
     except BaseException as error:  # noqa: BLE001 - an app may end its process while it is imported
         text = str(error).strip().splitlines()
         found = {"error": "fails: " + type(error).__name__ + (": " + text[0] if text else "")}

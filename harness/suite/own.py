@@ -49,14 +49,18 @@ def server_of(shipped: Definitions, target: Target, option: str, stated: str | N
     return server
 
 
-def with_own(shipped: Definitions, targets: Iterable[Target], scenario: Scenario) -> Definitions:
-    """The shipped definitions with these; raises `UsageError` where they hold a secret, which no record would keep."""
-    own = {target.name: target for target in targets}
-    if of_definitions(Definitions({}, own, {scenario.name: scenario}, {})):
+def require_no_secret(scenario: Scenario) -> None:
+    """Raise `UsageError` where a request holds a secret and no file has it, for no record would keep it."""
+    if of_definitions(Definitions({}, {}, {scenario.name: scenario}, {})):
         raise UsageError(
             "--path holds a secret, which no record keeps, so that no resume could have it again: "
             "write a suite file, which `gatebench init` begins"
         )
+
+
+def with_own(shipped: Definitions, targets: Iterable[Target], scenario: Scenario) -> Definitions:
+    """The shipped definitions with these. Raises `DefinitionError` where a target cannot be."""
+    own = {target.name: target for target in targets}
     problems = [problem for target in own.values() for problem in check_target(target, shipped)]
     if problems:
         raise DefinitionError(problems)

@@ -60,11 +60,16 @@ folder = {_text(_below(Path(target.folder), folder))}
 {f"python = {_text(python)}" if python else "# python = '...'  # its interpreter; left out: that of gatebench"}
 packages = [{", ".join(map(_text, target.packages))}]
 handler = {_text(target.handler)}  # how a request is handled: sync, async, threadpool, or blocking (async that blocks)
-# env = {{ SETTING = "value" }}
+{_env(target) or '# env = { SETTING = "value" }'}
 # ready_path = "/health"  # it is ready when this succeeds
 # ready_s = 30
 # setup = [["{{python}}", "manage.py", "migrate"]]  # before its first launch
 # teardown = []  # after its last"""
+
+
+def _env(target: Target) -> str:
+    stated = ", ".join(f"{_text(name)} = {_text(value)}" for name, value in target.env.items())
+    return f"env = {{ {stated} }}" if stated else ""
 
 
 def _scenario(scenario: Scenario, routes: Iterable[str]) -> str:

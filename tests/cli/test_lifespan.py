@@ -47,6 +47,7 @@ b = { target = "bare", server = "uvicorn-h11", lifespan = "off" }
 
 
 @pytest.mark.live
+@pytest.mark.beside
 def test_an_app_without_lifespan_answers_under_every_server(tmp_path: Path) -> None:
     """`auto` is the default of targets that do not say that they have one."""
     (tmp_path / "bare.py").write_text(APP)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,8 +9,8 @@ import pytest
 from harness import record
 from harness.record import Trial
 from harness.spec.histogram import Histogram
+from tests.cli.test_cli import gatebench
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 SUITE = """
 blocks = 1
 rounds = 1
@@ -36,9 +33,7 @@ def total(trials: list[Trial], name: str) -> int:
 def test_a_mix_with_a_login_and_a_data_file_on_our_twins(tmp_path: Path) -> None:
     """Shares within two points, every answer verified, and histograms that merge to the whole's, count for count."""
     (tmp_path / "mix.toml").write_text(SUITE)
-    argv = [sys.executable, "-P", "-m", "harness", "run", "mix.toml", "--out", "mine", "--shared-cpu"]
-    env = os.environ | {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run(argv, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=200, check=False)
+    done = gatebench("run", "mix.toml", "--out", "mine", "--shared-cpu", cwd=tmp_path)
     assert done.returncode in {0, 3}, done.stderr
     trials = list(record.read(tmp_path / "mine").trials)
     assert [(trial.trial, trial.error, trial.errors) for trial in trials] == [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import stat
 import subprocess
@@ -17,6 +18,29 @@ from harness.suite import Options, build
 from tests.subject.revision_support import commit, git, shop
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs/EXTENDING.md"
+SUITE = f"""
+about = "The shop."
+
+[[target]]
+name = "shop"
+interface = "wsgi"
+app = "shop:app"
+folder = "web"
+python = "{sys.executable}"
+packages = []
+handler = "sync"
+
+[[scenario]]
+name = "root"
+about = "A word."
+request = {{ path = "/" }}
+expect = {{ contains = "new" }}
+
+[[pair]]
+scenario = "root"
+a = {{ target = "shop", server = "gunicorn-sync" }}
+b = {{ target = "shop", server = "gunicorn-sync" }}
+"""
 STUB = """#!{python}
 import pathlib, subprocess, sys
 if sys.argv[1:] != {call!r}:
@@ -57,7 +81,53 @@ def test_what_cannot_be_compared_is_said_at_once(
     assert not Path("results").exists()
 
 
+@pytest.mark.parametrize("verb_", ["plan", "verify"])
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        (["smoke", "--rev", "main"], "--rev main: name two, the baseline first"),
+        (["shop.toml", "--rev", "no-such", "--rev", "HEAD"], "--rev no-such: no revision"),
+    ],
+)
+def test_what_cannot_be_compared_is_said_before_a_run_too(
+    verb_: str, options: list[str], problem: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the verbs that measure nothing."""
+    shop(tmp_path / "repo")
+    (tmp_path / "repo" / "shop.toml").write_text(SUITE)
+    monkeypatch.chdir(tmp_path / "repo")
+    done = CliRunner().invoke(app, [verb_, *options])
+    assert done.exception is not None
+    assert problem in str(done.exception) + done.output
+
+
+def test_a_plan_shows_both_revisions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And nothing is checked out for it."""
+    shop(tmp_path / "repo")
+    (tmp_path / "repo" / "shop.toml").write_text(SUITE)
+    monkeypatch.chdir(tmp_path / "repo")
+    done = CliRunner().invoke(app, ["plan", "shop.toml", "--rev", "old", "--rev", "HEAD", "--json"])
+    (group,) = json.loads(done.stdout)["groups"]
+    assert [arm["cell"]["target"] for arm in group["arms"]] == ["shop@old", "shop@HEAD"]
+    assert git(tmp_path / "repo", "worktree", "list").count("\n") == 0
+
+
 @pytest.mark.live
+def test_an_answer_that_one_revision_gives_otherwise_is_found_before_a_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is asked as it was."""
+    shop(tmp_path / "repo")
+    (tmp_path / "repo" / "shop.toml").write_text(SUITE)
+    monkeypatch.chdir(tmp_path / "repo")
+    done = CliRunner().invoke(app, ["verify", "shop.toml", "--rev", "old", "--rev", "HEAD", "--json"])
+    answer = json.loads(done.stdout)
+    assert answer["checked"] == 2
+    assert [each["target"] for each in answer["failed"]] == ["shop@old"]
+
+
+@pytest.mark.live
+@pytest.mark.beside
 def test_an_app_without_a_file_is_asked_at_both_revisions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What both answer is expected, each is its own target, and both stand on one server."""
     shop(tmp_path / "repo")

@@ -6,8 +6,6 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +15,8 @@ from harness import record
 from harness.machine.environment import find_redis
 from harness.subject.answers import wait_until
 from harness.subject.services import HOST, free_port, listening
-from tests.cli.test_cli import gatebench
+from tests.cli.test_cli import command, gatebench
+from tests.polling import until
 
 TOKEN, KEY, PASSWORD = "tok-live-88231", "key-live-77120", "redis-live-5521"
 APP = """
@@ -108,16 +107,16 @@ def interrupted(
     shop: Path, call: str = "run shop.toml --out run", sign: str = f"run/{record.TRIALS}", lines: int = 1
 ) -> str:
     """Make that call, press Ctrl-C once a file `sign` has so many lines, and return what it printed."""
-    command = [sys.executable, "-m", "harness", *call.split()]
     env = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parent.parent.parent)}
     with subprocess.Popen(
-        command, cwd=shop, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command(*call.split()), cwd=shop, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
-        deadline = time.monotonic() + 60
-        while not any(path.read_bytes().count(b"\n") >= lines for path in shop.glob(sign)):
-            if time.monotonic() > deadline or process.poll() is not None:
-                break
-            time.sleep(0.05)
+        until(
+            lambda: (
+                process.poll() is not None or any(path.read_bytes().count(b"\n") >= lines for path in shop.glob(sign))
+            ),
+            60,
+        )
         with contextlib.suppress(ProcessLookupError):
             process.send_signal(signal.SIGINT)
         printed, _ = process.communicate(timeout=60)

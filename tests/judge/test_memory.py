@@ -72,6 +72,15 @@ def test_the_interval_covers_the_truth_as_often_as_it_says() -> None:
         [[MIB, -MIB, MIB], [-MIB, MIB, -MIB], [MIB, MIB, -MIB]],
         [[10 * MIB, 0, 0], [12 * MIB, 0, 0], [11 * MIB, 0, 0]],  # a pool that was full soon
         [[10 * MIB]],  # one slice alone
+        # A thread a request under Django: the arenas of the allocator are full after a few thousand requests.
+        [
+            [2_000_000, 600_000, -500_000],
+            [1_000_000, 500_000, 900_000],
+            [2_400_000, 100_000, -700_000],
+            [1_600_000, 800_000, 1_100_000],
+            [1_500_000, 200_000, 600_000],
+            [1_700_000, 30_000, -900_000],
+        ],
     ],
 )
 def test_what_does_not_go_on_growing_is_no_growth(grown: Sequence[Sequence[int | None]]) -> None:

@@ -104,6 +104,7 @@ def test_a_process_on_one_cpu_is_told_that_nothing_valid_can_come_of_it() -> Non
     assert "two CPUs or more" in found["remedy"]
 
 
+@pytest.mark.live
 def test_a_busy_process_is_named_with_its_share() -> None:
     """A real one, on a CPU of its own; what we have started ourselves is not meant."""
     cpu = max(os.sched_getaffinity(0))

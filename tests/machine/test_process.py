@@ -9,10 +9,14 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from harness import masking
 from harness.errors import LaunchError, ServiceError, StorageError
+from harness.machine import process as processes
+from harness.machine.identity import table
 from harness.machine.process import clean_environment, descriptor_limit, running
 from harness.machine.reaper import members
 from tests.polling import until
@@ -43,6 +47,32 @@ def test_a_process_that_ignores_sigterm_is_killed(tmp_path: Path, monkeypatch: p
         stop(process, 0.1)
         assert process.popen.returncode == -signal.SIGKILL
     assert process.members() == []
+
+
+@pytest.mark.parametrize("moment", ["_start", "identity"])
+def test_ctrl_c_while_it_is_being_started_leaves_no_process_and_no_secret(
+    moment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It comes when there is a process that can be stopped."""
+    secret = "tok-of-a-moment-4471"
+    monkeypatch.setattr(masking, "_known", set())
+    masking.learn(secret, "token")
+    does = getattr(processes, moment)
+
+    def interrupted(*given: Any) -> Any:
+        done = does(*given)
+        assert until(lambda: secret in (tmp_path / "log").read_text())
+        signal.raise_signal(signal.SIGINT)
+        return done
+
+    monkeypatch.setattr(processes, moment, interrupted)
+    argv = [sys.executable, "-c", f"import time; print('{secret}', flush=True); time.sleep(60)"]
+    with pytest.raises(KeyboardInterrupt), running(argv, name="server", log=tmp_path / "log"):
+        pytest.fail("it came too late")
+    assert (tmp_path / "log").read_text() == "*" * len(secret) + "\n"
+    ours = [pid for pid, entry in table().items() if entry.parent == os.getpid() and not entry.ended]
+    assert not [pid for pid in ours if secret in Path(f"/proc/{pid}/cmdline").read_text()]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_a_cpu_that_has_gone_is_the_machines_fault(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ from harness.tune.most.verdict import AtRate, Held, Rounds
 from harness.tune.rate.answer import RateAnswer, RateRow, RateStanding
 from harness.tune.recommendation import CandidateRow, Capacity, RatePoint, Recommendation
 from harness.tune.trials import Outcome, RateTrial
-from tests.report.report_support import Fake, FakePair, run
+from tests.report.report_pairs import Fake, FakePair
+from tests.report.report_support import run
 
 
 def tuning(*, slo: bool = True) -> Recommendation:

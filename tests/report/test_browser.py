@@ -19,6 +19,7 @@ from harness.report.index import index
 from harness.tune.recommendation import FILE, dump
 from tests.report import report_support as support
 from tests.report import report_tuning
+from tests.report.report_pairs import broken_pairs, hostile_pairs, quick_pairs
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Dialog, Locator, Page
@@ -48,6 +49,18 @@ SORT_EVERYTHING = """() => [...document.querySelectorAll("table.sortable")].map(
 })"""
 """Rows of each table before and after, and how many of its headings say that they sort it."""
 
+LENGTHEN = """([label, fact]) => {
+  const [dt, dd] = document.querySelector(".facts div").children;
+  dt.textContent = label;
+  dd.textContent = fact;
+}"""
+LINES = """() => {
+  const words = document.createRange();
+  words.selectNodeContents(document.querySelector(".facts dt"));
+  return words.getClientRects().length;
+}"""
+"""On how many lines the first label of the facts stands."""
+
 
 @dataclass(frozen=True)
 class Site:
@@ -76,11 +89,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     """Two runs of quick and their comparison, a broken one, one of hostile names, and the index."""
     results = tmp_path_factory.mktemp("results")
     before = support.run()
-    slower = support.quick_pairs()
+    slower = quick_pairs()
     slower[2] = replace(slower[2], b=replace(slower[2].b, rps=430))
     after = support.run(slower, seed=9, name="20261125T070000Z-quick")
-    broken = support.run(support.broken_pairs(), name="20261126T070000Z-broken", suite="broken")
-    hostile = support.run(support.hostile_pairs(), name="20261127T070000Z-hostile", suite="</title>&<b>")
+    broken = support.run(broken_pairs(), name="20261126T070000Z-broken", suite="broken")
+    hostile = support.run(hostile_pairs(), name="20261127T070000Z-hostile", suite="</title>&<b>")
     runs = [_on_day(24 + day, run) for day, run in enumerate((before, after, broken, hostile))]
     folders = [support.written(run, results) for run in runs]
     folders.append(support.written(_on_day(28, report_tuning.tune_run()), results / "tune"))
@@ -187,7 +200,6 @@ def test_axe_finds_nothing_serious(site: Site, opened: Opened, name: str, scheme
         ("pooling", "pool", 2),
         ("cache", "redis", 1),
         ("client", "httpx", 5),
-        ("threads", "8", 6),
     ],
 )
 def test_each_filter_leaves_what_it_names(site: Site, opened: Opened, name: str, level: str, left: int) -> None:
@@ -394,6 +406,17 @@ def test_a_narrow_screen_needs_no_sideways_scrolling(site: Site, opened: Opened)
     for path in (site.quick / "report.html", site.results / "index.html", site.compared):
         page.goto(address(path))
         assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+
+
+def test_a_long_fact_leaves_its_label_whole(site: Site, opened: Opened) -> None:
+    """It wraps beside the label, which stays on one line; a label that fits nowhere is broken, and widens nothing."""
+    page = opened.page
+    page.goto(address(site.quick / "report.html"))
+    page.evaluate(LENGTHEN, ["disturbances", "load of others: python (pid 4711) 97 % of a CPU, " * 4])
+    assert page.evaluate(LINES) == 1
+    page.evaluate(LENGTHEN, ["x" * 200, "y" * 200])
+    assert page.evaluate(LINES) > 1
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
 
 
 def test_on_paper_every_table_is_open_and_light(site: Site, opened: Opened) -> None:

@@ -12,13 +12,14 @@ from harness.record import RequestRow, Run, Trial
 from harness.report.by_request import by_request
 from harness.suite import Arm, Expect, Group, Phase, Weighted
 from tests.report import report_support as support
+from tests.report.report_pairs import quick_pairs
 
 WEIGHTS = {"read <b>": 3, "write": 1}
 
 
 def mixed(*phases: Phase) -> Run:
     """A run of one pair under a mix, whose two requests have all the answers of a trial by their weights."""
-    run = support.run(support.quick_pairs()[:1], phases=phases)
+    run = support.run(quick_pairs()[:1], phases=phases)
     mix = tuple(Weighted(name=name, path="/", weight=weight, expect=Expect()) for name, weight in WEIGHTS.items())
 
     def arm(given: Arm) -> Arm:
@@ -79,7 +80,7 @@ def test_with_one_load_the_table_shows_that(phase: Phase) -> None:
 
 def test_a_single_request_has_no_such_table() -> None:
     """Nor has a run that measured nothing."""
-    assert by_request(support.study_of(support.run(support.quick_pairs()[:1])), "json") is None
+    assert by_request(support.study_of(support.run(quick_pairs()[:1])), "json") is None
     assert by_request(support.study_of(replace(mixed("closed"), trials=())), "json") is None
 
 

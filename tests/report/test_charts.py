@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -23,6 +24,7 @@ from harness.report.figures import Study, Value
 from harness.report.figures.axis import limits_of, log_ticks
 from harness.report.slugs import slugs
 from tests.report import report_support as support
+from tests.report.report_pairs import broken_pairs, hostile_pairs, quick_pairs, sweep_pairs, worker_pairs
 
 
 @cache
@@ -30,10 +32,10 @@ def study_of(name: str) -> Study:
     """A run of one of the kinds there are, compared."""
     kinds: dict[str, Callable[[], Run]] = {
         "quick": support.run,
-        "broken": lambda: support.run(support.broken_pairs()),
-        "workers": lambda: support.run(support.worker_pairs(), suite="workers", phases=("closed",)),
-        "sweep": lambda: support.run(support.sweep_pairs(), suite="sweep", phases=("closed",)),
-        "hostile": lambda: support.run(support.hostile_pairs()),
+        "broken": lambda: support.run(broken_pairs()),
+        "workers": lambda: support.run(worker_pairs(), suite="workers", phases=("closed",)),
+        "sweep": lambda: support.run(sweep_pairs(), suite="sweep", phases=("closed",)),
+        "hostile": lambda: support.run(hostile_pairs()),
     }
     run = kinds[name]()
     return support.study_of(run)
@@ -264,6 +266,30 @@ def test_the_axis_of_the_forest_holds_every_interval_and_room_beside_one() -> No
     assert limits_of([])[0] < 1 < limits_of([])[1]
 
 
+def test_many_decades_have_no_more_ticks_than_were_asked_for() -> None:
+    """Every second of five, where three are wanted."""
+    assert log_ticks(3, 3e5, 3) == [10, 1000, 100_000]
+
+
+@pytest.mark.parametrize("memory_mib", [14, 60, 160, 2000])
+def test_the_labels_of_an_axis_stand_apart(memory_mib: float) -> None:
+    """However far apart its values lie, the labels that are drawn do not touch, and there is one at least."""
+    json, *_ = quick_pairs()
+    pair = replace(json, a=replace(json.a, memory_mib=memory_mib), b=replace(json.b, memory_mib=46))
+    chart = {chart.name: chart for chart in charts(support.study_of(support.run([pair])))}["efficiency"]
+    with style.styled() as theme:
+        figure = chart.draw(theme).figure
+        figure.draw_without_rendering()
+        for axes in figure.axes:
+            low, high = axes.get_xlim()
+            ticks = [tick.label1 for tick in axes.xaxis.get_major_ticks() if low <= tick.get_loc() <= high]
+            assert ticks
+            boxes = sorted((label.get_window_extent() for label in ticks), key=lambda box: box.x0)
+            assert all(left.x1 + 3 <= right.x0 for left, right in pairwise(boxes)), [
+                label.get_text() for label in ticks
+            ]
+
+
 def test_labels_are_moved_apart_and_keep_their_order() -> None:
     """By no more than they must."""
     moved = apart([1.0, 1.0, 1.05, 3.0], 0.5)
@@ -292,7 +318,7 @@ def test_a_long_name_is_cut_in_a_title() -> None:
 
 def test_a_run_of_one_pair_with_one_side_only_is_drawn() -> None:
     """A mark without a point is in no drawing, and missed by none."""
-    good = support.quick_pairs()[0]
+    good = quick_pairs()[0]
     lone = [replace(good, b=replace(good.b, error="python lacks no-such-package"))]
     run = support.run(lone, blocks=1)
     drawings = list(charts(support.study_of(run)))
@@ -304,7 +330,7 @@ def test_a_run_of_one_pair_with_one_side_only_is_drawn() -> None:
 
 def test_cpu_that_is_not_known_is_no_bar_of_the_generator_alone() -> None:
     """As of a server that runs already: it says so in words."""
-    whole = support.run(support.quick_pairs()[:1], phases=("closed",))
+    whole = support.run(quick_pairs()[:1], phases=("closed",))
     group = whole.info.plan.groups[0]
     unseen = tuple(
         replace(

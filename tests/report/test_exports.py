@@ -20,6 +20,7 @@ from harness.report.exports import FORMATS, Shown
 from harness.suite import Thresholds
 from tests import factories
 from tests.report import report_support as support
+from tests.report.report_pairs import hostile_pairs, quick_pairs
 
 RESULTS = {"failure", "error", "skipped"}
 
@@ -131,8 +132,8 @@ def test_each_gated_metric_is_a_case_and_two_runs_are_compared_too() -> None:
 
 def test_names_of_others_stay_text() -> None:
     """Markup, control characters and what XML cannot hold."""
-    pair = support.quick_pairs()[0]
-    pairs = [*support.hostile_pairs(), replace(pair, scenario="void \ufffe \x00 \ud800")]
+    pair = quick_pairs()[0]
+    pairs = [*hostile_pairs(), replace(pair, scenario="void \ufffe \x00 \ud800")]
     for name, write in FORMATS.items():
         text = write(shown(support.run(pairs, phases=("closed",)))).encode("utf-8").decode("utf-8")
         assert "<script>alert(1)" not in text or name != "junit"
@@ -182,7 +183,7 @@ def test_where_there_is_no_figure_none_is_made_up(name: str) -> None:
 
 def test_a_pair_keeps_its_name_from_run_to_run_and_has_it_alone() -> None:
     """Whatever its number is; two that are alike are numbered."""
-    pairs = support.quick_pairs()
+    pairs = quick_pairs()
     first = shown(support.run(pairs, phases=("closed",))).names
     later = shown(support.run([pairs[0], *pairs], phases=("closed",))).names
     assert first["p1"] == later["p1"]

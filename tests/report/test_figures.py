@@ -10,6 +10,7 @@ from harness.judge.statistics import ratio_of
 from harness.report.figures.value import average, rows
 from harness.report.templating import exact
 from tests.report import report_support as support
+from tests.report.report_pairs import hostile_pairs
 
 
 @pytest.mark.parametrize("values", [(5e-324, 1e15), (1e-300, 1e300, 1.0)])
@@ -24,7 +25,7 @@ def test_an_interval_beyond_all_ratios_ends_nothing(values: tuple[float, ...]):
 
 def test_a_table_is_read_as_it_was_written() -> None:
     """Names with commas, quotes and line ends; what is no table is refused."""
-    study = support.study_of(support.run(support.hostile_pairs()))
+    study = support.study_of(support.run(hostile_pairs()))
     read = rows(study.table)
     assert [row["id"] for row in read] == [value.id for value in study.values.values()]
     assert [row["target"] for row in read] == [value.target or "" for value in study.values.values()]

@@ -12,6 +12,7 @@ from harness.record import Run
 from harness.report.comparing import compare_page, page_name
 from harness.report.index import index
 from tests.report import report_support as support
+from tests.report.report_pairs import hostile_pairs, quick_pairs
 
 
 def text_of(path: Path) -> str:
@@ -22,7 +23,7 @@ def text_of(path: Path) -> str:
 
 def small(name: str, day: int) -> Run:
     """A run of one pair."""
-    run = support.run(support.quick_pairs()[:1], phases=("closed",), name=name)
+    run = support.run(quick_pairs()[:1], phases=("closed",), name=name)
     return replace(run, info=replace(run.info, started=f"2026-11-{day}T07:00:00Z"))
 
 
@@ -39,7 +40,7 @@ def test_the_index_has_a_row_for_every_run_newest_first(tmp_path: Path) -> None:
 
 def test_the_index_names_the_sides_where_pairs_have_different_ones(tmp_path: Path) -> None:
     """By interface here, as the headline of the report does; never by a letter."""
-    pair = support.quick_pairs()[0]
+    pair = quick_pairs()[0]
     other = replace(pair, b=replace(pair.b, server="granian-asgi"), a=replace(pair.a, server="gunicorn-sync"))
     equals = replace(pair, a=pair.b, null=True)
     support.built(support.written(support.run([pair, other, equals], phases=("closed",)), tmp_path))
@@ -50,7 +51,7 @@ def test_the_index_names_the_sides_where_pairs_have_different_ones(tmp_path: Pat
 
 def test_the_page_of_two_runs_names_who_serves_more_first(tmp_path: Path) -> None:
     """With a ratio above 1, whichever way it changed."""
-    pairs = support.quick_pairs()[:1]
+    pairs = quick_pairs()[:1]
     slower = [replace(pairs[0], b=replace(pairs[0].b, rps=pairs[0].b.rps / 2))]
     before, after = support.run(pairs, phases=("closed",)), support.run(slower, phases=("closed",), name="later")
     page = compare_page(
@@ -93,7 +94,7 @@ def test_the_index_knows_the_pages_of_two_runs(tmp_path: Path) -> None:
 
 def test_the_page_of_two_runs_says_what_changed_and_what_did_not(tmp_path: Path) -> None:
     """Pairs, environment, absolute throughput, and the command."""
-    pairs = support.quick_pairs()
+    pairs = quick_pairs()
     slower = [*pairs[:2], replace(pairs[2], b=replace(pairs[2].b, rps=400)), *pairs[3:]]
     before, after = support.run(pairs), support.run(slower, seed=9, name="later")
     after = replace(after, info=replace(after.info, versions={**after.info.versions, "uvicorn": "0.55.0"}))
@@ -112,8 +113,8 @@ def test_the_page_of_two_runs_says_what_changed_and_what_did_not(tmp_path: Path)
 
 def test_the_page_of_two_runs_shows_hostile_names_as_text(tmp_path: Path) -> None:
     """As every page."""
-    before = support.run(support.hostile_pairs())
-    after = support.run(support.hostile_pairs(), seed=8, name="later")
+    before = support.run(hostile_pairs())
+    after = support.run(hostile_pairs(), seed=8, name="later")
     html = compare_page(
         tuple(map(support.study_of, (before, after))), compare.between(before, after), tmp_path / "page.html"
     ).read_text("utf-8")

@@ -13,12 +13,13 @@ from harness.report.figures import rows, study
 from harness.report.index import index
 from harness.report.over_time import Past, Series, over_time
 from tests.report import report_support as support
+from tests.report.report_pairs import FakePair, hostile_pairs, quick_pairs
 from tests.report.test_index import text_of
 
-PAIR = support.quick_pairs()[0]
+PAIR = quick_pairs()[0]
 
 
-def run_of(day: int, factor: float = 1.0, pairs: Sequence[support.FakePair] = (PAIR,), **info: Any) -> Run:
+def run_of(day: int, factor: float = 1.0, pairs: Sequence[FakePair] = (PAIR,), **info: Any) -> Run:
     """A run of that day, in which b of the first pair serves `factor` times what it usually does."""
     first = replace(pairs[0], b=replace(pairs[0].b, rps=pairs[0].b.rps * factor))
     run = support.run([first, *pairs[1:]], phases=("closed",), name=f"run-{day}", seed=day)
@@ -147,7 +148,7 @@ def test_an_index_of_runs_that_share_nothing_has_no_series(tmp_path: Path) -> No
 def test_hostile_names_stay_text(tmp_path: Path) -> None:
     """In labels, too."""
     for day in (20, 21):
-        run = support.run(support.hostile_pairs(), name=f"run-{day}", suite="</title>&<b>", seed=day)
+        run = support.run(hostile_pairs(), name=f"run-{day}", suite="</title>&<b>", seed=day)
         folder = support.written(run, tmp_path)
         (folder / "summary.csv").write_text(study(folder).table, encoding="utf-8")
     html = index(tmp_path).read_text(encoding="utf-8")

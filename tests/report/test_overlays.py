@@ -21,8 +21,9 @@ from harness.report.drawing import draw
 from harness.report.figures import Study, Value
 from harness.report.overlays import Several, overlays
 from tests.report import report_support as support
+from tests.report.report_pairs import quick_pairs, sweep_pairs, worker_pairs
 
-FASTER = [replace(pair, b=replace(pair.b, rps=pair.b.rps * 1.5)) for pair in support.quick_pairs()]
+FASTER = [replace(pair, b=replace(pair.b, rps=pair.b.rps * 1.5)) for pair in quick_pairs()]
 
 
 @cache
@@ -33,11 +34,11 @@ def study(kind: str) -> Study:
         "again": lambda: support.run(seed=5, name="second"),
         "faster": lambda: support.run(FASTER, seed=7, name="third"),
         "closed": lambda: support.run(phases=("closed",), seed=3, name="closed"),
-        "moved": lambda: support.run(support.quick_pairs()[::-1], seed=8, name="moved"),
-        "one-worker": lambda: support.run(support.quick_pairs()[:3], seed=4, name="one-worker"),
-        "workers": lambda: support.run(support.worker_pairs(), phases=("closed",), name="workers"),
-        "sweep": lambda: support.run(support.sweep_pairs(), phases=("closed",), name="sweep"),
-        "sweep-again": lambda: support.run(support.sweep_pairs(), phases=("closed",), seed=6, name="sweep-again"),
+        "moved": lambda: support.run(quick_pairs()[::-1], seed=8, name="moved"),
+        "one-worker": lambda: support.run(quick_pairs()[:3], seed=4, name="one-worker"),
+        "workers": lambda: support.run(worker_pairs(), phases=("closed",), name="workers"),
+        "sweep": lambda: support.run(sweep_pairs(), phases=("closed",), name="sweep"),
+        "sweep-again": lambda: support.run(sweep_pairs(), phases=("closed",), seed=6, name="sweep-again"),
     }
     return support.study_of(runs[kind]())
 
@@ -134,7 +135,7 @@ def test_the_page_of_three_runs_has_a_column_for_each(tmp_path: Path) -> None:
 
 def written(names: Sequence[str], results: Path) -> list[str]:
     """Small runs of these names, on the command line."""
-    pairs = support.quick_pairs()[:1]
+    pairs = quick_pairs()[:1]
     for number, name in enumerate(names):
         run: Run = support.run(pairs, phases=("closed",), name=name, seed=number + 1)
         support.written(run, results)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from bench import findings
-from bench.reference import QUOTED, SHOWN, splice
+from bench import findings, reference
+from bench.reference import EXAMPLES, QUOTED, SHOWN, WORKED, adopt, splice, splice_examples, worked
 from tests.report.report_support import built
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -49,6 +49,43 @@ def test_every_figure_of_the_findings_is_its_run_s() -> None:
     assert all((findings.PAGE.parent / picture).is_file() for picture in pictures)
     bare = findings.MARK.sub("", text)
     assert not re.findall(r"\d[\d.,]*(?: to \d|/s| times|\u202f)", bare)
+
+
+def test_the_examples_quote_their_runs_as_they_are() -> None:
+    """`make reference` would change nothing, every picture is there, and no figure stands beside the quotations."""
+    text = EXAMPLES.read_text(encoding="utf-8")
+    assert splice_examples(text) == text
+    pictures = re.findall(r'(?:srcset|src)="([^"]+)"', text)
+    assert all((EXAMPLES.parent / picture).is_file() for picture in pictures)
+    bare = re.sub(r"<!-- (\w+):begin -->.*?<!-- \1:end -->", "", text, flags=re.DOTALL)
+    assert [suite for suite in WORKED if f"<!-- {suite}:begin -->" not in text] == []
+    assert not re.findall(r"\d[\d.,]*(?: to \d|/s\b| times| ms\b)", bare)
+
+
+def test_an_example_is_quoted_from_the_run_that_was_kept_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until there is one, what makes it stands in its place. It names no folder of the machine that made it."""
+    monkeypatch.setattr(reference, "ROOT", tmp_path)
+    assert worked("quick").startswith("Not measured yet: `.venv/bin/python bench/worked.py quick --keep results`")
+    made = tmp_path / "made"
+    made.mkdir()
+    for name in ("run.json", "trials.jsonl"):
+        text = (ROOT / QUOTED / name).read_text()
+        (made / name).write_text(text.replace('"folder": "', f'"folder": "{tmp_path}/apps/'))
+    assert str(tmp_path) in (made / "run.json").read_text()
+    kept = adopt(made, tmp_path, tmp_path / "results")
+    assert str(tmp_path) not in (kept / "run.json").read_text()
+    quoted = worked("quick")
+    assert quoted.startswith("`gatebench run quick.toml` on 2026-")
+    assert 'src="../results/reference-quick/charts/forest.svg"' in quoted
+    pictures = re.findall(r'(?:srcset|src)="../([^"]+)"', quoted)
+    assert all((tmp_path / picture).is_file() for picture in pictures)
+
+
+def test_what_is_not_measured_yet_has_no_figure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """It says so, where the run that a mark names is not there."""
+    monkeypatch.setattr(findings, "ROOT", tmp_path)
+    text = "<!--never p1 throughput_rps--><!--/--> times"
+    assert findings.splice(text) == "<!--never p1 throughput_rps-->not measured yet<!--/--> times"
 
 
 def test_a_ratio_can_be_turned_round_so_that_the_winner_stands_first() -> None:

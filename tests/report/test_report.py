@@ -25,7 +25,9 @@ from harness.judge import compare
 from harness.report import build as build_module
 from harness.report import words
 from harness.report.build import build
+from harness.report.view import filters
 from tests.report import report_support as support
+from tests.report.report_pairs import broken_pairs, hostile_pairs, many_pairs, quick_pairs
 
 SUMMARY = {"report.html", "summary.csv", "summary.md", "charts"}
 MEBIBYTE = 2**20
@@ -226,7 +228,7 @@ def test_a_report_needs_nothing_but_the_folder(quick: Path, tmp_path: Path, chec
 
 def test_a_report_drawn_again_replaces_the_old_one(tmp_path: Path) -> None:
     """A chart that the run no longer has is gone."""
-    folder = support.written(support.run(support.quick_pairs()[:1], phases=("closed",)), tmp_path)
+    folder = support.written(support.run(quick_pairs()[:1], phases=("closed",)), tmp_path)
     (folder / "charts").mkdir()
     (folder / "charts" / "stale.svg").write_text("old")
     support.built(folder)
@@ -243,7 +245,7 @@ def test_a_report_that_cannot_be_drawn_leaves_the_one_that_was_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """To the last byte, its charts too."""
-    folder = support.written(support.run(support.quick_pairs()[:1], phases=("closed",)), tmp_path)
+    folder = support.written(support.run(quick_pairs()[:1], phases=("closed",)), tmp_path)
     support.built(folder)
     before = contents(folder)
 
@@ -258,7 +260,7 @@ def test_a_report_that_cannot_be_drawn_leaves_the_one_that_was_there(
 
 def test_a_full_disk_leaves_whole_files_and_is_one_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each file of a report is the old or the new one, and nothing is left beside it."""
-    folder = support.written(support.run(support.quick_pairs()[:1], phases=("closed",)), tmp_path)
+    folder = support.written(support.run(quick_pairs()[:1], phases=("closed",)), tmp_path)
     support.built(folder)
     before = contents(folder)
 
@@ -274,15 +276,24 @@ def test_a_full_disk_leaves_whole_files_and_is_one_message(tmp_path: Path, monke
 def test_drawing_leaves_matplotlib_as_it_was(tmp_path: Path) -> None:
     """No setting of it, no figure in it."""
     before = dict(mpl.rcParams)
-    support.built(support.written(support.run(support.quick_pairs()[:1], phases=("closed",)), tmp_path))
+    support.built(support.written(support.run(quick_pairs()[:1], phases=("closed",)), tmp_path))
     assert dict(mpl.rcParams) == before
     pyplot = sys.modules.get("matplotlib.pyplot")
     assert pyplot is None or not pyplot.get_fignums()
 
 
+def test_a_factor_that_only_repeats_another_choice_is_no_filter() -> None:
+    """Threads that all of WSGI has, and ASGI has not; where one side has others too, they are a choice."""
+    json, *_ = quick_pairs()
+    four = replace(json, b=replace(json.b, threads=4))
+    alike, other = (support.study_of(support.run(pairs)) for pairs in ([json, json], [json, four]))
+    assert [each.name for each in filters(alike)] == ["interface", "server"]
+    assert [(each.name, each.levels) for each in filters(other)][2:] == [("threads", ("8", "1", "4"))]
+
+
 def test_hostile_names_show_as_text(tmp_path: Path) -> None:
     """Markup, formulas, templates, formats, right-to-left writing, two hundred characters."""
-    pairs = support.hostile_pairs()
+    pairs = hostile_pairs()
     folder = support.written(support.run(pairs), tmp_path)
     support.built(folder)
     page = page_of(folder)
@@ -305,7 +316,7 @@ def test_hostile_names_show_as_text(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "says"),
     [
-        pytest.param(lambda: support.run(support.quick_pairs()[:1]), "each uses up its server core", id="one pair"),
+        pytest.param(lambda: support.run(quick_pairs()[:1]), "each uses up its server core", id="one pair"),
         pytest.param(lambda: support.run(blocks=1), "With 1 block there can be no verdict", id="one block"),
         pytest.param(lambda: support.run(blocks=2), "With 2 blocks there can be no verdict", id="two blocks"),
         pytest.param(lambda: support.run(phases=("closed",)), "No open load was planned here", id="no open phase"),
@@ -337,7 +348,7 @@ def test_one_block_has_no_interval_and_says_so(tmp_path: Path) -> None:
 
 def test_what_failed_or_is_invalid_is_told_and_never_charted(tmp_path: Path) -> None:
     """Its reason stands where its result would; no mark of a chart is a number of its."""
-    run = support.run(support.broken_pairs())
+    run = support.run(broken_pairs())
     folder = support.written(run, tmp_path)
     support.built(folder)
     text = text_of(folder)
@@ -359,7 +370,7 @@ def test_what_failed_or_is_invalid_is_told_and_never_charted(tmp_path: Path) -> 
 
 def test_an_a_a_pair_is_drawn_and_judged_apart(tmp_path: Path) -> None:
     """Its interval is a band, it is no answer, and it does not count as a win of either side."""
-    folder = support.written(support.run(support.broken_pairs()), tmp_path)
+    folder = support.written(support.run(broken_pairs()), tmp_path)
     support.built(folder)
     text = text_of(folder)
     assert "serves more in 1 of 5" in text
@@ -369,7 +380,7 @@ def test_an_a_a_pair_is_drawn_and_judged_apart(tmp_path: Path) -> None:
 
 def test_of_a_trial_that_was_measured_again_the_last_counts(tmp_path: Path) -> None:
     """As on resume."""
-    run = support.run(support.quick_pairs()[:1], phases=("closed",))
+    run = support.run(quick_pairs()[:1], phases=("closed",))
     spoilt = replace(run.trials[0], valid=False, reasons=("steal over 5 %: wait for a quieter hour",))
     again = replace(run, trials=(spoilt, *run.trials))
     study = support.study_of(again)
@@ -381,7 +392,7 @@ def test_of_a_trial_that_was_measured_again_the_last_counts(tmp_path: Path) -> N
 
 def test_a_thousand_trials_take_at_most_300_mebibytes(tmp_path: Path, checkout: Path) -> None:
     """Read, compared, drawn and written by a process of its own, whose peak is measured."""
-    folder = support.written(support.run(support.many_pairs(50), seed=3), tmp_path)
+    folder = support.written(support.run(many_pairs(50), seed=3), tmp_path)
     assert len(record.read(folder).trials) == 1000
     # Not ru_maxrss: a new process begins with that of the one that started it, here of all tests together.
     code = f"{DRAW}; print(*(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM:')))"
@@ -393,4 +404,4 @@ def test_a_report_that_cannot_be_written_is_a_message(tmp_path: Path) -> None:
     """The disk is full or read-only, or what was a folder is one no more."""
     (tmp_path / "away").touch()
     with pytest.raises(StorageError, match=r"away cannot be written: .*gatebench report "):
-        build(support.study_of(support.run(support.quick_pairs()[:1], phases=("closed",))), tmp_path / "away")
+        build(support.study_of(support.run(quick_pairs()[:1], phases=("closed",))), tmp_path / "away")

@@ -19,6 +19,7 @@ from harness.report.markdown import summary
 from harness.report.terminal import between, terminal
 from harness.report.words import text, under
 from tests.report import report_support as support
+from tests.report.report_pairs import broken_pairs, hostile_pairs, quick_pairs, sweep_pairs
 
 
 def console(width: int, *, colour: bool = False) -> Console:
@@ -76,7 +77,7 @@ def test_there_is_no_colour_where_it_was_not_asked_for() -> None:
 
 def test_names_are_no_markup_in_a_terminal() -> None:
     """Nor do they move its cursor."""
-    table = printed(support.run(support.hostile_pairs()), 300)
+    table = printed(support.run(hostile_pairs()), 300)
     assert "[bold]" in table
     assert "\x07" not in table
     assert "\u202e" not in table
@@ -97,7 +98,7 @@ def test_terminal_and_summary_say_that_a_run_went_on_under_other_conditions() ->
 
 def test_what_failed_is_told_in_its_row() -> None:
     """With the reason, and counted below."""
-    table = printed(support.run(support.broken_pairs()))
+    table = printed(support.run(broken_pairs()))
     assert "no Redis" in " ".join(table.split())
     assert "20 invalid · 20 failed" in table
 
@@ -105,7 +106,7 @@ def test_what_failed_is_told_in_its_row() -> None:
 def test_why_several_pairs_failed_is_told_once() -> None:
     """The sentence of the error, with all its pairs; neither it nor the log's lines again beside it."""
     log = "uvicorn: ended with exit code 3: no module named shop; its log: logs/p1b.log\nTraceback\n  File shop.py"
-    pairs = [replace(pair, b=replace(pair.b, error=log)) for pair in support.quick_pairs()[:2]]
+    pairs = [replace(pair, b=replace(pair.b, error=log)) for pair in quick_pairs()[:2]]
     run = support.run(pairs)
     table = " ".join(printed(run, 300).split())
     assert table.count("no module named shop") == 1
@@ -120,7 +121,7 @@ def test_each_answer_stands_above_the_table_where_they_are_few() -> None:
     table = " ".join(printed(support.run(), 300).split())
     assert "• json, 1 worker: fastapi on uvicorn serves" in table
     assert "flask is bound by its 8 worker slots" in table
-    assert "•" not in printed(support.run(support.sweep_pairs()), 300)
+    assert "•" not in printed(support.run(sweep_pairs()), 300)
 
 
 def test_a_run_without_any_trial_says_that_it_was_interrupted() -> None:
@@ -132,7 +133,7 @@ def test_a_run_without_any_trial_says_that_it_was_interrupted() -> None:
 
 def test_two_runs_are_told_apart_pair_by_pair() -> None:
     """After over before, and what changed around them."""
-    slower = support.quick_pairs()
+    slower = quick_pairs()
     slower[2] = replace(slower[2], b=replace(slower[2].b, rps=400))
     before, after = support.run(), support.run(slower, seed=9)
     after = replace(after, info=replace(after.info, versions={**after.info.versions, "httpx": "0.29"}))
@@ -159,9 +160,17 @@ def test_the_markdown_summary_has_an_answer_and_a_row_for_every_pair() -> None:
     assert "fastapi 0.165.0" in lines[-1]
 
 
+def test_an_interpreter_is_named_once_before_the_versions_that_it_has() -> None:
+    """Its path is long, and as that of an own app it is not ours."""
+    run = support.run()
+    versions = {"/srv/shop/python: django": "5.2.19", "/srv/shop/python: asgiref": "3.13.0", "locust": "2.47.0"}
+    last = summary(support.study_of(replace(run, info=replace(run.info, versions=versions)))).splitlines()[-1]
+    assert last.endswith(" · locust 2.47.0 · /srv/shop/python: asgiref 3.13.0, django 5.2.19</sub>")
+
+
 def test_names_are_no_markup_in_markdown() -> None:
     """A pipe in a name makes no column."""
-    run = support.run(support.hostile_pairs())
+    run = support.run(hostile_pairs())
     markdown = summary(support.study_of(run))
     table = [line for line in markdown.splitlines() if line.startswith("|")]
     bare = [re.sub(r"\\.", "", line) for line in table]

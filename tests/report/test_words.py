@@ -17,7 +17,7 @@ from harness.report.figures import Study
 from harness.report.words.causes import LATE, SLOW
 from harness.units import THIN
 from tests.report import report_support as support
-from tests.report.report_support import Fake, FakePair
+from tests.report.report_pairs import Fake, FakePair, quick_pairs
 
 
 @cache
@@ -27,7 +27,7 @@ def study_of(*pairs: FakePair, blocks: int = 5) -> Study:
     return support.study_of(run)
 
 
-QUICK = tuple(support.quick_pairs())
+QUICK = tuple(quick_pairs())
 SAME = replace(QUICK[0], b=replace(QUICK[0].a, target="fastapi", server="uvicorn", noise=0.001))
 
 

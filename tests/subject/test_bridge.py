@@ -42,6 +42,7 @@ def arm(folder: Path, bridge: str, app: str = "app:make()") -> Arm:
 
 
 @pytest.mark.live
+@pytest.mark.beside
 @pytest.mark.parametrize("bridge", sorted(KNOWN.bridges))
 def test_a_wsgi_app_answers_through_its_bridge(tmp_path: Path, bridge: str) -> None:
     """With its body and its path, as behind a server of its own."""
@@ -53,6 +54,7 @@ def test_a_wsgi_app_answers_through_its_bridge(tmp_path: Path, bridge: str) -> N
 
 
 @pytest.mark.live
+@pytest.mark.beside
 def test_an_app_that_is_not_there_is_told_as_of_any_server(tmp_path: Path) -> None:
     """By the name that the app has, not by that of the bridge."""
     mine = arm(tmp_path, "a2wsgi", "nothing:app")

@@ -11,7 +11,7 @@ from harness.errors import UsageError
 from harness.subject import discover
 from harness.subject.discover import Candidate, candidates, interpreter, look
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.beside]
 
 APPS = """
 from fastapi import APIRouter, FastAPI
@@ -74,6 +74,13 @@ number = 3
 """
 
 
+BARE = """
+
+def app(environ, start_response):
+    return []
+"""
+
+
 @pytest.fixture(name="folder")
 def _folder(tmp_path: Path) -> Path:
     (tmp_path / "apps.py").write_text(APPS)
@@ -109,14 +116,49 @@ def test_interface_framework_handler_and_routes_are_found_out(
         ("apps:number", "is neither a WSGI nor an ASGI app"),
         ("apps:create_app", "if it makes one, write apps:create_app()"),
         ("ends:app", "fails: SystemExit: 3"),
+        ("unset:app", "export what it reads from its environment, or give `gatebench init` --env NAME=VALUE"),
+        ("asks:app", "export what it reads from its environment, or give `gatebench init` --env NAME=VALUE"),
     ],
 )
 def test_what_is_no_app_is_told_with_the_remedy(folder: Path, app: str, said: str) -> None:
     """In one message."""
     (folder / "ends.py").write_text("raise SystemExit(3)\n")
+    (folder / "unset.py").write_text("import os\nos.environ['GEO_CONFIG']\n")
+    (folder / "asks.py").write_text("raise RuntimeError('GEO_CONFIG environment variable not set')\n")
     with pytest.raises(UsageError) as told:
         look(folder, sys.executable, app)
     assert said in str(told.value)
+
+
+def test_an_app_sees_the_variables_that_are_stated(folder: Path) -> None:
+    """As it does when it is launched."""
+    (folder / "unset.py").write_text("import os\nfrom apps import bare as app\nos.environ['GEO_CONFIG']\n")
+    assert look(folder, sys.executable, "unset:app", env={"GEO_CONFIG": "x"}).interface == "wsgi"
+
+
+def test_the_versions_of_what_an_installed_app_is_made_of_are_noted(folder: Path) -> None:
+    """Its own distribution, and where its framework is unknown those of what its module names."""
+    assert look(folder, sys.executable, "apps:shop").packages == ("flask", "werkzeug")
+    (folder / "report.py").write_text("import json\nimport jinja2\nfrom gunicorn.app.base import Application\n" + BARE)
+    assert look(folder, sys.executable, "report:app").packages == ("gunicorn", "jinja2")
+    assert look(folder, sys.executable, "fastapi.applications:Starlette()").packages == ("fastapi", "starlette")
+
+
+def test_what_lies_in_the_folder_of_an_app_is_no_installed_distribution(folder: Path) -> None:
+    """As in a checkout with its metadata beside it: the interpreter alone would not know its version."""
+    site = folder / "geo-1.2.dist-info"
+    site.mkdir()
+    (site / "METADATA").write_text("Metadata-Version: 2.1\nName: geo\nVersion: 1.2\n")
+    (site / "top_level.txt").write_text("geo\n")
+    (folder / "geo.py").write_text(BARE)
+    assert look(folder, sys.executable, "geo:app").packages == ()
+
+
+def test_an_app_in_debug_mode_is_known_as_one(folder: Path) -> None:
+    """Nobody deploys it so, and it is slower."""
+    (folder / "debugged.py").write_text("from apps import shop, fast\nshop.debug = True\n")
+    assert look(folder, sys.executable, "debugged:shop").debug
+    assert not look(folder, sys.executable, "debugged:fast").debug
 
 
 def test_an_app_that_does_not_come_to_an_end_is_given_up(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from harness.errors import LaunchError
 from harness.subject.prepare import prepared
 from tests import factories
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.beside]
 
 
 def write(word: str) -> tuple[str, ...]:

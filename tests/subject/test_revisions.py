@@ -173,6 +173,7 @@ def test_an_app_that_would_be_imported_from_elsewhere_is_no_revision(top: Path) 
 
 
 @pytest.mark.live
+@pytest.mark.beside
 def test_both_revisions_answer_as_they_were(top: Path, tmp_path: Path) -> None:
     """Side by side, and the repository is left as it was, also by a variable of git's that names another."""
     before = git(top, "status", "--porcelain", "--branch")
@@ -198,6 +199,7 @@ def test_what_is_built_of_the_working_tree_is_a_copy(top: Path) -> None:
 
 
 @pytest.mark.live
+@pytest.mark.beside
 def test_an_environment_has_what_the_revision_needs(top: Path) -> None:
     """From its own requirements, by its own interpreter; the receipt calls it by the target, for its path goes."""
     wheel = top / "library-2.0-py3-none-any.whl"

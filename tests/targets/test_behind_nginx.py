@@ -33,7 +33,11 @@ class Handler(BaseHTTPRequestHandler):
 time.sleep(0.5)
 socketserver.UnixStreamServer(sys.argv[1], Handler).serve_forever()
 """
-pytestmark = [pytest.mark.live, pytest.mark.skipif(program_version("nginx") is None, reason="no nginx")]
+pytestmark = [
+    pytest.mark.live,
+    pytest.mark.beside,
+    pytest.mark.skipif(program_version("nginx") is None, reason="no nginx"),
+]
 
 
 def answer(port: int) -> tuple[int, str] | None:

@@ -18,12 +18,12 @@ from harness.machine import pods
 from harness.machine.placement import Placement
 from harness.machine.process import Process, running
 from harness.record import Trial
-from harness.spec import Event
+from harness.spec import Event, Result, Spec
 from harness.subject import services
 from harness.subject.launch import Launched, launch
 from harness.subject.services import Services
 from harness.suite import Arm, Ask, Expect, Pod, Upstream
-from harness.trial import faults, generator
+from harness.trial import faults, generator, phase
 from harness.trial.bench import Bench, GroupState
 from harness.trial.block import measure_block
 from harness.trial.generator import Generator
@@ -79,7 +79,9 @@ generators: list[Generator] = []
 
 
 @pytest.fixture(autouse=True)
-def _end_generators() -> Iterator[None]:
+def _end_generators(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What follows a fault is tested, not a figure: a warm-up may be as short as the slices."""
+    monkeypatch.setattr(phase, "WARM_UP_S", 0.1)
     yield
     while generators:
         generators.pop().end()
@@ -104,7 +106,7 @@ def bench_of(state: GroupState, beside: Services, folder: Path, strike: Callable
     """A bench of short slices."""
     generators.append(Generator(cpus=(), log=folder / "logs" / "generator.log"))
     return Bench(
-        plan=factories.plan(state.group, rounds=2, slice_s=0.2, open_slice_s=0.3),
+        plan=factories.plan(state.group, rounds=1, slice_s=0.1, open_slice_s=0.2),
         placement=Placement(server=(), generator=(), services=()),
         services=beside,
         generator=generators[-1],
@@ -143,12 +145,21 @@ def test_a_target_that_dies_after_some_requests_is_named_and_not_driven_again(tm
 
 
 @pytest.mark.live
-def test_a_target_that_its_memory_limit_kills_is_named_with_what_the_pod_counted(tmp_path: Path) -> None:
+def test_a_target_that_its_memory_limit_kills_is_named_with_what_the_pod_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It is no generic death, and the arm's own fault; the other, which fits into its pod, has its quota counted."""
+    run = Generator.run
+
+    def impatient(self: Generator, order: Spec, on_event: generator.OnEvent) -> Result:
+        """Does not wait half a minute for first answers over connections that the dead refuse."""
+        return run(self, replace(order, patience_s=1.0), on_event)
+
+    monkeypatch.setattr(Generator, "run", impatient)
     if why := pods.refused(0.05, LIMIT):
         pytest.skip(why)
     arms = [shop("p1a", tmp_path), shop("p1b", tmp_path, {"SHOP_LEAKS": str(LIMIT // 60)})]
-    limits = Pod(cpus=0.05, memory=LIMIT), Pod(memory=LIMIT)
+    limits = Pod(cpus=0.25, memory=LIMIT), Pod(memory=LIMIT)
     inside = [replace(arm, cell=arm.cell.within(pod)) for arm, pod in zip(arms, limits, strict=True)]
     state = GroupState(factories.group(*inside))
     rows = block(bench_of(state, Services(), tmp_path, lambda _arm: None), state)
@@ -173,7 +184,7 @@ def test_a_generator_that_dies_or_hangs_costs_its_phase_alone(
     fault: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The next block is measured."""
-    monkeypatch.setattr(generator, "longest_silence_s", lambda _load: 3.0)
+    monkeypatch.setattr(generator, "longest_silence_s", lambda _load: 2.0)
     pids: list[int] = []
     watch = Observer.__call__
 
@@ -185,7 +196,7 @@ def test_a_generator_that_dies_or_hangs_costs_its_phase_alone(
     state = GroupState(factories.group(shop("p1a", tmp_path), shop("p1b", tmp_path)))
     bench = bench_of(state, Services(), tmp_path, lambda _arm: os.kill(pids[-1], fault))
     rows = block(bench, state)
-    reason = f"load generator {KILLED}" if fault == signal.SIGKILL else "load generator is silent for 3 s"
+    reason = f"load generator {KILLED}" if fault == signal.SIGKILL else "load generator is silent for 2 s"
     for arm in ("p1a", "p1b"):
         error = rows[f"{arm} closed"].error
         assert error is not None

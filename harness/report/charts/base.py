@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from matplotlib import rcParams
+from matplotlib.font_manager import FontProperties
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from harness.report import style
@@ -21,6 +24,8 @@ WIDTH = 9.0
 PAD = 0.12
 CHARACTERS = 86
 """So many of a title fit in a line of that width."""
+LETTER = 0.6
+"""How wide a digit, a comma and a letter are on the average, of the height of the type."""
 
 Cell = str | Value
 """What a table holds: words, or a value that is printed with its interval."""
@@ -82,9 +87,23 @@ def log_axis(axis: Any, limits: tuple[float, float], label: Callable[[float], st
     name = axis.axis_name
     getattr(axis.axes, f"set_{name}scale")("log")
     getattr(axis.axes, f"set_{name}lim")(*limits)
-    axis.set_major_locator(FixedLocator(log_ticks(*limits, most)))
+    axis.set_major_locator(FixedLocator(readable(axis, log_ticks(*limits, most), label)))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(lambda x, _: label(x)))
+
+
+def readable(axis: Any, ticks: list[float], label: Callable[[float], str]) -> list[float]:
+    """Those of `ticks` whose labels stand apart on `axis`, which is logarithmic: all, every second, every fourth."""
+    if axis.axis_name != "x" or len(ticks) <= 1:
+        return ticks
+    low, high = axis.axes.get_xlim()
+    width = axis.axes.get_position().width * axis.axes.figure.get_figwidth()
+    inch = math.log(high / low) / width
+    letter = LETTER * FontProperties(size=rcParams["xtick.labelsize"]).get_size_in_points() / 72
+    for left, right in pairwise(ticks):
+        if math.log(right / left) / inch < letter * (1 + (len(label(left)) + len(label(right))) / 2):
+            return readable(axis, ticks[::2], label)
+    return ticks
 
 
 def span(values: Iterable[float | None], around: float = 1.08) -> tuple[float, float]:

@@ -10,7 +10,7 @@ from matplotlib.ticker import FixedLocator
 
 from harness import units
 from harness.judge.metrics import METRICS
-from harness.report.charts.base import PAD, WIDTH, Cell, Chart, Row, log_axis, span
+from harness.report.charts.base import PAD, WIDTH, Cell, Chart, Row, log_axis, readable, span
 from harness.report.charts.marks import Drawing, Point
 from harness.report.figures import Study
 from harness.report.figures.axis import log_ticks
@@ -107,10 +107,14 @@ def _panel(drawing: Drawing, axes: Axes, study: Study, pairs: Sequence[str], met
     values = [v for pair in pairs for arm in study.sides(pair) if (v := study.arm(arm.id, metric))]
     short = units.bytes_ if metric == "memory_bytes" else units.number
     limits = span([value.value for value in values], 1.25)
-    log_axis(axes.xaxis, limits, lambda x: units.tick(short(x)), 3)
+
+    def label(x: float) -> str:
+        return units.tick(short(x))
+
+    log_axis(axes.xaxis, limits, label, 3)
     if metric == "memory_bytes":
-        ticks = log_ticks(limits[0] / units.MIB, limits[1] / units.MIB, 3)
-        axes.xaxis.set_major_locator(FixedLocator([tick * units.MIB for tick in ticks]))
+        ticks = [tick * units.MIB for tick in log_ticks(limits[0] / units.MIB, limits[1] / units.MIB, 3)]
+        axes.xaxis.set_major_locator(FixedLocator(readable(axes.xaxis, ticks, label)))
     axes.set_ylim(-0.5, len(pairs) - 0.5)
     axes.yaxis.set_visible(False)
     axes.spines["left"].set_visible(False)

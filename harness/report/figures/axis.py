@@ -40,4 +40,4 @@ def log_ticks(low: float, high: float, most: int = 6) -> list[float]:
     fine = [[step * 10.0**d for d in decades for step in steps if low <= step * 10.0**d <= high] for steps in choices]
     if high / low < NARROW:
         fine = [[low + (high - low) * part / 4 for part in range(5)]]
-    return next((ticks for ticks in fine if len(ticks) <= most), fine[-1][:: max(1, len(fine[-1]) // most)])
+    return next((ticks for ticks in fine if len(ticks) <= most), fine[-1][:: max(1, math.ceil(len(fine[-1]) / most))])
