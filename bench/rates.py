@@ -1,6 +1,7 @@
 """Whether `gatebench tune` finds the cheapest settings for a rate, and whether the load that it says holds.
 
     .venv/bin/python -m bench.rates rate         Flask on gthread at 25, 45 and 65 % of the CPU's ceiling: 2 hours
+    .venv/bin/python -m bench.rates most         the same without a rate: is more held by any of a grid? 45 minutes
     .venv/bin/python -m bench.rates capacity     FastAPI with aiohttp, three tunes and their checks: 45 minutes
     .venv/bin/python -m bench.rates all
 
@@ -28,6 +29,9 @@ TRIES, CHECKS = 3, 3
 SHARES, HEADROOM = (0.25, 0.45, 0.65), 0.3
 WORKERS, THREADS = (1, 2, 3), (2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 25, 32)
 STEP = 1.25
+MANY = (40, 64)
+LOWEST, RISE, STEPS = 0.6, 1.06, 10
+"""The ladder of rates, from a share of the CPU's ceiling."""
 FLASK = 'target = "flask", server = "gunicorn-gthread"'
 AIOHTTP = 'target = "fastapi", server = "uvicorn", client = "aiohttp"'
 Candidate = tuple[int, int]
@@ -83,6 +87,54 @@ def grid(folder: Path, rate_rps: float, slo: Slo) -> dict[Candidate, float]:
         votes.setdefault(candidate, []).append(keeps(trial, slo))
         memory[candidate] = max(memory.get(candidate, 0), trial.memory_bytes or 0)
     return {candidate: memory[candidate] for candidate, said in votes.items() if 2 * sum(said) > len(said)}
+
+
+def capacities(folder: Path, top_rps: float, slo: Slo) -> tuple[dict[Candidate, float], dict[Candidate, float]]:
+    """The highest rate that each setting of a grid holds in most of three blocks, with all below; and its memory."""
+    held_rps: dict[Candidate, float] = {}
+    memory: dict[Candidate, float] = {}
+    standing = {(workers, threads) for workers in WORKERS for threads in MANY}
+    for step in range(STEPS):
+        rate_rps = LOWEST * top_rps * RISE**step
+        every = [pair(FLASK, workers, MANY, rate_rps, 128) for workers in WORKERS]
+        votes: dict[Candidate, list[bool]] = {}
+        for trial in trials(suite(folder / "ladder.toml", *every)):
+            candidate = trial.cell.workers, trial.cell.threads
+            votes.setdefault(candidate, []).append(keeps(trial, slo))
+            memory[candidate] = max(memory.get(candidate, 0), trial.memory_bytes or 0)
+        standing &= {candidate for candidate, said in votes.items() if 2 * sum(said) > len(said)}
+        held_rps |= dict.fromkeys(standing, rate_rps)
+        if not standing:
+            break
+    return held_rps, memory
+
+
+def most(claims: Claims) -> None:
+    """Without a rate: beside the best of a grid, what is recommended holds a rate two margins below that one's most."""
+    slo, good, told = parse(SLO), 0, []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        held_rps, memory = capacities(folder, ceiling_rps(folder), slo)
+        best = max(held_rps, key=lambda candidate: held_rps[candidate])
+        least = cheapest({each: memory[each] for each, rps in held_rps.items() if rps >= 0.95 * held_rps[best]})
+        print(f"      the grid's best: {best}, {held_rps[best]:.0f}/s; the cheapest near it: {least}", flush=True)
+        for _ in range(TRIES):
+            answer = tune(folder, FLASK, 20, "--budget", "8m")
+            chosen = answer["recommended"]
+            if chosen is None:
+                told.append("nothing")
+                continue
+            workers, threads = chosen["workers"], chosen["threads"]
+            both, rate_rps = ((workers, threads), best), 0.9 * held_rps[best]
+            beside = [pair(FLASK, count, (each, each), rate_rps, 128) for count, each in both]
+            votes: dict[Candidate, list[bool]] = {}
+            for trial in trials(suite(folder / "beside.toml", *beside)):
+                votes.setdefault((trial.cell.workers, trial.cell.threads), []).append(keeps(trial, slo))
+            held_it = sum(votes[workers, threads]) >= sum(votes[best]) - 1
+            good += held_it and workers <= least[0] + 1
+            told.append(f"{workers} x {threads}{'' if held_it else ' holds less'}")
+    claim = "it holds nine tenths of the most as often as the best does, and takes at most a worker more"
+    claims.check(claim, ", ".join(told), held=good == TRIES)
 
 
 def cheapest(holding: dict[Candidate, float]) -> Candidate:
@@ -159,7 +211,7 @@ def checked(folder: Path, rate_rps: float, workers: int, connections: int) -> bo
     return keeps(trials(suite(folder / "check.toml", check, delay_ms=50, head=head))[0], parse(SLO))
 
 
-PARTS: dict[str, Part] = {"rate": rate, "capacity": capacity}
+PARTS: dict[str, Part] = {"rate": rate, "most": most, "capacity": capacity}
 
 
 if __name__ == "__main__":

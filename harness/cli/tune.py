@@ -64,7 +64,8 @@ def tune(
     path: Path_ = None,
     python: Python = None,
     slo: Annotated[
-        str | None, typer.Option(metavar="SLO", help="Objectives to hold, such as `p99<100ms,errors<0.1%`.")
+        str | None,
+        typer.Option(metavar="SLO", help="Objectives to hold, such as `p99<100ms,errors<0.1%`; default: p99<100ms."),
     ] = None,
     rate: Annotated[
         str | None,
@@ -76,9 +77,6 @@ def tune(
     budget: Annotated[str | None, typer.Option(metavar="5m", help="Time that it may take; default: 5m.")] = None,
     memory: Annotated[str | None, typer.Option(metavar="1GiB", help="Memory that the servers may take.")] = None,
     cpus: Cpus = None,
-    connections: Annotated[
-        int | None, typer.Option(min=1, help="Of the closed load, without --slo; default: the suite's or scenario's.")
-    ] = None,
     seed: Seed = None,
     resume: Annotated[
         str | None,
@@ -91,7 +89,7 @@ def tune(
     results: Results = RESULTS,
     as_json: AsJson = False,
 ) -> None:
-    """The worker count to deploy: the smallest that is not worse than the best; with --slo also the load that it holds.
+    """The workers and threads to deploy: the cheapest that hold about as much as the best under --slo, and how much.
 
     With --slo and --rate: the cheapest workers and threads that hold the rate with headroom, by memory first.
     With --cpus everything is measured in a pod, whose memory limit --memory is then.
@@ -119,7 +117,6 @@ def tune(
             or headroom
             or memory
             or cpus
-            or connections
             or seed
             or server_cpus
         ):
@@ -133,10 +130,8 @@ def tune(
             subject = _own(app, path, python, server, seed)
         else:
             subject = _subject(suite, target, server, scenario, seed)
-        if slo is not None and connections is not None:
-            raise UsageError("--connections has no part in a question with --slo: leave it out")
-        if rate is not None or connections is not None:
-            subject = replace(subject, arm=subject.arm.over(connections or MOST_POOL))
+        if rate is not None:
+            subject = replace(subject, arm=subject.arm.over(MOST_POOL))
         if cpus is not None and (inside := pod(cpus, memory)):
             subject = _within(subject, inside)
         limit = memory_bytes(memory) if memory else subject.arm.cell.memory_limit_bytes

@@ -1,6 +1,6 @@
 """How many workers to deploy, and what load they hold.
 
-Which count, by blocks of closed load:
+Which settings, as far as blocks of closed load tell:
 
 candidates   the counts worth trying: a ladder up to the knee, for threads a sparse grid
 blocks       the records: what is measured first, and what each block showed
@@ -9,6 +9,10 @@ tie_set      the rule: the smallest of those within the margin of the best
 roster       who is launched again, and who is out
 next_block   blocks -> "measure these", or "enough"
 choice       blocks -> the candidate to deploy
+
+Which of them have the highest capacity under the objectives, and the cheapest near it, by rounds of open load:
+
+most/         a folder of its own
 
 Which rate it holds, by trials of open load:
 
@@ -34,12 +38,14 @@ Around them:
 subject          what is tuned, of a suite or by names
 state            the question, what is known so far, and the seam to what measures it
 session          one worker under one connection, then the blocks, then the search, within the budget
-holding          the same of a question with a rate: the blocks under it
+racing           the rounds of open load of a question without a rate
+holding          the blocks of a question with a rate
 live             what launches servers and offers loads for a session
 journal          the steps of a session on disk, to go on from
 rows             the candidates as a table
 recommendation   what a tuning comes to, as values: tune.json and the data of the charts
-explain          the paragraph, and the command line to deploy; explain_rate: the paragraph of a question with a rate
+explain          the paragraph, and the command line to deploy; explain_rate: the paragraph of a question with a rate;
+                 explain_capacity: the sentences on the load that is held
 conclusion       a session -> the recommendation
 sitting          a call of `gatebench tune`, new or resumed
 """

@@ -44,6 +44,8 @@ class Measured:
     """Answers of which `p99_us` is the 99th percentile, however few."""
     p99_us: float | None = None
     memory_bytes: int | None = None
+    shared_bytes: int | None = None
+    """Of it the pages that are not one process's alone."""
     limit: str | None = None
     ceiling_rps: float | None = None
     cpu_s_per_request: float | None = None

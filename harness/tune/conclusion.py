@@ -14,16 +14,18 @@ from harness.record import TRIALS
 from harness.suite import Arm, Factor, own_words
 from harness.tune import next_spell
 from harness.tune.bracket import Bracket, conclude
+from harness.tune.candidates import Candidate
+from harness.tune.choice import Choice
 from harness.tune.explain import command, explain
 from harness.tune.explain_rate import told as told_of_rate
 from harness.tune.interval import HIGH, LOW, ends, interval
-from harness.tune.rate.answer import RateAnswer, answer, chosen
-from harness.tune.rate.standing import stand
-from harness.tune.recommendation import Capacity, RatePoint, Recommendation
+from harness.tune.most.verdict import held, offered
+from harness.tune.rate.answer import RateAnswer, answer
+from harness.tune.recommendation import CandidateRow, Capacity, RatePoint, Recommendation
 from harness.tune.resources import resources
 from harness.tune.rows import rows
 from harness.tune.search import Search
-from harness.tune.state import Question, Tuning
+from harness.tune.state import Question, Tuning, objective
 from harness.tune.trials import Ending, RateTrial
 
 MOODY = 1.2
@@ -37,8 +39,8 @@ ENOUGH = 10
 
 def recommend(question: Question, arm: Arm, tuning: Tuning, factors: Sequence[Factor] = ()) -> Recommendation:
     """The best recommendation that there is, even after an interruption or a failure."""
-    choice, rate = tuning.choice, _rate(tuning)
-    best = chosen(stand(tuning.rate_blocks)) if rate else choice.recommended if choice else None
+    choice, rate, slo = tuning.choice, _rate(tuning), objective(question, tuning)
+    best = tuning.best
     unexplained = Recommendation(
         target=arm.cell.target,
         server=arm.cell.server,
@@ -51,19 +53,32 @@ def recommend(question: Question, arm: Arm, tuning: Tuning, factors: Sequence[Fa
         elapsed_s=tuning.elapsed_s,
         interrupted=tuning.interrupted,
         failure=tuning.failure,
-        slo=question.slo.text if question.slo else None,
+        slo=slo.text if slo else None,
+        slo_given=question.slo is not None,
         rate=rate,
         capacity_rps=_capacity(tuning),
         searched=_points(tuning),
         recommended=best,
         ties=choice.ties if choice else (),
-        ended=tuning.held if rate else tuning.ended,
-        candidates=rows(tuning.setup, tuning.blocks, choice) if tuning.setup and tuning.blocks else (),
+        ended=tuning.held or tuning.ended,
+        rounds=offered(tuning.rate_blocks) if tuning.asked is None else None,
+        candidates=_candidates(tuning, choice),
         command=command(arm, best, factors) if best else (),
         caveats=tuple(_caveats(question, tuning)),
     )
     told = told_of_rate(unexplained) if rate else explain(unexplained)
     return replace(unexplained, explanation=refusal(tuning) or told)
+
+
+def _candidates(tuning: Tuning, choice: Choice | None) -> tuple[CandidateRow, ...]:
+    """Every candidate, with what the rounds showed of it."""
+    race = tuning.race
+    if race is None:
+        return ()
+    shown = held(race)
+    table = rows(race.setup, race.blocks, choice)
+    by_row = ((row, Candidate(row.workers, row.threads)) for row in table)
+    return tuple(replace(row, held=shown.get(each), memory_bytes=race.memory.get(each)) for row, each in by_row)
 
 
 def _rate(tuning: Tuning) -> RateAnswer | None:
@@ -186,7 +201,7 @@ def _caveats(question: Question, tuning: Tuning) -> Iterator[str]:
 def _unsearched(question: Question, tuning: Tuning) -> bool:
     """Whether objectives were recommendation, and no rate was offered, though nothing cut the tuning short."""
     whole = not tuning.interrupted and tuning.failure is None
-    searches = question.slo is not None and question.rate_rps is None
+    searches = objective(question, tuning) is not None and question.rate_rps is None
     return whole and searches and tuning.refused is None and not tuning.trials
 
 

@@ -12,17 +12,12 @@ from harness.suite import Arm, Factor
 from harness.suite.pod import cpus
 from harness.suite.secrets import masked_server
 from harness.tune.candidates import Candidate, Service
-from harness.tune.recommendation import CandidateRow, Capacity, Recommendation
-from harness.tune.trials import UNUSABLE, Ending
+from harness.tune.explain_capacity import told
+from harness.tune.most.verdict import Held, Rounds
+from harness.tune.rate.answer import ALIKE
+from harness.tune.recommendation import CandidateRow, Recommendation
 
 DEPLOY_HOST, DEPLOY_PORT = "0.0.0.0", 8000  # noqa: S104 - a deployed server listens on every interface
-UNSETTLED: dict[Ending, str] = {
-    "time is up": "not settled in the time there was",
-    "interrupted": "not settled before it was interrupted",
-    "failed": "not settled before it was broken off",
-    "unusable": f"not settled: the last {UNUSABLE} trials could not be used",
-}
-"""What is said of a bracket that is not settled, by how its search ended."""
 UNEVEN = 1.5
 """Share of the busiest worker over a fair share, above which it is mentioned."""
 
@@ -36,7 +31,7 @@ def command(arm: Arm, candidate: Candidate, factors: Iterable[Factor] = ()) -> t
 
 def explain(recommendation: Recommendation) -> str:
     """The whole paragraph: how it ended, what to run and why, and what load it holds."""
-    sentences = [*state(recommendation), *_count(recommendation), *_capacity(recommendation)]
+    sentences = [*state(recommendation), *_count(recommendation), *told(recommendation)]
     return " ".join(sentences)
 
 
@@ -61,15 +56,44 @@ def _count(recommendation: Recommendation) -> Iterator[str]:
         return
     service = recommendation.service
     blocks = "one block" if chosen.blocks == 1 else f"{chosen.blocks} blocks"
-    yield (
-        f"Run {subject(recommendation)} with {_name(chosen, service)}: on {cores(service)} and {service.connections} "
-        f"connections of {recommendation.scenario} it answered {_with_interval(chosen)} over {blocks}."
-    )
+    run = f"Run {subject(recommendation)} with {_name(chosen, service)}: on {cores(service)}"
+    closed = f"{service.connections} connections of {recommendation.scenario} it answered {_with_interval(chosen)}"
+    if chosen.held is not None and recommendation.rounds is not None:
+        yield _most(recommendation, run, chosen.held, recommendation.rounds)
+        yield f"With all of {closed} over {blocks} of closed load."
+    else:
+        yield f"{run} and {closed} over {blocks}."
     yield _limit(chosen, service)
     yield from _ties(recommendation, chosen, service)
     yield from _naive(recommendation, chosen, service)
     yield from _more(recommendation, chosen, service)
     yield from _sharing(chosen)
+
+
+def _most(recommendation: Recommendation, run: str, held: Held, rounds: Rounds) -> str:
+    """What the rounds of open load showed of the choice."""
+    tried = units.plural(len(recommendation.candidates), "setting")
+    rates = units.rps(rounds.low_rps)
+    if rounds.high_rps > rounds.low_rps:
+        rates += f" to {units.rps(rounds.high_rps)}"
+    usual = "" if recommendation.slo_given else " (no objective was given; this one is usual, --slo states another)"
+    return (
+        f"{run} it is the cheapest of {tried} whose capacity under {recommendation.slo}{usual} is within "
+        f"{units.percent(recommendation.margin)} of the best: {_about(held)} of {recommendation.scenario}, "
+        f"by {units.plural(rounds.rounds, 'round')} of open load at {rates}, in each of which all candidates got the "
+        f"same arrivals. Cheapest is what takes least memory, within {units.percent(ALIKE)} of that the fewest "
+        "workers, then threads."
+    )
+
+
+def _about(held: Held) -> str:
+    """What it holds by the rounds: a figure only where it held some rate and missed another."""
+    rates = [each.rate_rps for each in held.rounds]
+    if not held.held:
+        return f"less than {units.rps(min(rates))}, at which it did not hold yet,"
+    if not held.missed:
+        return f"{units.rps(max(rates))} at least"
+    return f"some {units.rps(held.rps)}"
 
 
 def subject(recommendation: Recommendation) -> str:
@@ -129,12 +153,14 @@ def _limit(row: CandidateRow, service: Service) -> str:
 def _ties(recommendation: Recommendation, chosen: CandidateRow, service: Service) -> Iterator[str]:
     others = [row for row in recommendation.candidates if row.standing == "tie"]
     margin = units.percent(recommendation.margin)
-    picks = f"drawn again, the blocks pick it {units.percent(chosen.share_of_picks)} of the time"
+    what = "blocks" if recommendation.rounds is None else "rounds"
+    picks = f"drawn again, the {what} pick it {units.percent(chosen.share_of_picks)} of the time"
     if not others:
         yield f"No other count comes within {margin} of it; {picks}."
         return
     names = _listed([_name(row, service) for row in others])
-    yield f"It is the smallest within {margin} of the best, and ties with {names}; {picks}."
+    least = "smallest" if recommendation.rounds is None else "cheapest"
+    yield f"It is the {least} within {margin} of the best, and ties with {names}; {picks}."
 
 
 def _naive(recommendation: Recommendation, chosen: CandidateRow, service: Service) -> Iterator[str]:
@@ -142,11 +168,13 @@ def _naive(recommendation: Recommendation, chosen: CandidateRow, service: Servic
     rows = [row for row in recommendation.candidates if row.workers == service.naive and row.throughput_rps]
     if not rows or not chosen.throughput_rps:
         return
-    row = max(rows, key=lambda row: row.throughput_rps or 0.0)
-    if row == chosen:
+    row = max(rows, key=lambda row: (row.held.rps if row.held else 0.0, row.throughput_rps or 0.0))
+    if row.workers == chosen.workers:
         yield f"2 x cores + 1 gives the same {service.naive}."
         return
     ratio = (row.throughput_rps or 0.0) / chosen.throughput_rps
+    if row.held is not None and chosen.held is not None:
+        ratio = row.held.of_best / chosen.held.of_best
     memory = ""
     if row.memory_bytes and chosen.memory_bytes:
         memory = f" in {units.bytes_(row.memory_bytes)} of memory instead of {units.bytes_(chosen.memory_bytes)}"
@@ -172,10 +200,18 @@ def _more(recommendation: Recommendation, chosen: CandidateRow, service: Service
         for row in larger
         if row.memory_bytes and chosen.memory_bytes
     ]
-    if further and chosen.memory_bytes:
-        yield f"It takes {units.bytes_(chosen.memory_bytes)}; each further worker costs {units.bytes_(further[-1])}."
-    elif chosen.memory_bytes:
-        yield f"It takes {units.bytes_(chosen.memory_bytes)}."
+    if chosen.memory_bytes:
+        takes = f"It takes {units.bytes_(chosen.memory_bytes)}{_shared(chosen)}"
+        yield f"{takes}; each further worker costs {units.bytes_(further[-1])}." if further else f"{takes}."
+
+
+def _shared(chosen: CandidateRow) -> str:
+    """What its processes share of their memory under load, where there is more than one worker."""
+    if chosen.workers == 1 or chosen.shared_bytes is None or not chosen.memory_bytes:
+        return ""
+    own = (chosen.memory_bytes - chosen.shared_bytes) / chosen.workers
+    shares = f", of which its processes share {units.bytes_(chosen.shared_bytes)} under load"
+    return f"{shares} ({units.bytes_(own)} a worker not)"
 
 
 def _sharing(chosen: CandidateRow) -> Iterator[str]:
@@ -185,69 +221,6 @@ def _sharing(chosen: CandidateRow) -> Iterator[str]:
             f"Requests by worker process are uneven: the busiest answers {units.percent(max(shares))}, a fair share is "
             f"{units.percent(1 / chosen.workers)}, which looks like poor scaling and is poor sharing."
         )
-
-
-def _capacity(recommendation: Recommendation) -> Iterator[str]:
-    capacity, slo = recommendation.capacity_rps, recommendation.slo
-    if capacity is None or slo is None:
-        return
-    if not capacity.known:
-        yield f"What load holds {slo} is not known: no trial of the search could be used."
-        return
-    if capacity.low is None:
-        tried = f", not even {units.rps(capacity.high)}" if capacity.high else ""
-        yield f"No load holds {slo}{tried}{_broke(capacity)}."
-        return
-    evidence = _evidence(capacity)
-    if capacity.high is None:
-        why = "the generator cannot offer more" if capacity.ending == "generator" else "no higher rate was tried enough"
-        yield f"It {capacity.holds} {slo} at {units.rps(capacity.low)}{evidence}; {why}."
-        return
-    yield (
-        f"It {capacity.holds} {slo} up to {units.rps(capacity.low)} and not at {units.rps(capacity.high)}"
-        f"{evidence}{_broke(capacity)}."
-    )
-    yield from _interval(capacity)
-
-
-def _interval(capacity: Capacity) -> Iterator[str]:
-    """What a fresh launch will hold for half a minute, and what makes that uncertain."""
-    found = capacity.interval
-    if found is None:
-        return
-    rest = max(0.0, 1 - found.machine - found.launches)
-    yield (
-        f"That is for half a minute of a fresh launch, nine times in ten, {units.rps(found.middle)} in the middle, by "
-        f"{units.plural(found.trials, 'trial')} of ten seconds at least: {units.percent(found.machine)} of what "
-        f"spreads it is the machine's spells, {units.percent(found.launches)} are differences of launches, and "
-        f"{units.percent(rest)} too few trials."
-    )
-
-
-def _evidence(capacity: Capacity) -> str:
-    parts = [f"over {capacity.connections} connections"] if capacity.connections else []
-    if capacity.launches > 1:
-        parts.append(f"{capacity.launches} launches")
-    if capacity.low_trials and capacity.low_trials.trials:
-        parts.append(f"{capacity.low_trials.held} of {capacity.low_trials.trials} trials held below")
-    if capacity.high_trials and capacity.high_trials.trials:
-        parts.append(f"{capacity.high_trials.exceeded} of {capacity.high_trials.trials} failed above")
-    if not capacity.settled:
-        parts.append(UNSETTLED.get(capacity.ending, "not settled"))
-    return f" ({', '.join(parts)})" if parts else ""
-
-
-def _broke(capacity: Capacity) -> str:
-    if capacity.broke is None:
-        return ""
-    limit = f", with {capacity.limit} as the limit" if capacity.limit else ""
-    stalls = capacity.stalls
-    if stalls is not None:
-        limit = (
-            f", because the server stands still {stalls.per_s:.1f} times a second for {units.seconds(stalls.mean_s)}: "
-            "look for what stops all requests at once, in Python first for full garbage collections (the factor gc)"
-        )
-    return f"; above, {capacity.broke} breaks first (mostly {capacity.cause}){limit}"
 
 
 def shell(argv: Sequence[str]) -> str:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from harness import units
 from harness.judge.slo import Slo
-from harness.tune.rate.answer import chosen
-from harness.tune.rate.asked import RateBlock, asked_of
+from harness.tune.candidates import Candidate
+from harness.tune.rate.asked import Asked, RateBlock, asked_of
 from harness.tune.rate.next_group import Offer, decide
-from harness.tune.rate.standing import stand
 from harness.tune.state import Session, name
 
 
@@ -19,16 +18,22 @@ def hold(session: Session, slo: Slo, rate_rps: float) -> None:
         tuning.asked = asked_of(tuning.service, slo, rate_rps, question.headroom)
         session.done(tuning.asked)
     while isinstance(step := decide(tuning.asked, tuning.rate_blocks, session.left_s()), Offer):
-        block = session.instrument.rate_block(step.candidates, tuning.asked)
-        tuning.rate_blocks.append(block)
-        session.done(block)
-        for offered in block.offered:
-            if offered.trial.outcome == "invalid":
-                session.say(f"  {name(offered.candidate)}: not usable, {'; '.join(offered.trial.reasons)}")
-        best = chosen(stand(tuning.rate_blocks))
-        so_far = f"; so far {name(best)}" if best else ""
-        session.report(f"block {len(tuning.rate_blocks)}: {_outcomes(block)}{so_far}")
+        measured(session, step.candidates, tuning.asked, "block")
     tuning.held = step.why
+
+
+def measured(session: Session, group: tuple[Candidate, ...], asked: Asked, called: str) -> None:
+    """Measure a block of open load, keep it, and say what came of it."""
+    tuning = session.tuning
+    block = session.instrument.rate_block(group, asked)
+    tuning.rate_blocks.append(block)
+    session.done(block)
+    for offered in block.offered:
+        if offered.trial.outcome == "invalid":
+            session.say(f"  {name(offered.candidate)}: not usable, {'; '.join(offered.trial.reasons)}")
+    best = tuning.best
+    so_far = f"; so far {name(best)}" if best else ""
+    session.report(f"{called} {len(tuning.rate_blocks)}: {_outcomes(block)}{so_far}")
 
 
 def _outcomes(block: RateBlock) -> str:

@@ -22,6 +22,7 @@ from harness.trial.phase import Overload, measure_phase, warm_up
 from harness.trial.serving import Serving
 from harness.tune.blocks import BlockOutcome, Measured
 from harness.tune.candidates import Candidate, Service, ample
+from harness.tune.most.usual import usual
 from harness.tune.next_rate import Try, queue
 from harness.tune.rate.asked import Asked, Offered, RateBlock
 from harness.tune.rate.standing import FAR
@@ -45,9 +46,10 @@ class Live:
     bench: Bench
     writer: Writer
     slo: Slo | None = None
+    """Of the open loads; without one, what is usual is taken of the lone worker."""
     memory_bytes: int | None = None
     """What a candidate may use; None: no limit was given."""
-    fills: bool = False
+    fills: bool = True
     """Whether the closed load has as many connections as are no limit, whatever `arm` says."""
     _names: dict[Candidate, str] = field(default_factory=dict)
     _response_s: dict[str, float] = field(default_factory=dict)
@@ -86,6 +88,7 @@ class Live:
             memory_bytes=self.memory_bytes,
             room_bytes=room_bytes(),
         )
+        self.slo = self.slo or usual(service)
         return LoneWorker(service=service, tally=tally(trial))
 
     def block(self, group: tuple[Candidate, ...]) -> BlockOutcome:
@@ -264,6 +267,7 @@ def measured(candidate: Candidate, trial: Trial | None) -> Measured:
         requests=histogram.count,
         p99_us=histogram.percentile(99) if histogram.count else None,
         memory_bytes=trial.memory_bytes,
+        shared_bytes=trial.shared_bytes,
         limit=trial.limit,
         ceiling_rps=trial.ceiling_rps,
         cpu_s_per_request=trial.cpu_s_per_request,

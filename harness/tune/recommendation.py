@@ -18,6 +18,7 @@ from harness.tune.blocks import BlocksEnding
 from harness.tune.bracket import Stalls
 from harness.tune.candidates import Candidate, Service
 from harness.tune.interval import Interval
+from harness.tune.most.verdict import Held, Rounds
 from harness.tune.rate.answer import RateAnswer
 from harness.tune.rate.next_group import RateEnding
 from harness.tune.resources import Resources
@@ -59,7 +60,11 @@ class CandidateRow:
     worker_shares: tuple[float, ...]
     """Share of the requests by worker process in the last block, falling."""
     share_of_picks: float
-    """How often it is recommended when the blocks are drawn again."""
+    """How often it is recommended when the rounds, or without any the blocks, come out otherwise."""
+    held: Held | None = None
+    """What it holds of the objectives; None where it was offered no rate."""
+    shared_bytes: int | None = None
+    """Of the memory the pages that are not one process's alone, the most seen; None where it was not read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +145,10 @@ class Recommendation:
     failure: str | None = None
     """What a launch or a load said that failed and so broke the tuning off."""
     slo: str | None = None
+    slo_given: bool = True
+    """Whether that is the user's; else it is what is usual."""
+    rounds: Rounds | None = None
+    """The rounds of open load that chose; None where there was no time for any, and of a question with a rate."""
     rate: RateAnswer | None = None
     """The rate that was asked for, and what each candidate made of it; None where none was."""
     capacity_rps: Capacity | None = None

@@ -1,7 +1,8 @@
 """From a question and a budget to all that a tuning measures; what launches servers and loads them is behind one seam.
 
-    one worker under one connection -> blocks of candidates until the choice is clear -> rates under the chosen count
-                          with a rate: blocks of candidates under it until the cheapest that holds it is known
+    one worker under one connection -> closed blocks of candidates -> rounds of open load until the choice is clear
+                                    -> rates under the chosen settings
+                       with a rate: blocks of candidates under it until the cheapest that holds it is known
 
 All that is known so far stands in a `Tuning` at any moment. So Ctrl-C, or a launch that fails, ends the work and not
 the answer, and the next sitting goes on from there.
@@ -17,7 +18,7 @@ from statistics import median
 from scipy.stats import binom
 
 from harness import units
-from harness.errors import AnswerError, LaunchError, LoadError
+from harness.errors import AnswerError, LaunchError, LoadError, UsageError
 from harness.judge.slo import Slo
 from harness.tune import next_block, next_spell
 from harness.tune.blocks import BlockOutcome, Setup
@@ -26,13 +27,15 @@ from harness.tune.choice import Choice
 from harness.tune.holding import hold
 from harness.tune.next_block import Measure
 from harness.tune.next_rate import Try
+from harness.tune.racing import race
 from harness.tune.rows import rows
 from harness.tune.search import Search
 from harness.tune.state import Instrument, Keep, Question, Session, Tuning, name
 from harness.tune.trials import UNUSABLE, RateTrial
 
-CHOOSING = 0.4
-"""Share of the budget after which the search for the capacity gets its turn."""
+LAID_OUT, CLOSED, CHOOSING = 0.5, 0.35, 0.65
+"""Shares of the budget: twice what the first closed blocks may take, and after which the rounds, and then the search
+for the capacity, get their turn."""
 CERTAIN = 1e-4
 """Chance of so many losses if the objective held, below which it is certain that it does not."""
 
@@ -71,12 +74,13 @@ def tune(
 
 def _measure(session: Session) -> None:
     """Go the way of the question."""
-    slo, rate_rps = session.question.slo, session.question.rate_rps
+    slo, rate_rps = session.slo, session.question.rate_rps
     if slo is not None and rate_rps is not None:
         hold(session, slo, rate_rps)
         return
-    _choose(session)
+    _close(session)
     if slo is not None:
+        race(session, slo, 0.0 if session.tuning.trials else CHOOSING)
         _search(session, slo)
 
 
@@ -103,15 +107,22 @@ def _described(service: Service, *, ladder: bool) -> str:
     return f"{known}: {len(every)} candidates from {ends}"
 
 
-def _choose(session: Session) -> None:
-    """Measure blocks until the choice is clear; once rates were searched, only those that are missing."""
+def _close(session: Session) -> None:
+    """Measure closed blocks until all were in one; without an objective, until the choice is clear."""
     question, tuning = session.question, session.tuning
-    share = 1.0 if question.slo is None else 0.0 if tuning.trials else CHOOSING
+    alone = session.slo is None
     if tuning.setup is None:
         assert tuning.service is not None  # noqa: S101 - the lone worker came first
-        tuning.setup = next_block.begin(tuning.service, session.left_s(share), margin=question.margin)
+        left_s = session.left_s(1.0 if alone else LAID_OUT)
+        tuning.setup = next_block.begin(tuning.service, left_s, margin=question.margin)
         session.done(tuning.setup)
-    while isinstance(step := next_block.decide(tuning.setup, tuning.blocks, session.left_s(share)), Measure):
+    while alone or not (tuning.race and tuning.race.shown):
+        # As long as nothing is known, there is nothing better to do with the time.
+        share = 1.0 if alone or tuning.choice is None else 0.0 if tuning.rate_blocks else CLOSED
+        step = next_block.decide(tuning.setup, tuning.blocks, session.left_s(share))
+        if not isinstance(step, Measure):
+            tuning.ended = step.why
+            return
         block = session.instrument.block(step.candidates)
         tuning.blocks.append(block)
         session.done(block)
@@ -119,7 +130,6 @@ def _choose(session: Session) -> None:
             if arm.error is not None:
                 session.say(f"  {name(arm.candidate)}: {arm.error}")
         session.report(f"block {len(tuning.blocks)}: {_throughputs(block, tuning.choice)}")
-    tuning.ended = step.why
 
 
 def _throughputs(block: BlockOutcome, choice: Choice | None) -> str:
@@ -134,7 +144,12 @@ def _search(session: Session, slo: Slo) -> None:
     if choice is None or setup is None:
         return
     chosen, seed_rps = choice.recommended, _seed_rps(tuning, setup, choice)
-    tuning.search, tuning.connections = Search(slo, seed_rps), setup.service.pool(chosen, seed_rps)
+    try:
+        tuning.search, tuning.connections = Search(slo, seed_rps), setup.service.pool(chosen, seed_rps)
+    except UsageError:
+        if session.question.slo is not None:
+            raise
+        return  # it is too slow for what is usual; nobody asked for that
     earlier_s = max((trial.start_s + trial.took_s for trial in tuning.trials), default=0.0)
     launches = max((trial.launch + 1 for trial in tuning.trials), default=0)
     with session.instrument.searching(chosen, seed_rps, tuning.connections) as offer:
@@ -152,11 +167,13 @@ def _search(session: Session, slo: Slo) -> None:
 
 
 def _seed_rps(tuning: Tuning, setup: Setup, choice: Choice) -> float:
-    """Where the search begins: the closed capacity of the choice.
+    """Where the search begins: what the rounds say of the choice, or without any its closed throughput.
 
     A closed load that had too few connections says less than that; then it is what slots and CPU allow.
     """
-    chosen = choice.recommended
+    chosen, raced = choice.recommended, tuning.race
+    if raced and raced.levels and raced.holding[chosen]:
+        return raced.levels.rps(chosen)
     table = rows(setup, tuning.blocks, choice)
     row = next(row for row in table if Candidate(row.workers, row.threads) == chosen)
     assert row.throughput_rps is not None  # noqa: S101 - the choice was measured

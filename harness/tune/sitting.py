@@ -23,7 +23,7 @@ from harness.tune.journal import Journal
 from harness.tune.live import Live
 from harness.tune.recommendation import FILE, Recommendation, dump
 from harness.tune.session import tune
-from harness.tune.state import Question, Tuning
+from harness.tune.state import Question, Tuning, objective
 from harness.tune.subject import Subject
 
 
@@ -123,9 +123,9 @@ def _tuned(sitting: Sitting, writer: Writer, say: Callable[[str], None]) -> Tuni
             sitting.arm,
             bench,
             writer,
-            slo=question.slo,
+            slo=objective(question, sitting.tuning),
             memory_bytes=sitting.memory_bytes,
-            fills=question.slo is not None and question.rate_rps is None,
+            fills=question.rate_rps is None,
         )
         instrument.go_on(sitting.earlier)
         return tune(question, instrument, say, began=sitting.began, tuning=sitting.tuning, keep=steps.append)

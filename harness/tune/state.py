@@ -13,9 +13,14 @@ from harness.judge.slo import Loss, Slo, Tally
 from harness.tune.blocks import BlockOutcome, BlocksEnding, Setup
 from harness.tune.candidates import Candidate, Service
 from harness.tune.choice import Choice, choose
+from harness.tune.most.race import Race
+from harness.tune.most.usual import usual
+from harness.tune.most.verdict import choose as choose_raced
 from harness.tune.next_rate import Try
+from harness.tune.rate.answer import chosen
 from harness.tune.rate.asked import HEADROOM, Asked, RateBlock, slice_s, with_headroom
 from harness.tune.rate.next_group import RateEnding
+from harness.tune.rate.standing import stand
 from harness.tune.search import Search
 from harness.tune.trials import Ending, RateTrial
 
@@ -30,7 +35,7 @@ class Question:
     """What the user wants to know, and how long it may take; raises `UsageError` where that is too short."""
 
     slo: Slo | None
-    """The objectives to search the capacity under; None: only the count is asked for."""
+    """The objectives to hold; None: what is usual, which depends on the service."""
     budget_s: float
     margin: float = 0.05
     rate_rps: float | None = None
@@ -98,8 +103,9 @@ class Tuning:
     asked: Asked | None = None
     """The question with a rate, once the service is known."""
     rate_blocks: list[RateBlock] = field(default_factory=list)
+    """Under the rate that was asked for; without one, the rounds, each at a rate of its own."""
     held: RateEnding | None = None
-    """Why no further block was measured under the rate."""
+    """Why no further block was measured under the rate, or no further round."""
     refused: Loss | None = None
     """The objective that even one connection misses."""
     interrupted: bool = False
@@ -114,9 +120,25 @@ class Tuning:
         return self.setup is not None or self.asked is not None
 
     @property
+    def best(self) -> Candidate | None:
+        """What would be deployed now; None where nothing is known, or nothing holds the rate that was asked for."""
+        if self.asked is not None:
+            return chosen(stand(self.rate_blocks))
+        choice = self.choice
+        return choice.recommended if choice else None
+
+    @property
+    def race(self) -> Race | None:
+        """The candidates under open load at rates of ours; None before any closed block."""
+        return Race(self.setup, self.blocks, self.rate_blocks) if self.setup and self.blocks else None
+
+    @property
     def choice(self) -> Choice | None:
-        """The candidate to deploy, as far as the blocks tell."""
-        return choose(self.setup, self.blocks) if self.setup and self.blocks else None
+        """The candidate to deploy, as far as the rounds tell, or before any the blocks of closed load."""
+        if self.setup is None or not self.blocks:
+            return None
+        raced = choose_raced(self.race) if self.race and self.race.looks else None
+        return raced or choose(self.setup, self.blocks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +152,11 @@ class Session:
     keep: Keep
     elapsed_s: Callable[[], float]
 
+    @property
+    def slo(self) -> Slo | None:
+        """The objectives, once the service is known: those that were given, or the usual one."""
+        return objective(self.question, self.tuning)
+
     def left_s(self, share: float = 1.0) -> float:
         """Seconds of the budget, or of a share of it, that are left."""
         budget_s = self.question.budget_s
@@ -142,6 +169,11 @@ class Session:
     def done(self, step: Step) -> None:
         """Keep a step."""
         self.keep(step, self.elapsed_s())
+
+
+def objective(question: Question, tuning: Tuning) -> Slo | None:
+    """The objectives that were given, or else the usual one of the service."""
+    return question.slo or (usual(tuning.service) if tuning.service else None)
 
 
 def name(candidate: Candidate) -> str:

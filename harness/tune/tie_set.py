@@ -12,11 +12,11 @@ DOUBT = 0.5
 """Standard errors by which an estimate must be within the margin: what it gains by chance is then not given away."""
 
 
-def ties(setup: Setup, fitted: Fit) -> tuple[Candidate, ...]:
-    """The tie set: within the margin of the best by their point estimates, less half a standard error."""
+def ties(setup: Setup, fitted: Fit, doubt: float = DOUBT) -> tuple[Candidate, ...]:
+    """The tie set: within the margin of the best by their point estimates, less `doubt` standard errors."""
     floor = math.log1p(-setup.margin)
     gaps = {candidate: fitted.against(candidate, fitted.best) for candidate in fitted.order}
-    return tuple(candidate for candidate, gap in gaps.items() if gap.mean - DOUBT * gap.standard_error >= floor)
+    return tuple(candidate for candidate, gap in gaps.items() if gap.mean - doubt * gap.standard_error >= floor)
 
 
 def smallest(setup: Setup, fitted: Fit) -> Candidate:

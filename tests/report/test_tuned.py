@@ -14,13 +14,16 @@ from rich.console import Console
 
 from harness.errors import RecordError
 from harness.judge import compare
+from harness.report.charts.best_three import best_three
 from harness.report.charts.candidates import candidates
 from harness.report.charts.frontier import frontier
-from harness.report.charts.search import search
+from harness.report.charts.search import machines_part, search
 from harness.report.figures import Study, study
 from harness.report.index import index
+from harness.report.style import LIGHT
 from harness.report.terminal import terminal
 from harness.tune.candidates import Candidate
+from harness.tune.interval import Interval
 from harness.tune.recommendation import FILE, Recommendation, dump
 from tests.report import report_support as support
 from tests.report import report_tuning
@@ -178,3 +181,42 @@ def test_the_terminal_and_the_index_show_what_holds_a_rate(tmp_path: Path) -> No
     assert isinstance(console.file, StringIO)
     assert re.search(r"1 +14 +4 of 4 +649/s .* recommended", console.file.getvalue())
     assert "recommends 1 worker of 14 threads" in text_of(index(tmp_path))
+
+
+def test_the_interval_is_shown_with_the_part_that_is_the_machines() -> None:
+    """Half of the variance is seven tenths of the width, to either side; the chart hatches and says it."""
+    found = Interval(low=800.0, middle=900.0, high=1000.0, machine=0.49, launches=0.3, trials=12)
+    low, high = machines_part(found)
+    assert low == pytest.approx(900 * (800 / 900) ** 0.7)
+    assert high == pytest.approx(900 * (1000 / 900) ** 0.7)
+    answer = report_tuning.tuning()
+    assert answer.capacity_rps is not None
+    chart = search(study_of(replace(answer, capacity_rps=replace(answer.capacity_rps, interval=found))))
+    assert chart is not None
+    assert "Hatched: what the machine's spells alone make of that, 49\u202f% of the variance" in chart.note
+    assert any("the machine's part" in mark.says for marks in chart.draw(LIGHT).marks.values() for mark in marks)
+    without = search(study_of(answer))
+    assert without is not None
+    assert "Hatched" not in without.note
+
+
+def test_p99_against_the_rate_is_drawn_for_the_best_three() -> None:
+    """What is recommended, and the two others that hold most; a row and a mark for each round of each."""
+    chart = best_three(study_of(report_tuning.raced()))
+    assert chart is not None
+    assert chart.title.replace("\u202f", " ") == (
+        "4 workers hold about 900/s under p99 < 100 ms, beside 5 workers and 8 workers"
+    )
+    assert {row[0] for row in chart.rows} == {"4 workers", "5 workers", "8 workers"}
+    assert [row[2] for row in chart.rows].count("not held") == 3
+    assert len(chart.draw(LIGHT).marks) == len(chart.rows) == 6
+    assert best_three(study_of(report_tuning.tuning())) is None
+
+
+def test_p99_against_the_rate_claims_no_capacity_that_was_not_bracketed() -> None:
+    """Where the recommended missed every rate, the title gives no figure."""
+    answer = report_tuning.raced()
+    missed = tuple(replace(row, held=replace(row.held, held=0)) if row.held else row for row in answer.candidates)
+    chart = best_three(study_of(replace(answer, candidates=missed)))
+    assert chart is not None
+    assert chart.title.startswith("4 workers: p99 by the rate offered")

@@ -28,6 +28,7 @@ def test_what_was_interrupted_is_gone_on_with(step: int, tmp_path: Path) -> None
     question, tuning = journal.resume()
     assert question == FAST
     assert (tuning.setup, tuning.blocks, tuning.trials) == (first.setup, first.blocks, first.trials)
+    assert tuning.rate_blocks == first.rate_blocks
     fake = Fake()
     second = session(fake, question, journal=journal, tuning=tuning)
     assert second.ending == "settled"
@@ -38,7 +39,7 @@ def test_what_was_interrupted_is_gone_on_with(step: int, tmp_path: Path) -> None
     assert recommendation.recommended == Candidate(16)
     assert recommendation.capacity_rps is not None
     assert recommendation.capacity_rps.settled
-    assert recommendation.ended == session(Fake()).ended
+    assert recommendation.ended == session(Fake()).held
     assert len(journal.resume()[1].trials) == len(second.trials)
 
 

@@ -14,6 +14,7 @@ from harness.tune.bracket import conclude
 from harness.tune.candidates import Candidate, Service
 from harness.tune.conclusion import capacity, points
 from harness.tune.explain import command, explain, shell
+from harness.tune.most.verdict import AtRate, Held, Rounds
 from harness.tune.recommendation import Recommendation, dump, load
 from harness.tune.rows import rows
 from harness.tune.search import Search
@@ -284,3 +285,37 @@ def test_the_command_line_is_the_servers_own_with_the_recommended_counts():
     argv = command(arm, Candidate(2, 8))
     assert argv == ("python", "-b", "0.0.0.0:8000", "-w2", "--threads=8", "targets.flask_app:app")
     assert shell((*argv, "a b")).endswith("targets.flask_app:app 'a b'")
+
+
+def test_what_several_workers_share_of_their_memory_is_said():
+    """Of one worker there is nothing to share with."""
+    shared = [replace(row, shared_bytes=100 * MIB) for row in recommended(WAITING).candidates]
+    text = explain(recommended(WAITING, candidates=tuple(shared))).replace("\u202f", " ")
+    assert "It takes 400 MiB, of which its processes share 100 MiB under load (18.8 MiB a worker not)" in text
+    assert "share" not in explain(recommended(WAITING)).partition("It takes")[2]
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "says"),
+    [
+        ((True, False), "of the best: some 295/s of external-data"),
+        ((True, True), "of the best: 310/s at least of external-data"),
+        ((False, False), "of the best: less than 290/s, at which it did not hold yet, of external-data"),
+    ],
+)
+def test_a_capacity_is_a_figure_only_where_it_lies_between_rates_that_were_offered(
+    outcomes: tuple[bool, bool], says: str
+) -> None:
+    """Else it is the bound that is known."""
+    rounds = tuple(
+        AtRate(rate_rps=rate, held=held, p99_us=None) for rate, held in zip((290.0, 310.0), outcomes, strict=True)
+    )
+    shown = Held(rps=295.0, low_rps=280.0, high_rps=310.0, of_best=1.0, held=sum(outcomes), missed=2 - sum(outcomes))
+    table = recommended(WAITING).candidates
+    rows_ = tuple(
+        replace(row, held=replace(shown, rounds=rounds)) if row.standing == "recommended" else row for row in table
+    )
+    told = Rounds(rounds=2, low_rps=290.0, high_rps=310.0)
+    text = explain(recommended(WAITING, candidates=rows_, rounds=told, slo="p99 < 100 ms"))
+    assert says in text
+    assert "by 2 rounds of open load at 290/s to 310/s" in text

@@ -16,6 +16,7 @@ from harness.tune.candidates import Candidate, Service
 from harness.tune.conclusion import recommend, refusal
 from harness.tune.live import measured, tally
 from harness.tune.next_rate import Try
+from harness.tune.rate.asked import Asked, RateBlock
 from harness.tune.recommendation import dump, load
 from harness.tune.room import room_bytes
 from harness.tune.state import LoneWorker
@@ -40,7 +41,7 @@ def test_it_finds_the_count_and_the_rate_within_its_budget() -> None:
     assert recommendation.command == ("python", "-m", "gunicorn", "targets.flask_app:app", "-w", "16")
     assert load(dump(recommendation)) == recommendation
     assert fake.launched == fake.stopped == [Candidate(16)]
-    assert fake.seeds == [pytest.approx((320, 64))]
+    assert fake.seeds == [pytest.approx((300, 64), rel=0.05)]
 
 
 @pytest.mark.parametrize(
@@ -52,12 +53,28 @@ def test_it_finds_the_count_and_the_rate_within_its_budget() -> None:
     ],
     ids=["by the CPU", "by the slots", "by what was measured"],
 )
-def test_the_search_begins_where_connections_would_not_matter(limit: str, service: Service, seed_rps: float) -> None:
+def test_without_rounds_the_search_begins_where_connections_would_not_matter(
+    limit: str, service: Service, seed_rps: float
+) -> None:
     """A closed load with too few connections says little of an open one; what the server can do at most says more."""
-    tuning = session(Fake(limit=limit, service=service, capacity_rps=0.9 * seed_rps))
+
+    class NoRounds(Fake):
+        def rate_block(self, group: tuple[Candidate, ...], asked: Asked) -> RateBlock:
+            self.unusable = True
+            shown = super().rate_block(group, asked)
+            self.unusable = False
+            return shown
+
+    tuning = session(NoRounds(limit=limit, service=service, capacity_rps=0.9 * seed_rps))
     assert tuning.search is not None
     assert tuning.search.seed_rps == pytest.approx(seed_rps, rel=0.01)
-    assert tuning.ending == "settled"
+
+
+def test_the_search_begins_at_what_the_rounds_say() -> None:
+    """Closed load says 320 a second; 240 hold the objective."""
+    tuning = session(Fake(capacity_rps=240.0))
+    assert tuning.search is not None
+    assert tuning.search.seed_rps == pytest.approx(240, rel=0.05)
 
 
 @pytest.mark.parametrize("budget_s", [30.0, 60.0, 120.0, 300.0])
@@ -70,15 +87,44 @@ def test_the_budget_is_kept_with_an_answer(budget_s: float, slo: Slo | None) -> 
     assert recommend(question, ARM, tuning).recommended is not None
 
 
-def test_without_an_objective_nothing_is_searched_for() -> None:
-    """The recommendation alone, and no capacity."""
+def test_without_an_objective_the_usual_one_is_taken_and_named() -> None:
+    """Four unloaded responses of 50 ms; the answer says that nobody asked for it."""
     question = replace(FAST, slo=None)
     fake = Fake()
     recommendation = recommend(question, ARM, session(fake, question))
-    assert recommendation.capacity_rps is None
+    assert (recommendation.slo, recommendation.slo_given) == ("p99 < 200\u202fms", False)
     assert recommendation.recommended == Candidate(16)
-    assert fake.launched == []
+    assert recommendation.capacity_rps is not None
+    assert "no objective was given; this one is usual, --slo states another" in recommendation.explanation
     assert recommendation.caveats == ()
+
+
+def test_a_service_too_slow_for_the_usual_objective_is_judged_by_its_throughput() -> None:
+    """As there is nothing to resolve it with."""
+    question = replace(FAST, slo=None)
+    fake = Fake(service=replace(SERVICE, cpu_s_per_request=0.5))
+    recommendation = recommend(question, ARM, session(fake, question))
+    assert (recommendation.slo, recommendation.capacity_rps, recommendation.rounds) == (None, None, None)
+    assert recommendation.recommended is not None
+    assert fake.rates == []
+
+
+def test_the_settings_are_chosen_by_open_load_at_common_rates() -> None:
+    """Each candidate has what it held of the rounds; the paragraph says so, and what the load was."""
+    fake = Fake()
+    recommendation = recommend(FAST, ARM, session(fake))
+    assert recommendation.rounds is not None
+    assert recommendation.rounds.rounds == len(fake.rates) > 2
+    row = next(row for row in recommendation.candidates if row.workers == 16)
+    assert row.held is not None
+    assert row.held.held > 0
+    assert row.held.rps == pytest.approx(300, rel=0.05)
+    text = recommendation.explanation.replace("\u202f", " ")
+    assert (
+        "whose capacity under p99 < 100 ms is within 5.0 % of the best" in text or "is within 5 % of the best" in text
+    )
+    assert "of open load at" in text
+    assert "all candidates got the same arrivals" in text
 
 
 def test_a_candidate_that_fails_is_reported_and_left_out() -> None:
@@ -102,6 +148,8 @@ def test_a_block_without_a_valid_trial_is_measured_again() -> None:
             return super().block(group)
 
     assert recommend(FAST, ARM, session(FirstBlockFails())).recommended == Candidate(16)
+    short = replace(FAST, budget_s=140.0)
+    assert recommend(short, ARM, session(FirstBlockFails(), short)).recommended is not None, "it took its share before"
 
 
 def test_when_all_fail_nothing_is_recommended() -> None:

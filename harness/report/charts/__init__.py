@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from harness.report.charts.balance import balance
 from harness.report.charts.base import Chart
+from harness.report.charts.best_three import best_three
 from harness.report.charts.candidates import candidates
 from harness.report.charts.costs import costs
 from harness.report.charts.deploys import deploys
@@ -24,7 +25,7 @@ from harness.report.charts.throughput import throughput
 from harness.report.charts.workers import workers
 from harness.report.figures import Study
 
-WHOLE = (frontier, candidates, search, deploys, forest, factors, workers, efficiency, balance)
+WHOLE = (frontier, candidates, best_three, search, deploys, forest, factors, workers, efficiency, balance)
 OF_PAIR = (neighbours, overload, episode)
 EACH = (throughput, connections, rates, latency, costs, series)
 

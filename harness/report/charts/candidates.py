@@ -63,6 +63,7 @@ def candidates(study: Study) -> Chart | None:
             "of the best",
             "p99",
             "memory",
+            "shared",
             "picked",
             "limit",
             "why",

@@ -14,6 +14,7 @@ from harness.report.charts.base import WIDTH, Chart, Row, log_axis, span
 from harness.report.charts.marks import Drawing, Mark
 from harness.report.figures import Study
 from harness.report.words import shorten, shown
+from harness.tune.interval import Interval
 from harness.tune.recommendation import RatePoint, Recommendation
 
 LEFT, RIGHT, BELOW, ABOVE, BODY = 0.95, 0.3, 0.5, 0.3, 3.1
@@ -31,13 +32,21 @@ def search(study: Study) -> Chart | None:
         title=_held(answer),
         note=f"Each rate that was offered (open load), with its p99: a dot where {shown(answer.slo or 'it')} held, a "
         "cross where it did not. Shaded: between the highest rate that holds and the lowest that does not. Grey: the "
-        "trial may not be used.",
+        f"trial may not be used.{_shaded(answer)}",
         body=BODY,
         paint=lambda drawing: _paint_search(drawing, answer),
         columns=("rate", "outcome", "p99", "what was missed", "by", "limit"),
         rows=tuple(_tried(point) for point in answer.searched),
         quotable=True,
     )
+
+
+def _shaded(answer: Recommendation) -> str:
+    """What the hatched part is, where there is one."""
+    if answer.capacity_rps is None or answer.capacity_rps.interval is None:
+        return ""
+    share = units.percent(answer.capacity_rps.interval.machine)
+    return f" Hatched: what the machine's spells alone make of that, {share} of the variance; dotted: the middle."
 
 
 def _held(answer: Recommendation) -> str:
@@ -66,7 +75,7 @@ def _tried(point: RatePoint) -> Row:
 def _paint_search(drawing: Drawing, answer: Recommendation) -> None:
     theme, points = drawing.theme, answer.searched
     axes = drawing.axes(LEFT, BELOW, WIDTH - LEFT - RIGHT, BODY - BELOW - ABOVE)
-    limits = _limits(answer.slo)
+    limits = limits_us(answer.slo)
     log_axis(axes.xaxis, span([point.trial.rate_rps for point in points], 1.15), lambda x: units.tick(units.rps(x)), 8)
     levels = [*(point.trial.p99_us for point in points), *limits.values()]
     log_axis(axes.yaxis, span(levels, 1.5), lambda y: units.tick(units.duration_us(y)), 5)
@@ -92,7 +101,7 @@ def _paint_search(drawing: Drawing, answer: Recommendation) -> None:
         drawing.mark(dot, Mark(f"{rate}: {outcome}, p99 {p99}, {missed}, {by}"))
 
 
-def _limits(slo: str | None) -> dict[str, float]:
+def limits_us(slo: str | None) -> dict[str, float]:
     """The objectives that are a p99, and their limits in microseconds."""
     try:
         objectives = parse(slo).objectives if slo else ()
@@ -101,12 +110,34 @@ def _limits(slo: str | None) -> dict[str, float]:
     return {each.text: float(each.limit_us) for each in objectives if each.limit_us and each.metric == "p99"}
 
 
+def machines_part(found: Interval) -> tuple[float, float]:
+    """The part of the interval that is the machine's: as much of its width to either side of the middle, in logarithms.
+
+    The share of the variance is the square of the share of the width.
+    """
+    share = math.sqrt(found.machine)
+    return found.middle * (found.low / found.middle) ** share, found.middle * (found.high / found.middle) ** share
+
+
+def _machines(drawing: Drawing, axes: Axes, found: Interval | None) -> None:
+    """Hatch what the machine's spells alone would make of the interval, and mark its middle."""
+    if found is None:
+        return
+    low, high = machines_part(found)
+    theme = drawing.theme
+    part = axes.axvspan(low, high, facecolor="none", edgecolor=theme.muted, hatch="////", lw=0, alpha=0.35, zorder=1)
+    says = f"{units.rps(low)} to {units.rps(high)}: the machine's part, {units.percent(found.machine)} of the variance"
+    drawing.mark(part, Mark(says))
+    axes.axvline(found.middle, color=theme.muted, lw=1.1, ls=(0, (1, 2)), zorder=2)
+
+
 def _bracket(drawing: Drawing, axes: Axes, answer: Recommendation) -> None:
     capacity, theme = answer.capacity_rps, drawing.theme
     if capacity is None or capacity.low is None:
         return
     high = capacity.high or axes.get_xlim()[1]
     axes.axvspan(capacity.low, high, color=theme.band, lw=0, zorder=0)
+    _machines(drawing, axes, capacity.interval)
     words = f"{capacity.holds} at {units.rps(capacity.low)}"
     words += f", not at {units.rps(capacity.high)}" if capacity.high else ""
     axes.annotate(

@@ -13,7 +13,14 @@ from harness.suite import Arm
 from harness.tune.rate.answer import RateRow
 from harness.tune.recommendation import CandidateRow, Recommendation
 
-OF_CANDIDATE = ("throughput_rps", "of_best", "saturated_latency_p99_us", "memory_bytes", "share_of_picks")
+OF_CANDIDATE = (
+    "throughput_rps",
+    "of_best",
+    "saturated_latency_p99_us",
+    "memory_bytes",
+    "shared_bytes",
+    "share_of_picks",
+)
 """The metrics of a candidate that tune tried."""
 OF_RATE_ROW = ("answered_rps", "latency_p99_us", "memory_bytes", "cpu_s_per_request")
 """Those of a candidate that was offered a rate."""
@@ -113,6 +120,7 @@ def of_candidate(row: CandidateRow, metric: str, answer: Recommendation | None =
         "of_best": ("ratio", (row.of_best, None, None)),
         "saturated_latency_p99_us": ("us", (row.p99_us, row.p99_low_us, row.p99_high_us)),
         "memory_bytes": ("B", (row.memory_bytes, None, None)),
+        "shared_bytes": ("B", (row.shared_bytes, None, None)),
         "share_of_picks": ("1", (row.share_of_picks, None, None)),
     }
     unit, (value, low, high) = figures[metric]

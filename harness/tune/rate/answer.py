@@ -6,7 +6,7 @@ the fewest threads.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Literal
@@ -87,11 +87,15 @@ def chosen(standings: Standings) -> Candidate | None:
 
 def cheapest(candidates: Iterable[Candidate], standings: Standings) -> Candidate | None:
     """By memory, then by workers, then by threads; by the last two alone where a memory is not known."""
-    every = {candidate: standings[candidate].memory_bytes for candidate in candidates}
+    return least({candidate: standings[candidate].memory_bytes for candidate in candidates})
+
+
+def least(memory_bytes: Mapping[Candidate, int | None]) -> Candidate | None:
+    """The cheapest of candidates whose memory is known, or None where it is not; None of none."""
+    every = dict(memory_bytes)
     known = [memory for memory in every.values() if memory is not None]
     if len(known) == len(every) > 0:
-        least = min(known)
-        every = {candidate: memory for candidate, memory in every.items() if (memory or 0) <= least * (1 + ALIKE)}
+        every = {each: memory for each, memory in every.items() if (memory or 0) <= min(known) * (1 + ALIKE)}
     return min(every, default=None)
 
 

@@ -52,19 +52,20 @@ class Enough:
 
 def decide(asked: Asked, blocks: Sequence[RateBlock], left_s: float) -> Offer | Enough:
     """What to measure after `blocks`, with `left_s` seconds left for more."""
-    if why := _in_vain(blocks):
+    if why := in_vain(blocks):
         return Enough(why)
     standings = stand(blocks)
     wanted = _wanted(asked, standings)
     if not wanted:
         return Enough("settled" if any(each.decision == "holds" for each in standings.values()) else "nothing holds")
-    pace = max((block.took_s / _block_s(asked, block) for block in blocks[-2:]), default=1.0)
+    pace = pace_of(asked, blocks)
     share = 1.0 if blocks else FIRST_SHARE
     group = _group(asked, wanted, _witness(standings), left_s * share / pace / SPARE)
     return Offer(group) if group else Enough("time is up")
 
 
-def _in_vain(blocks: Sequence[RateBlock]) -> RateEnding | None:
+def in_vain(blocks: Sequence[RateBlock]) -> RateEnding | None:
+    """Why further blocks would hardly be better; None where they may be."""
     if sum(offered.trial.saturated for offered in each(blocks)) >= UNOFFERED:
         return "generator"
     last = blocks[-UNUSABLE:]
@@ -177,5 +178,7 @@ def planned_s(asked: Asked, group: Sequence[Candidate]) -> float:
     return sum(asked.slice_s + ARM_S + WORKER_S * candidate.workers for candidate in group)
 
 
-def _block_s(asked: Asked, block: RateBlock) -> float:
-    return planned_s(asked, [offered.candidate for offered in block.offered])
+def pace_of(asked: Asked, blocks: Sequence[RateBlock]) -> float:
+    """Times the planned length that the last blocks took."""
+    planned = ((block, [offered.candidate for offered in block.offered]) for block in blocks[-2:])
+    return max((block.took_s / planned_s(asked, group) for block, group in planned), default=1.0)
