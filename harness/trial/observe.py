@@ -8,7 +8,7 @@ A reading takes about a millisecond at each edge, and at the opening the look-up
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from harness.machine import pods, usage
@@ -62,9 +62,18 @@ class Observer:
     """Listens to the events of one Locust run; `observations` maps (arm, round) to what was observed."""
 
     def __init__(
-        self, servers: Mapping[str, Launched], services: Services, others: Mapping[str, Process] | None = None
+        self,
+        servers: Mapping[str, Launched],
+        services: Services,
+        others: Mapping[str, Process] | None = None,
+        changing: Callable[[], usage.Usage] | None = None,
     ) -> None:
-        """Watch `servers` (by arm), the services beside them, and `others` that are ours too."""
+        """Watch `servers` (by arm), the services beside them, and `others` that are ours too.
+
+        `changing` tells the CPU of a single server whose processes come and go; else it is that of the processes which
+        a slice begins with.
+        """
+        self._changing = changing
         self._others = others or {}
         self.observations: dict[tuple[str, int], Observation] = {}
         self._servers = servers
@@ -103,7 +112,7 @@ class Observer:
 
     def _edge(self) -> _Edge:
         return _Edge(
-            usage.usage(self._pids, self._proc),
+            self._changing() if self._changing is not None else usage.usage(self._pids, self._proc),
             {name: usage.usage(pids) for name, pids in self._beside.items()},
             usage.usage(self._generator),
             usage.usage([os.getpid()]),

@@ -129,7 +129,8 @@ def _driven(bench: Bench, state: GroupState, arm: Arm, order: spec.Spec, strengt
         watch = stack.enter_context(watching(server))
         disturber = stack.enter_context(KINDS[disturbance.kind](Stage(bench, state.group, server, strength)))
         ours = {"disturbance": disturber.process} if disturber.process is not None else {}
-        observer = Observer({arm.id: server}, bench.services, ours)
+        changing = None if disturbance.keeps_processes else watch.usage
+        observer = Observer({arm.id: server}, bench.services, ours, changing)
 
         def on_event(event: spec.Event, generator: Process) -> None:
             if event.event == "opened":

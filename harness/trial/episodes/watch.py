@@ -1,4 +1,8 @@
-"""Watches the memory of a server while it is disturbed: what its processes hold at once shows only meanwhile."""
+"""Watches a server while it is disturbed, in a thread of its own: what shows only meanwhile.
+
+What all its processes hold at once, and the CPU of processes that come and go: one that has ended is no longer in
+/proc.
+"""
 
 from __future__ import annotations
 
@@ -7,27 +11,29 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from harness.machine.usage import memory
+from harness.machine import usage
 from harness.subject.launch import Launched
 
 LOOK_S = 0.2
-"""Between two looks: each takes a millisecond a process, on a CPU that is not the server's."""
-NANO = 1e-9
+"""Between two looks: each takes some milliseconds, on a CPU that is not the server's. So much of the CPU of a process
+that ends may be missed."""
 
 
 class Watch:
-    """Looks from the moment that it is told, in a thread of its own, until it is ended."""
+    """Looks from the moment that it is told until it is ended."""
 
     def __init__(self, server: Launched) -> None:
         """Use `watching`."""
         self._server = server
         self._over = threading.Event()
-        self._seen: list[int] = []
-        self._thread = threading.Thread(target=self._run, name="memory", daemon=True)
+        self._lock = threading.Lock()
+        self._cpu_s: dict[int, float] = {}
+        self._held: list[int] = []
+        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
         self._span_ns = (0, 0)
 
     def begin(self, start_ns: int, end_ns: int) -> None:
-        """Look between these moments of CLOCK_MONOTONIC."""
+        """Look from now on; at the memory between these moments of CLOCK_MONOTONIC."""
         self._span_ns = (start_ns, end_ns)
         self._thread.start()
 
@@ -40,16 +46,23 @@ class Watch:
     @property
     def most_bytes(self) -> int | None:
         """The most that all its processes held at once (PSS); None: that was never seen."""
-        return max(self._seen, default=None)
+        return max(self._held, default=None)
+
+    def usage(self) -> usage.Usage:
+        """CPU of all processes that it has had since the first look, as far as it was seen of those that have ended."""
+        now = usage.usage(self._server.process.members(), self._server.proc)
+        with self._lock:
+            self._cpu_s.update(now.cpu_s)
+            return usage.Usage(dict(self._cpu_s))
 
     def _run(self) -> None:
         start_ns, end_ns = self._span_ns
-        wait_s = (start_ns - time.monotonic_ns()) * NANO
-        while not self._over.wait(max(0.0, wait_s)) and time.monotonic_ns() < end_ns:
-            wait_s = LOOK_S
-            seen = memory(self._server.process.members(), self._server.proc)
-            if seen is not None:
-                self._seen.append(seen.pss)
+        while not self._over.wait(LOOK_S):
+            self.usage()
+            if start_ns <= time.monotonic_ns() < end_ns:
+                seen = usage.memory(self._server.process.members(), self._server.proc)
+                if seen is not None:
+                    self._held.append(seen.pss)
 
 
 @contextmanager
