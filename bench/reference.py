@@ -31,6 +31,8 @@ SHOWN = {
     "quick": ("forest", "throughput-external-data", "factors"),
     "sweep": ("connections-external-data",),
     "tune": ("tune-candidates",),
+    "deploys": ("deploys",),
+    "overload": ("overload-p1",),
     "django": ("forest", "throughput-get-products"),
     "pygeoapi": ("forest", "throughput-get-collections-gauges-items-f-json"),
 }
@@ -40,7 +42,7 @@ WORKED = ("django", "pygeoapi")
 """The suites that docs/EXAMPLES.md quotes; `bench/worked.py --keep` makes their runs."""
 WHOLE = "full"
 """The suite of which all charts are kept."""
-RECORDS = (record.INFO, record.TRIALS, recommendation.FILE)
+RECORDS = (record.INFO, record.TRIALS, record.EPISODES, recommendation.FILE)
 
 
 def adopt(run: Path, root: Path = ROOT, results: Path = ROOT / "results") -> Path:

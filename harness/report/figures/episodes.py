@@ -28,7 +28,9 @@ class AtStrength:
     @property
     def figures(self) -> tuple[Value, ...]:
         """What summary.csv has of it."""
-        return self.late_share, self.goodput, self.percentile("p50"), self.percentile("p99"), self.well_s
+        always = self.late_share, self.goodput, self.percentile("p50"), self.percentile("p99"), self.well_s
+        counted = self.episodes[0].disturbance.counted
+        return (*always, self.goodput_after, self.for_nobody) if counted else always
 
     @property
     def during(self) -> list[Part]:
