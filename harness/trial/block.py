@@ -14,7 +14,7 @@ from harness.suite import Arm, Group, Phase
 from harness.trial import faults
 from harness.trial.bench import Bench, GroupState
 from harness.trial.episodes import measure_episodes
-from harness.trial.phase import Overload, failed, measure_phase, warm_up
+from harness.trial.phase import Bounds, failed, measure_phase, warm_up
 from harness.trial.serving import Serving
 
 Errors: TypeAlias = dict[str, GatebenchError]
@@ -26,7 +26,7 @@ def measure_block(
     state: GroupState,
     block: int,
     *,
-    overload: Overload | None = None,
+    overload: Bounds | None = None,
     keep: Callable[[Episode], None] | None = None,
 ) -> Iterator[Trial]:
     """Yield a trial for each arm and phase; then `keep` gets the episodes, where the group has a disturbance.

@@ -30,7 +30,7 @@ NO_SLICES = "no slice was measured: the generator ended before it, see its log u
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Overload:
+class Bounds:
     """What bounds an open load that may be more than the server holds: a trial is not invalid for that."""
 
     queue: int
@@ -45,7 +45,7 @@ def measure_phase(
     block: int,
     phase: Phase,
     serving: Mapping[str, Serving],
-    overload: Overload | None = None,
+    overload: Bounds | None = None,
 ) -> list[Trial]:
     """Drive the arms that serve through one phase: a judged trial for each, all of which are there at the end."""
     loads = {arm.id: state.load(arm, phase) for arm in state.group.arms if arm.id in serving}

@@ -18,7 +18,7 @@ from harness.subject.launch import launch, wait_settled
 from harness.suite import Arm, Group, Open, own_words, slots
 from harness.trial.bench import Bench, GroupState
 from harness.trial.block import measure_block
-from harness.trial.phase import Overload, measure_phase, warm_up
+from harness.trial.phase import Bounds, measure_phase, warm_up
 from harness.trial.serving import Serving
 from harness.tune.blocks import BlockOutcome, Measured
 from harness.tune.candidates import Candidate, Service, ample
@@ -184,7 +184,7 @@ class Live:
         state = GroupState(driven, response_s=self._response_s)
         bench = replace(self.bench, plan=replace(self.bench.plan, open_slice_s=step.up_to_s))
         self._number += 1
-        overload = Overload(queue=step.queue, stops=step.stops)
+        overload = Bounds(queue=step.queue, stops=step.stops)
         for trial in measure_phase(bench, state, self._number - 1, "open", serving, overload):
             self.writer.append(trial)
             return trial
@@ -248,11 +248,11 @@ class Live:
         return replace(self.arm, id=name, cell=cell, own=own)
 
 
-def bounded(slo: Slo, asked: Asked) -> Overload:
+def bounded(slo: Slo, asked: Asked) -> Bounds:
     """A slice ends when it has lost so much that one vote decides."""
     arrivals = asked.offered_rps * asked.slice_s
     stops = ((each.limit_us, math.ceil(FAR * each.loss_goal * arrivals)) for each in slo.objectives)
-    return Overload(queue=queue(slo, asked.offered_rps), stops=tuple(stops))
+    return Bounds(queue=queue(slo, asked.offered_rps), stops=tuple(stops))
 
 
 def measured(candidate: Candidate, trial: Trial | None) -> Measured:
