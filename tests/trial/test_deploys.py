@@ -6,18 +6,25 @@ import dataclasses
 import sys
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from harness import measure, record
+from harness.errors import LaunchError
 from harness.machine.placement import Placement
+from harness.machine.process import running
 from harness.record import Episode
 from harness.record.sitting import begin
+from harness.subject.served import counting
 from harness.suite import Arm, Ask, Deploy, Expect, Group, Open, Scenario, Thresholds, load_definitions
 from harness.suite.choice import arm_of
 from harness.suite.subjects import Reload
+from harness.trial.episodes.deploys import Deployer
 from harness.trial.progress import Silent
 from tests import factories
+from tests.polling import until
 
 ROOT = Path(__file__).parents[2]
 ANY_MACHINE = Thresholds(outside_load=1, steal=1, generator_waiting=1, generator_cpu_percent=400, lateness_p99_us=1e6)
@@ -108,3 +115,15 @@ def test_a_server_without_a_reload_is_a_row_that_says_so(tmp_path: Path) -> None
     )
     assert row.error == "toy has no reload of its own (servers.toml says none)"
     assert row.during is None
+
+
+def test_a_server_that_has_ended_is_sent_nothing_and_its_end_is_said(tmp_path: Path) -> None:
+    """Its id may be a stranger's by now."""
+    stage: Any = SimpleNamespace(server=SimpleNamespace(arm=dropping(0)))
+    with running([sys.executable, "-c", ""], name="toy", log=tmp_path / "log") as process, counting() as served:
+        process.popen.wait(20)
+        deployer = Deployer(stage, RELOAD, process, served)
+        deployer.begin(1, 2)
+        assert until(lambda: not deployer.busy)
+        with pytest.raises(LaunchError, match="toy ended with exit code 0"):
+            deployer.done()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 import time
@@ -52,10 +51,15 @@ class Deployer:
             raise self._error
         return Done(deployed=deployed(self._before, self._served, self._span_ns[0]))
 
+    @property
+    def busy(self) -> bool:
+        """Whether it waits for its moment, or is at it."""
+        return self._thread.is_alive()
+
     def end(self) -> None:
-        """Watch no more; what is being started is there before this returns, so that it can be ended."""
+        """Deploy no more; what is being started is there before this returns, so that it can be ended."""
         self._over.set()
-        if self._thread.is_alive():
+        if self.busy:
             self._thread.join(STOP_S * 4)
 
     def _run(self) -> None:
@@ -77,7 +81,9 @@ class Deployer:
             return
         reload = self._stage.server.arm.server.reload
         assert reload is not None  # noqa: S101 - `deploys` has checked it
-        os.kill(self._process.pid, signal.Signals[f"SIG{reload.signal}"])
+        if not self._process.alive():  # its id may be a stranger's by now
+            raise self._process.died()
+        self._process.popen.send_signal(signal.Signals[f"SIG{reload.signal}"])
 
     def _victim(self) -> Identity:
         """A worker that has answered and still runs, and is not what holds them all together where there is such."""
