@@ -50,7 +50,8 @@ def tune(
     tuning: Tuning | None = None,
     keep: Keep = lambda _, __: None,
 ) -> Tuning:
-    """Measure what the budget allows, which counts from `began`; `say` gets a line for each step, `keep` the step.
+    """Measure what the budget allows, which counts from `began`; `say` gets a line for each step, `keep` the step,
+    or None where a step broke off, and the seconds that had passed.
 
     `tuning` is what earlier sittings left; it is carried on and returned. After Ctrl-C, or when a launch or a load
     fails, it holds what was measured until then, and says so. Raises `LaunchError` where not even one worker can be
@@ -69,6 +70,8 @@ def tune(
             raise
         tuning.failure = str(error)
     tuning.elapsed_s = session.elapsed_s()
+    if tuning.interrupted or tuning.failure is not None:
+        keep(None, tuning.elapsed_s)  # what the step that broke off took, the next sitting does not have
     return tuning
 
 
