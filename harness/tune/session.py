@@ -50,9 +50,9 @@ def tune(
     tuning: Tuning | None = None,
     keep: Keep = lambda _, __: None,
 ) -> Tuning:
-    """Measure what the budget allows, which counts from `began`; `say` gets a line for each step, `keep` the step,
-    or None where a step broke off, and the seconds that had passed.
+    """Measure what the budget allows, which counts from `began`; `say` gets a line for each step, `keep` the step.
 
+    Where a step breaks off, `keep` gets None, so that its seconds count too.
     `tuning` is what earlier sittings left; it is carried on and returned. After Ctrl-C, or when a launch or a load
     fails, it holds what was measured until then, and says so. Raises `LaunchError` where not even one worker can be
     measured: then there is nothing to go on from.
