@@ -28,7 +28,7 @@ def address_of(url: str) -> Address:
     """The address in `url`; raises `ValueError` that says what to write instead."""
     parts = urlsplit(url)  # a ValueError of its own: brackets that do not close
     if parts.username is not None or parts.password is not None:
-        raise ValueError("holds a name or a password: put it into the headers of the scenario's request")
+        raise ValueError("holds a name or a password: put it into a header of the request")
     if parts.query or parts.fragment:
         raise ValueError("holds a query or a fragment: put it into the path of the scenario's request")
     if parts.scheme == "http+unix":
