@@ -66,6 +66,11 @@ class Launched:
         return self.killed() or error
 
     @property
+    def address(self) -> tuple[str, int]:
+        """Where it answers."""
+        return self.host, self.port
+
+    @property
     def proc(self) -> Path:
         """Where its processes are seen."""
         return self.process.proc if isinstance(self.process, Attached) else PROC
