@@ -10,7 +10,7 @@ from typing import TypeAlias
 from harness.errors import AnswerError, GatebenchError, LaunchError, LoadError
 from harness.record import Episode, Trial
 from harness.subject.asking import check_held
-from harness.subject.launch import Launched, launch, launch_counted, wait_settled
+from harness.subject.launch import Launched, launch, launch_counted, launch_versions, wait_settled
 from harness.subject.services import free_port
 from harness.suite import Arm, Group, Phase
 from harness.trial import faults
@@ -113,7 +113,10 @@ def _ask_to_stop(servers: Iterable[Launched]) -> None:
 
 
 def _launch(bench: Bench, group: Group, arm: Arm, block: int) -> contextlib.AbstractContextManager[Launched]:
-    start = launch_counted if group.disturbance is not None and group.disturbance.counted else launch
+    disturbance = group.disturbance
+    start = launch if disturbance is None or not disturbance.counted else launch_counted
+    if disturbance is not None and disturbance.versions:
+        start = launch_versions
     return start(
         arm,
         bench.plan.factors,

@@ -320,6 +320,10 @@ def test_work_for_nobody_is_what_was_finished_beyond_the_good_answers() -> None:
         ({"server_begun": 300, "server_finished": 280, "attempts": 310, "good": 290}, "look for a proxy that retries"),
         ({"deployed": Deployed(renewed=True, workers=0)}, "no new worker has answered"),
         ({"deployed": Deployed(renewed=False, workers=0)}, None),
+        (
+            {"disturbance": Deploy(how="recycle"), "deployed": Deployed(renewed=False, workers=0)},
+            "no worker was recycled within the episode",
+        ),
     ],
 )
 def test_what_the_server_counted_must_fit_and_what_was_deployed_must_answer(

@@ -98,8 +98,12 @@ def renewed(episode: Episode, _: Thresholds) -> Iterator[str]:
     there first.
     """
     deployed = episode.deployed
-    if deployed is not None and deployed.renewed and deployed.new_from_s is None:
+    if deployed is None or deployed.new_from_s is not None:
+        return
+    if deployed.renewed:
         yield "no new worker has answered within the episode: lengthen during_s, or read the server's log"
+    elif episode.disturbance.kind == "deploy" and episode.disturbance.how == "recycle":
+        yield "no worker was recycled within the episode: lengthen during_s, or read the server's log"
 
 
 RULES: tuple[Rule, ...] = (

@@ -27,10 +27,10 @@ class Counted:
 
     @classmethod
     def of(cls, served: Served | None) -> Self:
-        """As it stands now."""
-        if served is None:
+        """As it stands now; an app that is not ours counts nothing."""
+        workers = served.workers() if served is not None else ()
+        if not workers:
             return cls(None, None)
-        workers = served.workers()
         return cls(sum(each.begun for each in workers), sum(each.finished for each in workers))
 
     def since(self, before: Counted) -> Counted:
