@@ -38,6 +38,10 @@ class Machine:
     busy: float
     steal: float
 
+    def total_s_since(self, before: Machine) -> float:
+        """The time of all CPUs together since `before`, in seconds."""
+        return (self.total - before.total) / os.sysconf("SC_CLK_TCK")
+
     def steal_since(self, before: Machine) -> float:
         """Share of all CPU time since `before` that the hypervisor gave to other machines."""
         return _share(self.steal - before.steal, self.total - before.total)

@@ -37,6 +37,25 @@ class Reload:
     """With fewer it has nobody to replace them: the signal ends it."""
 
 
+REQUESTS = "{requests}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recycle:
+    """How a server is told to replace a worker, by itself, that has served so many requests."""
+
+    __pydantic_config__ = STRICT
+
+    argv: Argv
+    """What its command line ends with then; `REQUESTS` is filled."""
+    workers: Count = 1
+    """With fewer it has nobody to replace them: it ends."""
+
+    def after(self, requests: int) -> tuple[str, ...]:
+        """`argv` for so many requests."""
+        return tuple(element.replace(REQUESTS, str(requests)) for element in self.argv)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
     """What serves a target."""
@@ -63,6 +82,8 @@ class Server:
     """None: it cannot be told to."""
     tls: bool | dict[str, tuple[Level, ...]] = False
     """Whether it speaks TLS; or factor -> the levels with which it does. Its certificate is not checked."""
+    recycle: Recycle | None = None
+    """None: it replaces none for the number of its requests."""
     env: dict[str, str] = field(default_factory=dict)
     about: str = ""
 
