@@ -65,7 +65,7 @@ class _Edge:
     harness: usage.Usage
     machine: usage.Machine
     pressure_s: float | None
-    switches: int
+    switches: Mapping[int, int]
     pod: Spent
     anonymous: dict[int, int]
 
@@ -152,7 +152,7 @@ class Observer:
             outside_fraction=closed.machine.outside_since(opened.machine, ours) if self._seen else None,
             machine_s=closed.machine.total_s_since(opened.machine),
             pressure_s=stalled,
-            context_switches=max(0, closed.switches - opened.switches),
+            context_switches=usage.switches_since(opened.switches, closed.switches),
             threads=usage.threads(self._pids, self._proc),
             processes=len(arm),
             owners=self._owners,

@@ -44,6 +44,14 @@ def create_async():
 
     return made
 """
+LENDING = """
+import asyncio
+from fastapi import FastAPI
+made = FastAPI()
+@made.get("/basket")
+async def basket():
+    return await asyncio.to_thread(lambda: {"basket": 3})
+"""
 FACTORIES = """
 about = "Factories."
 
@@ -156,8 +164,8 @@ def test_init_writes_a_suite_that_is_verified_and_overwrites_nothing(folder: Pat
 @pytest.mark.beside
 def test_init_takes_two_apps_and_what_they_find_in_their_environment(folder: Path) -> None:
     """So that no other shell changes what is measured. A secret in a path stands in the file, and may."""
-    needs = "import os\nfrom shop import app, create_async\nos.environ['SHOP_CONFIG']\nmade = create_async()\n"
-    (folder / "needs.py").write_text(needs)
+    needs = "import os\nfrom shop import app, create_async\nos.environ['SHOP_CONFIG']\n"
+    (folder / "needs.py").write_text(needs + LENDING)
     call = ["init", "--app", "needs:app", "--b", "needs:made", "--env", "SHOP_CONFIG=shop.yml", "--json"]
     done = gatebench(*call, "--path", "/basket?token=abcdefgh1234", cwd=folder)
     assert done.returncode == 0, done.stderr
@@ -166,6 +174,8 @@ def test_init_takes_two_apps_and_what_they_find_in_their_environment(folder: Pat
     (pair,) = written["pair"]
     assert [pair[side]["server"] for side in "ab"] == ["gunicorn-gthread", "uvicorn"]
     assert "verified: 2 answers are right" in done.stderr
+    assert "needs:made answers /basket?" in done.stderr
+    assert "in a coroutine that hands work to threads (to_thread)" in done.stderr
 
 
 @pytest.mark.live

@@ -14,7 +14,7 @@ from loadtests import held
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 4000000\r\nConnection: close\r\n\r\n" + b"x" * 4_000_000
 
 
-async def _held(how: How, count: int = 2) -> tuple[HeldLog, list[bytes], list[bool]]:
+async def _held(how: How, count: int = 2, every_s: float = 1.0) -> tuple[HeldLog, list[bytes], list[bool]]:
     """What was held for half a second, what the server got on each connection, and whether its answer was taken."""
     got: list[bytes] = []
     taken: list[bool] = []
@@ -41,7 +41,7 @@ async def _held(how: How, count: int = 2) -> tuple[HeldLog, list[bytes], list[bo
     server = await asyncio.start_server(client, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     now = time.monotonic_ns()
-    hold = Hold(host="127.0.0.1", port=port, request=Request(path="/"), count=count, how=how)
+    hold = Hold(host="127.0.0.1", port=port, request=Request(path="/"), count=count, how=how, every_s=every_s)
     log = await held.Held(hold).between(Between(start_ns=now, end_ns=now + 500_000_000))
     server.close()
     return log, got, taken
@@ -79,3 +79,11 @@ def test_whoever_is_not_slow_takes_the_whole_answer_and_asks_again() -> None:
     assert log.answers > 2
     assert any(taken)
     assert len(got) > 2
+
+
+def test_whoever_asks_now_and_then_asks_so_often_however_soon_the_answer_comes() -> None:
+    """Two clients, four times each in half a second, and not at the same moments."""
+    log, got, _ = asyncio.run(_held("now-and-then", every_s=0.125))
+    assert 2 <= len(got) <= 8
+    assert log.answers <= len(got)
+    assert log.wrong == {}

@@ -81,6 +81,31 @@ def test_an_answer_that_never_ends_is_given_up_at_the_deadline(head: bytes) -> N
         answers.ask(HOST, port, Ask(path="/"), timeout_s=0.2)
 
 
+STREAM = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+EVENT = b"6\r\nevent,\r\n"
+
+
+@pytest.mark.parametrize("expect", [Expect(), Expect(contains="event,event,event,")])
+def test_a_held_stream_is_right_without_an_end(expect: Expect) -> None:
+    """As soon as all that is expected of it has come."""
+    with raw_server(STREAM, drip=EVENT) as port:
+        assert answers.verify_held(HOST, port, Ask(path="/"), expect).status == 200
+
+
+@pytest.mark.parametrize("expect", [Expect(contains="end"), Expect(json=["event"])])
+def test_a_held_stream_that_lacks_what_is_expected_is_wrong(expect: Expect, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is read for as long as it may come."""
+    monkeypatch.setattr(answers, "HELD_S", 0.3)
+    with raw_server(STREAM, drip=EVENT) as port, pytest.raises(AnswerError, match=r"no whole answer after 0\.3 s"):
+        answers.verify_held(HOST, port, Ask(path="/"), expect)
+
+
+def test_a_held_answer_is_held_against_all_that_is_expected() -> None:
+    """As any other."""
+    with greeter() as port, pytest.raises(AnswerError, match="expected"):
+        answers.verify_held(HOST, port, Ask(path="/hello"), Expect(json={"hello": "you"}))
+
+
 @pytest.mark.parametrize(
     "head",
     [

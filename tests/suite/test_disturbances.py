@@ -75,6 +75,25 @@ def test_what_is_wrong_is_said_with_its_key(tmp_path: Path, text: str, said: str
         plan(tmp_path, f"{PAIR}disturbance = {text}\n")
 
 
+OWN = """
+[[target]]
+name = "shop"
+interface = "wsgi"
+app = "shop:app"
+packages = []
+handler = "sync"
+"""
+
+
+def test_a_new_version_is_one_of_our_own_targets(tmp_path: Path) -> None:
+    """There is no second version of somebody else's app, and no good guess where its files are."""
+    pair = PAIR + 'workers = 2\ndisturbance = { kind = "deploy", how = "version" }\n'
+    assert plan(tmp_path, pair).groups[0].disturbance == Deploy(how="version")
+    own = OWN + pair + 'a = { target = "shop", server = "gunicorn-gthread" }\n'
+    with pytest.raises(DefinitionError, match=r"pair\[0\]\.disturbance\.how: a new version is a copy.*shop is none"):
+        plan(tmp_path, own)
+
+
 def test_a_disturbance_has_one_generator() -> None:
     """Its course is kept by one."""
     with pytest.raises(UsageError, match=r"neighbours: a disturbance is watched by one generator.*--generators 2"):
