@@ -17,6 +17,7 @@ from harness.cli import run as verb
 from harness.errors import NothingValidError
 from harness.suite import Definitions, Suite, load_suite
 from tests.cli.test_cli import gatebench
+from tests.test_repository import documented
 
 APPS = """
 from fastapi import FastAPI
@@ -144,6 +145,7 @@ def test_init_writes_a_suite_that_is_verified_and_overwrites_nothing(folder: Pat
     done = gatebench("init", "--json", cwd=folder)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
+    assert found.keys() == dict(documented("keys"))["init"]
     assert [target["app"] for target in found["targets"]] == ["shop:app", "asgi:application"]
     assert (found["path"], found["servers"]) == ("/basket", ["gunicorn-gthread", "uvicorn"])
     _, suite = load_suite(found["file"])

@@ -75,6 +75,27 @@ def test_what_is_wrong_is_said_with_its_key(tmp_path: Path, text: str, said: str
         plan(tmp_path, f"{PAIR}disturbance = {text}\n")
 
 
+@pytest.mark.parametrize(
+    ("held", "situation", "requests"),
+    [
+        (Held(request="report"), "beside held report", "held report requests"),
+        (
+            Held(request="report", how="slow-read"),
+            "beside held report (slow-read)",
+            "held report (slow-read) requests",
+        ),
+        (
+            Held(request="report", how="now-and-then", every_s=0.5),
+            "beside report every 0.5 s",
+            "report requests every 0.5 s",
+        ),
+    ],
+)
+def test_neighbours_are_called_by_what_they_do(held: Held, situation: str, requests: str) -> None:
+    """What comes now and then is not called held."""
+    assert (held.situation, held.requests) == (situation, requests)
+
+
 OWN = """
 [[target]]
 name = "shop"

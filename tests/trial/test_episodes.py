@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import runpy
 import sys
 from pathlib import Path
 
@@ -12,7 +13,19 @@ from harness import measure, record
 from harness.judge.episodes import broke
 from harness.machine.placement import Placement
 from harness.record.sitting import begin
-from harness.suite import Ask, Expect, Group, Held, Open, Scenario, Thresholds, load_definitions
+from harness.suite import (
+    Ask,
+    Expect,
+    Group,
+    Held,
+    Open,
+    Options,
+    Scenario,
+    Thresholds,
+    build,
+    load_definitions,
+    load_suite,
+)
 from harness.suite.choice import arm_of
 from harness.trial.progress import Silent
 from tests import factories
@@ -59,6 +72,28 @@ def test_neighbours_that_take_every_thread_break_the_victim_and_it_is_well_when_
     assert two.timeline.held[0] == two.timeline.held[-1] == 0
     assert max(two.timeline.held) == 2
     assert [trial.block for trial in record.whole_blocks(run)] == [0]
+
+
+@pytest.mark.live
+def test_a_large_upload_is_held_like_any_request(tmp_path: Path) -> None:
+    """By the suite that docs name: each client sends another one as soon as it is answered, and all are answered."""
+    example = runpy.run_path(str(Path(__file__).parents[2] / "bench/examples/neighbours/suite.py"))
+    suite = tmp_path / "further.toml"
+    suite.write_text(example["SUITE"])
+    planned = build(*load_suite(str(suite)), Options(seed=1))
+    computing, uploading = planned.groups
+    assert isinstance(computing.disturbance, Held)
+    assert (computing.disturbance.request, computing.disturbance.how) == ("sums", "now-and-then")
+    arm = dataclasses.replace(uploading.arms[1], pair=None, loads=(Open(connections=4, rate_rps=20.0),))
+    held = Held(request="photo", count=(2,), deadline_ms=1000, before_s=BEFORE_S, during_s=1.0, after_s=5)
+    group = dataclasses.replace(uploading, arms=(arm,), pairs=(), disturbance=held)
+    plan = factories.plan(group, blocks=1, open_slice_s=0.5, thresholds=ANY_MACHINE)
+    (tmp_path / "run").mkdir()
+    placement = Placement(server=(0,), generator=(0,), services=(0,))
+    measure.measure(begin(tmp_path / "run", plan, placement, None), Silent())
+    (row,) = record.read(tmp_path / "run").episodes
+    assert (row.error, row.held_wrong) == (None, {})
+    assert row.held_answers > 2
 
 
 DIES = """

@@ -59,6 +59,13 @@ class Held(Episodes):
         return f"held {self.request}" + ("" if self.how == "whole" else f" ({self.how})")
 
     @property
+    def requests(self) -> str:
+        """What there are so many of: `held report requests`, `report requests every 1 s`."""
+        if not self.holds:
+            return f"{self.request} requests every {self.every_s:g} s"
+        return f"{self.called} requests"
+
+    @property
     def strengths(self) -> tuple[int, ...]:
         """The counts, rising."""
         return tuple(sorted(set(self.count)))
