@@ -146,7 +146,7 @@ def computing(each_s: float | None, answers: int = 3) -> list[Any]:
     [
         (0.2, 3, "interpreter"),
         (0.12, 3, "interpreter"),
-        (0.05, 3, "event-loop"),
+        (0.03, 3, "event-loop"),
         (0.0, 3, "event-loop"),
         (None, 3, "event-loop"),
         (0.2, 0, "event-loop"),
@@ -155,7 +155,7 @@ def computing(each_s: float | None, answers: int = 3) -> list[Any]:
 def test_the_interpreter_ran_out_where_each_request_beside_the_victim_computes(
     each_s: float | None, answers: int, name: str
 ) -> None:
-    """For most of the time that it is under way, against a block without one; what is not seen is not said."""
+    """For a good part of the time that it is under way, against a block without one; what is not seen is not said."""
     found = break_of(BLOCKING.id, computing(each_s, answers))
     assert found is not None
     assert ran_out(BLOCKING, found) == name

@@ -66,7 +66,10 @@ def test_the_headline_says_where_each_side_breaks_and_what_ran_out() -> None:
 @pytest.mark.parametrize(
     ("found", "said"),
     [
-        ({"computed_s": 0.2}, "each computes for 200\N{NO-BREAK SPACE}ms, and the others wait for the interpreter"),
+        (
+            {"computed_s": 0.2},
+            "each computes for 200\N{NARROW NO-BREAK SPACE}ms, and the others wait for the interpreter",
+        ),
         ({"turned_away": 1}, "the accept queue is full: 1 connection turned away"),
         ({}, "the slots that are left do not carry the rate"),
     ],

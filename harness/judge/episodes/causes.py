@@ -8,8 +8,8 @@ from harness.record import TICK_S, Episode
 
 COMPUTES_S = 0.01
 """CPU seconds of a neighbour's request from which it is said to compute."""
-MOST = 0.5
-"""Of the time for which such a request is under way it computes at least so much, where it has a core for itself."""
+MOST = 0.25
+"""Of the time for which such a request is under way it computes at least so much; more, where it has a core for itself."""
 
 
 def computed_s(quiet: Episode, disturbed: Episode) -> float | None:
