@@ -16,9 +16,11 @@ import time
 from collections import Counter
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 from harness.spec import Request, dump, load
 from harness.spec.held import Between, HeldLog, Hold
+from harness.spec.hosts import TLS, server_name, tls_context, without_tls
 from loadtests.engine.exchange import prepare
 
 CHUNK_BYTES = 65_536
@@ -38,6 +40,8 @@ class Held:
         closing = [("Connection", "close")]  # the end of the connection is the end of the answer
         headers = [(key, value) for key, value in hold.request.headers if key.lower() != "connection"]
         self._hold = hold
+        spoken = hold.host.startswith(TLS)
+        self._tls: dict[str, Any] = {"ssl": tls_context(), "server_hostname": server_name(hold.host)} if spoken else {}
         self._data = prepare(_with(hold, headers + closing), hold.host, hold.port)
         self._sent = self._begun = self._answers = 0
         self._changes: list[tuple[int, int, int]] = []
@@ -82,15 +86,15 @@ class Held:
             await asyncio.sleep(due_s - (time.monotonic_ns() - start_ns) / SECOND_NS)
 
     async def _connected(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        address = self._hold.host, self._hold.port
+        address = without_tls(self._hold.host), self._hold.port
         if self._hold.how != "slow-read":
-            return await asyncio.open_connection(*address)
+            return await asyncio.open_connection(*address, **self._tls)
         sock = socket.socket()
         # Before it connects: what the kernel takes for us is not read slowly.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SIP_BYTES)
         sock.settimeout(0)
         await asyncio.get_running_loop().sock_connect(sock, address)
-        return await asyncio.open_connection(sock=sock, limit=SIP_BYTES)
+        return await asyncio.open_connection(sock=sock, limit=SIP_BYTES, **self._tls)
 
     async def _send(self, writer: asyncio.StreamWriter) -> None:
         if self._hold.how != "slow-headers":

@@ -6,6 +6,7 @@ import hashlib
 import http.client
 import json
 import socket
+import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +15,8 @@ from typing import Any, TypeVar
 from harness.errors import AnswerError, LaunchError
 from harness.machine.logs import one_line
 from harness.machine.process import Process
-from harness.spec import UNIX
+from harness.spec import TLS, UNIX
+from harness.spec.hosts import server_name, tls_context, without_tls
 from harness.subject import connections
 from harness.subject.attached import Attached
 from harness.suite import READY_S, Ask, Expect
@@ -57,10 +59,11 @@ def ask(
     Of an answer that does not say how long it is no more is read than is `enough`: it may have no end. Raises
     `AnswerError` when none comes, or it is not HTTP, or its body is longer than LONGEST_BODY_BYTES.
     """
-    connection = _Connection(host, port, timeout=timeout_s)
+    connection = _Connection(without_tls(host), port, timeout=timeout_s)
+    connection.tls = server_name(host) if host.startswith(TLS) else ""
     ours = {} if "accept-encoding" in map(str.lower, request.headers) else {"Accept-Encoding": "identity"}
     try:
-        if host.startswith(UNIX) and "host" not in map(str.lower, request.headers):
+        if without_tls(host).startswith(UNIX) and "host" not in map(str.lower, request.headers):
             ours["Host"] = "localhost"
         connection.request(request.method, request.path, request.body.encode() or None, ours | request.headers)
         response = connection.getresponse()
@@ -127,8 +130,15 @@ class _Socket(socket.socket):
         self.settimeout(left_s)
 
 
+class _TlsSocket(_Socket, ssl.SSLSocket):
+    """The same where TLS is spoken."""
+
+
 class _Connection(http.client.HTTPConnection):
     """An HTTP connection whose `timeout` is for all of it: connecting, sending, and the answer."""
+
+    tls = ""
+    """The name of a server that speaks TLS; empty: it does not."""
 
     def connect(self) -> None:
         """Connect, and let the clock run."""
@@ -139,7 +149,15 @@ class _Connection(http.client.HTTPConnection):
             self.sock.connect(self.host.removeprefix(UNIX))
         else:
             super().connect()
-        self.sock = _Socket(fileno=self.sock.detach())
+        if self.tls:
+            self.sock.settimeout(max(deadline - time.monotonic(), POLL_S))
+            context = tls_context()
+            context.sslsocket_class = _TlsSocket
+            spoken = context.wrap_socket(self.sock, server_hostname=self.tls)
+            assert isinstance(spoken, _TlsSocket)  # noqa: S101 - its context makes no others
+            self.sock = spoken
+        else:
+            self.sock = _Socket(fileno=self.sock.detach())
         self.sock.deadline = deadline
 
 

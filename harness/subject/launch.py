@@ -19,6 +19,7 @@ from harness.machine.guard import scratch
 from harness.machine.identity import PROC
 from harness.machine.process import Process, clean_environment, running
 from harness.machine.usage import usage
+from harness.spec import TLS
 from harness.subject.answers import ASK_S, POLL_S, Answer, verify, wait_ready
 from harness.subject.asking import requests_of
 from harness.subject.attached import Attached, attached
@@ -47,6 +48,7 @@ class Launched:
     process: Process | Attached
     port: int
     host: str = HOST
+    """As in a `harness.spec.DrivenArm`."""
     groups: pods.Groups = pods.NONE
     """Of its pod."""
     served: Served | None = None
@@ -132,7 +134,8 @@ def launch(
         _pod(arm) as groups,
         running(groups.entering(argv), name=name, log=log, cwd=Path(arm.target.folder), env=env, cpus=cpus) as started,
     ):
-        yield Launched(arm, started, port, host, groups)
+        spoken = TLS if arm.server.speaks_tls(arm.cell.level) else ""
+        yield Launched(arm, started, port, spoken + host, groups)
 
 
 @contextlib.contextmanager

@@ -31,6 +31,8 @@ def check_server(server: Server, factors: Mapping[str, Factor]) -> Iterator[str]
         yield "argv: {factory} must be an element of its own"
     if server.factory and "{factory}" not in server.argv:
         yield "factory: its arguments have no place: add an element {factory} to argv"
+    if not isinstance(server.tls, bool):
+        yield from _stray_levels("tls", server.tls, factors)
 
 
 def check_target(target: Target, known: Definitions) -> Iterator[str]:
@@ -45,12 +47,17 @@ def check_target(target: Target, known: Definitions) -> Iterator[str]:
         yield from (
             problem.replace("request.path", "ready_path") for problem in request_problems(Ask(path=target.ready_path))
         )
-    for name, levels in target.levels.items():
+    yield from _stray_levels("levels", target.levels, factors)
+
+
+def _stray_levels(key: str, stated: Mapping[str, Iterable[Level]], factors: Mapping[str, Factor]) -> Iterator[str]:
+    """Factors under `key` that do not exist, and levels that these do not have."""
+    for name, levels in stated.items():
         if name not in factors:
-            yield f"levels.{name}: {unknown('factor', name, factors)}"
+            yield f"{key}.{name}: {unknown('factor', name, factors)}"
         else:
             yield from (
-                f"levels.{name}: {_not_among(name, level, factors[name])}"
+                f"{key}.{name}: {_not_among(name, level, factors[name])}"
                 for level in levels
                 if not _is_level(level, factors[name])
             )

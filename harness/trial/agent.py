@@ -22,6 +22,7 @@ from harness.machine.placement import usable_cpus
 from harness.machine.process import Process, running
 from harness.machine.topology import topology
 from harness.spec.agents import LOST_S, Beat, Begin, Ended, FromAgent, Hello, Reach, Reached, line, order, versions
+from harness.spec.hosts import without_tls
 from harness.suite import BENCHMARKS
 from harness.trial.generator import drivers, drivers_environment
 
@@ -107,7 +108,7 @@ def seat(number: int) -> int:
 def unreached(host: str, port: int) -> str | None:
     """Why nothing can connect from here to that address; None where it can."""
     try:
-        with socket.create_connection((host, port), REACH_S):
+        with socket.create_connection((without_tls(host), port), REACH_S):
             return None
     except OSError as error:
         return error.strerror or str(error)
