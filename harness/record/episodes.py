@@ -155,6 +155,12 @@ class Episode:
     """After the episode (PSS)."""
     memory_most_bytes: Count | None = None
     """The most that its processes held at once during the disturbance (PSS)."""
+    cores_during: NonNegative | None = None
+    """CPU seconds a second of its processes during the disturbance; None: that was not seen."""
+    accept_queue_most: Count | None = None
+    """The most connections that waited to be accepted at once during the disturbance, of a look each 0.2 s."""
+    accept_overflows: Count | None = None
+    """How often the kernel turned a connection away in the episode for a full accept queue, whoever's it was."""
     steal_fraction: Share | None = None
     outside_fraction: Share | None = None
     generator: GeneratorCheck | None = None

@@ -13,6 +13,7 @@ from harness.suite import Arm, Disturbance, Held, Open
 from harness.trial.bench import GroupState
 from harness.trial.episodes import reduce
 from harness.trial.episodes.disturber import Done
+from harness.trial.episodes.watch import Pressed
 from harness.trial.observe import Observation
 
 NANO_A_MICRO = 1000
@@ -49,6 +50,7 @@ class Seen:
     observation: Observation
     done: Done
     memory_most_bytes: int | None
+    pressed: Pressed
     served: Counted
     calls: int | None
     wrong: tuple[str, ...]
@@ -111,6 +113,9 @@ def filled(empty: Episode, seen: Seen) -> Episode:
         processes=observation.processes,
         memory_bytes=observation.memory.pss if observation.memory else None,
         memory_most_bytes=seen.memory_most_bytes,
+        cores_during=seen.pressed.cores,
+        accept_queue_most=seen.pressed.accept_queue_most,
+        accept_overflows=seen.pressed.accept_overflows,
         steal_fraction=observation.steal_fraction,
         outside_fraction=observation.outside_fraction,
         generator=GeneratorCheck(

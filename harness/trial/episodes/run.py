@@ -145,7 +145,7 @@ def _driven(stage: Stage, arm: Arm, order: spec.Spec) -> Seen:
                 bench.progress.slice_done(event.arm, event.throughput_rps)
 
         result = bench.generator.run(order, on_event)
-        done = disturber.done()
+        done, pressed = disturber.done(), watch.seen
     if not result.slices:
         raise LoadError("nothing was measured: the generator ended before the window closed, see its log under logs/")
     after = _hits(bench, arm) if counted else None
@@ -155,6 +155,7 @@ def _driven(stage: Stage, arm: Arm, order: spec.Spec) -> Seen:
         observation=observer.observations.get((arm.id, 0), Observation()),
         done=done,
         memory_most_bytes=watch.most_bytes,
+        pressed=pressed,
         served=Counted.of(server.served).since(served),
         calls=None if before is None or after is None else after - before,
         wrong=_wrong(server, processes) if disturbance.keeps_processes else (),
