@@ -8,6 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 from harness.spec import UNIX
 
+LOOPBACK = "127.0.0.1"
 LONGEST_SOCKET = 107
 """Bytes of a unix socket's path (sockaddr_un)."""
 NO_TLS = "the load engine speaks HTTP/1.1 without TLS: give the address behind what ends TLS"

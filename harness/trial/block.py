@@ -8,8 +8,7 @@ from typing import TypeAlias
 
 from harness.errors import AnswerError, GatebenchError, LaunchError, LoadError
 from harness.record import Episode, Trial
-from harness.subject.launch import Launched, launch, launch_counted, wait_settled
-from harness.subject.services import free_port
+from harness.subject.launch import Launched
 from harness.suite import Arm, Group, Phase
 from harness.trial import faults
 from harness.trial.bench import Bench, GroupState
@@ -100,7 +99,7 @@ def _launch_all(
             errors[server.arm.id] = server.cause(error)
         else:
             ready.append(server)
-    wait_settled(ready)
+    bench.site.settle(ready)
     return ready, errors
 
 
@@ -110,15 +109,14 @@ def _ask_to_stop(servers: Iterable[Launched]) -> None:
 
 
 def _launch(bench: Bench, group: Group, arm: Arm, block: int) -> contextlib.AbstractContextManager[Launched]:
-    start = launch_counted if group.disturbance is not None and group.disturbance.counted else launch
-    return start(
+    return bench.site.launch(
         arm,
-        bench.plan.factors,
+        bench.plan,
         bench.services,
         cpus=bench.placement.server,
         log=bench.logs / f"{arm.id}.log",
-        address=(bench.plan.bind, free_port(bench.plan.bind)),
         key=f"/{block}",
+        counted=group.disturbance is not None and group.disturbance.counted,
     )
 
 

@@ -1,0 +1,292 @@
+"""Another machine that servers and their services run on, through the agent there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pydantic_core import to_jsonable_python
+
+from harness.errors import GatebenchError, LaunchError, MemoryLimitError, ServiceError
+from harness.machine import usage
+from harness.machine.placement import Placement, place, usable_cpus
+from harness.machine.process import Process
+from harness.strict import adapter
+from harness.subject.answers import ASK_S
+from harness.subject.launch import Launched
+from harness.subject.prepare import COMMAND_S
+from harness.subject.receipts import Receipts
+from harness.subject.services import Services
+from harness.suite import Arm, Plan
+from harness.trial.link import CALL_S, Link
+from harness.trial.machines import considered, talk
+from harness.trial.observe import Observation
+
+SETTLE_S = 120.0
+LOG = "servers-machine.log"
+"""What ssh says."""
+
+
+class There:
+    """The machine that `plan.server` names, for one run. A link that is lost is made anew before the next block."""
+
+    def __init__(self, plan: Plan, logs: Path, link: Link, ends: ExitStack) -> None:
+        """Use `sited`; `ends` ends the link."""
+        self._plan, self._logs, self._ends = plan, logs, ends
+        self._link = link
+        self._placement: Placement | None = None
+        self._considered = considered(link, plan)
+        self._services = ServicesThere(self)
+
+    def call(self, what: str, patience_s: float = CALL_S, /, **told: Any) -> Any:
+        """What comes of a call; raises `GatebenchError` with paths of logs as they are here."""
+        try:
+            return self._link.call(what, patience_s, **told)
+        except MemoryLimitError as error:
+            text = self._as_here(str(error))
+            raise MemoryLimitError(text, oom_kills=error.oom_kills, peak_bytes=error.peak_bytes) from None
+        except GatebenchError as error:
+            raise type(error)(self._as_here(str(error))) from None
+
+    def receipts(self, _arms: Iterable[Arm]) -> Receipts:
+        """See `Site`."""
+        return self._considered.receipts
+
+    def generator_cpus(self, plan: Plan, _placement: Placement) -> tuple[int, ...]:
+        """See `Site`: what no server needs here."""
+        return place(usable_cpus(), generators=1 if plan.machines else plan.generators).generator
+
+    @contextmanager
+    def beside(
+        self, _plan: Plan, _arms: Sequence[Arm], placement: Placement, _logs: Path, _missing: dict[str, str]
+    ) -> Iterator[tuple[Services, dict[str, str]]]:
+        """See `Site`."""
+        self._placement = placement
+        try:
+            yield self._services, self._start()
+        finally:
+            if self.lost() is None:
+                for name, text in self.call("finish", COMMAND_S).items():
+                    self.keep(name, text)
+
+    @contextmanager
+    def launch(
+        self,
+        arm: Arm,
+        plan: Plan,
+        services: Services,
+        *,
+        cpus: Sequence[int],
+        log: Path,
+        key: str,
+        counted: bool,
+    ) -> Iterator[Launched]:
+        """See `Site`."""
+        del services, cpus, counted  # there they are known; nothing is disturbed there
+        port = self.call("launch", arm=arm.id, key=key, host=plan.bind)
+        try:
+            yield ServerThere(arm, ProcessThere(self, arm), port, plan.bind)
+        finally:
+            with suppress(ServiceError):  # it is lost, and so is its log
+                self.keep(log.name, self.call("stop", arm=arm.id))
+
+    def settle(self, servers: Sequence[Launched]) -> None:
+        """See `Site`."""
+        with suppress(ServiceError):  # whoever drives them will see
+            self.call("settle", SETTLE_S, arms=[server.arm.id for server in servers])
+
+    def readings(self) -> WatchThere:
+        """See `Site`."""
+        return WatchThere(self)
+
+    def lost(self) -> ServiceError | None:
+        """See `Site`."""
+        return self._link.lost()
+
+    def mend(self) -> None:
+        """Talk to the machine anew where it is lost; it stays lost where that does not come to pass."""
+        if self.lost() is None:
+            return
+        self._ends.close()
+        assert self._plan.server is not None  # noqa: S101 - it was talked to
+        with suppress(GatebenchError), ExitStack() as ends:
+            self._link = ends.enter_context(talk(self._plan.server, self._logs / LOG))
+            self._considered = considered(self._link, self._plan)
+            self._start()
+            self._ends.push(ends.pop_all())
+
+    def keep(self, name: str, text: str) -> None:
+        """Add what was logged there to the log of that name here."""
+        if text:
+            self._logs.mkdir(exist_ok=True)
+            with (self._logs / Path(name).name).open("a", encoding="utf-8") as log:
+                log.write(text)
+
+    def _start(self) -> dict[str, str]:
+        assert self._placement is not None  # noqa: S101 - the services were asked for
+        patience_s = COMMAND_S * (1 + sum(len(arm.target.setup) for group in self._plan.groups for arm in group.arms))
+        begun = self.call("start", patience_s, placement=self._placement.as_dict())
+        self._services.redis_version = begun["redis_version"]
+        missing: dict[str, str] = begun["missing"]
+        return {arm: self._as_here(why) for arm, why in missing.items()}
+
+    def _as_here(self, text: str) -> str:
+        return text.replace(self._considered.logs, str(self._logs))
+
+
+class ServicesThere(Services):
+    """The services beside the servers."""
+
+    __slots__ = ("_there",)
+
+    def __init__(self, there: There) -> None:
+        super().__init__()
+        self._there = there
+
+    def hits(self) -> dict[str, int]:
+        """See `Services`."""
+        hits: dict[str, int] = self._there.call("hits")
+        return hits
+
+    def missing(self, service: str) -> str:
+        """See `Services`."""
+        return self.problem(service)
+
+    def problem(self, service: str) -> str:
+        """See `Services`."""
+        try:
+            return str(self._there.call("problem", service=service))
+        except ServiceError as error:
+            return str(error)
+
+    def dead(self) -> dict[str, str]:
+        """See `Services`."""
+        dead: dict[str, str] = self._there.call("dead")
+        return dead
+
+    def heal(self) -> bool:
+        """See `Services`; a machine that is lost is talked to anew."""
+        self._there.mend()
+        try:
+            return bool(self._there.call("heal"))
+        except ServiceError:
+            return False
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessThere:
+    """The process of a server; where its machine is lost it is taken to have ended."""
+
+    there: There
+    arm: Arm
+
+    @property
+    def name(self) -> str:
+        """As errors call it."""
+        return f"{self.arm.cell.target} on {self.arm.cell.server}"
+
+    def alive(self) -> bool:
+        """Whether it runs."""
+        try:
+            return bool(self.there.call("alive", arm=self.arm.id))
+        except ServiceError:
+            return False
+
+    def members(self) -> list[int]:
+        """Ids there of the processes of its family; none where its machine is lost."""
+        try:
+            members: list[int] = self.there.call("members", arm=self.arm.id)
+        except ServiceError:
+            return []
+        return members
+
+    def ask_to_stop(self) -> None:
+        """Ask it to stop."""
+        with suppress(ServiceError):
+            self.there.call("ask_to_stop", arm=self.arm.id)
+
+    def with_log(self, what: str) -> str:
+        """`NAME WHAT`, with the line of its log that matters."""
+        try:
+            return str(self.there.call("with_log", arm=self.arm.id, what=what))
+        except ServiceError as error:
+            return f"{self.name} {what}: {error}"
+
+    def died(self) -> LaunchError:
+        """How it ended."""
+        try:
+            self.there.call("died", arm=self.arm.id)
+        except LaunchError as error:
+            return error
+        return LaunchError(f"{self.name} has ended")
+
+
+@dataclass(frozen=True, slots=True)
+class ServerThere(Launched):
+    """An arm that was launched there. Its answers are asked for from here, as the load is."""
+
+    process: ProcessThere  # type: ignore[assignment]
+
+    def killed(self) -> MemoryLimitError | None:
+        """See `Launched`."""
+        try:
+            self.process.there.call("killed", arm=self.arm.id)
+        except MemoryLimitError as error:
+            return error
+        except ServiceError:
+            return None
+        return None
+
+    def wait_ready(self, timeout_s: float | None = None) -> None:
+        """See `Launched`."""
+        asked, patience_s = self.asked(), timeout_s or self.arm.target.ready_s
+        self.process.there.call(
+            "ready",
+            patience_s + ASK_S + CALL_S,
+            arm=self.arm.id,
+            ask=to_jsonable_python(asked),
+            patience_s=patience_s,
+            good=bool(self.arm.target.ready_path),
+        )
+
+
+class WatchThere:
+    """Takes the readings of a slice there, and those of the generator here; see `harness.trial.observe.Readings`."""
+
+    def __init__(self, there: There) -> None:
+        self._there = there
+        self._generator: list[int] = []
+        self._before = usage.Usage({})
+
+    def begin(self, server: Launched, generator: Process) -> None:
+        """See `Readings`."""
+        self._generator = generator.members()
+        self._there.call("begin", arm=server.arm.id)
+
+    def opened(self) -> None:
+        """See `Readings`."""
+        self._there.call("opened")
+        self._before = usage.usage(self._generator)
+
+    def closed(self) -> Observation | None:
+        """See `Readings`."""
+        seen = self._there.call("closed")
+        used_s = usage.usage(self._generator).total_since(self._before)
+        return None if seen is None else replace(adapter(Observation).validate_python(seen), generator_cpu_s=used_s)
+
+    def drained(self) -> usage.Memory | None:
+        """See `Readings`."""
+        seen = self._there.call("drained")
+        return None if seen is None else adapter(usage.Memory).validate_python(seen)
+
+
+@contextmanager
+def sited(plan: Plan, logs: Path) -> Iterator[There]:
+    """The machine of `plan.server`; raises `LaunchError` or `UsageError` where it cannot be talked to."""
+    assert plan.server is not None  # noqa: S101 - the caller asks
+    with ExitStack() as ends:
+        link = ends.enter_context(talk(plan.server, logs / LOG))
+        yield There(plan, logs, link, ends)
