@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -47,6 +47,9 @@ from harness.record.sitting import Sitting, begin, own_folder, refuse_new_plan
 from harness.record.sitting import resume as go_on
 from harness.suite import Arm, Definitions, Options, Plan, Suite, run_times
 from harness.suite import build as build_plan
+
+if TYPE_CHECKING:
+    from harness.trial.machines import Greeted
 
 
 def run(
@@ -131,10 +134,10 @@ def run(
                 "--out": out,
             }
         )
-        sitting = _resumed(resume, blocks, accept_changes=accept_changes)
+        sitting, there = _resumed(resume, blocks, accept_changes=accept_changes)
         plan = sitting.info.plan
         here = sitting.placement if plan.server is None else placed(None, *_generators_here(None, plan))
-        found = look(_arms_here(plan), here, plan.thresholds)
+        found = look(_arms_here(plan), here, plan.thresholds, there.findings)
     else:
         if budget is not None and width is None:
             raise UsageError("--budget goes with --width: without it a run is exactly its blocks")
@@ -155,7 +158,7 @@ def run(
         plan = build_plan(*_chosen(suite, own, baseline, rev or ()), options)
         here = placed(None if plan.server else server_cpus, *_generators_here(generator_cpus, plan))
         there = asked_elsewhere(plan)
-        found = look(_arms_here(plan), here, plan.thresholds)
+        found = look(_arms_here(plan), here, plan.thresholds, there.findings)
         placement = here if there.considered is None else placed_there(there.considered, server_cpus)
         sitting = _begun(plan, placement, out, baseline, facts(there))
     _measured(replace(sitting, info=noted(sitting.info, found)), asked, as_json=as_json)
@@ -268,7 +271,7 @@ def _begun(
     return replace(sitting, info=replace(sitting.info, environment=sitting.info.environment | elsewhere))
 
 
-def _resumed(name: str, blocks: int | None, *, accept_changes: bool) -> Sitting:
+def _resumed(name: str, blocks: int | None, *, accept_changes: bool) -> tuple[Sitting, Greeted]:
     from harness.subject.receipts import receipts
 
     folder = record.find(name, RESULTS)
@@ -281,4 +284,4 @@ def _resumed(name: str, blocks: int | None, *, accept_changes: bool) -> Sitting:
     sitting = go_on(folder, now, accept_changes=accept_changes, blocks=blocks)
     if sitting.torn:
         remarks().print("the last line was torn; that trial's block is measured again")
-    return sitting
+    return sitting, there

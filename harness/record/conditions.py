@@ -35,6 +35,12 @@ Changes = dict[str, tuple[str, str]]
 """Name of a condition -> (before, after)."""
 
 
+def of_servers(info: RunInfo) -> Mapping[str, Any]:
+    """What is known of the machine that the servers of a run were on."""
+    there: Mapping[str, Any] = info.environment.get(SERVER) or info.environment
+    return there
+
+
 def sittings(info: RunInfo) -> tuple[SittingRow, ...]:
     """The sittings of a run; a record that has none is of a run with a single sitting."""
     # A record that does not say how many blocks a sitting had is of before runs could be extended.

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,10 @@ from harness.errors import ServiceError, UsageError
 from harness.machine import environment
 from harness.machine.guard import scratch
 from harness.machine.logs import one_line
+from harness.machine.look import Finding
 from harness.machine.placement import Placement
 from harness.machine.ports import PORTS
 from harness.machine.process import clean_environment
-from harness.record.conditions import DISTURBANCES
 from harness.spec.agents import CODE, Hello, Reach, Reached, differing, line, said
 from harness.spec.machines import Machine
 from harness.strict import adapter
@@ -63,7 +63,9 @@ class Greeted:
     generators: dict[str, dict[str, Any]] = field(default_factory=dict)
     """By name."""
     server: dict[str, Any] = field(default_factory=dict)
-    """That of the servers, with its name and what disturbs it; empty where it is this one."""
+    """That of the servers, with its name; empty where it is this one."""
+    findings: tuple[Finding, ...] = ()
+    """What disturbs that of the servers, by its name."""
     considered: Considered | None = None
     """What servers have there; None: they run here."""
 
@@ -90,8 +92,10 @@ def greeted(plan: Plan) -> Greeted:
             raise UsageError(_unreached("this machine", took))
         generators = _generators(plan, (plan.bind, port))
         facts = link.hello(GREET_S).machine | {"round_trip_us": took.round_trip_us}
-    named = {"name": plan.server.name} | facts | {DISTURBANCES: [f"{each['what']}: {each['seen']}" for each in found]}
-    return Greeted(generators=generators, server=named, considered=there)
+    named = {"name": plan.server.name} | facts
+    findings = tuple(adapter(Finding).validate_python(each) for each in found)
+    told = tuple(replace(each, what=f"{plan.server.name}: {each.what}") for each in findings)
+    return Greeted(generators=generators, server=named, considered=there, findings=told)
 
 
 def _generators(plan: Plan, server: Address | None = None) -> dict[str, dict[str, Any]]:

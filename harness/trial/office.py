@@ -50,6 +50,7 @@ class Office:
         self._listener = ExitStack()
         self._plan: Plan | None = None
         self._arms: dict[str, Arm] = {}
+        self._missing: dict[str, str] = {}
         self._services = Services()
         self._launched: dict[str, Launched] = {}
         self._stops: dict[str, ExitStack] = {}
@@ -88,6 +89,7 @@ class Office:
                 secrets.learn(each)
         self._arms = {arm.id: arm for arm in arms}
         found = receipts(arms)
+        self._missing = found.missing
         return {
             "placement": place_servers(usable_cpus()).as_dict(),
             "versions": found.versions,
@@ -131,7 +133,7 @@ class Office:
             )
         )
         return {
-            "missing": self._ends.enter_context(prepared(arms, self._logs)),
+            "missing": self._ends.enter_context(prepared(self._able(), self._logs)),
             "redis_version": self._services.redis_version,
         }
 
@@ -245,6 +247,9 @@ class Office:
         """Nobody is there any more: end all."""
         self.kill()
         self.finish()
+
+    def _able(self) -> list[Arm]:
+        return [arm for arm in self._arms.values() if arm.id not in self._missing]
 
     @property
     def _known(self) -> Plan:

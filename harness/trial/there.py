@@ -12,6 +12,7 @@ from pydantic_core import to_jsonable_python
 
 from harness.errors import GatebenchError, LaunchError, MemoryLimitError, ServiceError
 from harness.machine import usage
+from harness.machine.logs import scrub
 from harness.machine.placement import Placement, place, usable_cpus
 from harness.machine.process import Process
 from harness.strict import adapter
@@ -37,6 +38,8 @@ class There:
         """Use `sited`; `ends` ends the link."""
         self._plan, self._logs, self._ends = plan, logs, ends
         self._link = link
+        self._away: ServiceError | None = None
+        """Why it could not be talked to anew."""
         self._placement: Placement | None = None
         self._considered = considered(link, plan)
         self._services = ServicesThere(self)
@@ -44,12 +47,15 @@ class There:
     def call(self, what: str, patience_s: float = CALL_S, /, **told: Any) -> Any:
         """What comes of a call; raises `GatebenchError` with paths of logs as they are here."""
         try:
-            return self._link.call(what, patience_s, **told)
+            value = self._link.call(what, patience_s, **told)
         except MemoryLimitError as error:
-            text = self._as_here(str(error))
+            text = self.as_here(str(error))
             raise MemoryLimitError(text, oom_kills=error.oom_kills, peak_bytes=error.peak_bytes) from None
         except GatebenchError as error:
-            raise type(error)(self._as_here(str(error))) from None
+            if (lost := self.lost()) is not None:
+                raise lost from None
+            raise type(error)(self.as_here(str(error))) from None
+        return self.as_here(value) if isinstance(value, str) else value
 
     def receipts(self, _arms: Iterable[Arm]) -> Receipts:
         """See `Site`."""
@@ -104,26 +110,32 @@ class There:
 
     def lost(self) -> ServiceError | None:
         """See `Site`."""
-        return self._link.lost()
+        return self._away or self._link.lost()
 
     def mend(self) -> None:
         """Talk to the machine anew where it is lost; it stays lost where that does not come to pass."""
         if self.lost() is None:
             return
         self._ends.close()
-        assert self._plan.server is not None  # noqa: S101 - it was talked to
-        with suppress(GatebenchError), ExitStack() as ends:
-            self._link = ends.enter_context(talk(self._plan.server, self._logs / LOG))
-            self._considered = considered(self._link, self._plan)
-            self._start()
-            self._ends.push(ends.pop_all())
+        self._away = None
+        server = self._plan.server
+        assert server is not None  # noqa: S101 - it was talked to
+        try:
+            with ExitStack() as ends:
+                self._link = ends.enter_context(talk(server, self._logs / LOG))
+                self._considered = considered(self._link, self._plan)
+                self._start()
+                self._ends.push(ends.pop_all())
+        except GatebenchError as error:
+            self._away = ServiceError(f"the servers' machine {server.name} is lost: {error}")
 
     def keep(self, name: str, text: str) -> None:
-        """Add what was logged there to the log of that name here."""
-        if text:
-            self._logs.mkdir(exist_ok=True)
-            with (self._logs / Path(name).name).open("a", encoding="utf-8") as log:
-                log.write(text)
+        """Add what was logged there to the log of that name here, which errors name."""
+        self._logs.mkdir(exist_ok=True)
+        path = self._logs / Path(name).name
+        with path.open("a", encoding="utf-8") as log:
+            log.write(text)
+        scrub(path)  # there, tokens that we were given are not known
 
     def _start(self) -> dict[str, str]:
         assert self._placement is not None  # noqa: S101 - the services were asked for
@@ -131,9 +143,10 @@ class There:
         begun = self.call("start", patience_s, placement=self._placement.as_dict())
         self._services.redis_version = begun["redis_version"]
         missing: dict[str, str] = begun["missing"]
-        return {arm: self._as_here(why) for arm, why in missing.items()}
+        return {arm: self.as_here(why) for arm, why in missing.items()}
 
-    def _as_here(self, text: str) -> str:
+    def as_here(self, text: str) -> str:
+        """What was said there, with the folder of logs that is here."""
         return text.replace(self._considered.logs, str(self._logs))
 
 
@@ -165,7 +178,7 @@ class ServicesThere(Services):
     def dead(self) -> dict[str, str]:
         """See `Services`."""
         dead: dict[str, str] = self._there.call("dead")
-        return dead
+        return {service: self._there.as_here(how) for service, how in dead.items()}
 
     def heal(self) -> bool:
         """See `Services`; a machine that is lost is talked to anew."""
