@@ -255,7 +255,7 @@ def _arms_here(plan: Plan) -> list[tuple[Arm, ...]]:
 def _generators_here(cpus: int | None, plan: Plan) -> tuple[int | None, int]:
     """The CPUs and the number of the generators of this machine, or of what leads those of others."""
     if (plan.machines or plan.server) and cpus is not None:
-        raise UsageError(f"--generator-cpus {cpus} is of one machine: with --on each generator has a core of its own")
+        raise UsageError(f"--generator-cpus {cpus} is of this machine: with --on each generator has a core of its own")
     return cpus, 1 if plan.machines else plan.generators
 
 

@@ -9,7 +9,7 @@ from harness.suite.address import LOOPBACK, reachable
 from harness.suite.machines import Elsewhere
 from harness.suite.plan import Arm
 
-NEEDS_BIND = "add --bind (in a suite `bind` in [machines]) with the IPv4 address of {whose} that they can reach"
+NEEDS_BIND = "add --bind with the address of {whose} that they can reach (in a suite `bind` in [machines])"
 
 
 def refuse_elsewhere(

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError, validate_call
-from pydantic_core import to_jsonable_python
 
 from harness.errors import GatebenchError, MemoryLimitError, ServiceError
 from harness.machine.demand import Demand
@@ -67,7 +66,7 @@ class Office:
             return _failed(call, error)
         except (OSError, ValidationError, LookupError) as error:
             return _failed(call, ServiceError(f"{call.what}: {type(error).__name__}: {error}"))
-        return Answer(number=call.number, value=to_jsonable_python(value))
+        return Answer(number=call.number, value=value)
 
     def kill(self) -> None:
         """End all that serves at once. May be called while a call is done."""
