@@ -1,4 +1,4 @@
-"""Runs whose generators are on other hosts, while links are cut and processes killed.
+"""Runs whose generators are on other hosts, and servers too, while links are cut and processes killed.
 
     .venv/bin/python bench/machines.py [NAME ...]
 
@@ -9,7 +9,11 @@ In the middle of a slice then `link_cut` (a generator's host has no network), `g
 `ssh_killed`: the trial is void within ten seconds and says which generator, fifteen seconds later nothing of what ran
 on that host is left, the run goes on, and ends. `harness_killed` and `harness_cut_off`: nothing is left on any host.
 
-Needs root, sshd and `ip`, and four minutes. Its figures are of no use: all hosts share the CPUs. Ends with 1 when a
+`server_apart`: a run comes to its end with the servers and their services on a host of their own, where CPU and memory
+are read. `server_cut_off` and `server_agent_killed` in the middle of a slice: void within ten seconds, nothing is left
+there fifteen seconds later, the run goes on. `server_harness_killed`: nothing is left on any host.
+
+Needs root, sshd and `ip`, and seven minutes. Its figures are of no use: all hosts share the CPUs. Ends with 1 when a
 claim does not hold, with 2 where no hosts can be made.
 """
 

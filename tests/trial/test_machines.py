@@ -118,7 +118,7 @@ def test_without_ssh_it_is_said(ssh: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_only_what_an_agent_says_is_heard() -> None:
     """A login shell may say anything else."""
-    assert said(b"Welcome!") is said(b'{"kind": "beat"}') is None
+    assert said(b"Welcome!") is said(b'{"kind": "begin"}') is None
     assert differing(versions()) == {}
     assert differing({}, servers=True) == {name: ("none", here) for name, here in versions().items()}
     assert differing({}).keys() == versions().keys() - {SUBJECT}, "a generator needs no code of servers"
