@@ -13,6 +13,7 @@ import typer
 from harness import record, units
 from harness.cli.before import SharedCpu, Strict, disturbances, noted
 from harness.cli.beside import announced
+from harness.cli.driving import shared_out
 from harness.cli.elsewhere import Bind, On, asked_elsewhere, bound, facts, machines, placed_there
 from harness.cli.gate import AllowFailedBlocks, FailOnInconclusive, FailOnRegression, GateMetrics, demands, enforce
 from harness.cli.options import (
@@ -156,6 +157,8 @@ def run(
             pod=pod(cpus, memory),
         )
         plan = build_plan(*_chosen(suite, own, baseline, rev or ()), options)
+        said = generators is not None or generator_cpus is not None or plan.server is not None
+        plan = shared_out(plan, RESULTS, server_cpus, asked=said)
         here = placed(None if plan.server else server_cpus, *_generators_here(generator_cpus, plan))
         there = asked_elsewhere(plan)
         found = look(_arms_here(plan), here, plan.thresholds, there.findings)

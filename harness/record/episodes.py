@@ -127,7 +127,8 @@ class Episode:
     silent_s: NonNegative | None = None
     """The longest time within the disturbance in which no good answer came."""
     held_least: Count | None = None
-    """The fewest requests that were held at once, from a tenth of the disturbance on until its end."""
+    """The fewest requests that were held at once, from a tenth of the disturbance on until its end; None: none is held,
+    or they come now and then."""
     begun_most: Count | None = None
     """The most of these whose answers had begun."""
     held_answers: Count = 0

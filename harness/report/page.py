@@ -22,6 +22,8 @@ from harness.spec.loads import LOADS
 
 CALIBRATION = "calibration"
 """What `gatebench calibrate` found, as the environment of a run quotes it."""
+ELSEWHERE = ("forest", "generators")
+"""Charts of the whole run that have a place of their own on the page."""
 FEW = 8
 """So many answers open the page; of more, one a scenario."""
 
@@ -48,7 +50,8 @@ def report(study: Study, drawn: Sequence[Drawn]) -> str:
         forest=[pair for pair in pairs if pair.value],
         same=words.same_sides(study, study.pairs),
         axis=view.axis(study),
-        overview=[each for each in drawn if each.chart.scenario is None and each.chart.name != "forest"],
+        overview=[each for each in drawn if each.chart.scenario is None and each.chart.name not in ELSEWHERE],
+        driving=[each for each in drawn if each.chart.name == "generators"],
         scenarios=view.scenario_views(study, pairs),
         section={name: anchors[f"scenario-{name}"] for name in study.scenarios},
         by_scenario={name: [each for each in drawn if each.chart.scenario == name] for name in study.scenarios},

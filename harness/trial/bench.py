@@ -129,6 +129,8 @@ class GroupState:
     trials: list[Trial] = field(default_factory=list)
     block_s: list[float] = field(default_factory=list)
     """How long each block took."""
+    neighbours_right: set[str] = field(default_factory=set)
+    """Arms that have answered rightly, in this sitting, what is held beside their victims."""
 
     def __post_init__(self) -> None:
         if self.group.disturbance is not None:  # what the victim of its episodes is offered

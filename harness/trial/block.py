@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeAlias
 
 from harness.errors import AnswerError, GatebenchError, LaunchError, LoadError
 from harness.record import Episode, Trial
+from harness.subject.asking import check_held
 from harness.subject.launch import Launched
 from harness.suite import Arm, Group, Phase
 from harness.trial import faults
@@ -41,6 +43,7 @@ def measure_block(
             launched, errors = _launch_all(bench, state, block, stack)
         with bench.stopwatch.on("verify"):
             serving = _verify_all(bench, launched, errors)
+            _verify_neighbours(bench, state, serving, errors)
         _warm_up(bench, state, block, serving, errors)
         before: Phase | None = None
         for phase in state.group.phases:
@@ -116,7 +119,7 @@ def _launch(bench: Bench, group: Group, arm: Arm, block: int) -> contextlib.Abst
         cpus=bench.placement.server,
         log=bench.logs / f"{arm.id}.log",
         key=f"/{block}",
-        counted=group.disturbance is not None and group.disturbance.counted,
+        disturbance=group.disturbance,
     )
 
 
@@ -129,6 +132,26 @@ def _verify_all(bench: Bench, ready: list[Launched], errors: Errors) -> dict[str
         except AnswerError as error:
             errors[server.arm.id] = _why_wrong(bench, server, error)
     return serving
+
+
+def _verify_neighbours(bench: Bench, state: GroupState, serving: dict[str, Serving], errors: Errors) -> None:
+    """Lose the arms that answer wrongly what is held beside the victim: an error that comes at once holds nothing.
+
+    Once a sitting, and all at the same time, for such an answer takes long.
+    """
+    neighbour, arms = state.group.neighbour, [arm for arm in serving if arm not in state.neighbours_right]
+    if neighbour is None or not arms:
+        return
+    with ThreadPoolExecutor(len(arms)) as pool:
+        asked = {arm: pool.submit(check_held, *serving[arm].server.address, neighbour) for arm in arms}
+    for arm, answer in asked.items():
+        error = answer.exception()
+        if isinstance(error, AnswerError):
+            _lose(serving, errors, {arm: _why_wrong(bench, serving[arm].server, error)})
+        elif error is not None:
+            raise error
+        else:
+            state.neighbours_right.add(arm)
 
 
 def _why_wrong(bench: Bench, server: Launched, error: AnswerError) -> GatebenchError:

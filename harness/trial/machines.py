@@ -26,6 +26,7 @@ from harness.machine.placement import Placement
 from harness.machine.ports import PORTS
 from harness.machine.process import clean_environment
 from harness.spec.agents import CODE, Hello, Reach, Reached, differing, line, said
+from harness.spec.hosts import without_tls
 from harness.spec.machines import Machine
 from harness.strict import adapter
 from harness.subject.receipts import Receipts
@@ -179,7 +180,7 @@ def reached(host: str, port: int) -> Reached:
     for _ in range(CONNECTS):
         began = time.perf_counter_ns()
         try:
-            socket.create_connection((host, port), REACH_S).close()
+            socket.create_connection((without_tls(host), port), REACH_S).close()
         except OSError as error:
             return Reached(host=host, port=port, error=error.strerror or str(error))
         least_us = min(least_us, (time.perf_counter_ns() - began) * 1e-3)

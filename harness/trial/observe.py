@@ -8,14 +8,14 @@ A reading takes about a millisecond at each edge, and at the opening the look-up
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from harness.machine import pods, usage
 from harness.machine.pods import Spent
 from harness.machine.process import Process
-from harness.spec import Event
+from harness.spec import Event, SliceShare
 from harness.subject import connections
 from harness.subject.launch import Launched
 from harness.subject.services import Services
@@ -32,6 +32,8 @@ class Observation:
     steal_fraction: float = 0.0
     outside_fraction: float | None = 0.0
     """None where the arm's processes are not known, and so not told from others."""
+    machine_s: float = 0.0
+    """The time of all CPUs together."""
     pressure_s: float | None = None
     context_switches: int = 0
     threads: int = 0
@@ -45,6 +47,16 @@ class Observation:
     pod: Spent | None = None
     """What its pod counted in the window; peak and kills since its launch. None outside of a pod."""
 
+    def knowing(self, shares: Iterable[SliceShare]) -> Observation:
+        """This, where an agent started those generators, whose processes were seen as those of others.
+
+        A generator whose clock is ours runs on this machine, as in a container of it: its CPU is the load's.
+        """
+        here_s = sum(share.cpu_s for share in shares if share.clock_offset_us == 0)
+        if self.outside_fraction is None or not self.machine_s:
+            return self
+        return replace(self, outside_fraction=max(0.0, self.outside_fraction - here_s / self.machine_s))
+
 
 @dataclass(frozen=True, slots=True)
 class _Edge:
@@ -54,7 +66,7 @@ class _Edge:
     harness: usage.Usage
     machine: usage.Machine
     pressure_s: float | None
-    switches: int
+    switches: Mapping[int, int]
     pod: Spent
     anonymous: dict[int, int]
 
@@ -151,8 +163,9 @@ class Watch:
             generator_cpu_s=generator,
             steal_fraction=closed.machine.steal_since(opened.machine),
             outside_fraction=closed.machine.outside_since(opened.machine, ours) if seen else None,
+            machine_s=closed.machine.total_s_since(opened.machine),
             pressure_s=stalled,
-            context_switches=max(0, closed.switches - opened.switches),
+            context_switches=usage.switches_since(opened.switches, closed.switches),
             threads=usage.threads(self._pids, self._proc),
             processes=len(arm),
             owners=self._owners,

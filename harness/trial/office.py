@@ -146,11 +146,10 @@ class Office:
             self.hush()
         return {path.name: _tail(path) for path in self._logs.glob("*.log")}
 
-    def launch(self, arm: str, key: str, host: str) -> int:
-        """Start an arm on `host`, an address of this machine; the port that it gets."""
+    def launch(self, arm: str, key: str, host: str) -> tuple[str, int]:
+        """Start an arm on `host`, an address of this machine; where it listens, as `harness.spec.hosts` writes it."""
         self._stop(arm)
         with ExitStack() as stack:
-            port = free_port(host)
             self._launched[arm] = stack.enter_context(
                 launch(
                     self._arms[arm],
@@ -158,12 +157,12 @@ class Office:
                     self._services,
                     cpus=self._cpus,
                     log=self._logs / f"{arm}.log",
-                    address=(host, port),
+                    address=(host, free_port(host)),
                     key=key,
                 )
             )
             self._stops[arm] = stack.pop_all()
-        return port
+        return self._launched[arm].host, self._launched[arm].port
 
     def ready(self, arm: str, ask: Ask, patience_s: float, *, good: bool) -> None:
         """Wait until it answers."""

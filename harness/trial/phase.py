@@ -188,11 +188,11 @@ def _measured(bench: Bench, order: spec.Spec, arms: Sequence[Arm], serving: Mapp
                 bench.progress.slice_done(event.arm, event.throughput_rps)
 
     result = _generated(bench, order, on_event)
-    slices = [
-        Observed(measured=measured, observation=observer.observations[measured.arm, measured.round])
-        for measured in result.slices
-        if (measured.arm, measured.round) in observer.observations
-    ]
+    slices = []
+    for measured in result.slices:
+        if observation := observer.observations.get((measured.arm, measured.round)):
+            known = observation.knowing(measured.shares) if bench.plan.machines else observation
+            slices.append(Observed(measured=measured, observation=known))
     after = _hits(bench, arms)
     calls = {arm: count - before.get(arm, 0) for arm, count in after.items()}
     return _Measured(slices, {total.arm: total for total in result.totals}, calls)

@@ -10,11 +10,11 @@ from typing import Protocol
 from harness.errors import GatebenchError
 from harness.machine.placement import Placement
 from harness.subject import services
-from harness.subject.launch import Launched, launch, launch_counted, wait_settled
+from harness.subject.launch import Launched, launch, launch_counted, launch_versions, wait_settled
 from harness.subject.prepare import prepared
 from harness.subject.receipts import Receipts, receipts
 from harness.subject.services import Services, free_port
-from harness.suite import Arm, Plan, needs, needs_upstream
+from harness.suite import Arm, Disturbance, Plan, needs, needs_upstream
 from harness.trial.observe import Readings
 
 
@@ -44,9 +44,9 @@ class Site(Protocol):
         cpus: Sequence[int],
         log: Path,
         key: str,
-        counted: bool,
+        disturbance: Disturbance | None,
     ) -> AbstractContextManager[Launched]:
-        """Start an arm, as `harness.subject.launch.launch` does, or `launch_counted`."""
+        """Start an arm, as `harness.subject.launch.launch` does, or what a disturbance needs in its place."""
 
     def settle(self, servers: Sequence[Launched]) -> None:
         """Wait until they are quiet."""
@@ -96,10 +96,12 @@ class Here:
         cpus: Sequence[int],
         log: Path,
         key: str,
-        counted: bool,
+        disturbance: Disturbance | None,
     ) -> AbstractContextManager[Launched]:
         """See `Site`."""
-        start = launch_counted if counted else launch
+        start = launch if disturbance is None or not disturbance.counted else launch_counted
+        if disturbance is not None and disturbance.versions:
+            start = launch_versions
         address = (plan.bind, free_port(plan.bind))
         return start(arm, plan.factors, services, cpus=cpus, log=log, address=address, key=key)
 

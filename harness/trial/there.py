@@ -14,7 +14,7 @@ from harness.subject.launch import Launched
 from harness.subject.prepare import COMMAND_S
 from harness.subject.receipts import Receipts
 from harness.subject.services import Services
-from harness.suite import Arm, Plan
+from harness.suite import Arm, Disturbance, Plan
 from harness.trial.link import CALL_S, Link
 from harness.trial.machines import considered, talk
 from harness.trial.proxies import ProcessThere, ServerThere, WatchThere
@@ -81,13 +81,13 @@ class There:
         cpus: Sequence[int],
         log: Path,
         key: str,
-        counted: bool,
+        disturbance: Disturbance | None,
     ) -> Iterator[Launched]:
         """See `Site`."""
-        del services, cpus, counted  # there they are known; nothing is disturbed there
-        port = self.call("launch", arm=arm.id, key=key, host=plan.bind)
+        del services, cpus, disturbance  # there they are known; nothing is disturbed there
+        host, port = self.call("launch", arm=arm.id, key=key, host=plan.bind)
         try:
-            yield ServerThere(arm, ProcessThere(self, arm), port, plan.bind)
+            yield ServerThere(arm, ProcessThere(self, arm), port, host)
         finally:
             with suppress(ServiceError):  # it is lost, and so is its log
                 self.keep(log.name, self.call("stop", arm=arm.id))

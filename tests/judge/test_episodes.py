@@ -147,6 +147,7 @@ def test_what_never_broke_ran_out_of_nothing() -> None:
         ({"outside_fraction": 0.5}, "other processes"),
         ({"before": part(late=50)}, "before the disturbance were late or lost"),
         ({"before": part(arrivals=0)}, "no request was due before"),
+        ({"held_least": None, "held_wrong": {"status 404": 7}}, r"answered wrongly \(7 times status 404\)"),
         ({"held_least": 3, "held_wrong": {"status 404": 7}}, r"only 3 of 4 requests were held \(7 times status 404\)"),
         ({"upstream_hits": 99, "attempts": 300, "good": 290, "reconnects": 1}, "upstream counted 99"),
         ({"upstream_hits": 302, "attempts": 300, "good": 290, "reconnects": 1}, "upstream counted 302"),
@@ -320,6 +321,10 @@ def test_work_for_nobody_is_what_was_finished_beyond_the_good_answers() -> None:
         ({"server_begun": 300, "server_finished": 280, "attempts": 310, "good": 290}, "look for a proxy that retries"),
         ({"deployed": Deployed(renewed=True, workers=0)}, "no new worker has answered"),
         ({"deployed": Deployed(renewed=False, workers=0)}, None),
+        (
+            {"disturbance": Deploy(how="recycle"), "deployed": Deployed(renewed=False, workers=0)},
+            "no worker was recycled within the episode",
+        ),
     ],
 )
 def test_what_the_server_counted_must_fit_and_what_was_deployed_must_answer(

@@ -67,7 +67,7 @@ def test_an_arm_is_launched_watched_and_stopped_there(tmp_path: Path) -> None:
         assert site.receipts([]).missing == {}
         with ExitStack() as stack:
             server = stack.enter_context(
-                site.launch(arm, planned, services, cpus=(), log=logs / f"{arm.id}.log", key="/0", counted=False)
+                site.launch(arm, planned, services, cpus=(), log=logs / f"{arm.id}.log", key="/0", disturbance=None)
             )
             server.wait_ready()
             assert server.host == BIND

@@ -11,9 +11,9 @@ from harness.units import plural
 
 
 def held_words(study: Study, pair: str) -> str:
-    """What is held beside a pair: `held report`."""
+    """What is beside a pair: `held report requests`."""
     disturbance = study.group_of(pair).disturbance
-    return shown(disturbance.called) if isinstance(disturbance, Held) else "held request"
+    return shown(disturbance.requests) if isinstance(disturbance, Held) else "held requests"
 
 
 def bearing(study: Study, pair: str) -> str:

@@ -9,7 +9,7 @@ from harness import spec
 from harness.record import Episode, GeneratorCheck
 from harness.spec.fates import Fates
 from harness.subject.served import Served
-from harness.suite import Arm, Open
+from harness.suite import Arm, Disturbance, Held, Open
 from harness.trial.bench import GroupState
 from harness.trial.episodes import reduce
 from harness.trial.episodes.disturber import Done
@@ -27,10 +27,10 @@ class Counted:
 
     @classmethod
     def of(cls, served: Served | None) -> Self:
-        """As it stands now."""
-        if served is None:
+        """As it stands now; an app that is not ours counts nothing."""
+        workers = served.workers() if served is not None else ()
+        if not workers:
             return cls(None, None)
-        workers = served.workers()
         return cls(sum(each.begun for each in workers), sum(each.finished for each in workers))
 
     def since(self, before: Counted) -> Counted:
@@ -95,7 +95,7 @@ def filled(empty: Episode, seen: Seen) -> Episode:
         after=after,
         well_s=reduce.well_s(course, disturbance),
         silent_s=reduce.silent_s(course),
-        held_least=reduce.held_least(course) if held is not None else None,
+        held_least=reduce.held_least(course) if _holds(disturbance) else None,
         begun_most=reduce.begun_most(course) if held is not None else None,
         held_answers=held.answers if held is not None else 0,
         held_wrong=held.wrong if held is not None else {},
@@ -122,3 +122,8 @@ def filled(empty: Episode, seen: Seen) -> Episode:
         ),
         timeline=reduce.timeline(course, disturbance),
     )
+
+
+def _holds(disturbance: Disturbance) -> bool:
+    """Whether it has so many requests under way at every moment."""
+    return isinstance(disturbance, Held) and disturbance.holds
