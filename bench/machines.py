@@ -11,7 +11,8 @@ on that host is left, the run goes on, and ends. `harness_killed` and `harness_c
 
 `server_apart`: a run comes to its end with the servers and their services on a host of their own, where CPU and memory
 are read. `server_cut_off` and `server_agent_killed` in the middle of a slice: void within ten seconds, nothing is left
-there fifteen seconds later, the run goes on. `server_harness_killed`: nothing is left on any host.
+there fifteen seconds later, the run goes on. `server_harness_killed` and `server_harness_cut_off`: nothing
+is left on any host.
 
 Needs root, sshd and `ip`, and seven minutes. Its figures are of no use: all hosts share the CPUs. Ends with 1 when a
 claim does not hold, with 2 where no hosts can be made.
@@ -244,6 +245,17 @@ def server_harness_killed() -> Iterator[Claim]:
         yield from _nothing_left(run)
 
 
+def server_harness_cut_off() -> Iterator[Claim]:
+    """The harness' host has no network any more, so that no pipe closes."""
+    with running(WITH_SERVICES, apart=True) as run:
+        yield seconds_until(run.loaded, 60) is not None, "all generators load a server"
+        run.here.link("down")
+        took_s = seconds_until(lambda: not any(host.processes() for host in (run.serving, *run.there)), GONE_S)
+        yield took_s is not None, f"nothing left on the other hosts after {took_s or GONE_S:.1f} s"
+        yield seconds_until(lambda: run.process.poll() is not None, RUN_S) is not None, "the run ends"
+        yield from _nothing_left(run)
+
+
 def _server_struck(strike: Callable[[Run], None], mend: Callable[[Run], None] | None = None) -> Iterator[Claim]:
     """Strike the servers' host in the middle of a slice."""
     with running(WITH_SERVICES, apart=True) as run:
@@ -328,6 +340,7 @@ PROOFS = {
         server_cut_off,
         server_agent_killed,
         server_harness_killed,
+        server_harness_cut_off,
     )
 }
 
