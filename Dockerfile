@@ -12,6 +12,11 @@ ENV PATH=/opt/gatebench/bin:$PATH \
     MPLCONFIGDIR=/tmp/matplotlib
 RUN python -m venv /opt/gatebench
 
+# ssh, for generators on other machines. Whoever listens makes the keys: none lies in the image.
+RUN apt-get update -qq \
+    && apt-get install -y -qq --no-install-recommends openssh-client openssh-server \
+    && rm -rf /var/lib/apt/lists/* /etc/ssh/ssh_host_*
+
 # the pins first: they change less often than the code
 COPY requirements.txt /src/
 RUN python -m pip install --only-binary :all: --require-hashes -r /src/requirements.txt
@@ -25,6 +30,9 @@ RUN python -m pip install --no-deps /src
 
 # Not root, and whoever else --user names: then there is no home, and /runs must be open to all.
 RUN useradd --uid 1000 --no-create-home gatebench && mkdir -p /runs && chmod 1777 /runs
+# The keys of docker-compose.yml's generators: a volume there takes the mode of this folder. Who owns it is up to the
+# container engine, and the first to mount it may be a harness of any user.
+RUN install -d -m 1777 /keys && ln -s /keys/known_hosts /etc/ssh/ssh_known_hosts
 ENV HOME=/tmp
 USER gatebench
 

@@ -4,6 +4,7 @@
     .venv/bin/python bench/episodes.py capacity   with K of T threads held, (T - K) / T of the capacity is left
     .venv/bin/python bench/episodes.py loop       an event loop that awaits bears 200; one that is blocked breaks at 1
     .venv/bin/python bench/episodes.py pool       `def` handlers break at AnyIO's forty
+    .venv/bin/python bench/episodes.py computing  a request that computes twice a second blocks an event loop
     .venv/bin/python bench/episodes.py streams    of nine on eight threads the ninth waits; an event loop sends 200
     .venv/bin/python bench/episodes.py equals     of twenty undisturbed pairs of equals none is different (Holm)
     .venv/bin/python bench/episodes.py all
@@ -68,6 +69,12 @@ request = {{ path = "/slow?ms=2500" }}
 expect = {{ json = {{ waited_ms = 2500 }} }}
 
 [[scenario]]
+name = "sums"
+about = "Computes for longer than the victim may take."
+request = {{ path = "/compute?ms=400" }}
+expect = {{ json = {{ computed_ms = 400 }} }}
+
+[[scenario]]
 name = "feed"
 about = "Streams for longer than it is held."
 request = {{ path = "/stream?interval_ms=250&events=20" }}
@@ -75,10 +82,11 @@ expect = {{ contains = "event: end" }}
 """
 
 
-def pair(a: str, b: str, count: Sequence[int], request: str = "report") -> str:
+def pair(a: str, b: str, count: Sequence[int], request: str = "report", how: str = "whole") -> str:
     """A pair of two sides, whose victim is disturbed."""
     held = (
-        f'request = "{request}", count = {list(count)}, before_s = 1, during_s = 2, deadline_ms = 250, late_share = 0.2'
+        f'request = "{request}", how = "{how}", every_s = 0.5, count = {list(count)}, '
+        "before_s = 1, during_s = 2, deadline_ms = 250, late_share = 0.2"
     )
     return f"""
 [[pair]]
@@ -180,6 +188,12 @@ def pool(claims: Claims) -> None:
     broke_at(claims, opened, "p1a", 40, "anyio")
 
 
+def computing(claims: Claims) -> None:
+    """Who computes holds the interpreter: 400 ms each half a second make three of ten requests later than 250."""
+    opened = measured(pair(f'{FLASK}, server = "gunicorn-gthread"', AWAITS, (0, 1, 2), "sums", "now-and-then"))
+    broke_at(claims, opened, "p1b", 1, "interpreter")
+
+
 def streams(claims: Claims) -> None:
     """A stream takes a thread for as long as it lasts, or next to nothing of an event loop."""
     a, b = f'{FLASK}, server = "gunicorn-gthread", threads = 8', AWAITS
@@ -208,7 +222,7 @@ def equals(claims: Claims) -> None:
     claims.check(f"all {EQUALS} have a result", f"{pairs}", held=pairs == EQUALS)
 
 
-EVERY: tuple[Part, ...] = (threads, capacity, loop, pool, streams, equals)
+EVERY: tuple[Part, ...] = (threads, capacity, loop, pool, computing, streams, equals)
 PARTS = {part.__name__: part for part in EVERY}
 
 if __name__ == "__main__":

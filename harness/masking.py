@@ -20,11 +20,12 @@ SHORTEST = 6
 _WORDS = "passw(?:or)?d|passphrase|secret|token|api[-_]?key|credential|private[-_]?key|access[-_]?key"
 _KEY = re.compile(f"{_WORDS}|^(?:proxy-)?authorization$|^(?:set-)?cookie$", re.IGNORECASE)
 _HIDDEN = (
-    re.compile(r"[a-z][a-z0-9+.-]*://[^\s/?#:@]*:(?P<secret>[^\s\"'<>]+)@", re.IGNORECASE),
-    re.compile(rf"[\w-]*(?:{_WORDS})s?=(?P<secret>[^\s&;,\"']+)", re.IGNORECASE),
+    re.compile(r"[a-z0-9+.-]://[^\s/?#:@]*:(?P<secret>[^\s\"'<>]+)@", re.IGNORECASE),
+    re.compile(rf"(?:{_WORDS})s?=(?P<secret>[^\s&;,\"']+)", re.IGNORECASE),
     re.compile(rf"[\"'][\w-]*(?:{_WORDS})s?[\"']\s*:\s*[\"'](?P<secret>[^\"']+)", re.IGNORECASE),
 )
-"""Secrets in any text: the password of a URL, `token=...` as in a query, `"password": "..."` as in JSON."""
+"""Secrets in any text: the password of a URL, `token=...` as in a query, `"password": "..."` as in JSON. None
+begins with as much of a word as there is: in a word of a mebibyte, such as a picture in base64, that takes a day."""
 _SCHEME = re.compile(r"(?:basic|bearer|digest|token|apikey)\s+(?P<rest>\S.*)", re.IGNORECASE | re.DOTALL)
 _OBEYED = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066\u2067\ud800-\udfff]")
 """Control characters, what turns the direction of the text around it, and halves of characters."""

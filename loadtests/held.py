@@ -8,6 +8,7 @@ whatever is still to come on it: what the server goes on doing then is the serve
 from __future__ import annotations
 
 import asyncio
+import itertools
 import resource
 import socket
 import sys
@@ -15,9 +16,11 @@ import time
 from collections import Counter
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 from harness.spec import Request, dump, load
 from harness.spec.held import Between, HeldLog, Hold
+from harness.spec.hosts import TLS, server_name, tls_context, without_tls
 from loadtests.engine.exchange import prepare
 
 CHUNK_BYTES = 65_536
@@ -37,6 +40,8 @@ class Held:
         closing = [("Connection", "close")]  # the end of the connection is the end of the answer
         headers = [(key, value) for key, value in hold.request.headers if key.lower() != "connection"]
         self._hold = hold
+        spoken = hold.host.startswith(TLS)
+        self._tls: dict[str, Any] = {"ssl": tls_context(), "server_hostname": server_name(hold.host)} if spoken else {}
         self._data = prepare(_with(hold, headers + closing), hold.host, hold.port)
         self._sent = self._begun = self._answers = 0
         self._changes: list[tuple[int, int, int]] = []
@@ -45,16 +50,20 @@ class Held:
     async def between(self, between: Between) -> HeldLog:
         """Hold from the one moment to the other."""
         await asyncio.sleep((between.start_ns - time.monotonic_ns()) / SECOND_NS)
-        tasks = [asyncio.create_task(self._keep()) for _ in range(self._hold.count)]
+        tasks = [asyncio.create_task(self._keep(between.start_ns, number)) for number in range(self._hold.count)]
         await asyncio.sleep((between.end_ns - time.monotonic_ns()) / SECOND_NS)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         return HeldLog(changes=tuple(self._changes), answers=self._answers, wrong=dict(self._wrong))
 
-    async def _keep(self) -> None:
-        """Hold one request after another, without a pause between them as long as the answers are right."""
-        while True:
+    async def _keep(self, start_ns: int, number: int) -> None:
+        """Hold one request after another, without a pause between them as long as the answers are right.
+
+        Those who ask now and then do it at their times, which are spread evenly over the clients.
+        """
+        for turn in itertools.count():
+            await self._turn(start_ns, turn + number / self._hold.count)
             wrong = ""
             try:
                 async with asyncio.timeout(CONNECT_S):
@@ -70,16 +79,22 @@ class Held:
                 self._wrong[wrong] += 1
                 await asyncio.sleep(PAUSE_S)
 
+    async def _turn(self, start_ns: int, turn: float) -> None:
+        """Wait for the time of that turn; one that has passed is not waited for."""
+        if self._hold.how == "now-and-then":
+            due_s = turn * self._hold.every_s
+            await asyncio.sleep(due_s - (time.monotonic_ns() - start_ns) / SECOND_NS)
+
     async def _connected(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        address = self._hold.host, self._hold.port
+        address = without_tls(self._hold.host), self._hold.port
         if self._hold.how != "slow-read":
-            return await asyncio.open_connection(*address)
+            return await asyncio.open_connection(*address, **self._tls)
         sock = socket.socket()
         # Before it connects: what the kernel takes for us is not read slowly.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SIP_BYTES)
         sock.settimeout(0)
         await asyncio.get_running_loop().sock_connect(sock, address)
-        return await asyncio.open_connection(sock=sock, limit=SIP_BYTES)
+        return await asyncio.open_connection(sock=sock, limit=SIP_BYTES, **self._tls)
 
     async def _send(self, writer: asyncio.StreamWriter) -> None:
         if self._hold.how != "slow-headers":

@@ -18,7 +18,7 @@ from locust import User, events, task
 from locust.env import Environment
 from locust.stats import CSV_STATS_INTERVAL_SEC
 
-from harness.spec import GeneratorLimits, Request
+from harness.spec import TLS, GeneratorLimits, Request
 from harness.spec import arrivals as laws
 from harness.spec.histogram import Histogram
 from harness.spec.loads import Open, Phase
@@ -181,8 +181,9 @@ def _driver(kind: Phase, mine: Share, environment: Environment, reactor: Reactor
     options = environment.parsed_options
     assert options is not None  # noqa: S101 - Locust's command line made it
     url = urlsplit(environment.host or options.host or "")
-    if url.scheme != "http" or not url.hostname:
-        raise SystemExit("the host must be given as http://name:port; this engine speaks plain HTTP")
+    usual = {"http": 80, "https": 443}
+    if url.scheme not in usual or not url.hostname:
+        raise SystemExit("the host must be given as http://name:port or https://name:port")
     request = Request(
         method=options.method,
         path=url.path.rstrip("/") + options.path,
@@ -193,8 +194,8 @@ def _driver(kind: Phase, mine: Share, environment: Environment, reactor: Reactor
     )
     exchange = Exchange(
         request,
-        url.hostname,
-        url.port or 80,
+        (TLS if url.scheme == "https" else "") + url.hostname,
+        url.port or usual[url.scheme],
         connect_timeout_s=options.connect_timeout,
         read_timeout_s=options.read_timeout,
     )

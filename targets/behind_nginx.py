@@ -1,10 +1,11 @@
 """A server behind nginx, as it is deployed: nginx takes the clients' connections, the server a Unix socket.
 
-    python behind_nginx.py HOST:PORT SOCKET [--kept N] [--access-log] -- SERVER...
+    python behind_nginx.py HOST:PORT SOCKET [--kept N] [--access-log] [--tls] -- SERVER...
 
 Starts `SERVER...`, which must listen on SOCKET, and nginx in front of it with one worker. `--kept` has nginx keep N
-connections to the server open, for servers that can keep one; `--access-log` has it log each request. Files stand in a
-folder beside SOCKET, which goes at the end. When either process ends, the other is ended too, and the exit code is its.
+connections to the server open, for servers that can keep one; `--access-log` has it log each request, and `--tls`
+end TLS with a certificate that is made at the start, for a day. Files stand in a folder beside SOCKET, which goes at
+the end. When either process ends, the other is ended too, and the exit code is its.
 """
 
 from __future__ import annotations
@@ -43,7 +44,8 @@ http {{
     keepalive_requests 1000000000;
     upstream app {{ server unix:{socket} fail_timeout=0; {kept} }}
     server {{
-        listen {listen} backlog=2048;
+        listen {listen} {tls} backlog=2048;
+        {certificate}
         client_max_body_size 64m;
         location / {{
             proxy_pass http://app;
@@ -68,6 +70,20 @@ def nginx() -> str:
     return found
 
 
+def certified(folder: Path) -> str:
+    """Make a certificate, which nobody else signs; returns how nginx is told of it."""
+    kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1"]
+    files = ["-keyout", f"{folder}/key.pem", "-out", f"{folder}/certificate.pem"]
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        sys.exit("there is no openssl here to make a certificate with. On Debian and Ubuntu: apt-get install openssl")
+    argv = [openssl, "req", "-x509", *kind, "-subj", "/CN=localhost", *files]
+    made = subprocess.run(argv, capture_output=True, text=True, check=False)
+    if made.returncode:
+        sys.exit(f"openssl made no certificate: {made.stderr.strip()}")
+    return f"ssl_certificate {folder}/certificate.pem; ssl_certificate_key {folder}/key.pem;"
+
+
 def configured(asked: argparse.Namespace, folder: Path) -> Path:
     """Write the configuration into `folder`; returns its path."""
     conf = folder / "nginx.conf"
@@ -78,6 +94,8 @@ def configured(asked: argparse.Namespace, folder: Path) -> Path:
             access_log=f"{folder}/access.log" if asked.access_log else "off",
             socket=asked.socket,
             listen=asked.listen,
+            tls="ssl" if asked.tls else "",
+            certificate=certified(folder) if asked.tls else "",
             kept=f"keepalive {asked.kept};" if asked.kept else "",
             version="1.1" if asked.kept else "1.0",
         )
@@ -152,6 +170,7 @@ def main() -> int:
     parser.add_argument("socket", type=Path)
     parser.add_argument("--kept", type=int, default=0, help="connections to the server that are kept open")
     parser.add_argument("--access-log", action="store_true")
+    parser.add_argument("--tls", action="store_true")
     parser.add_argument("server", nargs="+")
     asked = parser.parse_args()
     if len(os.fsencode(asked.socket)) > LONGEST_SOCKET:

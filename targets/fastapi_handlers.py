@@ -137,6 +137,12 @@ async def read_slow(request: Request, ms: WaitMs = WAIT_MS) -> dict[str, int]:
     return answers.waited(ms)
 
 
+@router.get(routes.COMPUTE)
+async def read_compute(ms: WaitMs = WAIT_MS) -> dict[str, int]:
+    """Compute for as long as the request says; the event loop serves nobody else meanwhile."""
+    return answers.computed(ms)
+
+
 @router.get(routes.STREAM, response_class=StreamingResponse)
 async def read_stream(request: Request, interval_ms: WaitMs = WAIT_MS, events: Events = EVENTS) -> StreamingResponse:
     """Send events at an interval, and a last one."""

@@ -142,6 +142,12 @@ def read_slow(request: Request, ms: WaitMs = WAIT_MS) -> dict[str, int]:
     return answers.waited(ms)
 
 
+@router.get(routes.COMPUTE)
+def read_compute(ms: WaitMs = WAIT_MS) -> dict[str, int]:
+    """Compute for as long as the request says."""
+    return answers.computed(ms)
+
+
 @router.get(routes.STREAM, response_class=StreamingResponse)
 def read_stream(request: Request, interval_ms: WaitMs = WAIT_MS, events: Events = EVENTS) -> StreamingResponse:
     """Send events at an interval, and a last one; each wait takes a thread."""

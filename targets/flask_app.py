@@ -11,6 +11,7 @@ from werkzeug.exceptions import HTTPException
 from targets import flask_stack
 from targets.contract import answers, people, routes
 from targets.contract.models import (
+    ComputeQuery,
     ItemIn,
     ItemQuery,
     LoginIn,
@@ -160,6 +161,12 @@ def read_slow() -> dict[str, int]:
     query = SlowQuery.model_validate(arguments())
     current_source().wait(query.ms / 1000)
     return answers.waited(query.ms)
+
+
+@bp.get(routes.COMPUTE)
+def read_compute() -> dict[str, int]:
+    """Compute for as long as the request says."""
+    return answers.computed(ComputeQuery.model_validate(arguments()).ms)
 
 
 @bp.get(routes.STREAM)

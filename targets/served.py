@@ -2,7 +2,8 @@
 
 The file is there where GATEBENCH_SERVED names it, and only then is anything counted: in suites that disturb a server.
 It consists of 64-bit integers, eight to a row. The first row begins with the generation of the code that a worker now
-starts with: whoever replaces the code raises it. Each further row is a worker's: its process id, its generation, the
+starts with: whoever replaces the code raises it. Of code that has a version (`targets.version`) that is its generation,
+whatever the file says. Each further row is a worker's: its process id, its generation, the
 requests that it began and finished, and the moments of CLOCK_MONOTONIC, in nanoseconds, at which it finished the first
 and the last. A worker that is killed leaves its row.
 """
@@ -15,6 +16,8 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Any
 
+from targets.version import VERSION
+
 WORDS = 8
 """Integers a row."""
 
@@ -26,7 +29,7 @@ class Served:
         self._fd = os.open(path, os.O_RDWR)
         self._file = mmap.mmap(self._fd, 0)
         self._words = memoryview(self._file).cast("q")
-        self._generation = self._words[0]
+        self._generation = VERSION or self._words[0]
         self._lock = threading.Lock()
         self._at = 0
         os.register_at_fork(after_in_child=self._forget)

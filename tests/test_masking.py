@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import subprocess
+import sys
 
 import pytest
 
@@ -91,3 +93,10 @@ def test_a_terminal_finds_nothing_to_obey_in_text_of_others() -> None:
     evil = "body \x1b[2J\x1b]0;owned\x07\r\x9b31m\u202etxet"
     assert str(AnswerError(f"{evil}\nsecond")) == "body  [2J ]0;owned   31m txet\nsecond"
     assert one_line(evil) == "body [2J ]0;owned 31m txet"
+
+
+def test_a_word_of_a_mebibyte_is_read_in_no_time() -> None:
+    """As a picture in the body of a request is: it would otherwise be read from each of its characters on."""
+    code = "from harness import masking as m; word = 'token' * 210_000; m.learn(word); print(m.mask(word) == word)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == "True\n"

@@ -72,7 +72,7 @@ def test_format_lists_the_shipped_factors_with_their_levels() -> None:
     """The table of a cell's levels is that of benchmarks/factors.toml."""
     table = re.search(r"<!-- factors -->\n((?:\|.*\n)+)", (ROOT / "docs/FORMAT.md").read_text())
     assert table is not None
-    rows = [re.findall(r"`(\w+)`", row) for row in table[1].splitlines()[2:]]
+    rows = [re.findall(r"`([\w-]+)`", row) for row in table[1].splitlines()[2:]]
     shipped = [factor for factor in suite.load_definitions().factors.values() if not factor.is_count]
     assert [(row[0], row[1:]) for row in rows] == [(factor.name, [*map(str, factor.levels)]) for factor in shipped]
 

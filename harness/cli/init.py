@@ -112,7 +112,7 @@ def _verify(file: Path) -> None:
     from harness.subject.verify import verify
 
     arms, factors, upstream = of_suite(str(file), "")
-    checked = list(verify(arms, factors, receipts(arm for arm, _ in arms).missing, upstream))
+    checked = list(verify(arms, factors, receipts(each.arm for each in arms).missing, upstream))
     wrong = [f"{label(each)}: {each.problem}" for each in checked if each.problem is not None]
     if wrong:
         raise GateError("\n".join([f"{file} is written, and not all of its answers are right:", *wrong]))

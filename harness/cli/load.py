@@ -21,6 +21,7 @@ from harness.machine.guard import scratch
 from harness.spec import arrivals as laws
 from harness.spec.histogram import Histogram
 from harness.spec.loads import Closed, Load, Open, WhenFull
+from harness.suite import address
 from harness.trial.generator import run as run_load
 
 Summary = dict[str, Any]
@@ -29,7 +30,14 @@ LEAST_RPS, MOST_RPS = 0.1, 1e6
 
 
 def load(
-    url: Annotated[str, typer.Argument(metavar="URL", help="http://HOST:PORT/PATH of something that already runs.")],
+    url: Annotated[
+        str,
+        typer.Argument(
+            metavar="URL",
+            help="http://HOST:PORT/PATH, https://HOST:PORT/PATH, or http+unix:/PATH/OF/SOCKET:/PATH of something that "
+            "already runs.",
+        ),
+    ],
     *,
     connections: Annotated[
         int | None, typer.Option(min=1, help="Closed load, or the pool of an open one (64).")
@@ -50,20 +58,21 @@ def load(
     """Drive a URL, and print its throughput and response times: closed with --connections, open with --rate.
 
     Examples: `gatebench load http://127.0.0.1:8000/json --connections 64`,
-    `gatebench load http://127.0.0.1:8000/json --rate 500 --duration 30s --json`.
+    `gatebench load http://127.0.0.1:8000/json --rate 500 --duration 30s --json`,
+    `gatebench load http+unix:/run/shop.sock:/json --connections 8`.
     """
     if rate is None and connections is None:
         raise UsageError("say --connections N (closed load) or --rate R (open load)")
     length_s, warm_up_s = seconds(duration), seconds(warmup, or_none=True)
     offered = load_of(connections or 64, rate, arrivals, when_full)
-    address = address_of(url)
+    asked = address_of(url)
     arm = spec.DrivenArm(
         name="load",
-        host=address.host,
-        port=address.port,
+        host=asked.host,
+        port=asked.port,
         request=spec.Request(
             method=method.upper(),
-            path=address.path,
+            path=asked.path,
             headers=tuple(_header(text) for text in header or ()),
             body=body,
             status=status,
@@ -144,18 +153,20 @@ class Address:
 
 
 def address_of(url: str) -> Address:
-    """The parts of a plain HTTP URL; raises `UsageError`."""
+    """The parts of a URL; raises `UsageError`."""
     try:
         parts = urlsplit(url)
-        port = 80 if parts.port is None else parts.port
+        where, path = f"//{parts.netloc}", parts.path
+        if parts.scheme == "http+unix" and not parts.netloc:
+            where, _, path = parts.path.partition(":/")
+            path = f"/{path}"
+        there = address.address_of(f"{parts.scheme}:{where}")
     except ValueError as error:
         raise UsageError(f"{url}: {error}") from error
-    if parts.scheme != "http" or not parts.hostname:
-        raise UsageError(f"{url}: must be http://HOST[:PORT]/PATH (the engine speaks HTTP/1.1 without TLS)")
-    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    path = (path or "/") + (f"?{parts.query}" if parts.query else "")
     if not path.isascii() or any(letter.isspace() or not letter.isprintable() for letter in path):
         raise UsageError(f"{url}: the path must be ASCII without spaces: percent-encode the rest")
-    return Address(parts.hostname, port, path)
+    return Address(there.host, there.port, path)
 
 
 def load_of(connections: int, rate_rps: float | None, arrivals: str, when_full: str) -> Load:

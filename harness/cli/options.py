@@ -63,7 +63,8 @@ AcrossMachines = Annotated[
 Seed = Annotated[int | None, typer.Option(help="Fixes orders and arrivals; printed and recorded if not given.")]
 ServerCpus = Annotated[int | None, typer.Option(min=1, help="CPUs for the servers; default: all that can be spared.")]
 Generators = Annotated[
-    int | None, typer.Option(min=1, max=64, help="Processes that share the load; default: the suite's, which is 1.")
+    int | None,
+    typer.Option(min=1, max=64, help="Processes that share the load; default: the suite's, or what its load may want."),
 ]
 GeneratorCpus = Annotated[
     int | None, typer.Option(min=1, help="CPUs for the generators; default: one for each, up to half of the cores.")

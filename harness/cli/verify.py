@@ -14,7 +14,7 @@ from harness.cli.options import AsJson, Filter
 from harness.cli.output import answers, print_json, remarks
 from harness.cli.revisions import Revisions, suite_at
 from harness.errors import GateError, UsageError
-from harness.subject.verify import ArmAndScenarios, Checked, every_arm
+from harness.subject.verify import Asked, Checked, every_arm
 from harness.subject.verify import verify as check
 from harness.suite import Factor, Options, Upstream, build, load_definitions
 
@@ -38,8 +38,8 @@ def verify(
     from harness.subject.receipts import receipts
 
     arms, factors, upstream = _asked(suite, wanted, rev or ())
-    require_pods(arm for arm, _ in arms)
-    missing = receipts(arm for arm, _ in arms).missing
+    require_pods(each.arm for each in arms)
+    missing = receipts(each.arm for each in arms).missing
     answered = []
     console = remarks()
     with announced("verify"):
@@ -62,7 +62,7 @@ def label(checked: Checked) -> str:
     return f"{checked.arm.cell.target} on {checked.arm.cell.server}, {checked.scenario.name}"
 
 
-Wanted = tuple[list[ArmAndScenarios], tuple[Factor, ...], Upstream]
+Wanted = tuple[list[Asked], tuple[Factor, ...], Upstream]
 
 
 def _asked(suite: str | None, wanted: str, revs: Sequence[str]) -> Wanted:
@@ -82,7 +82,8 @@ def of_suite(suite: str, wanted: str, revs: Sequence[str] = ()) -> Wanted:
     """
     definitions, chosen = suite_at(suite, revs)
     plan = build(definitions, chosen, Options(seed=0, wanted=wanted))
-    return [(arm, (arm.scenario,)) for group in plan.groups for arm in group.arms], plan.factors, plan.upstream
+    arms = [Asked(arm, (arm.scenario,), group.neighbour) for group in plan.groups for arm in group.arms]
+    return arms, plan.factors, plan.upstream
 
 
 def _table(answered: list[Checked]) -> Table:

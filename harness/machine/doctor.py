@@ -216,7 +216,7 @@ def _schedstat() -> Finding:
     if Path("/proc/self/schedstat").exists():
         wrk = shutil.which("wrk")
         return Finding("kernel", "ok", "schedstat is there" + (f"; {wrk} to hold the engine against" if wrk else ""))
-    blind = "CPU time cannot be measured: no limit is known, and no load of others"
+    blind = "how long the load generator waits for a CPU cannot be measured: a slow generator passes for a slow server"
     return Finding("kernel", "unfit", "no /proc/PID/schedstat", blind, "a Linux kernel with CONFIG_SCHEDSTATS")
 
 

@@ -62,10 +62,8 @@ def place(
     `generator_cpus`. The server has the rest, or the first `server_cpus` of it. Raises `UsageError` when there are not
     so many for a role.
     """
-    cores = topology(cpus, root).cores
-    if len(cores) == 1:
-        cores = tuple((cpu,) for cpu in cores[0])
-    apart = len(cores) >= 4  # noqa: PLR2004 - the rule is the docstring's
+    cores = _cores(cpus, root)
+    apart = _apart(cores)
     driving = _driving(len(cpus), len(cores) - apart, generator_cpus, generators)
     first = max(0, len(cores) - apart - driving)
     server = tuple(cpu for core in cores[: max(1, first)] for cpu in core)
@@ -75,6 +73,24 @@ def place(
         ]
     generator = tuple(core[0] for core in cores[first : first + driving])
     return Placement(tuple(sorted(server)), tuple(sorted(generator)), services=cores[-1][-1:])
+
+
+def spare_cores(cpus: tuple[int, ...], workers: int, root: Path = Path("/")) -> int:
+    """How many cores `place` can give to generators while each of so many workers keeps one; at least one."""
+    cores = _cores(cpus, root)
+    others = len(cores) - _apart(cores)
+    return max(1, min(others - workers, others // 2))
+
+
+def _cores(cpus: tuple[int, ...], root: Path) -> tuple[tuple[int, ...], ...]:
+    """The cores; of a single one each thread stands for one."""
+    cores = topology(cpus, root).cores
+    return tuple((cpu,) for cpu in cores[0]) if len(cores) == 1 else cores
+
+
+def _apart(cores: tuple[tuple[int, ...], ...]) -> bool:
+    """Whether the services have a core of their own."""
+    return len(cores) >= 4  # noqa: PLR2004 - the rule is that of `place`
 
 
 def _driving(cpus: int, cores: int, asked: int | None, generators: int) -> int:

@@ -51,8 +51,8 @@ class Process:
     """Processes that were of its family when it was last looked at."""
     _asked_at: float | None = None
     """When it was asked to stop, on the monotonic clock."""
-    _start: Callable[[], subprocess.Popen[bytes]] | None = None
-    """Starts the same once more."""
+    _start: Callable[[Sequence[str]], subprocess.Popen[bytes]] | None = None
+    """Starts the same once more, with these arguments behind its own."""
     _lock: threading.RLock = field(default_factory=threading.RLock)
     """Whoever disturbs a server asks for its processes in a thread of its own."""
 
@@ -82,12 +82,15 @@ class Process:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.popen.wait(max(0.0, left_s))
 
-    def restart(self) -> None:
-        """Stop it, with all its descendants, and start the same again; raises as `running` does."""
+    def restart(self, more: Sequence[str] = ()) -> None:
+        """Stop it, with all its descendants, and start the same again; raises as `running` does.
+
+        `more` stands behind its arguments, until it is started again.
+        """
         assert self._start is not None  # noqa: S101 - only `running` makes one
         stop(self)
         with self._lock, undisturbed():
-            self.popen, self._asked_at = self._start(), None
+            self.popen, self._asked_at = self._start(more), None
             self.known.clear()
             self.family = _family(self.popen.pid, self.family.mark)
             guard().entrust(self.family)
@@ -157,10 +160,10 @@ def running(
     mark = next_mark()
     environment = (clean_environment({}) if env is None else dict(env)) | {MARK: mark}
 
-    def start() -> subprocess.Popen[bytes]:
+    def start(more: Sequence[str] = ()) -> subprocess.Popen[bytes]:
         with _opened(log) as sink:
             try:
-                return _start(argv, sink, pipes, cwd, environment, cpus)
+                return _start([*argv, *more], sink, pipes, cwd, environment, cpus)
             except (OSError, ValueError) as error:  # ValueError: an argument or variable that no process can be given
                 of_machine = isinstance(error, _CpuGoneError) or getattr(error, "errno", None) in _OF_THE_MACHINE
                 kind = ServiceError if of_machine else LaunchError

@@ -127,7 +127,8 @@ class Episode:
     silent_s: NonNegative | None = None
     """The longest time within the disturbance in which no good answer came."""
     held_least: Count | None = None
-    """The fewest requests that were held at once, from a tenth of the disturbance on until its end."""
+    """The fewest requests that were held at once, from a tenth of the disturbance on until its end; None: none is held,
+    or they come now and then."""
     begun_most: Count | None = None
     """The most of these whose answers had begun."""
     held_answers: Count = 0
@@ -154,6 +155,12 @@ class Episode:
     """After the episode (PSS)."""
     memory_most_bytes: Count | None = None
     """The most that its processes held at once during the disturbance (PSS)."""
+    cores_during: NonNegative | None = None
+    """CPU seconds a second of its processes during the disturbance; None: that was not seen."""
+    accept_queue_most: Count | None = None
+    """The most connections that waited to be accepted at once during the disturbance, of a look each 0.2 s."""
+    accept_overflows: Count | None = None
+    """How often the kernel turned a connection away in the episode for a full accept queue, whoever's it was."""
     steal_fraction: Share | None = None
     outside_fraction: Share | None = None
     generator: GeneratorCheck | None = None

@@ -10,6 +10,7 @@ from harness import units
 from harness.judge import metrics
 from harness.judge.compare.conditions import SHARED
 from harness.judge.compare.verdict import MIN_BLOCKS
+from harness.record.conditions import of_servers
 from harness.report import view, words
 from harness.report.by_request import by_request
 from harness.report.drawing import Drawn
@@ -21,6 +22,8 @@ from harness.spec.loads import LOADS
 
 CALIBRATION = "calibration"
 """What `gatebench calibrate` found, as the environment of a run quotes it."""
+ELSEWHERE = ("forest", "generators")
+"""Charts of the whole run that have a place of their own on the page."""
 FEW = 8
 """So many answers open the page; of more, one a scenario."""
 
@@ -47,7 +50,8 @@ def report(study: Study, drawn: Sequence[Drawn]) -> str:
         forest=[pair for pair in pairs if pair.value],
         same=words.same_sides(study, study.pairs),
         axis=view.axis(study),
-        overview=[each for each in drawn if each.chart.scenario is None and each.chart.name != "forest"],
+        overview=[each for each in drawn if each.chart.scenario is None and each.chart.name not in ELSEWHERE],
+        driving=[each for each in drawn if each.chart.name == "generators"],
         scenarios=view.scenario_views(study, pairs),
         section={name: anchors[f"scenario-{name}"] for name in study.scenarios},
         by_scenario={name: [each for each in drawn if each.chart.scenario == name] for name in study.scenarios},
@@ -96,7 +100,7 @@ def _strip(study: Study) -> list[tuple[str, str]]:
     ]
     if info.finished:
         facts.append((units.clock(_between(info.started, info.finished)), "in all"))
-    if cpu := info.environment.get("cpu"):
+    if cpu := of_servers(info).get("cpu"):
         facts.append((words.shown(str(cpu)), ""))
     return facts
 

@@ -15,6 +15,7 @@ from typing import Any, Literal, TypeVar
 
 from harness.spec.calm import Calm
 from harness.spec.checks import GeneratorLimits, SliceCheck, SliceShare
+from harness.spec.hosts import TLS, UNIX
 from harness.spec.loads import Load, Phase
 from harness.spec.requests import STRICT, Mix, Request, Weighted
 from harness.strict import adapter
@@ -22,6 +23,7 @@ from harness.strict import adapter
 __all__ = [
     "FORMAT",
     "STRICT",
+    "TLS",
     "UNIX",
     "Calm",
     "DrivenArm",
@@ -41,8 +43,6 @@ __all__ = [
     "load",
 ]
 
-UNIX = "unix:"
-"""How a host begins that is a unix socket."""
 FORMAT = 3
 """Version of the spec and of the result; a mismatch is refused."""
 
@@ -57,7 +57,7 @@ class DrivenArm:
 
     name: str
     host: str = "127.0.0.1"
-    """Or UNIX and the path of a socket, with port 0."""
+    """Or UNIX and the path of a socket, with port 0. TLS before it: what listens there speaks TLS."""
     port: int
     request: Request | Mix
     load: Load

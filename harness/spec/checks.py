@@ -34,6 +34,8 @@ class SliceCheck:
     waiting_fraction: float
     """Share of the window in which it could run but had no CPU (`/proc/PID/schedstat`)."""
     gc_pause_s: float = 0.0
+    cpu_s: float = 0.0
+    """All the CPU that it used in the window, in seconds."""
     valid: bool = True
     reasons: tuple[str, ...] = ()
 
@@ -50,6 +52,8 @@ class SliceShare:
     requests: int
     cpu_percent: float
     waiting_fraction: float
+    cpu_s: float = 0.0
+    """CPU seconds in the window."""
     lateness_p99_us: float | None = None
     """Open: of the arrivals that it took."""
     clock_offset_us: float = 0.0

@@ -7,9 +7,9 @@ from typing import Literal
 
 from harness.spec import STRICT, Request
 
-How = Literal["whole", "slow-headers", "slow-read"]
-"""How a client sends and reads: as fast as it can; its request a byte at a time, so that it never comes to its end; or
-the answer a few bytes at a time."""
+How = Literal["whole", "slow-headers", "slow-read", "now-and-then"]
+"""How a client sends and reads: as fast as it can, and again when it is answered; its request a byte at a time, so that
+it never comes to its end; the answer a few bytes at a time; or as fast as it can, and again at its next time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +27,8 @@ class Hold:
     request: Request
     count: int
     how: How = "whole"
+    every_s: float = 1.0
+    """Between two requests of one client, from sent to sent, where they come now and then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ import hashlib
 import http.client
 import json
 import socket
+import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +15,8 @@ from typing import Any, TypeVar
 from harness.errors import AnswerError, LaunchError
 from harness.machine.logs import one_line
 from harness.machine.process import Process
-from harness.spec import UNIX
+from harness.spec import TLS, UNIX
+from harness.spec.hosts import server_name, tls_context, without_tls
 from harness.subject import connections
 from harness.subject.attached import Attached
 from harness.suite import READY_S, Ask, Expect
@@ -26,6 +28,9 @@ ASK_S = 10.0
 """How long one answer may take, from the connection to its last byte."""
 SHOWN_BYTES = 120
 """How much of a wrong body an error shows."""
+HELD_S = 90.0
+"""How long the answer to a request may take that is held beside others: taking long is what it is for."""
+PIECE_BYTES = 65_536
 LONGEST_BODY_BYTES = 64 * 2**20
 """A server whose body is longer is taken to send without end."""
 
@@ -46,19 +51,25 @@ class Answer:
         return hashlib.sha256(self.body).hexdigest()
 
 
-def ask(host: str, port: int, request: Ask, timeout_s: float = ASK_S) -> Answer:
+def ask(
+    host: str, port: int, request: Ask, timeout_s: float = ASK_S, enough: Callable[[Answer], bool] | None = None
+) -> Answer:
     """Send `request` on a connection of its own, and read the whole answer within `timeout_s`.
 
-    Raises `AnswerError` when none comes, or it is not HTTP, or its body is longer than LONGEST_BODY_BYTES.
+    Of an answer that does not say how long it is no more is read than is `enough`: it may have no end. Raises
+    `AnswerError` when none comes, or it is not HTTP, or its body is longer than LONGEST_BODY_BYTES.
     """
-    connection = _Connection(host, port, timeout=timeout_s)
+    connection = _Connection(without_tls(host), port, timeout=timeout_s)
+    connection.tls = server_name(host) if host.startswith(TLS) else ""
     ours = {} if "accept-encoding" in map(str.lower, request.headers) else {"Accept-Encoding": "identity"}
     try:
-        if host.startswith(UNIX) and "host" not in map(str.lower, request.headers):
+        if without_tls(host).startswith(UNIX) and "host" not in map(str.lower, request.headers):
             ours["Host"] = "localhost"
         connection.request(request.method, request.path, request.body.encode() or None, ours | request.headers)
         response = connection.getresponse()
         headers = {name.lower(): value for name, value in response.getheaders()}
+        if enough is not None and response.length is None:
+            return _begun(response, headers, enough)
         return Answer(response.status, headers, _body(response))
     except TimeoutError as error:
         raise AnswerError(f"no whole answer after {timeout_s:g} s") from error
@@ -77,8 +88,23 @@ def _body(response: http.client.HTTPResponse) -> bytes:
         too_long = response.length > LONGEST_BODY_BYTES
         body = b"" if too_long else response.read()
     if too_long:
-        raise AnswerError(f"a body of more than {LONGEST_BODY_BYTES} bytes")
+        raise _too_long()
     return body
+
+
+def _begun(response: http.client.HTTPResponse, headers: dict[str, str], enough: Callable[[Answer], bool]) -> Answer:
+    """As much of the answer as is `enough`, or all of it."""
+    answer = Answer(response.status, headers, b"")
+    with response:
+        while not enough(answer) and (piece := response.read1(PIECE_BYTES)):
+            answer = Answer(response.status, headers, answer.body + piece)
+            if len(answer.body) > LONGEST_BODY_BYTES:
+                raise _too_long()
+    return answer
+
+
+def _too_long() -> AnswerError:
+    return AnswerError(f"a body of more than {LONGEST_BODY_BYTES} bytes")
 
 
 class _Socket(socket.socket):
@@ -104,8 +130,15 @@ class _Socket(socket.socket):
         self.settimeout(left_s)
 
 
+class _TlsSocket(_Socket, ssl.SSLSocket):
+    """The same where TLS is spoken."""
+
+
 class _Connection(http.client.HTTPConnection):
     """An HTTP connection whose `timeout` is for all of it: connecting, sending, and the answer."""
+
+    tls = ""
+    """The name of a server that speaks TLS; empty: it does not."""
 
     def connect(self) -> None:
         """Connect, and let the clock run."""
@@ -116,7 +149,15 @@ class _Connection(http.client.HTTPConnection):
             self.sock.connect(self.host.removeprefix(UNIX))
         else:
             super().connect()
-        self.sock = _Socket(fileno=self.sock.detach())
+        if self.tls:
+            self.sock.settimeout(max(deadline - time.monotonic(), POLL_S))
+            context = tls_context()
+            context.sslsocket_class = _TlsSocket
+            spoken = context.wrap_socket(self.sock, server_hostname=self.tls)
+            assert isinstance(spoken, _TlsSocket)  # noqa: S101 - its context makes no others
+            self.sock = spoken
+        else:
+            self.sock = _Socket(fileno=self.sock.detach())
         self.sock.deadline = deadline
 
 
@@ -177,10 +218,30 @@ def require_own(process: Process | Attached, port: int) -> None:
         )
 
 
-def verify(host: str, port: int, request: Ask, expect: Expect, timeout_s: float = ASK_S) -> Answer:
-    """Ask once and hold the answer against what is expected; raises `AnswerError` that says what differs."""
+def verify_held(host: str, port: int, request: Ask, expect: Expect) -> Answer:
+    """As `verify`, of a request that is held beside others: it may take HELD_S, and a stream need not end.
+
+    Where its status, its headers or a text in it are all that is expected, it is right as soon as these have come.
+    """
+    needs_all = (expect.body_bytes, expect.sha256, expect.json, expect.sha256_json) != (None,) * 4
+
+    def enough(answer: Answer) -> bool:
+        return not needs_all and not differences(answer, expect)
+
+    return verify(host, port, request, expect, HELD_S, enough)
+
+
+def verify(
+    host: str,
+    port: int,
+    request: Ask,
+    expect: Expect,
+    timeout_s: float = ASK_S,
+    enough: Callable[[Answer], bool] | None = None,
+) -> Answer:
+    """Ask once (see `ask`) and hold the answer against what is expected; raises `AnswerError`: what differs."""
     try:
-        answer = ask(host, port, request, timeout_s)
+        answer = ask(host, port, request, timeout_s, enough)
     except AnswerError as error:
         message = f"{request.method} {request.path}: {error}"
         raise AnswerError(message) from error

@@ -7,7 +7,7 @@ from typing import Any
 
 from harness import masking
 from harness.errors import AnswerError
-from harness.subject.answers import ASK_S, MOVED, ask, verify
+from harness.subject.answers import ASK_S, MOVED, ask, verify, verify_held
 from harness.suite import Login, Prepared, Scenario, prepared
 
 
@@ -37,6 +37,12 @@ def check(host: str, port: int, scenario: Scenario) -> None:
     """Ask all that the scenario asks, once, and check the answers; raises `AnswerError` of the first wrong one."""
     for each in requests_of(scenario, host, port):
         verify(host, port, each.ask, each.expect)
+
+
+def check_held(host: str, port: int, scenario: Scenario) -> None:
+    """Ask once what is held beside others, and check the answer; raises `AnswerError` of a wrong one."""
+    (held,) = prepared(scenario)
+    verify_held(host, port, held.ask, held.expect)
 
 
 def _at(body: bytes, path: str) -> Any:

@@ -49,6 +49,8 @@ class App:
     packages: tuple[str, ...] = ()
     """The distributions of its framework that are installed."""
     handler: Handler
+    lends: str = ""
+    """By which function a coroutine that answers hands its work to threads; empty: none is seen to."""
     routes: tuple[str, ...] = ()
     """Paths that take a GET, as the framework writes them: those with parameters hold `<` or `{`."""
     debug: bool = False

@@ -81,7 +81,8 @@ def first(
         (arm,) = closed_arms(with_own(shipped, chosen.targets, request("/")), chosen.sides[:1], request("/"))
         path = answered_path(arm, shipped, plain_routes(common))
     scenario = replace(request(path), name=_name_of(path), about=f"A GET of {path}.")
-    handling = [_handling(each, target, path) for each, target in zip(found, chosen.targets, strict=True)]
+    asked = [_handling(each, target, path) for each, target in zip(found, chosen.targets, strict=True)]
+    handling = [replace(target, handler=each.handler) for each, target in zip(asked, chosen.targets, strict=True)]
     known = with_own(shipped, handling, scenario)
     answered = present(closed_arms(known, chosen.sides, scenario), shipped.factors.values())
     return First(
@@ -91,7 +92,12 @@ def first(
         scenario=replace(scenario, expect=answered.expect),
         routes=found[0].what.routes,
         note=chosen.note,
-        remarks=(*chosen.remarks, *(_in_debug_mode(each.app) for each in found if each.what.debug), *answered.remarks),
+        remarks=(
+            *chosen.remarks,
+            *(_in_debug_mode(each.app) for each in found if each.what.debug),
+            *(_lent(each.app, path, what.lends) for each, what in zip(found, asked, strict=True) if what.lends),
+            *answered.remarks,
+        ),
     )
 
 
@@ -99,11 +105,18 @@ def _in_debug_mode(app: str) -> str:
     return f"{app} is in debug mode, which is slower and in which nobody deploys: switch it off before you measure"
 
 
-def _handling(found: Found, target: Target, path: str) -> Target:
-    """The target with the handler of `path`, which in an ASGI app may be another for each route."""
+def _lent(app: str, path: str, lender: str) -> str:
+    return (
+        f"{app} answers {path} in a coroutine that hands work to threads ({lender}): its handler is called async, and "
+        "how many threads there are stands in no limit of the report"
+    )
+
+
+def _handling(found: Found, target: Target, path: str) -> App:
+    """What the app says when it is asked for `path`: in an ASGI app each route may be handled in another way."""
     if found.what.interface == "wsgi":
-        return target
-    return replace(target, handler=look(found.folder, target.python, found.app, path, target.env).handler)
+        return found.what
+    return look(found.folder, target.python, found.app, path, target.env)
 
 
 def _name_of(path: str) -> str:

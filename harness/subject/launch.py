@@ -19,9 +19,11 @@ from harness.machine.guard import scratch
 from harness.machine.identity import PROC
 from harness.machine.process import Process, clean_environment, running
 from harness.machine.usage import usage
+from harness.spec import TLS
 from harness.subject.answers import ASK_S, POLL_S, Answer, verify, wait_ready
 from harness.subject.asking import requests_of
 from harness.subject.attached import Attached, attached
+from harness.subject.releases import Releases, releases
 from harness.subject.revisions import on_disk
 from harness.subject.served import Served, counting
 from harness.subject.services import HOST, Services, free_port, needed
@@ -46,10 +48,13 @@ class Launched:
     process: Process | Attached
     port: int
     host: str = HOST
+    """As in a `harness.spec.DrivenArm`."""
     groups: pods.Groups = pods.NONE
     """Of its pod."""
     served: Served | None = None
     """What it has served by its own count, where that was asked for."""
+    releases: Releases | None = None
+    """The versions of its target's files, where that was asked for."""
 
     def killed(self) -> MemoryLimitError | None:
         """The error that says so where the memory limit of its pod has had processes of it killed, since its launch."""
@@ -66,6 +71,11 @@ class Launched:
         return self.killed() or error
 
     @property
+    def address(self) -> tuple[str, int]:
+        """Where it answers."""
+        return self.host, self.port
+
+    @property
     def proc(self) -> Path:
         """Where its processes are seen."""
         return self.process.proc if isinstance(self.process, Attached) else PROC
@@ -76,9 +86,16 @@ class Launched:
         Where the target names a path for it, that must be answered with a status below 400.
         """
         target = self.arm.target
-        asked = Ask(path=target.ready_path) if target.ready_path else prepared(self.arm.scenario)[0].ask
         patience_s = timeout_s or (ASK_S if target.url else target.ready_s)
-        wait_ready(self.process, self.host, self.port, asked, patience_s, good=bool(target.ready_path))
+        wait_ready(self.process, self.host, self.port, self.asked(), patience_s, good=bool(target.ready_path))
+
+    def asked(self) -> Ask:
+        """What tells by its answer that it is ready."""
+        path = self.arm.target.ready_path
+        if path:
+            return Ask(path=path)
+        first = prepared(self.arm.scenario)[0].ask
+        return Ask(method=first.method, path=first.path, headers=first.headers, body=first.body)
 
     def requests(self) -> tuple[Prepared, ...]:
         """All that its scenario asks of it, after a login where there is one; raises `AnswerError`."""
@@ -124,7 +141,8 @@ def launch(
         _pod(arm) as groups,
         running(groups.entering(argv), name=name, log=log, cwd=Path(arm.target.folder), env=env, cpus=cpus) as started,
     ):
-        yield Launched(arm, started, port, host, groups)
+        spoken = TLS if arm.server.speaks_tls(arm.cell.level) else ""
+        yield Launched(arm, started, port, spoken + host, groups)
 
 
 @contextlib.contextmanager
@@ -150,6 +168,30 @@ def launch_counted(
         told = replace(arm, target=replace(arm.target, env=arm.target.env | {SERVED: served.path}))
         launched = stack.enter_context(launch(told, factors, services, cpus=cpus, log=log, address=address, key=key))
         yield replace(launched, arm=arm, served=served)
+
+
+@contextlib.contextmanager
+def launch_versions(
+    arm: Arm,
+    factors: Iterable[Factor],
+    services: Services,
+    *,
+    cpus: Sequence[int],
+    log: Path,
+    address: tuple[str, int] | None = None,
+    key: str = "",
+) -> Iterator[Launched]:
+    """As `launch_counted`, of a copy of a target of ours, in whose place another can be put.
+
+    Raises `ServiceError` too where there is no room for it.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            copies = stack.enter_context(releases())
+        except OSError as error:
+            raise ServiceError(f"no room for a copy of {arm.label}: {error}") from error
+        counted = launch_counted(copies.told(arm), factors, services, cpus=cpus, log=log, address=address, key=key)
+        yield replace(stack.enter_context(counted), arm=arm, releases=copies)
 
 
 @contextlib.contextmanager

@@ -15,6 +15,7 @@ import os
 import re
 import sys
 import sysconfig
+import types
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,8 @@ FRAMEWORKS = {
 """Class -> framework, interface, distributions. Classes that derive from these are found too."""
 BRIDGES = {"a2wsgi", "asgiref"}
 """They run a WSGI app in threads."""
+LENDERS = {"run_in_executor", "to_thread", "run_in_threadpool", "run_sync", "sync_to_async"}
+"""By which a coroutine hands work to threads: of asyncio, Starlette, AnyIO and asgiref."""
 
 
 def look(text: str, path: str = "") -> dict[str, Any]:
@@ -54,6 +57,7 @@ def look(text: str, path: str = "") -> dict[str, Any]:
         "framework": framework,
         "packages": list(dict.fromkeys((*_made_of(text.partition(":")[0], deep=not known), *known))),
         "handler": "sync" if interface == "wsgi" else _handler(inner, framework, path),
+        "lends": _lends(inner, framework, path),
         "routes": list(dict.fromkeys(_routes(inner, inside))),
         "debug": _debug(inner, inside),
     }
@@ -148,6 +152,19 @@ def _handler(app: Any, framework: str, path: str) -> str:
     endpoint = _endpoint(getattr(app, "routes", ()), path.partition("?")[0])
     # What is no function is an ASGI app of its own, or a class whose methods are most often coroutines.
     return "threadpool" if inspect.isroutine(endpoint) and not inspect.iscoroutinefunction(endpoint) else "async"
+
+
+def _lends(app: Any, framework: str, path: str) -> str:
+    """By which of LENDERS the coroutine that answers `path` hands work to threads, or a function that it names."""
+    if framework not in {"fastapi", "starlette"}:
+        return ""
+    endpoint = inspect.unwrap(_endpoint(getattr(app, "routes", ()), path.partition("?")[0]))
+    if not inspect.iscoroutinefunction(endpoint):
+        return ""
+    named = [endpoint.__globals__.get(name) for name in endpoint.__code__.co_names]
+    # By its type, for what stands for something else may fail at any other question.
+    functions = [each for each in (endpoint, *named) if type(each) is types.FunctionType]
+    return next((name for each in functions for name in each.__code__.co_names if name in LENDERS), "")
 
 
 def _endpoint(routes: Iterable[Any], path: str) -> Any:

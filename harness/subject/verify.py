@@ -8,11 +8,10 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
 
 from harness.errors import AnswerError, LaunchError
 from harness.subject import services
-from harness.subject.asking import check
+from harness.subject.asking import check, check_held
 from harness.subject.launch import Launched, launch
 from harness.subject.prepare import prepared
 from harness.suite import (
@@ -34,7 +33,20 @@ from harness.suite import (
 AT_ONCE = 4
 """Servers that are launched side by side."""
 
-ArmAndScenarios: TypeAlias = tuple[Arm, tuple[Scenario, ...]]
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An arm to launch, and what it is to be asked."""
+
+    arm: Arm
+    scenarios: tuple[Scenario, ...]
+    held: Scenario | None = None
+    """What is held beside them."""
+
+    @property
+    def every(self) -> tuple[Scenario, ...]:
+        """All that it is asked."""
+        return self.scenarios if self.held is None else (*self.scenarios, self.held)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +58,7 @@ class Checked:
     problem: str | None
 
 
-def every_arm(known: Definitions) -> Iterator[ArmAndScenarios]:
+def every_arm(known: Definitions) -> Iterator[Asked]:
     """Each target on each server of its interface, with the scenarios that one launch can answer as they are measured.
 
     Levels beyond the defaults that a scenario varies for a side are tried on one server of each target: it is the
@@ -59,7 +71,7 @@ def every_arm(known: Definitions) -> Iterator[ArmAndScenarios]:
             for scenario in known.scenarios.values():
                 for made in _cells(known, target, server, scenario, further=server is servers[0]):
                     _join(launches, known, made, scenario)
-            yield from ((arm, tuple(scenarios)) for arm, scenarios in launches)
+            yield from (Asked(arm, tuple(scenarios)) for arm, scenarios in launches)
 
 
 def _cells(known: Definitions, target: Target, server: Server, scenario: Scenario, *, further: bool) -> Iterator[Cell]:
@@ -96,7 +108,7 @@ def _arm(known: Definitions, name: str, made: Cell) -> Arm:
 
 
 def verify(
-    arms: Iterable[ArmAndScenarios], factors: Iterable[Factor], missing: Mapping[str, str], upstream: Upstream
+    arms: Iterable[Asked], factors: Iterable[Factor], missing: Mapping[str, str], upstream: Upstream
 ) -> Iterator[Checked]:
     """Launch `arms` a few at a time and ask each its scenarios; yields as the answers come.
 
@@ -106,7 +118,7 @@ def verify(
     wrong = False
     try:
         wanted = list(arms)
-        launchable = [arm for arm, _ in wanted if arm.id not in missing]
+        launchable = [asked.arm for asked in wanted if asked.arm.id not in missing]
         with (
             services.started(upstream=upstream, redis=True, cpus=(), logs=logs) as beside,
             prepared(launchable, logs) as unprepared,
@@ -129,46 +141,46 @@ class _Stage:
     logs: Path
 
 
-def _check_all(arms: list[ArmAndScenarios], missing: Mapping[str, str], stage: _Stage) -> Iterator[Checked]:
+def _check_all(arms: list[Asked], missing: Mapping[str, str], stage: _Stage) -> Iterator[Checked]:
     launchable = []
-    for arm, scenarios in arms:
-        if arm.id in missing:
-            yield from _all_wrong(arm, scenarios, missing[arm.id])
+    for asked in arms:
+        if asked.arm.id in missing:
+            yield from _all_wrong(asked, missing[asked.arm.id])
         else:
-            launchable.append((arm, scenarios))
+            launchable.append(asked)
     for start in range(0, len(launchable), AT_ONCE):
         yield from _check_side_by_side(launchable[start : start + AT_ONCE], stage)
 
 
-def _check_side_by_side(arms: list[ArmAndScenarios], stage: _Stage) -> Iterator[Checked]:
+def _check_side_by_side(arms: list[Asked], stage: _Stage) -> Iterator[Checked]:
     with contextlib.ExitStack() as stack:
-        launched: list[tuple[Launched, tuple[Scenario, ...]]] = []
-        for arm, scenarios in arms:
+        launched: list[tuple[Launched, Asked]] = []
+        for asked in arms:
             log = stage.logs / f"{len(list(stage.logs.iterdir()))}.log"  # a name of the user's own may be no file name
             try:
-                server = stack.enter_context(launch(arm, stage.factors, stage.services, cpus=(), log=log))
+                server = stack.enter_context(launch(asked.arm, stage.factors, stage.services, cpus=(), log=log))
             except LaunchError as error:
-                yield from _all_wrong(arm, scenarios, str(error))
+                yield from _all_wrong(asked, str(error))
             else:
-                launched.append((server, scenarios))
-        for server, scenarios in launched:
-            yield from _check(server, scenarios)
+                launched.append((server, asked))
+        for server, asked in launched:
+            yield from _check(server, asked)
 
 
-def _check(server: Launched, scenarios: tuple[Scenario, ...]) -> Iterator[Checked]:
+def _check(server: Launched, asked: Asked) -> Iterator[Checked]:
     try:
         server.wait_ready()
     except LaunchError as error:
-        yield from _all_wrong(server.arm, scenarios, str(error))
+        yield from _all_wrong(asked, str(error))
         return
-    for scenario in scenarios:
-        problem = None
+    for scenario in asked.every:
+        problem, right = None, check_held if scenario is asked.held else check
         try:
-            check(server.host, server.port, scenario)
+            right(server.host, server.port, scenario)
         except AnswerError as error:
             problem = str(error) if server.arm.target.url else f"{error}; log: {server.process.log}"
         yield Checked(server.arm, scenario, problem)
 
 
-def _all_wrong(arm: Arm, scenarios: tuple[Scenario, ...], problem: str) -> Iterator[Checked]:
-    return (Checked(arm, scenario, problem) for scenario in scenarios)
+def _all_wrong(asked: Asked, problem: str) -> Iterator[Checked]:
+    return (Checked(asked.arm, scenario, problem) for scenario in asked.every)

@@ -6,17 +6,20 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import unquote, urlsplit
 
-from harness.spec import UNIX
+from harness.spec import TLS, UNIX
+from harness.spec.hosts import without_tls
 
+LOOPBACK = "127.0.0.1"
 LONGEST_SOCKET = 107
 """Bytes of a unix socket's path (sockaddr_un)."""
-NO_TLS = "the load engine speaks HTTP/1.1 without TLS: give the address behind what ends TLS"
-FORMS = "write http://HOST:PORT, http://[::1]:PORT, or http+unix:/PATH/OF/SOCKET"
+FORMS = "write http://HOST:PORT, https://HOST:PORT, http://[::1]:PORT, or http+unix:/PATH/OF/SOCKET"
+PORTS = {"http": 80, "https": 443}
+"""The usual ones (RFC 9110, section 4.2)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A host and a port, or `unix:PATH` and 0."""
+    """A host and a port, or `unix:PATH` and 0; `tls:` before the host where TLS is spoken."""
 
     host: str
     port: int
@@ -25,24 +28,23 @@ class Address:
 def address_of(url: str) -> Address:
     """The address in `url`; raises `ValueError` that says what to write instead."""
     parts = urlsplit(url)  # a ValueError of its own: brackets that do not close
-    if parts.scheme == "https":
-        raise ValueError(NO_TLS)
     if parts.username is not None or parts.password is not None:
-        raise ValueError("holds a name or a password: put it into the headers of the scenario's request")
+        raise ValueError("holds a name or a password: put it into a header of the request")
     if parts.query or parts.fragment:
         raise ValueError("holds a query or a fragment: put it into the path of the scenario's request")
     if parts.scheme == "http+unix":
         return _of_socket(unquote(parts.netloc) + unquote(parts.path))
-    if parts.scheme != "http" or not parts.hostname:
+    if parts.scheme not in PORTS or not parts.hostname:
         raise ValueError(FORMS)
     if parts.path not in {"", "/"}:
         raise ValueError("holds a path: put it into the path of the scenario's request")
-    return Address(parts.hostname, 80 if parts.port is None else parts.port)
+    port = PORTS[parts.scheme] if parts.port is None else parts.port
+    return Address((TLS if parts.scheme == "https" else "") + parts.hostname, port)
 
 
 def reachable(url: str) -> bool:
     """Whether another machine may get there, as not to a unix socket or a loopback. Names are not resolved."""
-    host = address_of(url).host
+    host = without_tls(address_of(url).host)
     if host.startswith(UNIX) or host == "localhost":
         return False
     try:

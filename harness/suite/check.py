@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from harness.suite import check_mix
+from harness.suite import check_disturbance, check_mix
 from harness.suite.factors import NONE, Factor
 from harness.suite.model import PLACEHOLDERS, Definitions, Levels, PairDefinition, Side, Suite
+from harness.suite.names import near, unknown
 from harness.suite.running import check_running, running_side_problems
-from harness.suite.subjects import Ask, Level, Scenario, Server, Target
+from harness.suite.subjects import REQUESTS, Ask, Level, Scenario, Server, Target
 from harness.suite.wire import command_problems, env_problems, request_problems
 
 
@@ -21,6 +21,8 @@ def check_server(server: Server, factors: Mapping[str, Factor]) -> Iterator[str]
         for name in re.findall(r"\{[^}]*\}", element):
             if name not in allowed:
                 yield f"argv[{index}]: unknown placeholder {name}; known are {', '.join(sorted(allowed))}"
+    if server.recycle is not None and REQUESTS not in " ".join(server.recycle.argv):
+        yield f"recycle.argv: must contain {REQUESTS}, in whose place comes their number"
     yield from env_problems(server.env)
     text = " ".join(server.argv)
     needed = ["{port}", "{app}", *(["{threads}"] if server.slots == "threads" else [])]
@@ -29,6 +31,8 @@ def check_server(server: Server, factors: Mapping[str, Factor]) -> Iterator[str]
         yield "argv: {factory} must be an element of its own"
     if server.factory and "{factory}" not in server.argv:
         yield "factory: its arguments have no place: add an element {factory} to argv"
+    if not isinstance(server.tls, bool):
+        yield from _stray_levels("tls", server.tls, factors)
 
 
 def check_target(target: Target, known: Definitions) -> Iterator[str]:
@@ -43,12 +47,17 @@ def check_target(target: Target, known: Definitions) -> Iterator[str]:
         yield from (
             problem.replace("request.path", "ready_path") for problem in request_problems(Ask(path=target.ready_path))
         )
-    for name, levels in target.levels.items():
+    yield from _stray_levels("levels", target.levels, factors)
+
+
+def _stray_levels(key: str, stated: Mapping[str, Iterable[Level]], factors: Mapping[str, Factor]) -> Iterator[str]:
+    """Factors under `key` that do not exist, and levels that these do not have."""
+    for name, levels in stated.items():
         if name not in factors:
-            yield f"levels.{name}: {_unknown('factor', name, factors)}"
+            yield f"{key}.{name}: {unknown('factor', name, factors)}"
         else:
             yield from (
-                f"levels.{name}: {_not_among(name, level, factors[name])}"
+                f"{key}.{name}: {_not_among(name, level, factors[name])}"
                 for level in levels
                 if not _is_level(level, factors[name])
             )
@@ -71,7 +80,7 @@ def check_scenario(scenario: Scenario, definitions: Definitions) -> Iterator[str
     """HTTP allows its requests, something fills their placeholders, and the factors that it varies exist."""
     yield from check_mix.problems(scenario)
     yield from (
-        f"factors: {_unknown('factor', name, definitions.factors)}"
+        f"factors: {unknown('factor', name, definitions.factors)}"
         for name in scenario.factors
         if name not in definitions.factors
     )
@@ -80,7 +89,7 @@ def check_scenario(scenario: Scenario, definitions: Definitions) -> Iterator[str
 def check_factor(factor: Factor, definitions: Definitions) -> Iterator[str]:
     """The targets that it names exist, and something passes its level to a target or a server."""
     yield from (
-        f"targets.{name}: {_unknown('target', name, definitions.targets)}"
+        f"targets.{name}: {unknown('target', name, definitions.targets)}"
         for name in factor.targets
         if name not in definitions.targets
     )
@@ -95,6 +104,7 @@ def check_suite(suite: Suite, definitions: Definitions) -> Iterator[str]:
         yield "pair: a suite needs at least one [[pair]]"
     if not suite.phases:
         yield "phases: at least one of closed, open"
+    yield from suite.machines.problems()
     for index, pair in enumerate(suite.pairs):
         yield from (f"pair[{index}].{problem}" for problem in _check_pair(pair, definitions))
 
@@ -102,11 +112,7 @@ def check_suite(suite: Suite, definitions: Definitions) -> Iterator[str]:
 def _check_pair(pair: PairDefinition, definitions: Definitions) -> Iterator[str]:
     yield from _reference("scenario", pair.scenario, definitions.scenarios)
     yield from _check_keys(pair.levels, "pair", definitions)
-    asked = pair.disturbance.asks if pair.disturbance is not None else None
-    if asked is not None and asked not in definitions.scenarios:
-        yield f"disturbance.request: {_unknown('scenario', asked, definitions.scenarios)}"
-    elif asked is not None and definitions.scenarios[asked].mix:
-        yield f"disturbance.request: {asked} is a mix; what is held is a single request"
+    yield from check_disturbance.problems(pair, definitions)
     if pair.scenario in definitions.scenarios:
         yield from _check_varied(pair, definitions)
     for letter, side in (("a", pair.a), ("b", pair.b)):
@@ -118,7 +124,7 @@ def _check_keys(levels: Levels, place: str, definitions: Definitions) -> Iterato
     for name, level in levels:
         factor = definitions.factors.get(name)
         if factor is None:
-            yield f"{name}: unknown key{_near(name, definitions.factors)}"
+            yield f"{name}: unknown key{near(name, definitions.factors)}"
         elif factor.on != place:
             right_place = "on the pair" if factor.on == "pair" else "on a side: a = { ... }, b = { ... }"
             yield f"{name}: stands {right_place}"
@@ -195,13 +201,4 @@ def _count(level: Level | None) -> int:
 
 def _reference(key: str, name: str, names: Iterable[str]) -> Iterator[str]:
     if name not in names:
-        yield f"{key}: {_unknown(key, name, names)}"
-
-
-def _unknown(kind: str, name: str, names: Iterable[str]) -> str:
-    return f"unknown {kind} {name!r}{_near(name, names)}"
-
-
-def _near(name: str, names: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, list(names), n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
+        yield f"{key}: {unknown(key, name, names)}"

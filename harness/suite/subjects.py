@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal
 
@@ -36,6 +37,25 @@ class Reload:
     """With fewer it has nobody to replace them: the signal ends it."""
 
 
+REQUESTS = "{requests}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recycle:
+    """How a server is told to replace a worker, by itself, that has served so many requests."""
+
+    __pydantic_config__ = STRICT
+
+    argv: Argv
+    """What its command line ends with then; `REQUESTS` is filled."""
+    workers: Count = 1
+    """With fewer it has nobody to replace them: it ends."""
+
+    def after(self, requests: int) -> tuple[str, ...]:
+        """`argv` for so many requests."""
+        return tuple(element.replace(REQUESTS, str(requests)) for element in self.argv)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
     """What serves a target."""
@@ -60,8 +80,18 @@ class Server:
     takes `module:create_app()` as it is. None: it can serve no factory."""
     reload: Reload | None = None
     """None: it cannot be told to."""
+    tls: bool | dict[str, tuple[Level, ...]] = False
+    """Whether it speaks TLS; or factor -> the levels with which it does. Its certificate is not checked."""
+    recycle: Recycle | None = None
+    """None: it replaces none for the number of its requests."""
     env: dict[str, str] = field(default_factory=dict)
     about: str = ""
+
+    def speaks_tls(self, level_of: Callable[[str], Level]) -> bool:
+        """Whether it speaks TLS where factors have these levels."""
+        if isinstance(self.tls, bool):
+            return self.tls
+        return any(level_of(factor) in levels for factor, levels in self.tls.items())
 
     def serves(self, target: Target) -> bool:
         """Whether it can be told to import the app of `target`, which may be a factory."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeAlias
 
 from harness.errors import AnswerError, GatebenchError, LaunchError, LoadError
 from harness.record import Episode, Trial
-from harness.subject.launch import Launched, launch, launch_counted, wait_settled
-from harness.subject.services import free_port
+from harness.subject.asking import check_held
+from harness.subject.launch import Launched
 from harness.suite import Arm, Group, Phase
 from harness.trial import faults
 from harness.trial.bench import Bench, GroupState
@@ -42,6 +43,7 @@ def measure_block(
             launched, errors = _launch_all(bench, state, block, stack)
         with bench.stopwatch.on("verify"):
             serving = _verify_all(bench, launched, errors)
+            _verify_neighbours(bench, state, serving, errors)
         _warm_up(bench, state, block, serving, errors)
         before: Phase | None = None
         for phase in state.group.phases:
@@ -100,7 +102,7 @@ def _launch_all(
             errors[server.arm.id] = server.cause(error)
         else:
             ready.append(server)
-    wait_settled(ready)
+    bench.site.settle(ready)
     return ready, errors
 
 
@@ -110,15 +112,14 @@ def _ask_to_stop(servers: Iterable[Launched]) -> None:
 
 
 def _launch(bench: Bench, group: Group, arm: Arm, block: int) -> contextlib.AbstractContextManager[Launched]:
-    start = launch_counted if group.disturbance is not None and group.disturbance.counted else launch
-    return start(
+    return bench.site.launch(
         arm,
-        bench.plan.factors,
+        bench.plan,
         bench.services,
         cpus=bench.placement.server,
         log=bench.logs / f"{arm.id}.log",
-        address=(bench.plan.bind, free_port(bench.plan.bind)),
         key=f"/{block}",
+        disturbance=group.disturbance,
     )
 
 
@@ -131,6 +132,26 @@ def _verify_all(bench: Bench, ready: list[Launched], errors: Errors) -> dict[str
         except AnswerError as error:
             errors[server.arm.id] = _why_wrong(bench, server, error)
     return serving
+
+
+def _verify_neighbours(bench: Bench, state: GroupState, serving: dict[str, Serving], errors: Errors) -> None:
+    """Lose the arms that answer wrongly what is held beside the victim: an error that comes at once holds nothing.
+
+    Once a sitting, and all at the same time, for such an answer takes long.
+    """
+    neighbour, arms = state.group.neighbour, [arm for arm in serving if arm not in state.neighbours_right]
+    if neighbour is None or not arms:
+        return
+    with ThreadPoolExecutor(len(arms)) as pool:
+        asked = {arm: pool.submit(check_held, *serving[arm].server.address, neighbour) for arm in arms}
+    for arm, answer in asked.items():
+        error = answer.exception()
+        if isinstance(error, AnswerError):
+            _lose(serving, errors, {arm: _why_wrong(bench, serving[arm].server, error)})
+        elif error is not None:
+            raise error
+        else:
+            state.neighbours_right.add(arm)
 
 
 def _why_wrong(bench: Bench, server: Launched, error: AnswerError) -> GatebenchError:

@@ -103,13 +103,15 @@ def shortfall(folder: Path, tuning: Tuning, recommendation: Recommendation) -> G
     """What the recommendation lacks, as the error that ends the call; None where it lacks nothing.
 
     Exit code 3 after a launch or load that failed, from which the tuning can be gone on with, and where nothing valid
-    came out; exit code 1 where no load holds the objectives.
+    came out; exit code 1 where no load holds the objectives, or what was measured takes more memory than it may.
     """
     if tuning.failure is not None:
         return GatebenchError(f"{tuning.failure}\nwhat was measured is kept: gatebench tune --resume {folder} goes on")
     if recommendation.capacity_rps is not None and recommendation.capacity_rps.ending == "nothing holds":
         return GateError(refusal(tuning) or f"no load holds {recommendation.slo}: {recommendation.explanation}")
     if recommendation.recommended is None and tuning.held == "nothing holds":
+        return GateError(recommendation.explanation)
+    if recommendation.recommended is None and any(row.blocks for row in recommendation.candidates):
         return GateError(recommendation.explanation)
     if recommendation.recommended is None:
         return NothingValidError(f"nothing valid came out; the reasons stand in {folder}/{TRIALS} and the report")

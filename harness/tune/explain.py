@@ -52,7 +52,13 @@ def _count(recommendation: Recommendation) -> Iterator[str]:
     if chosen is None or recommendation.service is None:
         if recommendation.candidates:
             reasons = sorted({row.why for row in recommendation.candidates if row.why})
-            yield f"No candidate was validly measured, so nothing is recommended: {'; '.join(reasons) or 'no reason'}."
+            measured = any(row.blocks for row in recommendation.candidates)
+            nothing = (
+                "None of the settings that were measured can be recommended"
+                if measured
+                else "No candidate was validly measured, so nothing is recommended"
+            )
+            yield f"{nothing}: {'; '.join(reasons) or 'no reason'}."
         return
     service = recommendation.service
     blocks = "one block" if chosen.blocks == 1 else f"{chosen.blocks} blocks"

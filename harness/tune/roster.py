@@ -23,7 +23,7 @@ RESTING = 3
 ONE_SIDED = 0.9
 """Confidence of the interval whose upper end is exceeded one time in twenty."""
 FAILURES = 2
-"""Blocks in which a candidate failed, after which it is out."""
+"""Blocks in which a candidate failed, after which it is out, unless others measured it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +65,12 @@ def _unfit(setup: Setup, blocks: Sequence[BlockOutcome]) -> dict[Candidate, str]
     unfit = {}
     limit = setup.service.memory_bytes
     failures: Counter[Candidate] = Counter()
+    measured = counts(blocks)
     for arm in (arm for block in blocks for arm in block.measured):
         failures[arm.candidate] += arm.throughput_rps is None
         if limit is not None and (arm.memory_bytes or 0) > limit:
             unfit[arm.candidate] = "takes more memory than it may"
-        elif failures[arm.candidate] >= FAILURES:
+        elif failures[arm.candidate] >= FAILURES and not measured[arm.candidate]:
             unfit[arm.candidate] = arm.error or "not validly measured"
     return unfit
 

@@ -6,7 +6,8 @@ import socket
 from contextlib import suppress
 from typing import Any
 
-from harness.spec import UNIX, Request
+from harness.spec import TLS, UNIX, Request
+from harness.spec.hosts import server_name, without_tls
 from loadtests.engine.answer import AnswerReader, Expected
 
 _SMALL = 8192
@@ -32,6 +33,8 @@ class Exchange:
     ) -> None:
         """`at` is the family and the address where these are known; else the host is resolved."""
         self.family, self.address = at or resolve(host, port)
+        self.tls = server_name(host) if host.startswith(TLS) else None
+        """The name of a server that speaks TLS."""
         self.data = prepare(request, host, port)
         self.expected = Expected(
             status=request.status, length=request.length, sha256=request.sha256, head=request.method == "HEAD"
@@ -65,6 +68,7 @@ def resolve(host: str, port: int) -> tuple[int, Any]:
 
     Raises `OSError` when the name has no address.
     """
+    host = without_tls(host)
     if host.startswith(UNIX):
         return socket.AF_UNIX, host.removeprefix(UNIX)
     addresses = [
@@ -83,6 +87,7 @@ def prepare(request: Request, host: str, port: int) -> bytes:
 
     Raises `ValueError` when method, path or a header cannot stand in the head of a request.
     """
+    host = without_tls(host)
     name = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     headers = {
         "host": ("Host", "localhost" if host.startswith(UNIX) else name),

@@ -55,6 +55,7 @@ class SelfCheck:
             cpu_percent=100 * cpu,
             waiting_fraction=waiting,
             gc_pause_s=self._pause_ns / 1e9,
+            cpu_s=(last[1] - first[1]) / 1e9,
             valid=not reasons,
             reasons=reasons,
         )

@@ -28,6 +28,7 @@ from loadtests.engine.answer import AnswerReader, ProtocolError
 from loadtests.engine.exchange import Exchange
 from loadtests.engine.reactor import IN, OUT, RDHUP, Reactor
 from loadtests.engine.timer import monotonic_ns
+from loadtests.engine.tls import Tls
 
 _LARGEST_TEMPLATE = 4 << 20
 """Bytes; a larger answer is parsed every time, so that memory stays small."""
@@ -149,7 +150,35 @@ class Connection:
         self._connecting = code == errno.EINPROGRESS
         self._reactor.watch(self._fd, self.ready, OUT if self._connecting else IN | RDHUP)
         if not self._connecting:
+            self._connected(sock)
+
+    def _connected(self, sock: _socket.socket) -> None:
+        """Send the request, after a handshake where the server speaks TLS; until that is done it is connecting."""
+        self._connecting = self._exchange.tls is not None
+        if self._exchange.tls is None:
             self._write(self._exchange.data)
+            return
+        tls = Tls(sock, self._exchange.tls)
+
+        def shake_hands(chunk: int) -> bytes:
+            """In the place of `recv`, until the handshake is done."""
+            try:
+                done = tls.shake_hands(chunk)
+            except BlockingIOError:
+                raise
+            except OSError:
+                self._fail("connect")
+                done = False
+            if done:
+                self._connecting, self._recv, self._send = False, tls.recv, tls.send
+                self._write(self._exchange.data)
+            raise BlockingIOError  # what has come is no answer
+
+        self._recv = shake_hands
+        try:
+            tls.shake_hands()
+        except OSError:
+            self._later("connect")
 
     def _write(self, data: Buffer) -> None:
         try:
@@ -178,9 +207,10 @@ class Connection:
             if self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
                 self._fail("connect")
             elif mask & OUT:
-                self._connecting = False
                 self._reactor.change(self._fd, IN | RDHUP)
-                self._write(self._exchange.data)
+                self._connected(self._sock)
+            else:  # of a handshake
+                self.ready(IN)
             return
         if mask & OUT and self._rest is not None:
             self._write(self._rest)

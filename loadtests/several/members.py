@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import cycle, islice
 from typing import IO, Protocol, TypeAlias
 
 import gevent
@@ -37,7 +38,7 @@ class Seat:
     """Of this machine."""
     machine: Machine | None = None
     number: int = 0
-    """How many that machine has before it."""
+    """By which its agent chooses a core: one more for each that the machine has before it."""
 
     @property
     def where(self) -> str:
@@ -156,9 +157,16 @@ def member(join: Join, seat: Seat) -> Member:
 
 
 def seats(count: int, machines: Sequence[Machine]) -> list[Seat]:
-    """A seat for each of `count` generators: on `machines` in turns, or on the CPUs of this one in turns."""
+    """A seat for each of `count` generators: on `machines` in turns, or on the CPUs of this one in turns.
+
+    Each machine begins one seat after the one before it, for what seems to be two may be containers of one.
+    """
     if machines:
-        return [Seat(machine=machines[rank % len(machines)], number=_before(rank, machines)) for rank in range(count)]
+        names = list(dict.fromkeys(machine.name for machine in machines))
+        return [
+            Seat(machine=machine, number=names.index(machine.name) + _before(rank, machines))
+            for rank, machine in enumerate(islice(cycle(machines), count))
+        ]
     ours = sorted(os.sched_getaffinity(0))
     return [Seat(cpu=ours[rank % len(ours)]) for rank in range(count)]
 

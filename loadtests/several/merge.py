@@ -178,6 +178,7 @@ def _check(slices: Sequence[Slice]) -> SliceCheck:
         cpu_percent=max(check.cpu_percent for check in checks),
         waiting_fraction=max(check.waiting_fraction for check in checks),
         gc_pause_s=max(check.gc_pause_s for check in checks),
+        cpu_s=sum(check.cpu_s for check in checks),
         valid=all(check.valid for check in checks),
         reasons=tuple(reasons),
     )
@@ -192,6 +193,7 @@ def _share(number: int, portion: Portion) -> SliceShare:
         requests=slice_.requests,
         cpu_percent=check.cpu_percent,
         waiting_fraction=check.waiting_fraction,
+        cpu_s=check.cpu_s,
         lateness_p99_us=late,
         clock_offset_us=portion.clock.offset_ns / 1000,
         clock_bound_us=portion.clock.bound_ns / 1000,

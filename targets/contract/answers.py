@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import time
 from typing import Any
 
 from targets.contract.models import Item, ItemIn, Signup
@@ -76,6 +77,14 @@ def primes() -> dict[str, int]:
 def waited(wait_ms: int) -> dict[str, int]:
     """Answer `GET /slow`, once the wait is over."""
     return {"waited_ms": wait_ms}
+
+
+def computed(compute_ms: int) -> dict[str, int]:
+    """Answer `GET /compute`: pure Python for so much CPU time of this thread, however long it waits for its turns."""
+    end_s = time.thread_time() + compute_ms / 1000
+    while time.thread_time() < end_s:
+        primes()
+    return {"computed_ms": compute_ms}
 
 
 def event(number: int, events: int) -> str:

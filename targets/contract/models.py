@@ -31,6 +31,12 @@ class SlowQuery(BaseModel):
     ms: WaitMs = WAIT_MS
 
 
+class ComputeQuery(BaseModel):
+    """`GET /compute?ms=`."""
+
+    ms: WaitMs = WAIT_MS
+
+
 class StreamQuery(BaseModel):
     """`GET /stream?interval_ms=&events=`."""
 

@@ -17,6 +17,7 @@ EXTERNAL_DATA = "/external-data"
 CACHED_DATA = "/cached-data"
 CPU = "/cpu"
 SLOW = "/slow"
+COMPUTE = "/compute"
 STREAM = "/stream"
 UPLOAD = "/upload"
 

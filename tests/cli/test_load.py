@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import socketserver
+import threading
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+
 import pytest
 from typer.testing import CliRunner
 
@@ -20,6 +26,10 @@ from tests.loadtests.engine_support import null_server, run_rounds
         ("http://127.0.0.1:8000/json?a=1", Address("127.0.0.1", 8000, "/json?a=1")),
         ("http://[::1]:81", Address("::1", 81, "/")),
         ("http://localhost/x", Address("localhost", 80, "/x")),
+        ("https://shop.test/x", Address("tls:shop.test", 443, "/x")),
+        ("http+unix:/run/shop.sock", Address("unix:/run/shop.sock", 0, "/")),
+        ("http+unix:/run/shop.sock:/json?a=1", Address("unix:/run/shop.sock", 0, "/json?a=1")),
+        ("http+unix://%2Frun%2Fshop.sock/json", Address("unix:/run/shop.sock", 0, "/json")),
     ],
 )
 def test_a_url_is_split_into_host_port_and_path(url: str, address: Address) -> None:
@@ -29,7 +39,17 @@ def test_a_url_is_split_into_host_port_and_path(url: str, address: Address) -> N
 
 @pytest.mark.parametrize(
     "url",
-    ["http://[::1", "https://127.0.0.1/", "127.0.0.1:80", "http://h:99999/", "http://h/ü", "http://h/a b", "http:///x"],
+    [
+        "http://[::1",
+        "ftp://127.0.0.1/",
+        "http+unix:run/shop.sock",
+        "http://ada@h/",
+        "127.0.0.1:80",
+        "http://h:99999/",
+        "http://h/ü",
+        "http://h/a b",
+        "http:///x",
+    ],
 )
 def test_a_url_that_cannot_be_asked_is_refused_by_name(url: str) -> None:
     """A sentence that begins with it, never a traceback."""
@@ -81,6 +101,37 @@ def test_a_rate_is_warmed_up_at_that_rate() -> None:
         (total,) = run_rounds(phase).totals
         assert 40 < total.attempts < 160
         assert server.seen()["requests"] == total.attempts
+
+
+@pytest.mark.live
+def test_what_listens_on_a_unix_socket_is_driven(tmp_path: Path) -> None:
+    """As is what listens on a port: answers come, and none fails."""
+
+    class Hello(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            self.send_response(200 if self.path == "/hello?a=1" else 404)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Its client has no address to log."""
+
+    path = tmp_path / "app.sock"
+    with socketserver.ThreadingUnixStreamServer(str(path), Hello) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever).start()
+        try:
+            url = f"http+unix:{path}:/hello?a=1"
+            options = ["--connections", "2", "--duration", "0.2s", "--warmup", "0.1s", "--json"]
+            done = CliRunner().invoke(app, ["load", url, *options])
+        finally:
+            server.shutdown()
+    assert done.exit_code == 0, done.output
+    summary = json.loads(done.stdout)
+    assert summary["requests"] > 0
+    assert summary["errors"] == 0
 
 
 @pytest.mark.live

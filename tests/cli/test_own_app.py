@@ -17,6 +17,7 @@ from harness.cli import run as verb
 from harness.errors import NothingValidError
 from harness.suite import Definitions, Suite, load_suite
 from tests.cli.test_cli import gatebench
+from tests.test_repository import documented
 
 APPS = """
 from fastapi import FastAPI
@@ -43,6 +44,14 @@ def create_async():
         return {"basket": 3}
 
     return made
+"""
+LENDING = """
+import asyncio
+from fastapi import FastAPI
+made = FastAPI()
+@made.get("/basket")
+async def basket():
+    return await asyncio.to_thread(lambda: {"basket": 3})
 """
 FACTORIES = """
 about = "Factories."
@@ -136,6 +145,7 @@ def test_init_writes_a_suite_that_is_verified_and_overwrites_nothing(folder: Pat
     done = gatebench("init", "--json", cwd=folder)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
+    assert found.keys() == dict(documented("keys"))["init"]
     assert [target["app"] for target in found["targets"]] == ["shop:app", "asgi:application"]
     assert (found["path"], found["servers"]) == ("/basket", ["gunicorn-gthread", "uvicorn"])
     _, suite = load_suite(found["file"])
@@ -156,8 +166,8 @@ def test_init_writes_a_suite_that_is_verified_and_overwrites_nothing(folder: Pat
 @pytest.mark.beside
 def test_init_takes_two_apps_and_what_they_find_in_their_environment(folder: Path) -> None:
     """So that no other shell changes what is measured. A secret in a path stands in the file, and may."""
-    needs = "import os\nfrom shop import app, create_async\nos.environ['SHOP_CONFIG']\nmade = create_async()\n"
-    (folder / "needs.py").write_text(needs)
+    needs = "import os\nfrom shop import app, create_async\nos.environ['SHOP_CONFIG']\n"
+    (folder / "needs.py").write_text(needs + LENDING)
     call = ["init", "--app", "needs:app", "--b", "needs:made", "--env", "SHOP_CONFIG=shop.yml", "--json"]
     done = gatebench(*call, "--path", "/basket?token=abcdefgh1234", cwd=folder)
     assert done.returncode == 0, done.stderr
@@ -166,6 +176,8 @@ def test_init_takes_two_apps_and_what_they_find_in_their_environment(folder: Pat
     (pair,) = written["pair"]
     assert [pair[side]["server"] for side in "ab"] == ["gunicorn-gthread", "uvicorn"]
     assert "verified: 2 answers are right" in done.stderr
+    assert "needs:made answers /basket?" in done.stderr
+    assert "in a coroutine that hands work to threads (to_thread)" in done.stderr
 
 
 @pytest.mark.live

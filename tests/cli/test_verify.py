@@ -12,7 +12,7 @@ from harness.cli import verify as verb
 from harness.errors import GateError
 from harness.subject import receipts as receipt
 from harness.subject.receipts import Receipts
-from harness.subject.verify import ArmAndScenarios, Checked
+from harness.subject.verify import Asked, Checked
 from harness.suite import Arm, Factor, Upstream, load_definitions
 
 SUITE = """
@@ -33,14 +33,14 @@ def _answers(monkeypatch: pytest.MonkeyPatch) -> dict[tuple[str, str], str]:
     problems: dict[tuple[str, str], str] = {}
 
     def check(
-        arms: Iterable[ArmAndScenarios], factors: Iterable[Factor], missing: dict[str, str], upstream: Upstream
+        arms: Iterable[Asked], factors: Iterable[Factor], missing: dict[str, str], upstream: Upstream
     ) -> Iterator[Checked]:
         assert "gc" in [factor.name for factor in factors]
         assert upstream.delay_ms in {7.0, Upstream().delay_ms}
-        for arm, scenarios in arms:
-            for scenario in scenarios:
-                problem = missing.get(arm.id) or problems.get((arm.cell.target, scenario.name))
-                yield Checked(arm, scenario, problem)
+        for asked in arms:
+            for scenario in asked.every:
+                problem = missing.get(asked.arm.id) or problems.get((asked.arm.cell.target, scenario.name))
+                yield Checked(asked.arm, scenario, problem)
 
     def receipts(arms: Iterable[Arm]) -> Receipts:
         return Receipts({}, {arm.id: "lacks granian" for arm in arms if arm.cell.server == "granian-asgi"})
@@ -88,6 +88,16 @@ def test_only_what_is_asked_for_is_checked(suite: str, capsys: pytest.CaptureFix
     """By the same filter as a run."""
     verb.verify(suite, wanted="scenario=json")
     assert capsys.readouterr().out.endswith("2 answers checked, 0 wrong\n")
+
+
+def test_what_a_suite_holds_beside_its_victims_is_checked(
+    problems: dict[tuple[str, str], str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On each side, and a wrong answer is told like any other."""
+    problems["flask", "report"] = "GET /slow?ms=3500: status 404, expected 200"
+    with pytest.raises(GateError, match="1 of 8 answers are wrong"):
+        verb.verify("neighbours")
+    assert "flask on gunicorn-gthread, report: GET /slow?ms=3500: status 404" in capsys.readouterr().err
 
 
 def test_without_a_suite_everything_is_checked(capsys: pytest.CaptureFixture[str]) -> None:

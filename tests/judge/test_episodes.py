@@ -28,7 +28,7 @@ from harness.judge.episodes import (
 from harness.record import Deployed, Timeline
 from harness.suite import Arm, Deploy, Held, Overload, Pair, Thresholds
 from tests import factories
-from tests.episode_support import HELD, episode, group, part, searched
+from tests.episode_support import HELD, episode, group, part, searched, timeline
 
 GTHREAD = factories.flask_arm("p1a")
 UVICORN = factories.arm("p1b")
@@ -132,6 +132,59 @@ def test_what_ran_out_has_a_name_where_the_break_lies_at_its_number(
     assert ran_out(arm, found) == name
 
 
+def computing(each_s: float | None, answers: int = 3) -> list[Any]:
+    """One request at a time, each of which takes 0.2 s, breaks the victim; the server computes for so long of each."""
+    quiet = episode(UVICORN, 0, cores_during=0.05)
+    cores = None if each_s is None else 0.05 + each_s * answers / 2.0
+    line = replace(timeline(1, late=True), held=(0,) * 20 + (1, 1) * answers + (0,) * (40 - 2 * answers))
+    disturbed = episode(UVICORN, 1, late=100, cores_during=cores, held_answers=answers, timeline=line)
+    return [quiet, disturbed, episode(UVICORN, 2, late=100)]
+
+
+@pytest.mark.parametrize(
+    ("each_s", "answers", "name"),
+    [
+        (0.2, 3, "interpreter"),
+        (0.12, 3, "interpreter"),
+        (0.03, 3, "event-loop"),
+        (0.0, 3, "event-loop"),
+        (None, 3, "event-loop"),
+        (0.2, 0, "event-loop"),
+    ],
+)
+def test_the_interpreter_ran_out_where_each_request_beside_the_victim_computes(
+    each_s: float | None, answers: int, name: str
+) -> None:
+    """For a good part of the time that it is under way, against a block without one; what is not seen is not said."""
+    found = break_of(BLOCKING.id, computing(each_s, answers))
+    assert found is not None
+    assert ran_out(BLOCKING, found) == name
+    assert (found.computed_s == pytest.approx(each_s)) if name == "interpreter" else found.computed_s is None
+
+
+@pytest.mark.parametrize(
+    ("broken_from", "queued", "overflows", "name"),
+    [
+        (3, 5, 7, "accept-queue"),
+        (3, 0, 7, "capacity"),
+        (3, 5, 0, "capacity"),
+        (8, 5, 7, "threads"),
+    ],
+)
+def test_the_accept_queue_ran_out_where_it_was_seen_to_be_full(
+    broken_from: int, queued: int, overflows: int, name: str
+) -> None:
+    """The kernel counts those of all servers, and slots that are all taken are why a queue fills."""
+    rows = [
+        replace(each, accept_queue_most=queued, accept_overflows=overflows)
+        for each in searched(GTHREAD, broken_from, strengths=(0, broken_from - 1, broken_from))
+    ]
+    found = break_of(GTHREAD.id, rows)
+    assert found is not None
+    assert ran_out(GTHREAD, found) == name
+    assert found.turned_away == (overflows if queued else 0)
+
+
 def test_what_never_broke_ran_out_of_nothing() -> None:
     """However many were held."""
     found = break_of("p1b", searched(UVICORN, None))
@@ -147,6 +200,7 @@ def test_what_never_broke_ran_out_of_nothing() -> None:
         ({"outside_fraction": 0.5}, "other processes"),
         ({"before": part(late=50)}, "before the disturbance were late or lost"),
         ({"before": part(arrivals=0)}, "no request was due before"),
+        ({"held_least": None, "held_wrong": {"status 404": 7}}, r"answered wrongly \(7 times status 404\)"),
         ({"held_least": 3, "held_wrong": {"status 404": 7}}, r"only 3 of 4 requests were held \(7 times status 404\)"),
         ({"upstream_hits": 99, "attempts": 300, "good": 290, "reconnects": 1}, "upstream counted 99"),
         ({"upstream_hits": 302, "attempts": 300, "good": 290, "reconnects": 1}, "upstream counted 302"),
@@ -320,6 +374,10 @@ def test_work_for_nobody_is_what_was_finished_beyond_the_good_answers() -> None:
         ({"server_begun": 300, "server_finished": 280, "attempts": 310, "good": 290}, "look for a proxy that retries"),
         ({"deployed": Deployed(renewed=True, workers=0)}, "no new worker has answered"),
         ({"deployed": Deployed(renewed=False, workers=0)}, None),
+        (
+            {"disturbance": Deploy(how="recycle"), "deployed": Deployed(renewed=False, workers=0)},
+            "no worker was recycled within the episode",
+        ),
     ],
 )
 def test_what_the_server_counted_must_fit_and_what_was_deployed_must_answer(

@@ -35,6 +35,8 @@ class Wire:
     connect_timeout_s: float = 5.0
     read_timeout_s: float = 5.0
     backlog: int = 16
+    spoken: str = ""
+    """TLS where the server speaks it."""
     outcomes: list[str | None] = field(default_factory=list)
     opened: int = 0
     reconnects: int = 0
@@ -44,9 +46,11 @@ class Wire:
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=self.backlog)
         self.listener.settimeout(PATIENCE_S)
         self.reactor = Reactor()
+        host, port = self.listener.getsockname()
         self.exchange = Exchange(
             self.request,
-            *self.listener.getsockname(),
+            self.spoken + host,
+            port,
             connect_timeout_s=self.connect_timeout_s,
             read_timeout_s=self.read_timeout_s,
         )

@@ -197,6 +197,7 @@ def test_the_real_check_reads_this_very_process() -> None:
         check.finish()
         judgement = check.judge()
         assert judgement.cpu_percent > 0
+        assert judgement.cpu_s > 0
         assert judgement.gc_pause_s > 0
         assert 0 <= judgement.waiting_fraction <= 1.5
     finally:

@@ -184,13 +184,17 @@ def test_one_that_may_not_be_believed_spoils_the_slice_by_name(bench: Bench) -> 
     """Self-checks: all must hold, and of each figure the worst is told."""
     one = bench.opened([])
     check = one.slice.generator
-    busy = changed(one, generator=type(check)(cpu_percent=99.0, waiting_fraction=0.2, valid=False, reasons=("busy",)))
+    busy = changed(
+        one, generator=type(check)(cpu_percent=99.0, waiting_fraction=0.2, cpu_s=0.25, valid=False, reasons=("busy",))
+    )
     together: Slice = merged([one, busy], OPENS, STALL)
     assert not together.generator.valid
     assert together.generator.reasons == ("generator 2 of 2: busy",)
     assert together.generator.cpu_percent == 99.0
     assert together.generator.waiting_fraction == 0.2
     assert together.shares[1].cpu_percent == 99.0
+    assert together.shares[1].cpu_s == 0.25
+    assert together.generator.cpu_s == 0.25 + check.cpu_s
 
 
 def test_what_was_sent_in_all_adds_up() -> None:

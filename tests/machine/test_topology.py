@@ -8,63 +8,9 @@ from pathlib import Path
 import pytest
 
 from harness.errors import UsageError
-from harness.machine.placement import Placement, place
+from harness.machine.placement import Placement, place, spare_cores
 from harness.machine.topology import topology
-
-
-def laid_out(
-    root: Path,
-    cpus: range,
-    *,
-    core: Callable[[int], list[int]],
-    cache: Callable[[int], list[int]] | None = None,
-    node: Callable[[int], int] = lambda _: 0,
-) -> Path:
-    """Files as the kernel has them: for each CPU the threads of its core, those of its last cache, and its node."""
-    for cpu in cpus:
-        folder = root / f"sys/devices/system/cpu/cpu{cpu}"
-        (folder / "topology").mkdir(parents=True)
-        (folder / "topology/thread_siblings_list").write_text(",".join(map(str, core(cpu))) + "\n")
-        (folder / f"node{node(cpu)}").mkdir()
-        for index, shared in enumerate((core(cpu), cache(cpu) if cache else list(cpus))):
-            (folder / f"cache/index{index}").mkdir(parents=True)
-            (folder / f"cache/index{index}/shared_cpu_list").write_text(",".join(map(str, shared)) + "\n")
-    return root
-
-
-def plain(root: Path) -> Path:
-    """Eight cores of one thread."""
-    return laid_out(root, range(8), core=lambda cpu: [cpu])
-
-
-def halves(root: Path) -> Path:
-    """Four cores of two threads, numbered as Intel's: 0 and 4 are one core."""
-    return laid_out(root, range(8), core=lambda cpu: [cpu % 4, cpu % 4 + 4])
-
-
-def neighbours(root: Path) -> Path:
-    """Four cores of two threads, numbered as in many virtual machines: 0 and 1 are one core."""
-    return laid_out(root, range(8), core=lambda cpu: [cpu // 2 * 2, cpu // 2 * 2 + 1])
-
-
-def sockets(root: Path) -> Path:
-    """Two sockets of four cores of two threads; the kernel numbers first threads first, and sockets in turn."""
-    return laid_out(root, range(16), core=lambda cpu: [cpu % 8, cpu % 8 + 8], node=lambda cpu: cpu % 2)
-
-
-def clusters(root: Path) -> Path:
-    """Four clusters of two cores, each with a cache of its own; numbered across the clusters."""
-    return laid_out(root, range(8), core=lambda cpu: [cpu], cache=lambda cpu: [cpu % 4, cpu % 4 + 4])
-
-
-def one_core(root: Path) -> Path:
-    """One core of two threads."""
-    return laid_out(root, range(2), core=lambda _: [0, 1])
-
-
-def two_cores(root: Path) -> Path:
-    """Two cores of two threads."""
-    return laid_out(root, range(4), core=lambda cpu: [cpu // 2 * 2, cpu // 2 * 2 + 1])
+from tests.machine.topologies import clusters, halves, neighbours, one_core, plain, sockets, two_cores
 
 
 @pytest.mark.parametrize(
@@ -92,6 +38,38 @@ def test_a_role_gets_whole_cores(
 ) -> None:
     """Servers are near one another, and share no core with the generator where there is another."""
     assert place(tuple(cpus), root=machine(tmp_path)) == Placement(server, generator, services)
+
+
+@pytest.mark.parametrize(
+    ("machine", "cpus", "workers", "cores"),
+    [
+        (plain, range(8), 1, 3),  # of seven beside the services up to half
+        (plain, range(8), 5, 2),
+        (plain, range(8), 7, 1),
+        (plain, range(8), 9, 1),
+        (plain, range(8), 0, 3),  # servers run already
+        (halves, range(8), 1, 1),
+        (neighbours, range(8), 1, 1),
+        (sockets, range(16), 2, 3),
+        (sockets, range(16), 5, 2),
+        (clusters, range(8), 4, 3),
+        (two_cores, range(4), 1, 1),
+        (one_core, range(2), 1, 1),
+        (Path, range(2), 1, 1),  # two CPUs: nothing changes
+        (Path, range(1), 1, 1),
+        (neighbours, (0, 2, 3, 4, 5, 6, 7), 1, 1),  # CPU 1 is offline
+    ],
+)
+def test_generators_can_have_the_cores_that_no_worker_needs(
+    machine: Callable[[Path], Path], cpus: range, workers: int, cores: int, tmp_path: Path
+) -> None:
+    """And `place` gives them just these, of which servers have none where there are two."""
+    root = machine(tmp_path)
+    assert spare_cores(tuple(cpus), workers, root) == cores
+    where = place(tuple(cpus), generators=cores, root=root)
+    assert len(where.generator) == cores
+    assert len(topology(where.server, root).cores) >= min(workers, len(where.server)) or cores == 1
+    assert where.shared == (len(cpus) == 1)
 
 
 @pytest.mark.parametrize(("count", "spread"), [(1, (0,)), (2, (0, 2)), (4, (0, 2, 4, 6)), (5, (0, 1, 2, 4, 6))])

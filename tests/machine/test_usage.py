@@ -34,6 +34,24 @@ def test_cpu_seconds_grow_with_work_and_count_threads() -> None:
     assert worked >= 0.1
 
 
+@pytest.mark.parametrize("proc", ["/proc", "elsewhere"])
+def test_the_work_of_threads_that_have_ended_is_work_of_their_process(proc: str, tmp_path: Path) -> None:
+    """As Django's `def` views under ASGI: each request has a thread that ends with it."""
+    me, seen, enough_s = [os.getpid()], tmp_path / proc, 0.1
+    if not seen.exists():
+        seen.symlink_to("/proc")
+
+    def work() -> None:
+        while time.thread_time() < enough_s:
+            sum(range(1000))
+
+    before = usage.usage(me, seen)
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert usage.usage(me, seen).total_since(before) >= enough_s - 2 / os.sysconf("SC_CLK_TCK")
+
+
 def test_a_process_that_has_gone_is_left_out_and_never_negative() -> None:
     """As when a worker is replaced between two readings."""
     before = usage.Usage({1: 5.0, 2: 1.0})
@@ -50,8 +68,13 @@ def test_memory_threads_and_switches_are_read() -> None:
     assert memory.pss > 2**20
     assert 0 <= memory.shared < memory.pss
     assert usage.threads(me) >= 1
-    assert usage.context_switches(me) > 0
+    assert sum(usage.context_switches(me).values()) > 0
     assert usage.memory([2**22 + 1]) is None
+
+
+def test_switches_are_those_of_the_threads_that_live() -> None:
+    """One that has ended takes none away, and one that has begun brings all of its own."""
+    assert usage.switches_since({1: 100, 2: 5000}, {1: 130, 3: 4}) == 34
 
 
 TAKES = """

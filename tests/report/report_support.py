@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from harness import record
 from harness.judge.compare import within
-from harness.record import Run, RunInfo
+from harness.record import GeneratorShare, Run, RunInfo
 from harness.report.build import build
 from harness.report.figures import Study, study
+from harness.spec.machines import Machine
 from tests.report.report_pairs import FakePair, quick_pairs
 from tests.report.report_plans import plan
 from tests.report.report_trials import trials_of
@@ -33,6 +34,23 @@ def run(
     pairs = quick_pairs() if pairs is None else pairs
     the_plan = plan(pairs, suite=suite, blocks=blocks, phases=phases)
     return Run(path=name, info=info(the_plan, name), trials=tuple(trials_of(the_plan, pairs, seed)))
+
+
+def driven(run: Run, *machines: Machine) -> Run:
+    """The same, of two generators: the second drove a third, and has a clock of its own with `machines`."""
+    one = GeneratorShare(generator=1, connections=8, requests=200, cpu_percent=40.0, waiting_fraction=0.01)
+    two = dataclasses.replace(one, generator=2, requests=100, cpu_percent=70.0)
+    if machines:
+        two = dataclasses.replace(two, clock_offset_us=-2.5e6, clock_bound_us=120.0)
+    trials = []
+    for trial in run.trials:
+        late = trial.phase == "open"
+        shares = [
+            dataclasses.replace(each, lateness_p99_us=250.0 * each.generator if late else None) for each in (one, two)
+        ]
+        trials.append(dataclasses.replace(trial, generators=() if trial.error else tuple(shares)))
+    plan_ = dataclasses.replace(run.info.plan, generators=2, machines=machines)
+    return dataclasses.replace(run, info=dataclasses.replace(run.info, plan=plan_), trials=tuple(trials))
 
 
 def info(the_plan: Plan, name: str) -> RunInfo:

@@ -23,8 +23,11 @@ from harness.report.drawing import inline
 from harness.report.figures import Study, Value
 from harness.report.figures.axis import limits_of, log_ticks
 from harness.report.slugs import slugs
+from harness.spec.machines import Machine
 from tests.report import report_support as support
 from tests.report.report_pairs import broken_pairs, hostile_pairs, quick_pairs, sweep_pairs, worker_pairs
+
+TEN, ELEVEN = Machine(host="10.0.0.10", user="bench"), Machine(host="eleven")
 
 
 @cache
@@ -35,6 +38,8 @@ def study_of(name: str) -> Study:
         "broken": lambda: support.run(broken_pairs()),
         "workers": lambda: support.run(worker_pairs(), suite="workers", phases=("closed",)),
         "sweep": lambda: support.run(sweep_pairs(), suite="sweep", phases=("closed",)),
+        "elsewhere": lambda: support.driven(support.run(quick_pairs()[:1]), TEN, ELEVEN),
+        "several": lambda: support.driven(support.run(quick_pairs()[:1], phases=("closed",))),
         "hostile": lambda: support.run(hostile_pairs()),
     }
     run = kinds[name]()
@@ -60,6 +65,8 @@ KINDS = {
         *("forest", "factors", "workers", "efficiency", "workers-share"),
         *("throughput-external-data", "latency-external-data", "cpu-external-data", "series-external-data"),
     ),
+    "several": ("generators",),
+    "elsewhere": ("generators",),
     "sweep": ("connections-external-data", "rates-external-data"),
 }
 EVERY = [(kind, name) for kind, names in KINDS.items() for name in names]
@@ -71,6 +78,7 @@ def test_a_run_has_every_chart_that_it_has_the_data_for() -> None:
     for kind, name in EVERY:
         assert name in charts_of(kind)
     assert not [name for name in charts_of("quick") if name.startswith(("connections", "rates"))]
+    assert "generators" not in charts_of("quick")
     assert not [name for name in charts_of("workers") if name.startswith("latency")]
 
 
@@ -94,6 +102,12 @@ def test_a_run_has_every_chart_that_it_has_the_data_for() -> None:
         ("quick", "cpu-json", r"json: fastapi on uvicorn spends less CPU on a request: flask .* takes 3\.\d+ times \("),
         ("quick", "latency-external-data", r"external-data: at equal rates, flask .* answers sooner in 3 of 3"),
         ("quick", "series-json", r"json: blocks differ by \d\.\d % \(SD\), the ratios within them by \d\.\d % at most"),
+        ("several", "generators", r"2 generators shared the load: the busiest used at most 70 % of a core$"),
+        (
+            "elsewhere",
+            "generators",
+            r"2 generators on 2 machines .* 70 % .*; arrivals left at most 500 µs late \(p99\)",
+        ),
         ("sweep", "rates-external-data", r"external-data: flask holds 300/s \(.*\), fastapi holds 350/s at least"),
         (
             "sweep",
@@ -201,6 +215,23 @@ def test_title_and_note_fit_into_a_chart(kind: str, name: str) -> None:
         figure = charts_of(kind)[name].draw(theme).figure
         ends = [text.get_window_extent().x1 / figure.bbox.x1 for text in figure.texts]
     assert 0 < max(ends) <= 1
+
+
+def test_generators_are_told_with_their_machines_clocks_and_shares() -> None:
+    """Of each figure the worst, and a dot for each trial that had it."""
+    chart = charts_of("elsewhere")["generators"]
+    assert [tuple(str(cell).replace("\u202f", " ") for cell in row) for row in chart.rows] == [
+        ("generator 1 on bench@10.0.0.10", "67 %", "40 %", "40 %", "1 %", "250 µs", "the same", "0 µs"),
+        ("generator 2 on eleven", "33 %", "70 %", "70 %", "1 %", "500 µs", "-2.50 s off", "120 µs"),
+    ]
+    trials = study_of("elsewhere").run.trials
+    opened = sum(trial.phase == "open" for trial in trials)
+    with style.styled() as theme:
+        says = [mark.says for group in chart.draw(theme).marks.values() for mark in group]
+    assert len(says) == 2 * (len(trials) + opened)
+    assert len([words for words in says if words.endswith("500\u202fµs")]) == opened
+    text, _ = drawn(chart)
+    assert "clock -2.50\u202fs off, to 120\u202fµs" in text
 
 
 def test_names_are_text_in_a_drawing() -> None:

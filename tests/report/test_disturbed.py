@@ -89,6 +89,15 @@ def chart(study: Study, name: str) -> Chart:
     return next(chart for chart in charts(study) if chart.name == name)
 
 
+def test_a_full_accept_queue_is_told_of_an_overload() -> None:
+    """Where connections were seen to wait in it."""
+    a, b = group().arms
+    full = {"accept_queue_most": 100, "accept_overflows": 7}
+    said = words.told(study_of(OVERLOAD, overloaded(a, 200, 10.0, 0, **full), overloaded(b, 200, 10.0, 0)), "p1")
+    assert said.count("its accept queue was full") == 1
+    assert "(its accept queue was full: 7 connections turned away)" in said
+
+
 def test_deploys_are_told_in_a_sentence() -> None:
     """None lost is an upper end, not a zero; what was lost has its kind."""
     assert words.headline(deploys()) == (

@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 import io
 from functools import cache
+from typing import Any
 
 import pytest
 from rich.console import Console
 
 from harness.judge.compare import within
+from harness.judge.episodes import BlockBreak, Break
 from harness.record import Episode, Run
 from harness.report import style, words
 from harness.report.charts import charts
@@ -59,6 +61,24 @@ def test_the_headline_says_where_each_side_breaks_and_what_ran_out() -> None:
     assert "flask on gunicorn-gthread breaks at 8 (all 8 threads are taken), 7 to 8 over 3 blocks" in said
     assert "fastapi on uvicorn bears 16, the most that was tried" in said
     assert words.under(usual(), "p1") == "1 worker, beside held report"
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (
+            {"computed_s": 0.2},
+            "each computes for 200\N{NARROW NO-BREAK SPACE}ms, and the others wait for the interpreter",
+        ),
+        ({"turned_away": 1}, "the accept queue is full: 1 connection turned away"),
+        ({}, "the slots that are left do not carry the rate"),
+    ],
+)
+def test_what_ran_out_is_told_with_what_shows_it(found: dict[str, Any], said: str) -> None:
+    """Of a server with eight threads that broke at three."""
+    block = BlockBreak(block=0, bore=2, broke=3)
+    whole = Break(arm="p1a", at=3, low=3, high=3, most=16, blocks=(block,), **found)
+    assert words.taken_words(group().arms[0], whole) == said
 
 
 @pytest.mark.parametrize(

@@ -378,6 +378,22 @@ def test_an_a_a_pair_is_drawn_and_judged_apart(tmp_path: Path) -> None:
     assert 'class="noise"' in (folder / "report.html").read_text(encoding="utf-8")
 
 
+def test_the_generators_of_a_run_are_drawn_where_its_environment_is_told(tmp_path: Path) -> None:
+    """Not among the answers; the page of a run with one has nothing of it."""
+    alone = support.run(quick_pairs()[:1], phases=("closed",))
+    folder = support.written(support.driven(alone), tmp_path)
+    support.built(folder)
+    html = (folder / "report.html").read_text(encoding="utf-8")
+    assert html.count("2 generators shared the load: the busiest used") >= 1
+    assert html.index('id="environment"') < html.index("2 generators shared the load: the busiest used")
+    assert "What each generator drove, and at most used" not in html
+    assert (folder / "charts/generators.svg").is_file()
+    (tmp_path / "alone").mkdir()
+    folder = support.written(alone, tmp_path / "alone")
+    support.built(folder)
+    assert "What each generator drove" not in (folder / "report.html").read_text(encoding="utf-8")
+
+
 def test_of_a_trial_that_was_measured_again_the_last_counts(tmp_path: Path) -> None:
     """As on resume."""
     run = support.run(quick_pairs()[:1], phases=("closed",))

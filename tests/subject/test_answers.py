@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import sys
 import threading
 import time
@@ -14,9 +15,11 @@ import pytest
 
 from harness.errors import AnswerError, LaunchError
 from harness.machine.process import running
+from harness.spec import TLS
 from harness.subject import answers
 from harness.suite import Ask, Expect
 from tests.subject.subject_support import HOST, Hello, greeter
+from tests.tls_support import NEEDS_OPENSSL, server_context, serving
 
 
 def test_a_right_answer_is_returned_with_its_bytes() -> None:
@@ -81,6 +84,31 @@ def test_an_answer_that_never_ends_is_given_up_at_the_deadline(head: bytes) -> N
         answers.ask(HOST, port, Ask(path="/"), timeout_s=0.2)
 
 
+STREAM = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+EVENT = b"6\r\nevent,\r\n"
+
+
+@pytest.mark.parametrize("expect", [Expect(), Expect(contains="event,event,event,")])
+def test_a_held_stream_is_right_without_an_end(expect: Expect) -> None:
+    """As soon as all that is expected of it has come."""
+    with raw_server(STREAM, drip=EVENT) as port:
+        assert answers.verify_held(HOST, port, Ask(path="/"), expect).status == 200
+
+
+@pytest.mark.parametrize("expect", [Expect(contains="end"), Expect(json=["event"])])
+def test_a_held_stream_that_lacks_what_is_expected_is_wrong(expect: Expect, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is read for as long as it may come."""
+    monkeypatch.setattr(answers, "HELD_S", 0.3)
+    with raw_server(STREAM, drip=EVENT) as port, pytest.raises(AnswerError, match=r"no whole answer after 0\.3 s"):
+        answers.verify_held(HOST, port, Ask(path="/"), expect)
+
+
+def test_a_held_answer_is_held_against_all_that_is_expected() -> None:
+    """As any other."""
+    with greeter() as port, pytest.raises(AnswerError, match="expected"):
+        answers.verify_held(HOST, port, Ask(path="/hello"), Expect(json={"hello": "you"}))
+
+
 @pytest.mark.parametrize(
     "head",
     [
@@ -131,6 +159,26 @@ def test_a_request_that_cannot_be_sent_has_no_answer(request_: Ask) -> None:
     """The definitions refuse such a request; what slips through is an error of this arm, not the end of the run."""
     with greeter() as port, pytest.raises(AnswerError, match="no answer"):
         answers.verify(HOST, port, request_, Expect())
+
+
+@NEEDS_OPENSSL
+def test_tls_is_spoken_where_the_host_says_so(tmp_path: Path) -> None:
+    """The certificate is not checked, the name of the host is told, and the time-out is for all of it."""
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
+    with socket.create_server((HOST, 0)) as listener:
+        port = listener.getsockname()[1]
+
+        def serve(peer: ssl.SSLSocket) -> None:
+            asked = peer.recv(1000)
+            for byte in answer if b"/whole" in asked else answer[:-1] * 1000:
+                peer.sendall(bytes([byte]))
+                time.sleep(0 if b"/whole" in asked else 0.02)
+
+        with serving(listener, server_context(tmp_path), serve) as names:
+            assert answers.ask(f"{TLS}localhost", port, Ask(path="/whole")).body == b"hi"
+            with pytest.raises(AnswerError, match=r"no whole answer after 0\.3 s"):
+                answers.ask(f"{TLS}{HOST}", port, Ask(path="/dripping"), timeout_s=0.3)
+    assert names == ["localhost", None]
 
 
 def test_headers_of_the_request_take_the_place_of_ours() -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import socket
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from harness.subject import connections
+from tests.polling import until
 from tests.subject.subject_support import HOST
 
 
@@ -20,6 +23,35 @@ def test_the_owner_of_each_connection_is_found(monkeypatch: pytest.MonkeyPatch) 
         with accepted:
             owners = connections.connection_owners(listener.getsockname()[1], [os.getpid()])
             assert owners == {client.getsockname()[1]: os.getpid()}
+
+
+def queued(port: int, expected: int) -> bool:
+    """Whether so many connections wait to be accepted."""
+    return connections.accept_queue(port) == expected
+
+
+def test_connections_that_nobody_has_accepted_are_seen_and_those_that_were_turned_away() -> None:
+    """A queue of one holds two; the next one to come makes the kernel count, and its client waits for ever."""
+    before = connections.overflows()
+    with socket.create_server((HOST, 0), backlog=1) as listener, ExitStack() as clients:
+        address = listener.getsockname()
+        for expected in (1, 2):
+            clients.enter_context(socket.create_connection(address))
+            assert until(partial(queued, address[1], expected))
+        third = clients.enter_context(socket.socket())
+        third.settimeout(0)
+        third.connect_ex(address)
+        assert before is not None
+        assert until(lambda: (connections.overflows() or 0) > before)
+
+
+def test_a_kernel_that_does_not_tell_of_queues_is_no_queue(tmp_path: Path) -> None:
+    """And none that was full."""
+    assert connections.accept_queue(80, tmp_path) == 0
+    assert connections.overflows(tmp_path) is None
+    (tmp_path / "net").mkdir()
+    (tmp_path / "net" / "netstat").write_text("TcpExt: SyncookiesSent\nTcpExt: 7\n")
+    assert connections.overflows(tmp_path) is None
 
 
 def test_a_long_table_of_sockets_is_not_read(tmp_path: Path) -> None:

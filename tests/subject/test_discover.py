@@ -14,6 +14,7 @@ from harness.subject.discover import Candidate, candidates, interpreter, look
 pytestmark = [pytest.mark.live, pytest.mark.beside]
 
 APPS = """
+import asyncio
 from fastapi import APIRouter, FastAPI
 from flask import Flask
 
@@ -41,6 +42,15 @@ def slow():
 @router.get("/quick")
 async def quick():
     return {}
+
+
+async def lending():
+    return await asyncio.get_running_loop().run_in_executor(None, dict)
+
+
+@router.get("/lent")
+async def lent():
+    return await lending()
 
 
 fast = FastAPI()
@@ -81,6 +91,9 @@ def app(environ, start_response):
 """
 
 
+ROUTES = ("/api/slow", "/api/quick", "/api/lent")
+
+
 @pytest.fixture(name="folder")
 def _folder(tmp_path: Path) -> Path:
     (tmp_path / "apps.py").write_text(APPS)
@@ -92,9 +105,9 @@ def _folder(tmp_path: Path) -> Path:
     [
         ("apps:shop", "/", ("wsgi", "flask", "sync", ("/basket/<int:number>",))),
         ("apps:create_app()", "/", ("wsgi", "flask", "sync", ("/basket/<int:number>",))),
-        ("apps:fast", "/api/slow", ("asgi", "fastapi", "threadpool", ("/api/slow", "/api/quick"))),
-        ("apps:fast", "/api/quick?x=1", ("asgi", "fastapi", "async", ("/api/slow", "/api/quick"))),
-        ("apps:wrapped", "/api/slow", ("asgi", "fastapi", "threadpool", ("/api/slow", "/api/quick"))),
+        ("apps:fast", "/api/slow", ("asgi", "fastapi", "threadpool", ROUTES)),
+        ("apps:fast", "/api/quick?x=1", ("asgi", "fastapi", "async", ROUTES)),
+        ("apps:wrapped", "/api/slow", ("asgi", "fastapi", "threadpool", ROUTES)),
         ("apps:bare", "/", ("wsgi", "", "sync", ())),
         ("apps:bare_async", "/", ("asgi", "", "async", ())),
     ],
@@ -105,6 +118,14 @@ def test_interface_framework_handler_and_routes_are_found_out(
     """Of apps, factories, what middleware is wrapped around, and bare callables."""
     found = look(folder, sys.executable, app, path)
     assert (found.interface, found.framework, found.handler, found.routes) == said
+
+
+@pytest.mark.parametrize(
+    ("path", "lends"), [("/api/lent", "run_in_executor"), ("/api/quick", ""), ("/api/slow", ""), ("/nowhere", "")]
+)
+def test_a_coroutine_that_hands_its_work_to_threads_is_told_apart(folder: Path, path: str, lends: str) -> None:
+    """By itself, or through a function that it calls."""
+    assert look(folder, sys.executable, "apps:fast", path).lends == lends
 
 
 @pytest.mark.parametrize(

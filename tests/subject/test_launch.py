@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -112,6 +113,25 @@ def test_what_the_target_is_told_reaches_it(tmp_path: Path) -> None:
         assert isinstance(started.process, Process)
         started.process.popen.wait(20)
         assert started.process.tail() == f"server target {tmp_path}"
+
+
+@pytest.mark.parametrize(
+    ("tls", "level", "host"),
+    [
+        (False, "tls", HOST),
+        (True, "none", f"tls:{HOST}"),
+        ({"front": ("tls",)}, "tls", f"tls:{HOST}"),
+        ({"front": ("tls",)}, "plain", HOST),
+    ],
+)
+def test_tls_is_spoken_with_a_server_at_the_levels_that_it_names(
+    tls: Any, level: str, host: str, tmp_path: Path
+) -> None:
+    """Whoever asks it, or loads it, finds that in its host."""
+    plain = arm(tmp_path)
+    spoken = replace(plain, server=replace(plain.server, tls=tls), cell=replace(plain.cell, levels=(("front", level),)))
+    with launch(spoken, (), Services(), cpus=(), log=tmp_path / "log") as server:
+        assert server.host == host
 
 
 def test_each_launch_has_a_port_of_its_own(tmp_path: Path) -> None:

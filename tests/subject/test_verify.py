@@ -12,7 +12,7 @@ import pytest
 
 from harness.subject import services
 from harness.subject.services import Services
-from harness.subject.verify import Checked, every_arm, verify
+from harness.subject.verify import Asked, Checked, every_arm, verify
 from harness.suite import Arm, Ask, Expect, Scenario, Upstream, load_definitions
 from tests import factories
 
@@ -43,7 +43,7 @@ def files(folder: Path, name: str = "files", argv: tuple[str, ...] = FILES) -> A
 
 def check(*arms: tuple[Arm, tuple[Scenario, ...]], missing: dict[str, str] | None = None) -> list[Checked]:
     """All that comes of it."""
-    return list(verify(arms, (), missing or {}, Upstream()))
+    return list(verify([Asked(*each) for each in arms], (), missing or {}, Upstream()))
 
 
 def test_a_right_answer_is_no_problem_and_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -61,6 +61,16 @@ def test_a_wrong_answer_is_told_and_its_log_is_kept(tmp_path: Path) -> None:
     assert problem == "GET /hello: body lacks 'goodbye': hello, world"
     assert '"GET /hello HTTP/1.1" 200' in Path(log).read_text()
     assert right.problem is None
+
+
+def test_what_is_held_beside_a_victim_is_asked_too(tmp_path: Path) -> None:
+    """A request that is answered with an error at once holds nothing."""
+    missing = replace(HELLO, name="report", request=Ask(path="/report"))
+    asked = [Asked(files(tmp_path), (HELLO,), held=missing)]
+    victim, held = verify(asked, (), {}, Upstream())
+    assert (victim.scenario, victim.problem) == (HELLO, None)
+    assert held.scenario == missing
+    assert str(held.problem).startswith("GET /report: status 404, expected 200")
 
 
 def test_an_arm_that_does_not_start_fails_in_each_of_its_scenarios(tmp_path: Path) -> None:
@@ -93,9 +103,9 @@ def test_every_target_meets_every_server_of_its_interface_in_every_scenario():
     """The scenarios of the middleware stack under each level of it that the target has, the others without."""
     known = load_definitions()
     asked = {
-        (arm.cell.target, arm.cell.server, scenario.name)
-        for arm, scenarios in every_arm(known)
-        for scenario in scenarios
+        (asked.arm.cell.target, asked.arm.cell.server, scenario.name)
+        for asked in every_arm(known)
+        for scenario in asked.scenarios
     }
     assert asked == {
         (target.name, server.name, scenario)

@@ -130,6 +130,23 @@ def test_a_pair_that_asks_for_what_does_not_exist_is_refused_by_key(tmp_path: Pa
     assert problem in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("tls", "problem"),
+    [
+        ('{ fronts = ["tls"] }', "server[0].tls.fronts: unknown factor 'fronts'; did you mean 'front'?"),
+        ('{ front = ["tsl"] }', "server[0].tls.front: 'tsl' is no level of front; it has plain, access-log, tls"),
+        ('"yes"', "server[0].tls"),
+    ],
+)
+def test_where_tls_is_spoken_is_said_by_factors_and_levels_that_exist(tmp_path: Path, tls: str, problem: str) -> None:
+    """A level that no factor has would leave the load engine without TLS."""
+    server = 'name = "own"\ninterface = "asgi"\nargv = ["{app}", "{port}"]\npackages = []\nslots = "loop"'
+    (tmp_path / "tls.toml").write_text(f"{GOOD}\n[[server]]\n{server}\ntls = {tls}\n")
+    with pytest.raises(DefinitionError) as caught:
+        load_suite(str(tmp_path / "tls.toml"))
+    assert problem in str(caught.value)
+
+
 @pytest.mark.parametrize("text", ["[[pair]\n", 'about = "a"\nabout = "b"\n', "blocks = 2000-01-01\n", "[[pair]]\n\xff"])
 def test_a_file_that_is_no_definition_is_refused_by_name(tmp_path: Path, text: str) -> None:
     """Syntax errors, duplicate keys, dates and bytes that are no text."""

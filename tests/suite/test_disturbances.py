@@ -75,6 +75,46 @@ def test_what_is_wrong_is_said_with_its_key(tmp_path: Path, text: str, said: str
         plan(tmp_path, f"{PAIR}disturbance = {text}\n")
 
 
+@pytest.mark.parametrize(
+    ("held", "situation", "requests"),
+    [
+        (Held(request="report"), "beside held report", "held report requests"),
+        (
+            Held(request="report", how="slow-read"),
+            "beside held report (slow-read)",
+            "held report (slow-read) requests",
+        ),
+        (
+            Held(request="report", how="now-and-then", every_s=0.5),
+            "beside report every 0.5 s",
+            "report requests every 0.5 s",
+        ),
+    ],
+)
+def test_neighbours_are_called_by_what_they_do(held: Held, situation: str, requests: str) -> None:
+    """What comes now and then is not called held."""
+    assert (held.situation, held.requests) == (situation, requests)
+
+
+OWN = """
+[[target]]
+name = "shop"
+interface = "wsgi"
+app = "shop:app"
+packages = []
+handler = "sync"
+"""
+
+
+def test_a_new_version_is_one_of_our_own_targets(tmp_path: Path) -> None:
+    """There is no second version of somebody else's app, and no good guess where its files are."""
+    pair = PAIR + 'workers = 2\ndisturbance = { kind = "deploy", how = "version" }\n'
+    assert plan(tmp_path, pair).groups[0].disturbance == Deploy(how="version")
+    own = OWN + pair + 'a = { target = "shop", server = "gunicorn-gthread" }\n'
+    with pytest.raises(DefinitionError, match=r"pair\[0\]\.disturbance\.how: a new version is a copy.*shop is none"):
+        plan(tmp_path, own)
+
+
 def test_a_disturbance_has_one_generator() -> None:
     """Its course is kept by one."""
     with pytest.raises(UsageError, match=r"neighbours: a disturbance is watched by one generator.*--generators 2"):

@@ -40,6 +40,8 @@ def suite_of(folder: Path, keys: str = URL, scenario: str = "json", levels: str 
     [
         ("http://127.0.0.1:8000", Address("127.0.0.1", 8000)),
         ("http://localhost/", Address("localhost", 80)),
+        ("https://shop.test", Address("tls:shop.test", 443)),
+        ("https://[::1]:8443/", Address("tls:::1", 8443)),
         ("http://[::1]:8000", Address("::1", 8000)),
         ("http+unix:/run/shop.sock", Address("unix:/run/shop.sock", 0)),
         ("http+unix:///run/shop.sock", Address("unix:/run/shop.sock", 0)),
@@ -54,7 +56,7 @@ def test_an_address_is_read_from_its_url(url: str, expected: Address) -> None:
 @pytest.mark.parametrize(
     ("url", "problem"),
     [
-        ("https://127.0.0.1", "without TLS: give the address behind what ends TLS"),
+        ("ftp://127.0.0.1", "write http://HOST:PORT, https://HOST:PORT"),
         ("http://ada:secret@127.0.0.1", "holds a name or a password"),
         ("http://127.0.0.1/api", "holds a path"),
         ("http://127.0.0.1?x=1", "holds a query"),

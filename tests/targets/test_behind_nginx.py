@@ -14,8 +14,10 @@ import pytest
 
 from harness.machine.environment import program_version
 from harness.machine.identity import identity, lives
+from harness.spec.hosts import tls_context
 from tests.polling import until
 from tests.targets.targets_support import free_port
+from tests.tls_support import NEEDS_OPENSSL
 
 FRONT = Path(__file__).parents[2] / "targets" / "behind_nginx.py"
 SERVER = """
@@ -40,10 +42,11 @@ pytestmark = [
 ]
 
 
-def answer(port: int) -> tuple[int, str] | None:
+def answer(port: int, scheme: str = "http") -> tuple[int, str] | None:
     """Status and body; None while nobody listens."""
+    unchecked = tls_context() if scheme == "https" else None
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5) as response:
+        with urllib.request.urlopen(f"{scheme}://127.0.0.1:{port}/", timeout=5, context=unchecked) as response:  # noqa: S310 - of ours
             return response.status, response.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, ""
@@ -68,4 +71,23 @@ def test_nginx_answers_when_its_server_does_and_ends_with_it(ends: str, tmp_path
         os.kill(server.pid if ends == "the server" else front.pid, signal.SIGTERM)
         assert front.wait(20) == (signal.SIGTERM if ends == "the server" else 0)
     assert not any(map(lives, family))
+    assert list(tmp_path.iterdir()) == []
+
+
+@NEEDS_OPENSSL
+def test_nginx_ends_tls_and_logs_each_request(tmp_path: Path) -> None:
+    """As it is told to; plain HTTP is none of it then."""
+    port, address = free_port(), tmp_path / "app.sock"
+    told = ["--access-log", "--tls"]
+    argv = [sys.executable, str(FRONT), f"127.0.0.1:{port}", str(address), *told, "--"]
+    with subprocess.Popen([*argv, sys.executable, "-c", SERVER, str(address)]) as front:
+        try:
+            assert until(lambda: answer(port, "https") is not None)
+            assert (answer(port, "https") or (0, ""))[0] == 200
+            assert (answer(port) or (0, ""))[0] == 400
+            log = tmp_path / "app.nginx" / "access.log"
+            assert until(lambda: [line.split()[8] for line in log.read_text().splitlines()] == ["200", "200", "400"])
+        finally:
+            front.terminate()
+        assert front.wait(20) == 0
     assert list(tmp_path.iterdir()) == []

@@ -68,6 +68,15 @@ def test_an_asgi_request_is_counted_alike(counts: Served) -> None:
     assert (worker.begun, worker.finished) == (2, 2)
 
 
+def test_code_that_has_a_version_counts_under_it(counts: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever generation the file says: a worker that imports old files is an old one, however late it starts."""
+    monkeypatch.setattr(targets_served, "VERSION", 1)
+    counts.renew()
+    targets_served.Served(counts.path).begun()
+    (worker,) = counts.workers()
+    assert (counts.generation, worker.generation) == (2, 1)
+
+
 def test_a_worker_that_is_forked_has_a_row_of_its_own_and_the_generation_of_its_code(counts: Served) -> None:
     """As with --preload: the code was loaded before the fork, however late the worker starts."""
     old = targets_served.Served(counts.path)

@@ -20,8 +20,9 @@ from harness.record.sitting import begin
 from harness.subject.served import counting
 from harness.suite import Arm, Ask, Deploy, Expect, Group, Open, Scenario, Thresholds, load_definitions
 from harness.suite.choice import arm_of
+from harness.suite.disturbances.deploy import How
 from harness.suite.subjects import Reload
-from harness.trial.episodes.deploys import Deployer
+from harness.trial.episodes.deploys import Deployer, refused
 from harness.trial.progress import Silent
 from tests import factories
 from tests.polling import until
@@ -104,6 +105,53 @@ def test_a_server_is_stopped_and_started_again_and_serves_on(tmp_path: Path) -> 
     assert row.good is not None
     assert row.server_finished is not None
     assert row.good <= row.server_finished
+
+
+@pytest.mark.live
+def test_a_new_version_is_told_by_the_files_that_its_workers_have_imported(tmp_path: Path) -> None:
+    """First the old version answers, then the new one."""
+    (row,) = measured(tmp_path / "run", gunicorn(), dataclasses.replace(RELOAD, how="version", during_s=2.5))
+    assert (row.error, row.reasons) == (None, ())
+    assert row.deployed is not None
+    assert row.deployed.renewed
+    assert row.deployed.workers >= 1
+    assert row.deployed.new_from_s is not None
+    assert row.deployed.new_from_s > 0
+
+
+@pytest.mark.live
+def test_workers_that_have_had_their_requests_are_recycled_in_the_middle_of_it(tmp_path: Path) -> None:
+    """By the server itself, and nobody's requests are miscounted for that."""
+    (row,) = measured(tmp_path / "run", gunicorn(), dataclasses.replace(RELOAD, how="recycle", during_s=2.5))
+    assert (row.error, row.reasons) == (None, ())
+    assert row.deployed is not None
+    assert not row.deployed.renewed
+    assert row.deployed.workers >= 1
+    assert row.deployed.new_from_s is not None
+    assert row.deployed.new_from_s > 0
+    assert row.deployed.old_until_s is None
+
+
+@pytest.mark.parametrize(
+    ("how", "server", "workers", "said"),
+    [
+        ("recycle", "waitress", 1, "waitress replaces no worker for the number of its requests"),
+        ("recycle", "granian-asgi", 2, "granian-asgi replaces no worker for the number of its requests"),
+        ("recycle", "uvicorn", 1, "uvicorn replaces such workers where it has 2 or more"),
+        ("version", "uwsgi", 2, "uwsgi has no reload of its own"),
+        ("version", "uvicorn", 1, "uvicorn reloads with 2 workers or more"),
+        ("recycle", "uvicorn", 2, ""),
+        ("version", "granian-wsgi", 1, ""),
+        ("restart", "waitress", 1, ""),
+    ],
+)
+def test_what_a_server_cannot_do_is_said(how: How, server: str, workers: int, said: str) -> None:
+    """By its definition, before anything is sent to it."""
+    served = load_definitions().servers[server]
+    arm = factories.arm("t1", pair=None, server=served, workers=workers)
+    why = refused(Deploy(how=how), arm)
+    assert why.startswith(said)
+    assert bool(why) == bool(said)
 
 
 @pytest.mark.live

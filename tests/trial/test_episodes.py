@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import runpy
 import sys
 from pathlib import Path
 
@@ -12,7 +13,19 @@ from harness import measure, record
 from harness.judge.episodes import broke
 from harness.machine.placement import Placement
 from harness.record.sitting import begin
-from harness.suite import Ask, Expect, Group, Held, Open, Scenario, Thresholds, load_definitions
+from harness.suite import (
+    Ask,
+    Expect,
+    Group,
+    Held,
+    Open,
+    Options,
+    Scenario,
+    Thresholds,
+    build,
+    load_definitions,
+    load_suite,
+)
 from harness.suite.choice import arm_of
 from harness.trial.progress import Silent
 from tests import factories
@@ -61,13 +74,37 @@ def test_neighbours_that_take_every_thread_break_the_victim_and_it_is_well_when_
     assert [trial.block for trial in record.whole_blocks(run)] == [0]
 
 
+@pytest.mark.live
+def test_a_large_upload_is_held_like_any_request(tmp_path: Path) -> None:
+    """By the suite that docs name: each client sends another one as soon as it is answered, and all are answered."""
+    example = runpy.run_path(str(Path(__file__).parents[2] / "bench/examples/neighbours/suite.py"))
+    suite = tmp_path / "further.toml"
+    suite.write_text(example["SUITE"])
+    planned = build(*load_suite(str(suite)), Options(seed=1))
+    computing, uploading = planned.groups
+    assert isinstance(computing.disturbance, Held)
+    assert (computing.disturbance.request, computing.disturbance.how) == ("sums", "now-and-then")
+    arm = dataclasses.replace(uploading.arms[1], pair=None, loads=(Open(connections=4, rate_rps=20.0),))
+    held = Held(request="photo", count=(2,), deadline_ms=1000, before_s=BEFORE_S, during_s=1.0, after_s=5)
+    group = dataclasses.replace(uploading, arms=(arm,), pairs=(), disturbance=held)
+    plan = factories.plan(group, blocks=1, open_slice_s=0.5, thresholds=ANY_MACHINE)
+    (tmp_path / "run").mkdir()
+    placement = Placement(server=(0,), generator=(0,), services=(0,))
+    measure.measure(begin(tmp_path / "run", plan, placement, None), Silent())
+    (row,) = record.read(tmp_path / "run").episodes
+    assert (row.error, row.held_wrong) == (None, {})
+    assert row.held_answers > 2
+
+
 DIES = """
 import os, sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 class Hello(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    reports = 0
     def do_GET(self):
-        if self.path == "/report":
+        Hello.reports += self.path == "/report"
+        if Hello.reports > 1:
             print("MemoryError: no more", flush=True)
             os._exit(3)
         self.send_response(200)
@@ -82,7 +119,27 @@ ThreadingHTTPServer((sys.argv[1], int(sys.argv[2])), Hello).serve_forever()
 
 @pytest.mark.live
 def test_a_server_that_dies_in_an_episode_is_a_row_with_its_log_and_not_driven_again(tmp_path: Path) -> None:
-    """The block comes to its end without it."""
+    """The block comes to its end without it. What is held was verified before, once."""
+    run = tiny(tmp_path, Expect(contains="hello"))
+    (dead,) = run.episodes
+    assert (dead.strength, dead.valid, dead.fault, dead.during) == (1, False, "arm", None)
+    assert dead.error is not None
+    assert "MemoryError: no more" in dead.error
+
+
+@pytest.mark.live
+def test_what_is_held_must_be_answered_rightly_before_anything_is_measured(tmp_path: Path) -> None:
+    """An error that comes at once holds nothing; whoever drives would never know."""
+    run = tiny(tmp_path, Expect(json={"waited_ms": 3500}))
+    said = "answers wrongly (GET /report: body is not JSON: hello)"
+    (trial,), (episode,) = run.trials, run.episodes
+    assert said in str(trial.error)
+    assert said in str(episode.error)
+    assert (trial.fault, episode.fault) == ("arm", "arm")
+
+
+def tiny(tmp_path: Path, report: Expect) -> record.Run:
+    """A run of the server above, whose second report is its end, and which must answer the first as stated."""
     hello = Scenario(name="json", about="", request=Ask(path="/"), expect=Expect(contains="hello"))
     arm = factories.arm(
         "t1",
@@ -92,14 +149,11 @@ def test_a_server_that_dies_in_an_episode_is_a_row_with_its_log_and_not_driven_a
         scenario=hello,
         loads=factories.loads("open", connections=2, rate_rps=20.0),
     )
-    report = Scenario(name="report", about="", request=Ask(path="/report"), expect=Expect())
+    neighbour = Scenario(name="report", about="", request=Ask(path="/report"), expect=report)
     held = Held(request="report", count=(1, 2), before_s=0.5, during_s=0.5, after_s=1)
-    group = Group(id="g1", scenario="json", arms=(arm,), pairs=(), disturbance=held, neighbour=report)
+    group = Group(id="g1", scenario="json", arms=(arm,), pairs=(), disturbance=held, neighbour=neighbour)
     plan = factories.plan(group, blocks=1, open_slice_s=0.5, thresholds=ANY_MACHINE)
     (tmp_path / "run").mkdir()
     placement = Placement(server=(0,), generator=(0,), services=(0,))
     measure.measure(begin(tmp_path / "run", plan, placement, None), Silent())
-    (dead,) = record.read(tmp_path / "run").episodes
-    assert (dead.strength, dead.valid, dead.fault, dead.during) == (1, False, "arm", None)
-    assert dead.error is not None
-    assert "MemoryError: no more" in dead.error
+    return record.read(tmp_path / "run")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from harness.machine import usage
 from harness.machine.process import Process, running
 from harness.machine.usage import Machine, Usage
-from harness.spec import Event
+from harness.spec import Event, SliceShare
 from harness.subject import connections
 from harness.subject.launch import Launched
 from harness.subject.services import Services
@@ -80,6 +81,21 @@ def test_what_the_harness_itself_uses_is_not_the_load_of_others(process: Process
     assert "harness" in looks
     ours = 2 * GENERATOR_S + HARNESS_S  # as arm and as generator
     assert observation.outside_fraction == pytest.approx((1.0 - ours) / 2.0)
+
+
+def test_a_generator_in_a_container_of_this_machine_is_not_the_load_of_others(
+    process: Process, looks: list[str]
+) -> None:
+    """Its clock is ours. One with another clock uses the CPU of its own machine."""
+    seen = observe(process)
+    assert "harness" in looks
+    assert seen.outside_fraction is not None
+    here = SliceShare(generator=1, connections=8, requests=9, cpu_percent=40, waiting_fraction=0, cpu_s=0.1)
+    there = replace(here, generator=2, clock_offset_us=-7e6)
+    assert seen.knowing([here, there]).outside_fraction == pytest.approx(seen.outside_fraction - 0.1 / 2.0)
+    assert seen.knowing([replace(here, cpu_s=9.0)]).outside_fraction == 0.0
+    unseen = replace(seen, outside_fraction=None)
+    assert unseen.knowing([here]) == unseen
 
 
 def test_one_worker_holds_every_connection(process: Process, looks: list[str]) -> None:

@@ -32,7 +32,7 @@ def test_the_cpu_of_processes_that_have_come_and_gone_is_the_servers(tmp_path: P
     """And so nobody else's; the memory is the most that was held between two moments."""
     log = tmp_path / "log"
     with running([sys.executable, "-c", REPLACES], name="server", log=log) as process:
-        server: Any = SimpleNamespace(process=process, proc=PROC)
+        server: Any = SimpleNamespace(process=process, proc=PROC, host="127.0.0.1", port=1)
         with watching(server) as watch:
             before = watch.usage()
             now = time.monotonic_ns()
@@ -40,6 +40,9 @@ def test_the_cpu_of_processes_that_have_come_and_gone_is_the_servers(tmp_path: P
             assert until(lambda: "replaced twice" in log.read_text())
             spent = watch.usage().total_since(before)
         assert spent > 0.7
+        assert watch.seen.cores is not None
+        assert watch.seen.cores > 0
+        assert watch.seen.accept_queue_most == 0
         assert len(process.members()) == 1
         assert watch.most_bytes is not None
         assert watch.most_bytes > 2**20

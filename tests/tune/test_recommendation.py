@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from harness.errors import RecordError
+from harness.errors import GateError, NothingValidError, RecordError
 from harness.judge.slo import parse
 from harness.tune.blocks import BlockOutcome, Measured, Setup
 from harness.tune.bracket import conclude
 from harness.tune.candidates import Candidate, Service
-from harness.tune.conclusion import capacity, points
+from harness.tune.conclusion import capacity, points, shortfall
 from harness.tune.explain import command, explain, shell
 from harness.tune.most.verdict import AtRate, Held, Rounds
 from harness.tune.recommendation import Recommendation, dump, load
 from harness.tune.rows import rows
 from harness.tune.search import Search
+from harness.tune.state import Tuning
 from harness.tune.trials import Ending, Outcome, RateTrial
 from tests import factories
 
@@ -191,6 +193,24 @@ def test_nothing_valid_gives_the_reasons():
     """Never a recommendation out of nothing."""
     assert explain(recommended([outcome(w1=None)])).startswith("No candidate was validly measured")
     assert "no answer: see its log" in explain(recommended([outcome(w1=None)]))
+
+
+def test_what_a_noisy_machine_spoils_twice_is_recommended_by_its_other_blocks():
+    """A table with throughputs, and nothing measured, cannot both be true."""
+    blocks = [outcome(w1=20.0), outcome(w1=None), outcome(w1=21.0), outcome(w1=None), outcome(w1=20.5)]
+    found = recommended(blocks)
+    assert [row.blocks for row in found.candidates] == [3]
+    assert explain(found).startswith("Run flask on gunicorn-sync with 1 worker")
+
+
+def test_what_takes_too_much_memory_was_measured_all_the_same(tmp_path: Path):
+    """The sentence says why none is recommended, and not that none was measured."""
+    found = recommended([outcome(w1=20.0, w2=40.0)], replace(SERVICE, memory_bytes=MIB))
+    assert all(row.throughput_rps for row in found.candidates)
+    assert explain(found).startswith("None of the settings that were measured can be recommended: takes more memory")
+    assert isinstance(shortfall(tmp_path, Tuning(), found), GateError)
+    nothing = recommended([outcome(w1=None)])
+    assert isinstance(shortfall(tmp_path, Tuning(), nothing), NothingValidError)
 
 
 def test_the_capacity_is_a_bracket_with_its_trials_and_what_broke():

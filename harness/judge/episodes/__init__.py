@@ -1,6 +1,7 @@
 """What episodes show, from their rows alone: may one be used, which strength breaks the victim, how two arms differ."""
 
 from harness.judge.episodes.breaks import BlockBreak, Break, break_of, breaks, broke
+from harness.judge.episodes.causes import computed_s, turned_away
 from harness.judge.episodes.contrasts import Contrast, contrasts
 from harness.judge.episodes.losses import Dip, Losses, dip, for_nobody, losses, poisson
 from harness.judge.episodes.records import impossible
@@ -17,6 +18,7 @@ __all__ = [
     "break_of",
     "breaks",
     "broke",
+    "computed_s",
     "contrasts",
     "dip",
     "for_nobody",
@@ -26,4 +28,5 @@ __all__ = [
     "poisson",
     "ran_out",
     "reasons",
+    "turned_away",
 ]

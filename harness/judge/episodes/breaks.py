@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median_low
 
+from harness.judge.episodes.causes import computed_s, turned_away
 from harness.record import Episode
 
 
@@ -39,6 +40,10 @@ class Break:
     most: int
     """The most that was tried."""
     blocks: tuple[BlockBreak, ...]
+    computed_s: float | None = None
+    """CPU seconds of each request beside the victim where it broke, mean over blocks; None: not seen, or it waits."""
+    turned_away: int = 0
+    """Connections that found the accept queue full where the victim broke, over all blocks."""
 
     @property
     def confidence(self) -> float:
@@ -82,7 +87,23 @@ def break_of(arm: str, episodes: Sequence[Episode]) -> Break | None:
         high=_whole(max(ends)),
         most=max(each.strength for each in mine if each.valid),
         blocks=blocks,
+        computed_s=_computed_s(mine, blocks),
+        turned_away=turned_away([each for each in mine if (each.block, each.strength) in _broken(blocks)]),
     )
+
+
+def _broken(blocks: Iterable[BlockBreak]) -> set[tuple[int, int]]:
+    """Block and strength of the episodes that broke the victim."""
+    return {(each.block, each.broke) for each in blocks if each.broke is not None}
+
+
+def _computed_s(episodes: Sequence[Episode], blocks: Iterable[BlockBreak]) -> float | None:
+    """By those that broke the victim, against those of their blocks without a neighbour; None unless all show it."""
+    valid = {(each.block, each.strength): each for each in episodes if each.valid}
+    broken = _broken(blocks)
+    found = [computed_s(valid[block, 0], valid[block, strength]) for block, strength in broken if (block, 0) in valid]
+    known = [each for each in found if each is not None]
+    return sum(known) / len(known) if known and len(known) == len(broken) else None
 
 
 def breaks(episodes: Sequence[Episode]) -> dict[str, Break]:

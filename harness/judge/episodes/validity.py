@@ -51,13 +51,19 @@ def well_before(episode: Episode, _: Thresholds) -> Iterator[str]:
 
 
 def was_there(episode: Episode, _: Thresholds) -> Iterator[str]:
-    """What was to be held was held."""
+    """What was to be held was held, and what was to come now and then came."""
+    if episode.held_least is None and episode.held_wrong:
+        yield f"the requests beside it were answered wrongly ({_wrong(episode)}): read the server's log"
     if episode.held_least is not None and episode.held_least < episode.strength:
-        wrong = ", ".join(f"{count} times {what}" for what, count in sorted(episode.held_wrong.items()))
+        wrong = _wrong(episode)
         yield (
             f"at times only {episode.held_least} of {episode.strength} requests were held"
             f"{f' ({wrong})' if wrong else ''}: ask for one that takes longer, or read the server's log"
         )
+
+
+def _wrong(episode: Episode) -> str:
+    return ", ".join(f"{count} times {what}" for what, count in sorted(episode.held_wrong.items()))
 
 
 def reconciled(episode: Episode, _: Thresholds) -> Iterator[str]:
@@ -98,8 +104,12 @@ def renewed(episode: Episode, _: Thresholds) -> Iterator[str]:
     there first.
     """
     deployed = episode.deployed
-    if deployed is not None and deployed.renewed and deployed.new_from_s is None:
+    if deployed is None or deployed.new_from_s is not None:
+        return
+    if deployed.renewed:
         yield "no new worker has answered within the episode: lengthen during_s, or read the server's log"
+    elif episode.disturbance.kind == "deploy" and episode.disturbance.how == "recycle":
+        yield "no worker was recycled within the episode: lengthen during_s, or read the server's log"
 
 
 RULES: tuple[Rule, ...] = (

@@ -15,6 +15,7 @@ from harness.report.charts.episode import episode
 from harness.report.charts.factors import factors
 from harness.report.charts.forest import forest
 from harness.report.charts.frontier import frontier
+from harness.report.charts.generators import generators
 from harness.report.charts.latency import latency
 from harness.report.charts.neighbours import neighbours
 from harness.report.charts.overload import overload
@@ -25,7 +26,7 @@ from harness.report.charts.throughput import throughput
 from harness.report.charts.workers import workers
 from harness.report.figures import Study
 
-WHOLE = (frontier, candidates, best_three, search, deploys, forest, factors, workers, efficiency, balance)
+WHOLE = (frontier, candidates, best_three, search, deploys, forest, factors, workers, efficiency, balance, generators)
 OF_PAIR = (neighbours, overload, episode)
 EACH = (throughput, connections, rates, latency, costs, series)
 

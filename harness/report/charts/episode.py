@@ -44,7 +44,7 @@ def _situation(study: Study, pair: str, strength: int) -> str:
     """What the victim is in: `beside 8 held report requests`."""
     kind = kind_of(study, pair)
     if kind == "held":
-        return f"beside {strength} {held_words(study, pair)} requests"
+        return f"beside {strength} {held_words(study, pair)}"
     disturbance = study.group_of(pair).disturbance
     if kind == "overload":
         return f"at {strength / HUNDREDTHS:g} times the capacity"

@@ -36,7 +36,7 @@ def neighbours(study: Study, pair: str) -> Chart | None:
     share = units.percent(points[arms[0].id][0].episodes[0].disturbance.late_share)
     return Chart(
         name=f"neighbours-{pair}",
-        title=f"{title(scenario)} beside {what} requests: {bearing(study, pair)}",
+        title=f"{title(scenario)} beside {what}: {bearing(study, pair)}",
         note=f"Above: {quantile} of the victim's response time while requests are held, with 95 % interval where every "
         f"block has the samples. Below: share of its requests that were late or lost. Dashed: later than {deadline} is "
         f"late, and a share above {share} is a break. Shaded: the break, from the lowest to the highest of the blocks.",
@@ -80,7 +80,7 @@ def _paint(drawing: Drawing, study: Study, arms: Sequence[Arm], quantile: str, w
     upper.tick_params(labelbottom=False)
     upper.set_ylabel(f"{quantile} response time")
     lower.set_ylabel("late or lost")
-    lower.set_xlabel(f"{what} requests")
+    lower.set_xlabel(what)
     for number, arm in enumerate(arms):
         colour = colour_of(study, arm, drawing)
         if found := study.breaks.get(arm.id):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from harness import units
+from harness.judge.episodes import turned_away
 from harness.report.figures import Study
 from harness.report.figures.episodes import AtStrength
 from harness.report.words.names import called, name, shown
@@ -116,7 +117,14 @@ def _overloaded_arm(study: Study, arm: Arm) -> str:
         return f"{who} has no valid episode"
     well = points[-1].well_s
     again = f"and is well again after {text(well)}" if well.value is not None else "and is not well again"
-    return f"{who} keeps {units.percent(_share_of_best(points))} of its best in time {again}{wasted(points[-1])}"
+    kept = units.percent(_share_of_best(points))
+    return f"{who} keeps {kept} of its best in time {again}{wasted(points[-1])}{unaccepted(points[-1])}"
+
+
+def unaccepted(point: AtStrength) -> str:
+    """That connections found the accept queue full, where it was seen; otherwise empty."""
+    away = turned_away(point.episodes)
+    return f" (its accept queue was full: {units.plural(away, 'connection')} turned away)" if away else ""
 
 
 def _share_of_best(points: list[AtStrength]) -> float:

@@ -7,13 +7,13 @@ from harness.report.figures import Study
 from harness.report.words.names import called, shown
 from harness.report.words.values import text
 from harness.suite import ANYIO_THREADS, Arm, Held
-from harness.units import plural
+from harness.units import plural, seconds
 
 
 def held_words(study: Study, pair: str) -> str:
-    """What is held beside a pair: `held report`."""
+    """What is beside a pair: `held report requests`."""
     disturbance = study.group_of(pair).disturbance
-    return shown(disturbance.called) if isinstance(disturbance, Held) else "held request"
+    return shown(disturbance.requests) if isinstance(disturbance, Held) else "held requests"
 
 
 def bearing(study: Study, pair: str) -> str:
@@ -57,5 +57,7 @@ def taken_words(arm: Arm, found: Break) -> str:
         "event-loop": "the event loop is blocked" if workers == 1 else f"all {workers} event loops are blocked",
         "workers": f"{plural(workers, 'worker')}, one request each" if workers > 1 else "the one worker is taken",
         "capacity": "the slots that are left do not carry the rate",
+        "interpreter": f"each computes for {seconds(found.computed_s)}, and the others wait for the interpreter",
+        "accept-queue": f"the accept queue is full: {plural(found.turned_away, 'connection')} turned away",
         None: "",
     }[ran_out(arm, found)]

@@ -49,6 +49,11 @@ class Episodes:
         return (1,)
 
     @property
+    def versions(self) -> bool:
+        """Whether it deploys new versions of the app's files, so that copies of them are served."""
+        return False
+
+    @property
     def asks(self) -> str | None:
         """Name of the scenario that it needs beside the victim's; None: none."""
         return None

@@ -9,13 +9,24 @@ from pydantic import Field
 
 from harness.suite.disturbances.base import Episodes, Seconds
 
-How = Literal["reload", "restart", "kill"]
+How = Literal["reload", "restart", "kill", "recycle", "version"]
 """`reload`: the server's own, on its signal; `restart`: asked to stop, and started again when it has; `kill`: one of
-its workers is killed, as the kernel does it to the one that takes too much memory."""
+its workers is killed, as the kernel does it to the one that takes too much memory; `recycle`: the server replaces each
+worker by itself that has served so many requests, which all have in the middle of the disturbance; `version`: other
+files are put in the place of the app's, then the server's own reload."""
 WORDS: dict[How, str] = {
     "reload": "the server's own reload",
     "restart": "stop and start",
     "kill": "one worker killed",
+    "recycle": "the recycling of workers",
+    "version": "a new version",
+}
+SITUATIONS: dict[How, str] = {
+    "reload": "at a reload",
+    "restart": "at a restart",
+    "kill": "at a killed worker",
+    "recycle": "at recycled workers",
+    "version": "at a new version",
 }
 
 
@@ -41,7 +52,17 @@ class Deploy(Episodes):
     @property
     def situation(self) -> str:
         """What the victim is in."""
-        return {"reload": "at a reload", "restart": "at a restart", "kill": "at a killed worker"}[self.how]
+        return SITUATIONS[self.how]
+
+    @property
+    def versions(self) -> bool:
+        """Whether it deploys new versions of the app's files."""
+        return self.how == "version"
+
+    @property
+    def signals(self) -> bool:
+        """Whether it uses the server's own reload."""
+        return self.how in ("reload", "version")
 
     @property
     def strengths(self) -> tuple[int, ...]:

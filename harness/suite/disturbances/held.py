@@ -26,8 +26,15 @@ class Held(Episodes):
 
     how: How = "whole"
     """How those who hold them send and read."""
+    every_s: Annotated[float, Field(ge=0.05, le=60, allow_inf_nan=False)] = 1.0
+    """Now and then: how often each of them asks, at moments that are spread evenly."""
 
     searched = True
+
+    @property
+    def holds(self) -> bool:
+        """Whether so many are under way at every moment."""
+        return self.how != "now-and-then"
 
     @property
     def asks(self) -> str:
@@ -46,8 +53,17 @@ class Held(Episodes):
 
     @property
     def called(self) -> str:
-        """What is held: `held report`, `held report (slow-headers)`."""
+        """What is held: `held report`, `held report (slow-headers)`, `report every 1 s`."""
+        if not self.holds:
+            return f"{self.request} every {self.every_s:g} s"
         return f"held {self.request}" + ("" if self.how == "whole" else f" ({self.how})")
+
+    @property
+    def requests(self) -> str:
+        """What there are so many of: `held report requests`, `report requests every 1 s`."""
+        if not self.holds:
+            return f"{self.request} requests every {self.every_s:g} s"
+        return f"{self.called} requests"
 
     @property
     def strengths(self) -> tuple[int, ...]:

@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from harness.errors import GatebenchError, LaunchError, LoadError
+from harness.errors import GatebenchError, LaunchError, LoadError, ServiceError
 from harness.machine.identity import Identity, identity, kill
 from harness.machine.process import STOP_S, Process
 from harness.record import Deployed
-from harness.suite import Deploy
+from harness.subject.launch import wait_settled
+from harness.suite import Arm, Deploy
 from harness.trial.episodes.disturber import Done, Stage
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from harness.subject.served import Served, Worker
 
 NANO = 1e-9
+WARM_UP = 10
+"""Requests that each worker of a server has before it is to be recycled, one way or another."""
 
 
 class Deployer:
@@ -35,12 +38,15 @@ class Deployer:
         self._span_ns = (0, 0)
         self._error: GatebenchError | None = None
         self._over = threading.Event()
+        if disturbance.how == "recycle":
+            self._limit(disturbance)
         self._before = served.workers()
 
     def begin(self, start_ns: int, end_ns: int) -> None:
         """See `Disturber`."""
         self._span_ns = (start_ns, end_ns)
-        self._thread.start()
+        if self._how != "recycle":  # the server does that by itself
+            self._thread.start()
 
     def done(self) -> Done:
         """See `Disturber`."""
@@ -75,7 +81,7 @@ class Deployer:
         if self._how == "kill":
             kill(self._victim())
             return
-        self._served.renew()
+        self._renew()
         if self._how == "restart":
             self._process.restart()
             return
@@ -84,6 +90,34 @@ class Deployer:
         if not self._process.alive():  # its id may be a stranger's by now
             raise self._process.died()
         self._process.popen.send_signal(signal.Signals[f"SIG{reload.signal}"])
+
+    def _renew(self) -> None:
+        """From now on workers start with new code."""
+        if self._how == "version":
+            releases = self._stage.server.releases
+            assert releases is not None  # noqa: S101 - such groups are launched with them
+            try:
+                releases.publish(self._served.generation + 1)
+            except OSError as error:
+                raise ServiceError(f"no room for a new version of {self._stage.server.arm.label}: {error}") from error
+        self._served.renew()
+
+    def _limit(self, disturbance: Deploy) -> None:
+        """Start the server afresh with the number of requests that its workers have in the middle of the disturbance.
+
+        How many each has had by then is told by the rate; a few requests before that warm it up.
+        """
+        server, workers = self._stage.server, self._stage.server.arm.cell.workers
+        recycle = server.arm.server.recycle
+        assert recycle is not None  # noqa: S101 - `deploys` has checked it
+        rate_rps = self._stage.load.rate_rps or 0.0
+        due = round(rate_rps * (disturbance.before_s + disturbance.during_s / 2) / workers)
+        with self._stage.bench.stopwatch.on("launch"):
+            self._process.restart(recycle.after(WARM_UP + due))
+            server.wait_ready()
+            wait_settled([server])
+            for _ in range(WARM_UP * workers):
+                server.verify()
 
     def _victim(self) -> Identity:
         """A worker that has answered and still runs, and is not what holds them all together where there is such."""
@@ -116,6 +150,20 @@ def deployed(before: Sequence[Worker], served: Served, start_ns: int) -> Deploye
     )
 
 
+def refused(disturbance: Deploy, arm: Arm) -> str:
+    """Why the server of `arm` cannot be deployed so; empty: it can."""
+    server, workers = arm.server, arm.cell.workers
+    if disturbance.signals and server.reload is None:
+        return f"{server.name} has no reload of its own (servers.toml says none)"
+    if disturbance.signals and server.reload is not None and workers < server.reload.workers:
+        return f"{server.name} reloads with {server.reload.workers} workers or more: give it so many"
+    if disturbance.how == "recycle" and server.recycle is None:
+        return f"{server.name} replaces no worker for the number of its requests (servers.toml says none)"
+    if disturbance.how == "recycle" and server.recycle is not None and workers < server.recycle.workers:
+        return f"{server.name} replaces such workers where it has {server.recycle.workers} or more: give it so many"
+    return ""
+
+
 @contextmanager
 def deploys(stage: Stage) -> Iterator[Deployer]:
     """Whoever replaces the workers; raises `LaunchError` where that server cannot be told to."""
@@ -123,11 +171,8 @@ def deploys(stage: Stage) -> Iterator[Deployer]:
     assert isinstance(disturbance, Deploy)  # noqa: S101 - chosen by its kind
     if server.served is None or not isinstance(server.process, Process):
         raise LaunchError(f"{server.arm.label} runs already: what we did not start, we do not deploy")
-    reload = server.arm.server.reload
-    if disturbance.how == "reload" and reload is None:
-        raise LaunchError(f"{server.arm.server.name} has no reload of its own (servers.toml says none)")
-    if disturbance.how == "reload" and reload is not None and server.arm.cell.workers < reload.workers:
-        raise LaunchError(f"{server.arm.server.name} reloads with {reload.workers} workers or more: give it so many")
+    if why := refused(disturbance, server.arm):
+        raise LaunchError(why)
     deployer = Deployer(stage, disturbance, server.process, server.served)
     try:
         yield deployer

@@ -11,7 +11,7 @@ from harness.machine.process import Process
 from harness.record import Deployed
 from harness.spec.held import HeldLog
 from harness.subject.launch import Launched
-from harness.suite import Group
+from harness.suite import Group, Open
 from harness.trial.bench import Bench
 
 
@@ -23,6 +23,8 @@ class Stage:
     group: Group
     server: Launched
     strength: int
+    load: Open
+    """Of the victim."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,14 +87,21 @@ def neighbours(stage: Stage) -> AbstractContextManager[Holder]:
     log = bench.logs / "held.log"
     disturbance = stage.group.disturbance
     assert isinstance(disturbance, Held)  # noqa: S101 - chosen by its kind
-    return holding(
-        stage.server, neighbour, stage.strength, how=disturbance.how, cpus=bench.placement.generator, log=log
-    )
+    way = Way(disturbance.how, disturbance.every_s)
+    return holding(stage.server, neighbour, stage.strength, way=way, cpus=bench.placement.generator, log=log)
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How those who hold send and read."""
+
+    how: How = "whole"
+    every_s: float = 1.0
 
 
 @contextmanager
 def holding(
-    server: Launched, neighbour: Scenario, count: int, *, cpus: Sequence[int], log: Path, how: How = "whole"
+    server: Launched, neighbour: Scenario, count: int, *, cpus: Sequence[int], log: Path, way: Way = Way()
 ) -> Iterator[Holder]:
     """A helper that is ready to hold `count` requests of `neighbour` on `server`; it is ended at the end."""
     (held,) = prepared(neighbour)
@@ -110,7 +117,8 @@ def holding(
             status=held.expect.status,
         ),
         count=count,
-        how=how,
+        how=way.how,
+        every_s=way.every_s,
     )
     with running(
         [sys.executable, "-P", "-m", "loadtests.held"],

@@ -9,10 +9,11 @@ from harness import spec
 from harness.record import Episode, GeneratorCheck
 from harness.spec.fates import Fates
 from harness.subject.served import Served
-from harness.suite import Arm, Open
+from harness.suite import Arm, Disturbance, Held, Open
 from harness.trial.bench import GroupState
 from harness.trial.episodes import reduce
 from harness.trial.episodes.disturber import Done
+from harness.trial.episodes.watch import Pressed
 from harness.trial.observe import Observation
 
 NANO_A_MICRO = 1000
@@ -27,10 +28,10 @@ class Counted:
 
     @classmethod
     def of(cls, served: Served | None) -> Self:
-        """As it stands now."""
-        if served is None:
+        """As it stands now; an app that is not ours counts nothing."""
+        workers = served.workers() if served is not None else ()
+        if not workers:
             return cls(None, None)
-        workers = served.workers()
         return cls(sum(each.begun for each in workers), sum(each.finished for each in workers))
 
     def since(self, before: Counted) -> Counted:
@@ -49,6 +50,7 @@ class Seen:
     observation: Observation
     done: Done
     memory_most_bytes: int | None
+    pressed: Pressed
     served: Counted
     calls: int | None
     wrong: tuple[str, ...]
@@ -95,7 +97,7 @@ def filled(empty: Episode, seen: Seen) -> Episode:
         after=after,
         well_s=reduce.well_s(course, disturbance),
         silent_s=reduce.silent_s(course),
-        held_least=reduce.held_least(course) if held is not None else None,
+        held_least=reduce.held_least(course) if _holds(disturbance) else None,
         begun_most=reduce.begun_most(course) if held is not None else None,
         held_answers=held.answers if held is not None else 0,
         held_wrong=held.wrong if held is not None else {},
@@ -111,6 +113,9 @@ def filled(empty: Episode, seen: Seen) -> Episode:
         processes=observation.processes,
         memory_bytes=observation.memory.pss if observation.memory else None,
         memory_most_bytes=seen.memory_most_bytes,
+        cores_during=seen.pressed.cores,
+        accept_queue_most=seen.pressed.accept_queue_most,
+        accept_overflows=seen.pressed.accept_overflows,
         steal_fraction=observation.steal_fraction,
         outside_fraction=observation.outside_fraction,
         generator=GeneratorCheck(
@@ -122,3 +127,8 @@ def filled(empty: Episode, seen: Seen) -> Episode:
         ),
         timeline=reduce.timeline(course, disturbance),
     )
+
+
+def _holds(disturbance: Disturbance) -> bool:
+    """Whether it has so many requests under way at every moment."""
+    return isinstance(disturbance, Held) and disturbance.holds

@@ -87,7 +87,7 @@ def _episode(bench: Bench, state: GroupState, block: int, arm: Arm, strength: in
             _wait_quiet(serving.server)
         empty = replace(empty, load=_offered(empty))
         order = _order(bench, state, block, arm, empty, serving)
-        seen = _driven(bench, state, arm, order, strength, serving)
+        seen = _driven(Stage(bench, state.group, serving.server, strength, empty.load), arm, order)
     except GatebenchError as error:
         return _failed(empty, _cause(bench, arm, serving, error))
     row = filled(empty, seen)
@@ -118,16 +118,17 @@ def _cause(bench: Bench, arm: Arm, serving: Serving, error: GatebenchError) -> G
     return error if serving.server.process.alive() else serving.server.process.died()
 
 
-def _driven(bench: Bench, state: GroupState, arm: Arm, order: spec.Spec, strength: int, serving: Serving) -> Seen:
+def _driven(stage: Stage, arm: Arm, order: spec.Spec) -> Seen:
     """Run the load and the disturbance in it; raises `LoadError`, `LaunchError` or `AnswerError`."""
-    disturbance, neighbour, server = state.group.disturbance, state.group.neighbour, serving.server
+    disturbance, neighbour, server, bench = stage.group.disturbance, stage.group.neighbour, stage.server, stage.bench
     assert disturbance is not None  # noqa: S101 - only then are there episodes
     counted = neighbour is None or not neighbour.upstream_calls  # else its calls and the victim's cannot be told apart
-    before, processes = _hits(bench, arm) if counted else None, set(server.process.members())
-    served = Counted.of(server.served)
     with ExitStack() as stack:
         watch = stack.enter_context(watching(server))
-        disturber = stack.enter_context(KINDS[disturbance.kind](Stage(bench, state.group, server, strength)))
+        disturber = stack.enter_context(KINDS[disturbance.kind](stage))
+        # From here on: a disturber may have asked the server, or started it afresh.
+        before, processes = _hits(bench, arm) if counted else None, set(server.process.members())
+        served = Counted.of(server.served)
         ours = {"disturbance": disturber.process} if disturber.process is not None else {}
         changing = None if disturbance.keeps_processes else watch.usage
         observer = Observer({arm.id: server}, bench.services, ours, changing)
@@ -144,7 +145,7 @@ def _driven(bench: Bench, state: GroupState, arm: Arm, order: spec.Spec, strengt
                 bench.progress.slice_done(event.arm, event.throughput_rps)
 
         result = bench.generator.run(order, on_event)
-        done = disturber.done()
+        done, pressed = disturber.done(), watch.seen
     if not result.slices:
         raise LoadError("nothing was measured: the generator ended before the window closed, see its log under logs/")
     after = _hits(bench, arm) if counted else None
@@ -154,6 +155,7 @@ def _driven(bench: Bench, state: GroupState, arm: Arm, order: spec.Spec, strengt
         observation=observer.observations.get((arm.id, 0), Observation()),
         done=done,
         memory_most_bytes=watch.most_bytes,
+        pressed=pressed,
         served=Counted.of(server.served).since(served),
         calls=None if before is None or after is None else after - before,
         wrong=_wrong(server, processes) if disturbance.keeps_processes else (),

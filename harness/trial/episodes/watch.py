@@ -10,13 +10,29 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from harness.machine import usage
+from harness.spec import UNIX
+from harness.subject import connections
 from harness.subject.launch import Launched
 
 LOOK_S = 0.2
 """Between two looks: each takes some milliseconds, on a CPU that is not the server's. So much of the CPU of a process
 that ends may be missed."""
+
+
+ENOUGH = 2
+"""Looks that show how much CPU was used between them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pressed:
+    """What shows of a server while it is disturbed; None where it does not."""
+
+    cores: float | None = None
+    accept_queue_most: int | None = None
+    accept_overflows: int | None = None
 
 
 class Watch:
@@ -29,6 +45,9 @@ class Watch:
         self._lock = threading.Lock()
         self._cpu_s: dict[int, float] = {}
         self._held: list[int] = []
+        self._queued: list[int] = []
+        self._cores: list[tuple[int, float]] = []
+        self._overflows = connections.overflows()
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
         self._span_ns = (0, 0)
 
@@ -48,6 +67,24 @@ class Watch:
         """The most that all its processes held at once (PSS); None: that was never seen."""
         return max(self._held, default=None)
 
+    @property
+    def seen(self) -> Pressed:
+        """What the disturbance asked of the server and of its accept queue."""
+        after = connections.overflows()
+        known = self._overflows is not None and after is not None
+        return Pressed(
+            cores=self._cores_used(),
+            accept_queue_most=max(self._queued, default=None),
+            accept_overflows=max(0, (after or 0) - (self._overflows or 0)) if known else None,
+        )
+
+    def _cores_used(self) -> float | None:
+        """CPU seconds a second, between the first and the last look within the disturbance."""
+        if len(self._cores) < ENOUGH:
+            return None
+        (first_ns, first_s), (last_ns, last_s) = self._cores[0], self._cores[-1]
+        return (last_s - first_s) / ((last_ns - first_ns) * 1e-9)
+
     def usage(self) -> usage.Usage:
         """CPU of all processes that it has had since the first look, as far as it was seen of those that have ended."""
         now = usage.usage(self._server.process.members(), self._server.proc)
@@ -58,8 +95,11 @@ class Watch:
     def _run(self) -> None:
         start_ns, end_ns = self._span_ns
         while not self._over.wait(LOOK_S):
-            self.usage()
-            if start_ns <= time.monotonic_ns() < end_ns:
+            spent, now_ns = sum(self.usage().cpu_s.values()), time.monotonic_ns()
+            if start_ns <= now_ns < end_ns:
+                self._cores.append((now_ns, spent))
+                if not self._server.host.startswith(UNIX):
+                    self._queued.append(connections.accept_queue(self._server.port))
                 seen = usage.memory(self._server.process.members(), self._server.proc)
                 if seen is not None:
                     self._held.append(seen.pss)
