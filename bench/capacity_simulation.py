@@ -1,6 +1,6 @@
 """Whether the interval of a capacity holds what it promises, on machines whose capacity is known.
 
-    .venv/bin/python -m bench.capacity_simulation          500 searches on each of three machines, about 15 minutes
+    .venv/bin/python -m bench.capacity_simulation          500 searches on each of three machines, about 2 minutes
     .venv/bin/python -m bench.capacity_simulation 50       so many of each
 
 A machine whose speed wanders, one that toggles by 40 % within seconds, and one on which launches differ by 5 %. Each

@@ -34,7 +34,7 @@ SPELL_S = 10.0
 HALF_MINUTE_S = 30.0
 """Over which the capacity is foretold. It is that of the worst of its spells: in simulation the mean and the scatter of
 the two agree to a thousandth, whether the speed wanders or toggles."""
-LOW, HIGH = 0.03, 0.97
+LOW, HIGH = 0.035, 0.965
 """Probabilities below the two ends. More lies between than the nine tenths that are promised: how much launches and
 moments scatter is learned from some thirty trials that held or did not, and where that comes out too small, so does the
 interval."""
