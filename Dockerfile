@@ -30,8 +30,9 @@ RUN python -m pip install --no-deps /src
 
 # Not root, and whoever else --user names: then there is no home, and /runs must be open to all.
 RUN useradd --uid 1000 --no-create-home gatebench && mkdir -p /runs && chmod 1777 /runs
-# The keys of docker-compose.yml's generators: a volume there takes the owner of this folder.
-RUN install -d -o gatebench /keys && ln -s /keys/known_hosts /etc/ssh/ssh_known_hosts
+# The keys of docker-compose.yml's generators: a volume there takes the mode of this folder. Who owns it is up to the
+# container engine, and the first to mount it may be a harness of any user.
+RUN install -d -m 1777 /keys && ln -s /keys/known_hosts /etc/ssh/ssh_known_hosts
 ENV HOME=/tmp
 USER gatebench
 

@@ -322,10 +322,8 @@ def comments_again(claims: Claims, state: GitHub, recovering: Job, folder: Path)
     again(recovering, "0", folder / "equal")
     text = said(state, 1)
     print(text)
-    one = len(state.comments.get(1, [])) == 1
-    claims.check(
-        "recovered: the one comment was updated", f"{len(state.comments[1])}", held=one and "Recovered" in text
-    )
+    count = len(state.comments.get(1, []))
+    claims.check("recovered: the one comment was updated", f"{count}", held=count == 1 and "Recovered" in text)
     writes = list(state.writes)
     again(recovering, "0", folder / "equal")
     claims.check("still equal: nothing is written", " ".join(state.writes), held=state.writes == writes)

@@ -1,4 +1,4 @@
-"""Runs whose generators are on other hosts, while links are cut and processes killed.
+"""Runs whose generators are on other hosts, and servers too, while links are cut and processes killed.
 
     .venv/bin/python bench/machines.py [NAME ...]
 
@@ -9,7 +9,12 @@ In the middle of a slice then `link_cut` (a generator's host has no network), `g
 `ssh_killed`: the trial is void within ten seconds and says which generator, fifteen seconds later nothing of what ran
 on that host is left, the run goes on, and ends. `harness_killed` and `harness_cut_off`: nothing is left on any host.
 
-Needs root, sshd and `ip`, and four minutes. Its figures are of no use: all hosts share the CPUs. Ends with 1 when a
+`server_apart`: a run comes to its end with the servers and their services on a host of their own, where CPU and memory
+are read. `server_cut_off` and `server_agent_killed` in the middle of a slice: void within ten seconds, nothing is left
+there fifteen seconds later, the run goes on. `server_harness_killed` and `server_harness_cut_off`: nothing
+is left on any host.
+
+Needs root, sshd and `ip`, and seven minutes. Its figures are of no use: all hosts share the CPUs. Ends with 1 when a
 claim does not hold, with 2 where no hosts can be made.
 """
 
@@ -43,21 +48,36 @@ connections = 6
 """
 VOID_S, GONE_S, RUN_S = 10.0, 15.0, 150.0
 AHEAD_S = 100_000
+WITH_SERVICES = SUITE.replace("blocks = 2", "blocks = 3").replace('"json"', '"external-data"')
+CALM = """
+[thresholds]
+outside_load = 1.0
+generator_waiting = 1.0
+generator_cpu_percent = 100.0
+lateness_of_response = 1.0
+"""
+"""The hosts share the CPUs: what one does disturbs the others."""
 
 
 @dataclass(slots=True)
 class Run:
-    """A run that is under way on the host `here`."""
+    """A run that is under way on the host `here`; servers are on `apart`, or else there too."""
 
     here: Host
     there: list[Host]
     folder: Path
     process: subprocess.Popen[bytes]
+    apart: Host | None = None
 
     @property
     def hosts(self) -> list[Host]:
         """All of them."""
-        return [self.here, *self.there]
+        return [self.here, *self.there, *([self.apart] if self.apart else [])]
+
+    @property
+    def serving(self) -> Host:
+        """The one with the servers."""
+        return self.apart or self.here
 
     def rows(self) -> list[dict[str, Any]]:
         """The trials that are on record."""
@@ -66,7 +86,7 @@ class Run:
 
     def loaded(self) -> bool:
         """Whether all generators load a server."""
-        return self.here.clients() >= {host.address for host in self.there}
+        return self.serving.clients() >= {host.address for host in self.there}
 
     def left(self) -> dict[str, list[str]]:
         """What runs on each host beside what it had before."""
@@ -74,21 +94,24 @@ class Run:
 
 
 @contextlib.contextmanager
-def running(suite: str = SUITE) -> Iterator[Run]:
-    """A run on three hosts, two of them with a generator."""
+def running(suite: str = SUITE, *, apart: bool = False) -> Iterator[Run]:
+    """A run on three hosts, two of them with a generator; `apart`: on four, one of them with the servers."""
+    names = ["harness", "one", "two", *(["server"] if apart else [])]
     with (
         tempfile.TemporaryDirectory() as name,
-        hosts(Path(name), ["harness", "one", "two"], {"two": AHEAD_S}) as made,
+        hosts(Path(name), names, {"two": AHEAD_S, "server": 2 * AHEAD_S}) as made,
         (Path(name) / "log").open("wb") as log,
     ):
         folder = Path(name)
         (folder / "machines.toml").write_text(suite)
+        server = made.pop("server") if apart else None
         here, *there = made.values()
-        argv = [str(folder / "python"), "-m", "harness", "run", "machines.toml", "--out=out", "--bind", here.address]
+        argv = [str(folder / "python"), "-m", "harness", "run", "machines.toml", "--out=out"]
+        argv += [f"--on=server=ssh://root@{server.address}{folder}/python"] if server else ["--bind", here.address]
         argv += [f"--on=generator=ssh://root@{host.address}{folder}/python" for host in there]
         with here.start(argv, folder, {}, stdout=log, stderr=log) as process:
             try:
-                yield Run(here, there, folder, process)
+                yield Run(here, there, folder, process, server)
             finally:
                 process.kill()
 
@@ -172,6 +195,93 @@ def harness_cut_off() -> Iterator[Claim]:
         yield from _nothing_left(run)
 
 
+def server_apart() -> Iterator[Claim]:
+    """Servers and their services are on a host of their own, whose clock is two days ahead."""
+    served: set[str] = set()
+    clients: set[str] = set()
+    with running(WITH_SERVICES.replace("slice_s = 6", "slice_s = 0.5") + CALM, apart=True) as run:
+
+        def ended() -> bool:
+            clients.update(run.serving.clients())
+            served.update(run.serving.processes().values())
+            return run.process.poll() is not None
+
+        yield seconds_until(ended, RUN_S) is not None, f"it ends, with exit code {run.process.poll()}"
+        rows = run.rows()
+        why = [row["error"] or row["reasons"] for row in rows]
+        yield len(rows) == 6 and all(row["valid"] for row in rows), f"6 trials, all valid: {why}"  # noqa: PLR2004
+        read = [(row["memory_bytes"] or 0, sum(each["cpu_s"] for each in row["slices"])) for row in rows]
+        yield all(memory > 0 and cpu > 0 for memory, cpu in read), f"memory and CPU of servers: {read}"
+        upstream = [row["services_cpu_s"].get("upstream", 0.0) for row in rows]
+        yield all(upstream), f"CPU of the upstream: {upstream}"
+        there = [word for word in ("gunicorn", "uvicorn", "targets.upstream") if any(word in each for each in served)]
+        yield len(there) == 3, f"on the servers' host ran {there}"  # noqa: PLR2004
+        expected = {host.address for host in run.there}
+        others = clients - expected - {run.here.address, run.serving.address, "127.0.0.1"}  # the upstream's are there
+        yield clients >= expected and not others, f"servers had connections from {sorted(clients)}"
+        head = json.loads((run.folder / "out/run.json").read_text())
+        machine = head["environment"]["server_machine"]
+        took_us = [machine["round_trip_us"]]
+        took_us += [each["round_trip_us"] for each in head["environment"]["generator_machines"].values()]
+        yield all(0 < each < 1e5 for each in took_us), f"round trips of {took_us} us to {machine['name']}"  # noqa: PLR2004
+        yield from _nothing_left(run)
+
+
+def server_cut_off() -> Iterator[Claim]:
+    """The servers' host has no network any more, for fifteen seconds."""
+    yield from _server_struck(lambda run: run.serving.link("down"), lambda run: run.serving.link("up"))
+
+
+def server_agent_killed() -> Iterator[Claim]:
+    """All processes of the agent on the servers' host get SIGKILL."""
+    yield from _server_struck(lambda run: _kill(run.serving, "harness agent"))
+
+
+def server_harness_killed() -> Iterator[Claim]:
+    """The process that the user has started gets SIGKILL in the middle of a slice."""
+    with running(WITH_SERVICES, apart=True) as run:
+        yield seconds_until(run.loaded, 60) is not None, "all generators load a server"
+        _kill(run.here, "harness run")
+        yield from _nothing_left(run)
+
+
+def server_harness_cut_off() -> Iterator[Claim]:
+    """The harness' host has no network any more, so that no pipe closes."""
+    with running(WITH_SERVICES, apart=True) as run:
+        yield seconds_until(run.loaded, 60) is not None, "all generators load a server"
+        run.here.link("down")
+        took_s = seconds_until(lambda: not any(host.processes() for host in (run.serving, *run.there)), GONE_S)
+        yield took_s is not None, f"nothing left on the other hosts after {took_s or GONE_S:.1f} s"
+        yield seconds_until(lambda: run.process.poll() is not None, RUN_S) is not None, "the run ends"
+        yield from _nothing_left(run)
+
+
+def _server_struck(strike: Callable[[Run], None], mend: Callable[[Run], None] | None = None) -> Iterator[Claim]:
+    """Strike the servers' host in the middle of a slice."""
+    with running(WITH_SERVICES, apart=True) as run:
+        yield seconds_until(run.loaded, 60) is not None, "all generators load a server"
+        before = run.serving.processes().keys()
+        strike(run)
+        struck = time.monotonic()
+        took_s = seconds_until(run.rows, VOID_S)
+        errors = {str(row["error"]) for row in run.rows()}
+        named = f"the servers' machine root@{run.serving.address} is lost: "
+        fits = bool(errors) and all(named in error for error in errors)
+        yield took_s is not None and fits, f"void after {took_s or VOID_S:.1f} s: {'; '.join(errors) or 'no row'}"
+
+        def left() -> list[str]:
+            return [words for pid, words in run.serving.processes().items() if pid in before]
+
+        gone_s = seconds_until(lambda: not left(), struck + GONE_S - time.monotonic())
+        yield gone_s is not None, f"nothing of it is left there after {time.monotonic() - struck:.1f} s: {left()}"
+        if mend is not None:
+            mend(run)
+        yield seconds_until(lambda: run.process.poll() is not None, RUN_S) is not None, "the run goes on, and ends"
+        last = [row["error"] for row in run.rows() if row["block"] == 2]  # noqa: PLR2004 - the third
+        yield last == [None, None], f"the last block is measured: {last}"
+        yield from _nothing_left(run)
+
+
 def _struck(strike: Callable[[Run], None], says: str, mend: Callable[[Run], None] | None = None) -> Iterator[Claim]:
     """Strike the first generator in the middle of a slice; `says` is what the rows must say of it."""
     with running() as run:
@@ -218,7 +328,20 @@ def _kill(host: Host, *words: str) -> None:
 
 PROOFS = {
     proof.__name__: proof
-    for proof in (whole, link_cut, generator_killed, agent_killed, ssh_killed, harness_killed, harness_cut_off)
+    for proof in (
+        whole,
+        link_cut,
+        generator_killed,
+        agent_killed,
+        ssh_killed,
+        harness_killed,
+        harness_cut_off,
+        server_apart,
+        server_cut_off,
+        server_agent_killed,
+        server_harness_killed,
+        server_harness_cut_off,
+    )
 }
 
 

@@ -6,31 +6,45 @@ the machine is then spread over all of them, and a run that is interrupted has s
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 
 from harness import record
 from harness.judge import compare
 from harness.record import Writer
 from harness.record.sitting import Sitting
-from harness.subject.receipts import receipts
-from harness.suite import block_times
+from harness.suite import Arm, block_times
 from harness.suite.plan import Plan
 from harness.trial.bench import Bench, GroupState, opened, resume
 from harness.trial.block import measure_block
 from harness.trial.progress import Progress
+from harness.trial.site import Here, Site
+from harness.trial.there import sited
 
 
 def measure(sitting: Sitting, progress: Progress) -> None:
     """Measure the blocks of the plan that earlier sittings have not; each trial is on disk before the next block."""
     plan = sitting.info.plan
     arms = [arm for group in plan.groups for arm in group.arms]
-    receipt = receipts(arms)
-    info = replace(sitting.info, versions=sitting.info.versions | receipt.versions)
+    with _site(sitting) as site:
+        receipt = site.receipts(arms)
+        info = replace(sitting.info, versions=sitting.info.versions | receipt.versions)
+        _measured(replace(sitting, info=info), progress, arms, site, receipt.missing)
+
+
+def _site(sitting: Sitting) -> AbstractContextManager[Site]:
+    """Where the servers run."""
+    plan = sitting.info.plan
+    return nullcontext(Here()) if plan.server is None else sited(plan, sitting.folder / "logs")
+
+
+def _measured(sitting: Sitting, progress: Progress, arms: Sequence[Arm], site: Site, missing: dict[str, str]) -> None:
+    plan = sitting.info.plan
     groups = [Underway.after(plan, resume(group, sitting.earlier)) for group in plan.groups]
     with (
-        record.writing(sitting.folder, info) as writer,
-        opened(plan, arms, sitting.placement, writer, progress, receipt.missing) as bench,
+        record.writing(sitting.folder, sitting.info) as writer,
+        opened(plan, arms, sitting.placement, writer, progress, missing, site) as bench,
     ):
         progress.run_started(plan, _left_s(bench, groups))
         while unfinished := [group for group in groups if not _enough(bench, group)]:

@@ -109,6 +109,11 @@ def test_one_image_is_built_and_every_service_beside_the_harness_has_a_health_ch
     assert [name for name, block in SERVICES.items() if "healthcheck:" not in block] == ["harness"]
 
 
+def test_every_user_can_make_the_keys() -> None:
+    """The first to mount their volume may be a harness of any user."""
+    assert "RUN install -d -m 1777 /keys " in (ROOT / "Dockerfile").read_text()
+
+
 def test_no_key_lies_in_the_image() -> None:
     """Debian makes host keys when it installs sshd: all who have the image would have them."""
     (step,) = re.findall(r"^RUN apt-get .*(?:\n    .*)*", (ROOT / "Dockerfile").read_text(), re.MULTILINE)

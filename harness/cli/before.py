@@ -40,12 +40,19 @@ def require_pods(arms: Iterable[Arm]) -> None:
 
 
 def disturbances(
-    groups: Iterable[Sequence[Arm]], placement: Placement, thresholds: Thresholds, *, strict: bool, shared_cpu: bool
+    groups: Iterable[Sequence[Arm]],
+    placement: Placement,
+    thresholds: Thresholds,
+    there: Sequence[Finding] = (),
+    *,
+    strict: bool,
+    shared_cpu: bool,
 ) -> list[Finding]:
     """Look at the machine and say what disturbs a measurement of `groups`, and what that will cost.
 
-    Raises `UsageError` where a pod cannot be had, or nothing valid can come of it and `shared_cpu` is not given;
-    `GateError` where something disturbs and `strict` is given.
+    `there` was found on the machine of the servers, where that is another. Raises `UsageError` where a pod cannot be
+    had, or nothing valid can come of it and `shared_cpu` is not given; `GateError` where something disturbs and
+    `strict` is given.
     """
     from harness.machine import cgroups
     from harness.machine.demand import Demand
@@ -57,6 +64,7 @@ def disturbances(
         finding = cpus(placement, cgroups.quota())
         raise UsageError(f"{finding.sentence}; --shared-cpu measures all the same, and marks the run")
     found = [each for each in look(Demand.of(groups), placement, thresholds, watch()) if each.grade != "ok"]
+    found += there
     for each in found:
         remarks().print(f"disturbs: {each.sentence}", soft_wrap=True)
     if strict and found:

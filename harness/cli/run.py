@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,7 +14,7 @@ from harness import record, units
 from harness.cli.before import SharedCpu, Strict, disturbances, noted
 from harness.cli.beside import announced
 from harness.cli.driving import shared_out
-from harness.cli.elsewhere import Bind, On, asked_elsewhere, bound, machines
+from harness.cli.elsewhere import Bind, On, asked_elsewhere, bound, facts, machines, placed_there
 from harness.cli.gate import AllowFailedBlocks, FailOnInconclusive, FailOnRegression, GateMetrics, demands, enforce
 from harness.cli.options import (
     RESULTS,
@@ -48,6 +48,9 @@ from harness.record.sitting import Sitting, begin, own_folder, refuse_new_plan
 from harness.record.sitting import resume as go_on
 from harness.suite import Arm, Definitions, Options, Plan, Suite, run_times
 from harness.suite import build as build_plan
+
+if TYPE_CHECKING:
+    from harness.trial.machines import Greeted
 
 
 def run(
@@ -105,7 +108,8 @@ def run(
     `gatebench run shop.toml --baseline shop-main --fail-on-regression 5%`,
     `gatebench run --a shop:app --b shop_async:app --path /products`, `gatebench run quick --cpus 0.5 --memory 512MiB`,
     `gatebench run --app shop:app --path /products --rev main --rev HEAD`,
-    `gatebench run quick --on generator=ssh://bench@10.0.0.2 --bind 10.0.0.1`.
+    `gatebench run quick --on generator=ssh://bench@10.0.0.2 --bind 10.0.0.1`,
+    `gatebench run quick --on server=ssh://bench@10.0.0.3`.
     """
     own = {"--a": a, "--b": b, "--path": path, "--python": python, "--server-a": server_a, "--server-b": server_b}
     asked = demands(fail_on_regression, allow_failed_blocks, metric, fail_on_inconclusive=fail_on_inconclusive)
@@ -131,11 +135,14 @@ def run(
                 "--out": out,
             }
         )
-        sitting = _resumed(resume, blocks, accept_changes=accept_changes)
-        found = look(_arms(sitting.info.plan), sitting.placement, sitting.info.plan.thresholds)
+        sitting, there = _resumed(resume, blocks, accept_changes=accept_changes)
+        plan = sitting.info.plan
+        here = sitting.placement if plan.server is None else placed(None, *_generators_here(None, plan))
+        found = look(_arms_here(plan), here, plan.thresholds, there.findings)
     else:
         if budget is not None and width is None:
             raise UsageError("--budget goes with --width: without it a run is exactly its blocks")
+        generator_machines, server_machine = machines(on or ())
         options = Options(
             seed=fresh_seed(seed),
             wanted=wanted,
@@ -144,16 +151,19 @@ def run(
             width=fraction(width) if width else None,
             budget_s=seconds(budget) if budget else None,
             generators=generators,
-            machines=machines(on or ()),
+            machines=generator_machines,
+            server=server_machine,
             bind=bound(bind),
             pod=pod(cpus, memory),
         )
         plan = build_plan(*_chosen(suite, own, baseline, rev or ()), options)
-        plan = shared_out(plan, RESULTS, server_cpus, asked=generators is not None or generator_cpus is not None)
-        placement = placed(server_cpus, *_generators_here(generator_cpus, plan))
+        said = generators is not None or generator_cpus is not None or plan.server is not None
+        plan = shared_out(plan, RESULTS, server_cpus, asked=said)
+        here = placed(None if plan.server else server_cpus, *_generators_here(generator_cpus, plan))
         there = asked_elsewhere(plan)
-        found = look(_arms(plan), placement, plan.thresholds)
-        sitting = _begun(plan, placement, out, baseline, there)
+        found = look(_arms_here(plan), here, plan.thresholds, there.findings)
+        placement = here if there.considered is None else placed_there(there.considered, server_cpus)
+        sitting = _begun(plan, placement, out, baseline, facts(there))
     _measured(replace(sitting, info=noted(sitting.info, found)), asked, as_json=as_json)
 
 
@@ -240,13 +250,14 @@ def _show(folder: Path, asked: Demands | None, *, as_json: bool) -> tuple[int, G
     return valid, decision
 
 
-def _arms(plan: Plan) -> list[tuple[Arm, ...]]:
-    return [group.arms for group in plan.groups]
+def _arms_here(plan: Plan) -> list[tuple[Arm, ...]]:
+    """Those that run on this machine, by group."""
+    return [] if plan.server is not None else [group.arms for group in plan.groups]
 
 
 def _generators_here(cpus: int | None, plan: Plan) -> tuple[int | None, int]:
     """The CPUs and the number of the generators of this machine, or of what leads those of others."""
-    if plan.machines and cpus is not None:
+    if (plan.machines or plan.server) and cpus is not None:
         raise UsageError(f"--generator-cpus {cpus} is of this machine: with --on each generator has a core of its own")
     return cpus, 1 if plan.machines else plan.generators
 
@@ -257,20 +268,23 @@ def _begun(
     folder = own_folder(out) if out is not None else record.new_folder(RESULTS, plan.suite)
     about = f"about {units.clock(run_times(plan).total_s)}, seed {plan.seed}"
     load = f", load from {', '.join(machine.name for machine in plan.machines)}" if plan.machines else ""
-    remarks().print(f"{plan.suite}: {about}{load}, into {folder}", soft_wrap=True)
+    servers = f", servers on {plan.server.name}" if plan.server else ""
+    remarks().print(f"{plan.suite}: {about}{servers}{load}, into {folder}", soft_wrap=True)
     sitting = begin(folder, plan, placement, quoted(folder.parent), baseline=baseline)
     return replace(sitting, info=replace(sitting.info, environment=sitting.info.environment | elsewhere))
 
 
-def _resumed(name: str, blocks: int | None, *, accept_changes: bool) -> Sitting:
+def _resumed(name: str, blocks: int | None, *, accept_changes: bool) -> tuple[Sitting, Greeted]:
     from harness.subject.receipts import receipts
 
     folder = record.find(name, RESULTS)
     info = record.read_info(folder)
+    there = asked_elsewhere(info.plan)
     arms = [arm for group in info.plan.groups for arm in group.arms]
-    now = today(info, receipts(arms).versions)
-    now = replace(now, environment=now.environment | asked_elsewhere(info.plan))
+    found = there.considered.receipts if there.considered is not None else receipts(arms)
+    now = today(info, found.versions)
+    now = replace(now, environment=now.environment | facts(there))
     sitting = go_on(folder, now, accept_changes=accept_changes, blocks=blocks)
     if sitting.torn:
         remarks().print("the last line was torn; that trial's block is measured again")
-    return sitting
+    return sitting, there

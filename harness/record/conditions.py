@@ -28,8 +28,17 @@ DISTURBANCES = "disturbances"
 GENERATORS = "generator_machines"
 """Key of the environment under which stand the machines of the generators, by name, where these run elsewhere."""
 
+SERVER = "server_machine"
+"""Key of the environment under which stands the machine of the servers, where these run elsewhere."""
+
 Changes = dict[str, tuple[str, str]]
 """Name of a condition -> (before, after)."""
+
+
+def of_servers(info: RunInfo) -> Mapping[str, Any]:
+    """What is known of the machine that the servers of a run were on."""
+    there: Mapping[str, Any] = info.environment.get(SERVER) or info.environment
+    return there
 
 
 def sittings(info: RunInfo) -> tuple[SittingRow, ...]:
@@ -113,6 +122,8 @@ def _cores(sitting: SittingRow) -> dict[str, int]:
 def _machine(sitting: SittingRow) -> dict[str, Any]:
     known = {key: sitting.environment[key] for key in MACHINE if key in sitting.environment}
     elsewhere: Mapping[str, Any] = sitting.environment.get(GENERATORS, {})
+    server = sitting.environment.get(SERVER)
+    known |= {f"{server['name']} (servers)": _in_short(server)} if server else {}
     return known | {f"{name} (generators)": _in_short(facts) for name, facts in elsewhere.items()}
 
 
@@ -129,7 +140,8 @@ def _differing(kind: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> 
 
 
 def _placement(before: SittingRow, now: SittingRow) -> Changes:
-    usable = now.environment.get("usable_cpus")
+    there = now.environment.get(SERVER) or now.environment
+    usable = there.get("usable_cpus")
     needed = sorted({cpu for cpus in before.placement.values() for cpu in cpus})
     if usable is None or set(needed) <= set(usable):
         return {}

@@ -100,7 +100,7 @@ def under(folder: Path, info: RunInfo, now: SittingRow | None = None, *, accept_
             f"{folder}: it would not go on as it was begun: {listed}. Undo that, or go on with --accept-changes"
         )
     placement = before.placement
-    if "placement" in changed:
+    if "placement" in changed and info.plan.server is None:
         here = 1 if info.plan.machines else info.plan.generators
         placement = place(tuple(now.environment["usable_cpus"]), generators=here).as_dict()
     going_on = unsealed(folder, info)

@@ -99,6 +99,8 @@ def method(study: Study) -> list[str]:
         unless a rate was asked for, whatever the server does; response times count from when a request was due."""
     if plan.together:
         loaded += f" {_drivers(plan)} the connections and the arrivals of each slice."
+    if plan.server is not None:
+        loaded += f" Servers and the services beside them were on {plan.server.name}."
     judged = f"""
         A ratio is the mean over blocks of the log ratio b / a, with Student's t interval at 95 %. Better or worse: the
         interval lies wholly beyond the margin of {units.percent(plan.margin)}; equivalent: wholly inside; otherwise

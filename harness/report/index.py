@@ -12,6 +12,7 @@ from harness import record, units
 from harness.errors import RecordError
 from harness.machine import environment
 from harness.record import RunInfo, durable
+from harness.record.conditions import of_servers
 from harness.report.comparing import page_name
 from harness.report.figures import rows
 from harness.report.over_time import Past, drawing, over_time
@@ -122,7 +123,7 @@ def _run_line(read: _Read, slug: str) -> RunLine:
         report=read.report,
         headline=_headline(read.table),
         extent=_extent(info),
-        machine=str(info.environment.get("cpu", "")),
+        machine=str(of_servers(info).get("cpu", "")),
         cores=f"servers on {units.plural(cores, 'core')}",
         versions=tuple(f"{name} {info.versions[name]}" for name in TOLD if name in info.versions),
     )

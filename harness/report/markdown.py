@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from harness import units
 from harness.judge.verdicts import PairVerdict
+from harness.record.conditions import of_servers
 from harness.report.figures import Study
 from harness.report.figures.rows import OF_RATE_ROW, of_candidate, of_rate_row
 from harness.report.protecting import protected
@@ -123,7 +124,7 @@ def _side(study: Study, pair: str, arm: Arm) -> str:
 def _small(study: Study) -> str:
     info = study.run.info
     cores = len(info.placement.get("server", ()))
-    cpu = escaped(str(info.environment.get("cpu", "unknown CPU")))
+    cpu = escaped(str(of_servers(info).get("cpu", "unknown CPU")))
     return (
         f"{escaped(info.run)} · {info.plan.blocks} blocks · {cpu}, server on {cores} "
         f"core{'s' if cores != 1 else ''} · {escaped(' · '.join(_versions(info.versions)))}"

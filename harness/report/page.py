@@ -10,6 +10,7 @@ from harness import units
 from harness.judge import metrics
 from harness.judge.compare.conditions import SHARED
 from harness.judge.compare.verdict import MIN_BLOCKS
+from harness.record.conditions import of_servers
 from harness.report import view, words
 from harness.report.by_request import by_request
 from harness.report.drawing import Drawn
@@ -99,7 +100,7 @@ def _strip(study: Study) -> list[tuple[str, str]]:
     ]
     if info.finished:
         facts.append((units.clock(_between(info.started, info.finished)), "in all"))
-    if cpu := info.environment.get("cpu"):
+    if cpu := of_servers(info).get("cpu"):
         facts.append((words.shown(str(cpu)), ""))
     return facts
 

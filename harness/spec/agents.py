@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -24,9 +24,11 @@ LOST_S = 5.0
 """After so long without a word nobody is there any more."""
 ROOT = Path(__file__).parents[2]
 """The folder that holds the packages harness and loadtests."""
+SUBJECT = "code of servers"
+"""Must be the same where servers run, and may be another where generators do."""
 PACKAGES = ("gatebench", "locust", "gevent", "httptools", "numpy")
 """What drives a load, and what adds up what it showed."""
-CODE = ("harness/spec", "loadtests")
+CODE = {"code": ("harness/spec", "loadtests"), SUBJECT: ("harness", "targets")}
 """The folders whose code must be the same: the version of gatebench does not change with each commit."""
 
 
@@ -57,7 +59,7 @@ class Begin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Beat:
-    """To an agent: somebody is still there."""
+    """To an agent: somebody is still there; from one that has had a call: it is too."""
 
     __pydantic_config__ = STRICT
 
@@ -85,6 +87,8 @@ class Reached:
     host: str
     port: int
     error: str | None = None
+    round_trip_us: float | None = None
+    """The least time of several in which a connection was made."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,15 +101,51 @@ class Ended:
     how: str
 
 
-ToAgent: TypeAlias = Begin | Beat | Reach
-FromAgent: TypeAlias = Hello | Reached | Ended
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """To an agent on the servers' machine: do this, and say what came of it (`harness.trial.office`)."""
+
+    __pydantic_config__ = STRICT
+
+    kind: Literal["call"] = "call"
+    number: int
+    what: str
+    told: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why something could not be done: a `GatebenchError`, by the name of its class."""
+
+    __pydantic_config__ = STRICT
+
+    kind: str
+    text: str
+    oom_kills: int | None = None
+    peak_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """From an agent: what came of a call."""
+
+    __pydantic_config__ = STRICT
+
+    kind: Literal["answer"] = "answer"
+    number: int
+    value: Any = None
+    failure: Failure | None = None
+
+
+ToAgent: TypeAlias = Begin | Beat | Reach | Call
+FromAgent: TypeAlias = Hello | Reached | Ended | Answer | Beat
 _TO: TypeAdapter[Any] = TypeAdapter(Annotated[ToAgent, Field(discriminator="kind")])
 _FROM: TypeAdapter[Any] = TypeAdapter(Annotated[FromAgent, Field(discriminator="kind")])
 
 
 def line(message: ToAgent | FromAgent) -> bytes:
     """The message as it is sent."""
-    kinds = _TO if isinstance(message, ToAgent) else _FROM
+    kinds = _FROM if isinstance(message, FromAgent) else _TO
     return bytes(kinds.dump_json(message)) + b"\n"
 
 
@@ -124,13 +164,15 @@ def said(text: bytes) -> Any:
 
 @cache
 def versions() -> dict[str, str]:
-    """What must be the same on all machines whose generators share a load; `code` is a digest."""
-    return {"python": platform.python_version()} | {name: _version(name) for name in PACKAGES} | {"code": _code()}
+    """What must be the same on all machines of a run; `code` and SUBJECT are digests."""
+    packages = {name: _version(name) for name in PACKAGES}
+    return {"python": platform.python_version()} | packages | {name: _code(of) for name, of in CODE.items()}
 
 
-def differing(theirs: Mapping[str, str]) -> dict[str, tuple[str, str]]:
-    """Of `versions` what is not the same there: name -> (there, here)."""
-    return {name: (theirs.get(name, "none"), ours) for name, ours in versions().items() if theirs.get(name) != ours}
+def differing(theirs: Mapping[str, str], *, servers: bool = False) -> dict[str, tuple[str, str]]:
+    """Of `versions` what must be the same there and is not: name -> (there, here); more where `servers` run."""
+    needed = {name: ours for name, ours in versions().items() if servers or name != SUBJECT}
+    return {name: (theirs.get(name, "none"), ours) for name, ours in needed.items() if theirs.get(name) != ours}
 
 
 def _version(name: str) -> str:
@@ -140,9 +182,9 @@ def _version(name: str) -> str:
         return "none"
 
 
-def _code() -> str:
+def _code(folders: Iterable[str]) -> str:
     total = hashlib.sha256()
-    for folder in CODE:
+    for folder in folders:
         for file in sorted((ROOT / folder).rglob("*.py")):
             total.update(f"{file.relative_to(ROOT)}\0".encode())
             total.update(file.read_bytes())

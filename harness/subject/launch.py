@@ -86,9 +86,16 @@ class Launched:
         Where the target names a path for it, that must be answered with a status below 400.
         """
         target = self.arm.target
-        asked = Ask(path=target.ready_path) if target.ready_path else prepared(self.arm.scenario)[0].ask
         patience_s = timeout_s or (ASK_S if target.url else target.ready_s)
-        wait_ready(self.process, self.host, self.port, asked, patience_s, good=bool(target.ready_path))
+        wait_ready(self.process, self.host, self.port, self.asked(), patience_s, good=bool(target.ready_path))
+
+    def asked(self) -> Ask:
+        """What tells by its answer that it is ready."""
+        path = self.arm.target.ready_path
+        if path:
+            return Ask(path=path)
+        first = prepared(self.arm.scenario)[0].ask
+        return Ask(method=first.method, path=first.path, headers=first.headers, body=first.body)
 
     def requests(self) -> tuple[Prepared, ...]:
         """All that its scenario asks of it, after a login where there is one; raises `AnswerError`."""

@@ -93,6 +93,10 @@ class Services:
             return process.with_log(what) if process is not None else f"{service} {what}"
         return ""
 
+    def dead(self) -> dict[str, str]:
+        """Those that have died, with how they ended."""
+        return {name: str(each.died()) for name, each in list(self.processes.items()) if not each.alive()}
+
     def heal(self) -> bool:
         """Start afresh what has died or does not answer; returns whether there was anything.
 

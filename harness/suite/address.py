@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 from harness.spec import TLS, UNIX
 from harness.spec.hosts import without_tls
 
+LOOPBACK = "127.0.0.1"
 LONGEST_SOCKET = 107
 """Bytes of a unix socket's path (sockaddr_un)."""
 FORMS = "write http://HOST:PORT, https://HOST:PORT, http://[::1]:PORT, or http+unix:/PATH/OF/SOCKET"

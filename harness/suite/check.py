@@ -104,6 +104,7 @@ def check_suite(suite: Suite, definitions: Definitions) -> Iterator[str]:
         yield "pair: a suite needs at least one [[pair]]"
     if not suite.phases:
         yield "phases: at least one of closed, open"
+    yield from suite.machines.problems()
     for index, pair in enumerate(suite.pairs):
         yield from (f"pair[{index}].{problem}" for problem in _check_pair(pair, definitions))
 

@@ -11,11 +11,11 @@ from itertools import count, groupby, islice
 from harness.errors import DefinitionError, UsageError
 from harness.spec.loads import Closed, Load, Open, Phase
 from harness.spec.machines import Machine
-from harness.suite.address import reachable
 from harness.suite.disturbances import Disturbance
+from harness.suite.elsewhere import refuse_elsewhere
 from harness.suite.factors import Factor
 from harness.suite.model import Cell, Definitions, PairDefinition, Side, Suite
-from harness.suite.plan import LOOPBACK, Arm, Group, Pair, Plan
+from harness.suite.plan import Arm, Group, Pair, Plan
 from harness.suite.pod import LEAST_PERIODS, PERIOD_S, Pod
 from harness.suite.subjects import Level, Scenario, Server, Target
 
@@ -37,9 +37,11 @@ class Options:
     budget_s: float | None = None
     generators: int | None = None
     machines: tuple[Machine, ...] = ()
-    """Of the generators, in turns; empty: this one."""
-    bind: str = LOOPBACK
-    """What servers listen on."""
+    """Of the generators, in turns; empty: as the suite says."""
+    server: Machine | None = None
+    """Of the servers; None: as the suite says."""
+    bind: str | None = None
+    """What servers listen on; None: as the suite says."""
     pod: Pod | None = None
     """In which every server runs, whatever the suite says of pods."""
 
@@ -64,10 +66,16 @@ def build(definitions: Definitions, suite: Suite, options: Options) -> Plan:
     if not arms:
         message = f"--filter {wanted!r} leaves no pair of suite {suite.name}" if wanted else f"{suite.name}: no pair"
         raise UsageError(message)
-    generators = options.generators or max(len(options.machines), suite.generators)
+    elsewhere = suite.machines.with_options(options.machines, options.server, options.bind)
+    generators = options.generators or max(len(elsewhere.generators), suite.generators)
     _refuse_together(suite.name, [arm for _, *both in arms for arm in both], disturbances, generators)
-    if options.machines:
-        _refuse_elsewhere(suite.name, [arm for _, *both in arms for arm in both], disturbances, options)
+    refuse_elsewhere(
+        suite.name,
+        [arm for _, *both in arms for arm in both],
+        elsewhere,
+        options.generators,
+        disturbed=any(disturbances.values()),
+    )
     return Plan(
         suite=suite.name,
         about=suite.about,
@@ -80,8 +88,9 @@ def build(definitions: Definitions, suite: Suite, options: Options) -> Plan:
         margin=suite.margin,
         arrivals=suite.arrivals,
         generators=generators,
-        machines=options.machines,
-        bind=options.bind,
+        machines=elsewhere.generators,
+        server=elsewhere.server,
+        bind=elsewhere.address,
         upstream=suite.upstream,
         thresholds=suite.thresholds,
         factors=tuple(definitions.factors.values()),
@@ -100,29 +109,6 @@ def _refuse_together(
     for arm in arms:
         if arm.cell.pod is not None and arm.target.url:
             raise UsageError(f"{suite}: {arm.target.name} runs already, and cannot be put into a pod: leave that out")
-
-
-def _refuse_elsewhere(
-    suite: str, arms: Iterable[Arm], disturbances: Mapping[str, Disturbance | None], options: Options
-) -> None:
-    """Raise `UsageError` where generators on other machines could not drive what is asked for."""
-    if any(disturbances.values()):
-        raise UsageError(f"{suite}: a disturbance is watched by one generator of this machine: leave out --on")
-    if options.generators is not None and options.generators < len(options.machines):
-        raise UsageError(
-            f"--generators {options.generators}: {len(options.machines)} machines are named, each needs one at least"
-        )
-    for arm in arms:
-        if not arm.target.url and options.bind == LOOPBACK:
-            raise UsageError(
-                f"generators on other machines cannot reach servers on {LOOPBACK}: add --bind with the address of "
-                "this machine that they can reach"
-            )
-        if arm.target.url and not reachable(arm.target.url):
-            raise UsageError(
-                f"{suite}: {arm.target.name} at {arm.target.url} is of this machine alone: give its url an address "
-                "that the generators reach"
-            )
 
 
 def matches(wanted: str, a: Arm, b: Arm) -> bool:

@@ -12,6 +12,7 @@ from harness.spec.loads import PHASES, Arrivals, Phase, Rate, WhenFull
 from harness.strict import STRICT
 from harness.suite.disturbances import Disturbance
 from harness.suite.factors import NONE, Factor
+from harness.suite.machines import Machines
 from harness.suite.pod import Cpus, Limit, Pod
 from harness.suite.subjects import Bridge, Count, Interface, Level, Name, Scenario, Server, Target
 
@@ -153,6 +154,8 @@ class Suite:
     margin: Annotated[float, Field(gt=0, lt=1)] = 0.05
     generators: Generators = 1
     """Processes that share the load."""
+    machines: Machines = field(default_factory=Machines)
+    """Where generators and servers run."""
     group_arms: Annotated[int, Field(ge=2, le=8)] = 8
     """Arms measured together at most; consecutive pairs of one scenario share a group."""
     arrivals: Arrivals = "poisson"

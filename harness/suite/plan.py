@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from harness.spec.loads import Load, Phase
 from harness.spec.machines import Machine
 from harness.strict import STRICT
+from harness.suite.address import LOOPBACK
 from harness.suite.disturbances import Disturbance
 from harness.suite.factors import Factor
 from harness.suite.model import Cell, Generators, Positive, Thresholds, Times, Upstream
@@ -20,7 +21,6 @@ ANYIO_THREADS = 40
 """Threads of a worker in which FastAPI runs `def` handlers (AnyIO's default limiter)."""
 GEVENT_CONNECTIONS = 1000
 """Greenlets of a worker: gunicorn's default of --worker-connections."""
-LOOPBACK = "127.0.0.1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,8 +153,10 @@ class Plan:
     """Processes that share the load."""
     machines: tuple[Machine, ...] = ()
     """Where the generators run, in turns; empty: on this machine."""
+    server: Machine | None = None
+    """Where servers and their services run; None: on this machine."""
     bind: str = LOOPBACK
-    """The address of this machine that servers listen on and the load goes to."""
+    """The address of their machine that servers listen on and the load goes to."""
     factors: tuple[Factor, ...]
     """What is varied, in the order of reports."""
     width: Positive | None = None

@@ -1,4 +1,4 @@
-"""The agent: on another machine it starts a generator for a harness that talks to it over SSH, and ends it.
+"""The agent: on another machine it starts a generator or servers for a harness that talks to it over SSH.
 
 What it starts does not outlive it, and it does not outlive the harness: it ends when its standard input does, and when
 nothing came on it for five seconds, for a link that is cut does not close it. Whoever kills it has its PID namespace
@@ -8,12 +8,13 @@ end, or its reaper end what is left (`harness.machine.guard`).
 from __future__ import annotations
 
 import os
+import queue
 import select
 import signal
-import socket
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from harness.errors import GatebenchError
@@ -21,14 +22,16 @@ from harness.machine import environment, logs
 from harness.machine.placement import usable_cpus
 from harness.machine.process import Process, running
 from harness.machine.topology import topology
-from harness.spec.agents import LOST_S, Beat, Begin, Ended, FromAgent, Hello, Reach, Reached, line, order, versions
-from harness.spec.hosts import without_tls
+from harness.spec.agents import BEAT_S, LOST_S, Beat, Begin, Call, Ended, FromAgent, Hello, Reach, line, order, versions
 from harness.suite import BENCHMARKS
 from harness.trial.generator import drivers, drivers_environment
+from harness.trial.machines import reached
+from harness.trial.office import Office
 
 LOOK_S = 0.1
 """How often it looks whether the generator runs."""
-REACH_S = 5.0
+CLOSE_S = 6.0
+"""How long it may take to end what serves."""
 TOLD = ("cpu", "cpus", "usable_cpus", "memory_bytes", "kernel", "system", "machine")
 """What is said of the machine."""
 
@@ -53,12 +56,18 @@ class Agent:
         self._log = folder / "generator.log"
         self._ends = ends
         self._process: Process | None = None
+        self._office = Office(folder)
+        self._work: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
+        self._worker: threading.Thread | None = None
+        self._saying = threading.Lock()
+        self._said = 0.0
 
     def say(self, message: FromAgent) -> None:
         """Send a message; raises `BrokenPipeError` when nobody reads any more."""
         left = memoryview(line(message))
-        while left:
-            left = left[os.write(self._stdout, left) :]
+        with self._saying:
+            while left:
+                left = left[os.write(self._stdout, left) :]
 
     def do(self, text: bytes) -> None:
         """Do what a line says; raises `ValueError` where it says nothing that we know."""
@@ -69,16 +78,48 @@ class Agent:
                 except (GatebenchError, OSError) as error:
                     self.say(Ended(how=f"cannot be started: {error}"))
             case Reach(host=host, port=port):
-                self.say(Reached(host=host, port=port, error=unreached(host, port)))
+                self.say(reached(host, port))
+            case Call() as call:
+                self._work.put(call)
+                if self._worker is None:
+                    self._open()
             case Beat():
                 pass
 
     def look(self) -> None:
-        """Tell when the generator has ended by itself."""
+        """Tell when the generator has ended by itself; once there was a call, tell each second that we are here."""
         process = self._process
+        if self._worker is not None and time.monotonic() - self._said > BEAT_S:
+            self._said = time.monotonic()
+            self.say(Beat())
         if process is not None and not process.alive():
             self._process = None
             self.say(Ended(how=_how(process)))
+
+    def _open(self) -> None:
+        """Do calls in a thread of their own: a call may take long, and who waits for it may be gone meanwhile."""
+        self._worker = threading.Thread(target=self._answer, daemon=True)
+        self._worker.start()
+        self._ends.callback(self._close, self._worker)
+
+    def _answer(self) -> None:
+        try:
+            while (call := self._work.get()) is not None:
+                answer = self._office.do(call)
+                with suppress(OSError):  # nobody is there any more: our input ends too
+                    self.say(answer)
+        finally:
+            self._office.end()
+
+    def _close(self, worker: threading.Thread) -> None:
+        """End all that serves, whatever is being done with it; what cannot be ended so ends with our namespace."""
+        self._work.put(None)
+        deadline = time.monotonic() + CLOSE_S
+        while worker.is_alive():
+            if time.monotonic() > deadline:
+                os._exit(1)
+            self._office.kill()
+            worker.join(LOOK_S)
 
     def _begin(self, begin: Begin) -> None:
         process = self._ends.enter_context(
@@ -103,15 +144,6 @@ def seat(number: int) -> int:
     """The CPU of a machine's generator with that number: from the last core on, for the first has most interrupts."""
     cores = topology(usable_cpus()).cores
     return cores[-1 - number % len(cores)][0]
-
-
-def unreached(host: str, port: int) -> str | None:
-    """Why nothing can connect from here to that address; None where it can."""
-    try:
-        with socket.create_connection((without_tls(host), port), REACH_S):
-            return None
-    except OSError as error:
-        return error.strerror or str(error)
 
 
 def _how(process: Process) -> str:

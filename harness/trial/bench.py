@@ -12,12 +12,11 @@ from harness.machine.logs import scrub
 from harness.machine.placement import Placement
 from harness.record import Trial, Writer
 from harness.spec import Totals
-from harness.subject import services
-from harness.subject.prepare import prepared
 from harness.subject.services import Services
-from harness.suite import Arm, Group, Load, Phase, Plan, needs, needs_upstream
+from harness.suite import Arm, Group, Load, Phase, Plan
 from harness.trial.generator import Generator, generating
 from harness.trial.progress import Progress
+from harness.trial.site import Here, Site
 from harness.trial.stopwatch import Stopwatch
 
 OPEN_SHARE = 0.7
@@ -38,6 +37,8 @@ class Bench:
     progress: Progress
     started_ns: int
     stopwatch: Stopwatch = field(default_factory=Stopwatch)
+    site: Site = field(default_factory=Here)
+    """Where servers and services run."""
 
     @property
     def elapsed_s(self) -> float:
@@ -47,28 +48,31 @@ class Bench:
 
 @contextmanager
 def opened(
-    plan: Plan, arms: Iterable[Arm], placement: Placement, writer: Writer, progress: Progress, missing: dict[str, str]
+    plan: Plan,
+    arms: Iterable[Arm],
+    placement: Placement,
+    writer: Writer,
+    progress: Progress,
+    missing: dict[str, str],
+    site: Site | None = None,
 ) -> Iterator[Bench]:
     """A bench for `arms`, whose targets are set up, with the services that they need; these are noted in the record.
 
+    Servers and services run at `site`, or else on this machine.
+
     Raises `LaunchError` at its end where a target cannot be torn down.
     """
-    every, logs = list(arms), writer.folder / "logs"
-    held = any(group.neighbour is not None and group.neighbour.upstream_calls for group in plan.groups)
+    every, logs, site = list(arms), writer.folder / "logs", site or Here()
     for log in logs.glob("*.log"):  # of an earlier sitting, which may have been killed before it could do it
         scrub(log)
     with (
         generating(
-            cpus=placement.generator, log=logs / "generator.log", count=plan.generators, machines=plan.machines
+            cpus=site.generator_cpus(plan, placement),
+            log=logs / "generator.log",
+            count=plan.generators,
+            machines=plan.machines,
         ) as generator,
-        services.started(
-            upstream=plan.upstream if held or needs_upstream(every) else None,
-            redis="redis" in needs(every, plan.factors),
-            cpus=placement.services,
-            logs=logs,
-            seed=plan.seed,
-        ) as beside,
-        prepared([arm for arm in every if arm.id not in missing], logs) as unprepared,
+        site.beside(plan, every, placement, logs, missing) as (beside, unprepared),
     ):
         if beside.redis_version is not None:
             writer.note_version("redis-server", beside.redis_version)  # "redis" is the package of that name
@@ -81,6 +85,7 @@ def opened(
             logs=logs,
             progress=progress,
             started_ns=time.perf_counter_ns(),
+            site=site,
         )
 
 

@@ -10,8 +10,7 @@ from typing import TypeAlias
 from harness.errors import AnswerError, GatebenchError, LaunchError, LoadError
 from harness.record import Episode, Trial
 from harness.subject.asking import check_held
-from harness.subject.launch import Launched, launch, launch_counted, launch_versions, wait_settled
-from harness.subject.services import free_port
+from harness.subject.launch import Launched
 from harness.suite import Arm, Group, Phase
 from harness.trial import faults
 from harness.trial.bench import Bench, GroupState
@@ -103,7 +102,7 @@ def _launch_all(
             errors[server.arm.id] = server.cause(error)
         else:
             ready.append(server)
-    wait_settled(ready)
+    bench.site.settle(ready)
     return ready, errors
 
 
@@ -113,18 +112,14 @@ def _ask_to_stop(servers: Iterable[Launched]) -> None:
 
 
 def _launch(bench: Bench, group: Group, arm: Arm, block: int) -> contextlib.AbstractContextManager[Launched]:
-    disturbance = group.disturbance
-    start = launch if disturbance is None or not disturbance.counted else launch_counted
-    if disturbance is not None and disturbance.versions:
-        start = launch_versions
-    return start(
+    return bench.site.launch(
         arm,
-        bench.plan.factors,
+        bench.plan,
         bench.services,
         cpus=bench.placement.server,
         log=bench.logs / f"{arm.id}.log",
-        address=(bench.plan.bind, free_port(bench.plan.bind)),
         key=f"/{block}",
+        disturbance=group.disturbance,
     )
 
 

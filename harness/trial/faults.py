@@ -13,7 +13,12 @@ from harness.trial.serving import Serving
 
 
 def of_services(bench: Bench, arms: Iterable[Arm]) -> dict[str, GatebenchError]:
-    """Arm -> why it cannot be measured now: a service that it needs has died or does not answer."""
+    """Arm -> why it cannot be measured now: a service that it needs has died or does not answer.
+
+    All of them where the machine of the servers is lost.
+    """
+    if lost := bench.site.lost():
+        return {arm.id: lost for arm in arms}
     needs = {arm.id: sorted(needed(arm, bench.plan.factors)) for arm in arms}
     problems = {name: bench.services.problem(name) for name in {name for names in needs.values() for name in names}}
     why = {arm: "; ".join(problems[name] for name in names if problems[name]) for arm, names in needs.items()}
@@ -22,12 +27,12 @@ def of_services(bench: Bench, arms: Iterable[Arm]) -> dict[str, GatebenchError]:
 
 def require_services(bench: Bench, arms: Iterable[Arm]) -> None:
     """Raise `ServiceError` when every one of `arms` needs a service that has died: nothing is worth going on for."""
-    dead = {name: process for name, process in bench.services.processes.items() if not process.alive()}
+    dead = bench.services.dead()
     if not dead:
         return
     needs = [needed(arm, bench.plan.factors) & dead.keys() for arm in arms]
     if all(needs):
-        raise ServiceError(str(dead[min(needs[0])].died()))
+        raise ServiceError(dead[min(needs[0])])
 
 
 def after_load(serving: Serving, processes_before: set[int]) -> list[str]:

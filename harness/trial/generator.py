@@ -74,16 +74,17 @@ class Generator:
         self._lines: _Lines | None = None
         self._ends = ExitStack()
 
-    def run(self, order: spec.Spec, on_event: OnEvent) -> spec.Result:
+    def run(self, order: spec.Spec, on_event: OnEvent, check: Callable[[], None] = lambda: None) -> spec.Result:
         """Drive the phase that `order` describes and return what it showed.
 
-        Raises `LoadError` when the phase ended early or the generator died or hangs, and `LaunchError` when it cannot
-        be started. Whatever is raised in between, by `on_event` too, the next phase gets a new process.
+        `check` is called each second at least, and raises where it is of no use to go on. Raises `LoadError` when the
+        phase ended early or the generator died or hangs, and `LaunchError` when it cannot be started. Whatever is
+        raised in between, by `on_event` too, the next phase gets a new process.
         """
         lines = self._ready()
         try:
             lines.write(spec.dump(order).encode() + b"\n", PATIENCE_S)
-            result = _driven(lines, longest_silence_s(order), on_event)
+            result = _driven(lines, longest_silence_s(order), on_event, check)
             if result.error is not None:
                 message = f"the load generator ended early: {result.error}"
                 raise LoadError(message)  # noqa: TRY301
@@ -169,12 +170,16 @@ class _Lines:
                 except BrokenPipeError as error:
                     raise self.ended() from error
 
-    def events(self, silence_s: float) -> Iterator[spec.Event]:
-        """The events, as they come; raises `LoadError` when it is silent for so long, or has ended."""
+    def events(self, silence_s: float, check: Callable[[], None] = lambda: None) -> Iterator[spec.Event]:
+        """The events, as they come; raises `LoadError` when it is silent for so long, or has ended.
+
+        `check` is called in between, and may raise.
+        """
         with selectors.DefaultSelector() as selector:
             selector.register(self._out, selectors.EVENT_READ)
             heard = time.monotonic()
             while True:
+                check()
                 if not selector.select(1.0):
                     if time.monotonic() - heard > silence_s:
                         raise LoadError(self.process.with_log(f"is silent for {silence_s:g} s"))
@@ -210,9 +215,9 @@ def _await_ready(lines: _Lines) -> None:
             return
 
 
-def _driven(lines: _Lines, silence_s: float, on_event: OnEvent) -> spec.Result:
+def _driven(lines: _Lines, silence_s: float, on_event: OnEvent, check: Callable[[], None]) -> spec.Result:
     """The result of the phase that was ordered."""
-    for event in lines.events(silence_s):
+    for event in lines.events(silence_s, check):
         on_event(event, lines.process)
         if event.event == "done":
             return event.result or spec.Result(error="it gave no result")

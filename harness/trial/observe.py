@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from harness.machine import pods, usage
 from harness.machine.pods import Spent
@@ -70,57 +71,67 @@ class _Edge:
     anonymous: dict[int, int]
 
 
-class Observer:
-    """Listens to the events of one Locust run; `observations` maps (arm, round) to what was observed."""
+class Readings(Protocol):
+    """Takes the readings of a slice on the machine that its server runs on."""
+
+    def begin(self, server: Launched, generator: Process) -> None:
+        """A slice of `server` is about to be driven by `generator`."""
+
+    def opened(self) -> None:
+        """Its window has opened."""
+
+    def closed(self) -> Observation | None:
+        """Its window has closed; None where it never opened."""
+
+    def drained(self) -> usage.Memory | None:
+        """The slice is over: the memory of its server."""
+
+
+class Watch:
+    """Takes the readings on this machine. A process that drives load is of it, unless it says that there is none."""
 
     def __init__(
         self,
-        servers: Mapping[str, Launched],
         services: Services,
         others: Mapping[str, Process] | None = None,
         changing: Callable[[], usage.Usage] | None = None,
     ) -> None:
-        """Watch `servers` (by arm), the services beside them, and `others` that are ours too.
-
-        `changing` tells the CPU of a single server whose processes come and go; else it is that of the processes which
-        a slice begins with.
-        """
+        """Watch the services beside the server, and `others` that are ours too; `changing` as of `Observer`."""
         self._changing = changing
         self._others = others or {}
-        self.observations: dict[tuple[str, int], Observation] = {}
-        self._servers = servers
         self._services = services
+        self._server: Launched | None = None
         self._pids: list[int] = []
         self._proc = usage.PROC
-        self._seen = True
         self._pod = pods.NONE
         self._generator: list[int] = []
         self._beside: dict[str, list[int]] = {}
         self._opened: _Edge | None = None
         self._owners: Mapping[int, int] | None = None
 
-    def __call__(self, event: Event, generator: Process) -> None:
-        """Take the reading that `event` calls for."""
-        if event.round < 0 or event.arm not in self._servers:
-            return
-        server = self._servers[event.arm]
-        if event.event == "started":
-            self._pids, self._proc, self._pod = server.process.members(), server.proc, server.groups
-            self._seen = server.arm.target.is_seen
-            self._generator = generator.members()
-            beside = {**self._services.processes, **self._others}
-            self._beside = {name: process.members() for name, process in beside.items()}
-        elif event.event == "opened":
-            # The CPU first: the window has opened, and what the server uses while its sockets are looked up belongs to
-            # it. The look-up then falls into the window too, but its cost is the harness's: it counts neither as the
-            # server's nor as that of processes which are none of ours.
-            self._opened = self._edge()
-            self._owners = self._connection_owners(server)
-        elif event.event == "closed" and self._opened is not None:
-            self.observations[event.arm, event.round] = self._between(self._opened, self._edge())
-        elif event.event == "drained" and (event.arm, event.round) in self.observations:
-            before = self.observations[event.arm, event.round]
-            self.observations[event.arm, event.round] = replace(before, memory=usage.memory(self._pids, self._proc))
+    def begin(self, server: Launched, generator: Process | None) -> None:
+        """See `Readings`."""
+        self._server, self._opened = server, None
+        self._pids, self._proc, self._pod = server.process.members(), server.proc, server.groups
+        self._generator = generator.members() if generator is not None else []
+        beside = {**self._services.processes, **self._others}
+        self._beside = {name: process.members() for name, process in beside.items()}
+
+    def opened(self) -> None:
+        """See `Readings`."""
+        # The CPU first: the window has opened, and what the server uses while its sockets are looked up belongs to
+        # it. The look-up then falls into the window too, but its cost is the harness's: it counts neither as the
+        # server's nor as that of processes which are none of ours.
+        self._opened = self._edge()
+        self._owners = self._connection_owners()
+
+    def closed(self) -> Observation | None:
+        """See `Readings`."""
+        return None if self._opened is None else self._between(self._opened, self._edge())
+
+    def drained(self) -> usage.Memory | None:
+        """See `Readings`."""
+        return usage.memory(self._pids, self._proc)
 
     def _edge(self) -> _Edge:
         return _Edge(
@@ -136,6 +147,7 @@ class Observer:
         )
 
     def _between(self, opened: _Edge, closed: _Edge) -> Observation:
+        assert self._server is not None  # noqa: S101 - a window opens in a slice
         arm = closed.arm.since(opened.arm)
         services = {name: closed.services[name].total_since(opened.services[name]) for name in closed.services}
         generator = closed.generator.total_since(opened.generator)
@@ -144,12 +156,13 @@ class Observer:
         stalled = None
         if opened.pressure_s is not None and closed.pressure_s is not None:
             stalled = closed.pressure_s - opened.pressure_s
+        seen = self._server.arm.target.is_seen
         return Observation(
             cpu_s=arm,
             services_cpu_s=services,
             generator_cpu_s=generator,
             steal_fraction=closed.machine.steal_since(opened.machine),
-            outside_fraction=closed.machine.outside_since(opened.machine, ours) if self._seen else None,
+            outside_fraction=closed.machine.outside_since(opened.machine, ours) if seen else None,
             machine_s=closed.machine.total_s_since(opened.machine),
             pressure_s=stalled,
             context_switches=usage.switches_since(opened.switches, closed.switches),
@@ -160,10 +173,48 @@ class Observer:
             pod=closed.pod.since(opened.pod) if self._pod.folders else None,
         )
 
-    def _connection_owners(self, server: Launched) -> Mapping[int, int] | None:
+    def _connection_owners(self) -> Mapping[int, int] | None:
+        server = self._server
+        assert server is not None  # noqa: S101 - a window opens in a slice
         if not server.arm.server.keep_alive or server.arm.cell.workers == 1 or server.arm.target.url:
             return None
         return connections.connection_owners(server.port, self._pids)
+
+
+class Observer:
+    """Listens to the events of one Locust run; `observations` maps (arm, round) to what was observed."""
+
+    def __init__(
+        self,
+        servers: Mapping[str, Launched],
+        services: Services,
+        others: Mapping[str, Process] | None = None,
+        changing: Callable[[], usage.Usage] | None = None,
+        readings: Readings | None = None,
+    ) -> None:
+        """Watch `servers` (by arm), the services beside them, and `others` that are ours too.
+
+        `changing` tells the CPU of a single server whose processes come and go; else it is that of the processes which
+        a slice begins with. `readings` are of the machine that the servers run on; None: of this one.
+        """
+        self.observations: dict[tuple[str, int], Observation] = {}
+        self._servers = servers
+        self._readings = readings or Watch(services, others, changing)
+
+    def __call__(self, event: Event, generator: Process) -> None:
+        """Take the reading that `event` calls for."""
+        if event.round < 0 or event.arm not in self._servers:
+            return
+        slice_ = event.arm, event.round
+        if event.event == "started":
+            self._readings.begin(self._servers[event.arm], generator)
+        elif event.event == "opened":
+            self._readings.opened()
+        elif event.event == "closed":
+            if (seen := self._readings.closed()) is not None:
+                self.observations[slice_] = seen
+        elif event.event == "drained" and slice_ in self.observations:
+            self.observations[slice_] = replace(self.observations[slice_], memory=self._readings.drained())
 
 
 def _grown(before: Mapping[int, int], after: Mapping[int, int]) -> int | None:

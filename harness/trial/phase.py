@@ -176,7 +176,8 @@ class _Measured:
 
 def _measured(bench: Bench, order: spec.Spec, arms: Sequence[Arm], serving: Mapping[str, Serving]) -> _Measured:
     """Run the generator; raises `LoadError`, or `AnswerError` and `LaunchError` of a service beside the arms."""
-    observer = Observer({arm.id: serving[arm.id].server for arm in arms}, bench.services)
+    servers = {arm.id: serving[arm.id].server for arm in arms}
+    observer = Observer(servers, bench.services, readings=bench.site.readings())
     before = _hits(bench, arms)
 
     def on_event(event: spec.Event, generator: Process) -> None:
@@ -208,7 +209,12 @@ def _generated(bench: Bench, order: spec.Spec, on_event: OnEvent) -> spec.Result
         bench.stopwatch.heard(event)
         on_event(event, process)
 
-    return bench.generator.run(order, heard)
+    return bench.generator.run(order, heard, lambda: _require(bench.site.lost()))
+
+
+def _require(lost: GatebenchError | None) -> None:
+    if lost is not None:
+        raise lost
 
 
 def _left_out(bench: Bench, observed: list[Observed]) -> tuple[int, ...]:

@@ -19,6 +19,7 @@ from harness.suite import (
     slice_s,
 )
 from harness.suite.choice import arm_of, fitting, known
+from harness.suite.machines import Machines
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +34,8 @@ class Subject:
 def of_suite(name: str, seed: int) -> Subject:
     """Side b of the first pair of a suite, by name or file; raises `DefinitionError` and `UsageError`."""
     definitions, suite = load_suite(name)
+    if suite.machines != Machines():
+        raise UsageError(f"{suite.name}: machines: `tune` measures on this machine alone: leave the table out")
     plan = planning.build(definitions, suite, planning.Options(seed=seed))
     arm = plan.groups[0].arms[1]
     if arm.target.url:

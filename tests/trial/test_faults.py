@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -151,9 +152,9 @@ def test_a_target_that_its_memory_limit_kills_is_named_with_what_the_pod_counted
     """It is no generic death, and the arm's own fault; the other, which fits into its pod, has its quota counted."""
     run = Generator.run
 
-    def impatient(self: Generator, order: Spec, on_event: generator.OnEvent) -> Result:
+    def impatient(self: Generator, order: Spec, *more: Any) -> Result:
         """Does not wait half a minute for first answers over connections that the dead refuse."""
-        return run(self, replace(order, patience_s=1.0), on_event)
+        return run(self, replace(order, patience_s=1.0), *more)
 
     monkeypatch.setattr(Generator, "run", impatient)
     if why := pods.refused(0.05, LIMIT):

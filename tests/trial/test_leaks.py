@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +25,7 @@ from harness.subject.answers import Answer
 from harness.subject.launch import Launched
 from harness.subject.receipts import Receipts
 from harness.suite import Arm, Prepared, Thresholds, prepared
-from harness.trial import block
+from harness.trial import site
 from harness.trial.generator import Generator, OnEvent
 from harness.trial.progress import Silent
 from tests import factories
@@ -85,7 +85,7 @@ def fake_launch(arm: Arm, *_: Any, **__: Any) -> Iterator[Launched]:
     yield cast("Launched", FakeServer(arm, Nothing()))
 
 
-def fake_load(_: Generator, order: spec.Spec, on_event: OnEvent) -> spec.Result:
+def fake_load(_: Generator, order: spec.Spec, on_event: OnEvent, _check: Callable[[], None]) -> spec.Result:
     """A slice for each arm and round, in no time."""
     process = cast("Process", Nothing())
     slices = []
@@ -148,9 +148,9 @@ def test_a_run_of_2000_trials_leaks_nothing(tmp_path: Path, monkeypatch: pytest.
     """Memory, descriptors, threads; and a row stays small."""
     monkeypatch.setattr(Generator, "start", lambda _: None)
     monkeypatch.setattr(Generator, "run", fake_load)
-    monkeypatch.setattr(block, "launch", fake_launch)
-    monkeypatch.setattr(block, "wait_settled", lambda _servers: None)
-    monkeypatch.setattr(measure, "receipts", lambda _arms: Receipts(versions={}, missing={}))
+    monkeypatch.setattr(site, "launch", fake_launch)
+    monkeypatch.setattr(site, "wait_settled", lambda _servers: None)
+    monkeypatch.setattr(site, "receipts", lambda _arms: Receipts(versions={}, missing={}))
     anywhere = Thresholds(outside_load=1.0, steal=1.0)  # how busy this machine is, is none of this test's business
     plan = factories.plan(blocks=TRIALS // 2, rounds=1, thresholds=anywhere)
     watch = Watch()

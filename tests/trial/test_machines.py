@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from harness.errors import UsageError
-from harness.spec.agents import Hello, differing, line, said, versions
+from harness.spec.agents import SUBJECT, Hello, differing, line, said, versions
 from harness.spec.machines import Machine
 from harness.suite import Options, build, load_suite
-from harness.trial.machines import greet, greeted, install
+from harness.trial.machines import Greeted, greet, greeted, install
 from tests.trial.machine_support import machine, without_network
 
 TEN = machine("ten")
@@ -101,10 +101,12 @@ def test_the_machines_of_a_plan_must_reach_where_its_servers_will_listen() -> No
     """An address that is no longer of this machine is said, as of a run that is gone on with."""
     definitions, suite = load_suite("smoke")
     plan = build(definitions, suite, Options(seed=1, machines=(TEN, TEN), bind="127.0.0.2"))
-    assert greeted(plan)["ten"]["cpus"] == os.cpu_count()
+    ten = greeted(plan).generators["ten"]
+    assert ten["cpus"] == os.cpu_count()
+    assert 0 < ten["round_trip_us"] < 1e6
     with pytest.raises(UsageError, match=r"servers cannot listen on 198\.51\.100\.77, which --bind has said"):
         greeted(replace(plan, bind="198.51.100.77"))
-    assert greeted(replace(plan, machines=())) == {}
+    assert greeted(replace(plan, machines=())) == Greeted()
 
 
 def test_without_ssh_it_is_said(ssh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,6 +118,7 @@ def test_without_ssh_it_is_said(ssh: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_only_what_an_agent_says_is_heard() -> None:
     """A login shell may say anything else."""
-    assert said(b"Welcome!") is said(b'{"kind": "beat"}') is None
+    assert said(b"Welcome!") is said(b'{"kind": "begin"}') is None
     assert differing(versions()) == {}
-    assert differing({}) == {name: ("none", here) for name, here in versions().items()}
+    assert differing({}, servers=True) == {name: ("none", here) for name, here in versions().items()}
+    assert differing({}).keys() == versions().keys() - {SUBJECT}, "a generator needs no code of servers"

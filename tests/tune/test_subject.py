@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from harness.errors import UsageError
@@ -15,6 +17,14 @@ def test_a_suite_is_tuned_at_side_b_of_its_first_pair() -> None:
     assert (subject.arm.cell.target, subject.arm.rate_rps) == ("fastapi", None)
     assert (subject.plan.suite, subject.plan.seed, subject.plan.groups) == ("tune", 7, ())
     assert subject.plan.about.endswith("of suite quick")
+
+
+def test_a_suite_of_other_machines_is_not_tuned(tmp_path: Path) -> None:
+    """It would be tuned on this one in silence."""
+    suite = tmp_path / "apart.toml"
+    suite.write_text("[machines]\nserver = 'ssh://10.0.0.3'\n[[pair]]\nscenario = 'json'\n")
+    with pytest.raises(UsageError, match="apart: machines: `tune` measures on this machine alone"):
+        of_suite(str(suite), seed=1)
 
 
 def test_names_are_tuned_as_by_a_suite_that_says_nothing_more() -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from harness.judge.verdicts import Caveat
 from harness.record import Run
 from harness.record.conditions import DISTURBANCES, ROLES, other_machine
 
-VOLATILE = ("load_average", DISTURBANCES)
+VOLATILE = ("load_average", "round_trip_us", DISTURBANCES)
 """Parts of the environment that differ between any two runs and mean nothing."""
 SETTINGS = ("slice_s", "open_slice_s", "arrivals", "upstream", "generators", "bind")
 """Fields of the plan that change the load itself."""
@@ -61,12 +61,21 @@ def differences(runs: Sequence[Run]) -> dict[str, tuple[str, ...]]:
 def _conditions(run: Run) -> dict[str, Any]:
     info = run.info
     return (
-        {f"machine: {name}": value for name, value in info.environment.items() if name not in VOLATILE}
+        {f"machine: {name}": value for name, value in _lasting(info.environment).items()}
         | {f"versions: {name}": value for name, value in info.versions.items()}
         | {"versions: gatebench": info.gatebench}
         | {f"placement: {name}": value for name, value in info.placement.items()}
         | {f"plan: {name}": getattr(info.plan, name) for name in SETTINGS}
     )
+
+
+def _lasting(known: Mapping[str, Any]) -> dict[str, Any]:
+    """What is known of a machine, or of others that it names, without what differs between any two runs."""
+    return {
+        name: _lasting(value) if isinstance(value, Mapping) else value
+        for name, value in known.items()
+        if name not in VOLATILE
+    }
 
 
 def caveats(changes: dict[str, tuple[str, str]]) -> Iterator[Caveat]:

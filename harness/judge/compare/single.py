@@ -17,6 +17,7 @@ from harness.judge.memory import growths
 from harness.judge.metrics import metrics
 from harness.judge.verdicts import Caveat, Comparison, Noise, PairVerdict
 from harness.record import Run, Trial
+from harness.record.conditions import of_servers
 from harness.suite import PHASES, Arm
 
 
@@ -99,7 +100,7 @@ def _torn(run: Run) -> Iterator[Caveat]:
 def _diagnoses(run: Run, trials: Trials) -> Iterator[Caveat]:
     """The diagnoses of each arm in each phase, by its typical trial; those of the other arms are its siblings."""
     arms = _arms(run)
-    host = run.info.environment.get("cpus")
+    host = of_servers(run.info).get("cpus")
     for phase in PHASES:
         typical = {name: trial for name in arms if (trial := _typical(trials.of(name, phase).values()))}
         for name, trial in typical.items():

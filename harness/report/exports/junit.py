@@ -15,6 +15,7 @@ from harness.judge.demands import THROUGHPUT
 from harness.judge.metrics import label
 from harness.judge.verdicts import GateFinding, PairVerdict
 from harness.record import Run
+from harness.record.conditions import of_servers
 from harness.report import words
 from harness.report.exports.base import Shown
 
@@ -118,7 +119,7 @@ def _says(verdict: PairVerdict | None) -> str:
 def _properties(run: Run) -> Iterable[tuple[str, str]]:
     yield "run", run.info.run
     yield "gatebench", run.info.gatebench
-    yield "cpu", str(run.info.environment.get("cpu", "unknown"))
+    yield "cpu", str(of_servers(run.info).get("cpu", "unknown"))
     yield from ((f"version {name}", version) for name, version in sorted(run.info.versions.items()))
 
 

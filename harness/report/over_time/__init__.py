@@ -10,6 +10,7 @@ from itertools import pairwise
 from harness import units
 from harness.judge.trend import Shift, estimated, shifts
 from harness.record import RunInfo
+from harness.record.conditions import of_servers
 from harness.report import words
 from harness.report.figures.axis import log_ticks
 from harness.report.over_time.courses import Course, Past, Ratio, courses, grouped, news
@@ -112,7 +113,8 @@ def _series(runs: Sequence[Past]) -> Series:
 
 def _machine(info: RunInfo) -> str:
     cores = len(info.placement.get("server", ()))
-    known = [str(info.environment[name]) for name in ("cpu", "kernel") if info.environment.get(name)]
+    there = of_servers(info)
+    known = [str(there[name]) for name in ("cpu", "kernel") if there.get(name)]
     return ", ".join([*known, f"servers on {units.plural(cores, 'core')}"])
 
 
