@@ -1,11 +1,11 @@
 """Make a run one that README and docs quote: `python bench/reference.py RUN`. Without RUN all are drawn anew.
 
 The records of RUN are copied to results/reference-SUITE/, with paths relative to the checkout, and the report there is
-drawn from them. Between marks in README.md go the table and some charts of results/reference-quick/ and the answer of
-results/reference-tune/; between marks in docs/FINDINGS.md go figures of any suite, and in docs/EXAMPLES.md the worked
-examples of bench/worked.py. The repository keeps all charts of
-the suite `full`, and of another suite those that its documents show; `gatebench report` draws them all, and .gitignore
-names those that the repository keeps. What else it draws is what is committed, byte for byte.
+drawn from them; a tuning in a pod goes to results/reference-tune-pod/. Between marks in README.md go the table and some
+charts of results/reference-quick/ and the answers of the two tunings; between marks in docs/FINDINGS.md go figures of
+any suite, and in docs/EXAMPLES.md the worked examples of bench/worked.py. The repository keeps all charts of the suite
+`full`, and of another suite those that its documents show; `gatebench report` draws them all, and .gitignore names
+those that the repository keeps. What else it draws is what is committed, byte for byte.
 """
 
 import argparse
@@ -27,10 +27,16 @@ from harness.tune.explain import shell
 
 ROOT = Path(__file__).resolve().parent.parent
 QUOTED, TUNED = Path("results/reference-quick"), Path("results/reference-tune")
+IN_POD = "tune-pod"
+"""What a tuning in a pod is kept as, so that it does not take the place of the one without."""
+HALF_A_CORE = (
+    'gatebench tune --target flask --server gunicorn-gthread --scenario external-data --slo "p99<100ms" --cpus 0.5'
+)
 SHOWN = {
     "quick": ("forest", "throughput-external-data", "factors"),
     "sweep": ("connections-external-data",),
     "tune": ("tune-candidates",),
+    IN_POD: ("tune-candidates",),
     "deploys": ("deploys",),
     "overload": ("overload-p1",),
     "django": ("forest", "throughput-get-products"),
@@ -47,7 +53,7 @@ RECORDS = (record.INFO, record.TRIALS, record.EPISODES, recommendation.FILE)
 
 def adopt(run: Path, root: Path = ROOT, results: Path = ROOT / "results") -> Path:
     """Copy the records of `run` to a folder in `results`, with paths relative to `root`, and draw its report there."""
-    suite = record.read(run).info.plan.suite
+    suite = kept_as(record.read(run).info)
     folder = results.resolve() / f"reference-{suite}"
     if run.resolve() != folder:
         shutil.rmtree(folder, ignore_errors=True)
@@ -61,6 +67,12 @@ def adopt(run: Path, root: Path = ROOT, results: Path = ROOT / "results") -> Pat
     if suite != WHOLE:
         prune(folder / "charts", SHOWN.get(suite, ()))
     return folder
+
+
+def kept_as(info: record.RunInfo) -> str:
+    """The name that a run is kept by: that of its suite, or IN_POD."""
+    pods = (arm.cell.pod for group in info.plan.groups for arm in group.arms)
+    return IN_POD if info.kind == "tune" and any(pods) else info.plan.suite
 
 
 def prune(folder: Path, shown: Collection[str]) -> None:
@@ -96,19 +108,27 @@ def _quoted(opened: Study, call: str, folder: Path, kind: str = "png") -> str:
     return "\n\n".join([source, says.strip(), *_pictures(folder, opened, kind)])
 
 
-def advice(folder: Path = TUNED) -> str:
+def advice(folder: Path = TUNED, said: str = "The first of these, as it came out") -> str:
     """What the reference tuning recommends, as README shows it."""
     opened = study(ROOT / folder)
     tuning = opened.tuned
     if tuning is None:
         raise ValueError(f"{folder} is no tuning")
-    source = f"The first of these, as it came out on {opened.run.info.started:.10} ([its folder]({folder})):"
+    source = f"{said} on {opened.run.info.started:.10} ([its folder]({folder})):"
     return "\n\n".join([source, f"> {tuning.explanation}", f"`{shell(tuning.command)}`", *_pictures(folder, opened)])
+
+
+def in_pod() -> str:
+    """The same of the tuning in half a core; where it has not been measured, what measures it."""
+    folder = Path("results", f"reference-{IN_POD}")
+    if not (ROOT / folder / record.INFO).is_file():
+        return f"Not measured yet: `{HALF_A_CORE}` measures it, and `make reference RUN=results/…` puts it here."
+    return advice(folder, "The same in half a core, `--cpus 0.5`, as it came out")
 
 
 def _pictures(folder: Path, opened: Study, kind: str = "png") -> Iterator[str]:
     drawn = {chart.name: chart for chart in charts(opened)}
-    for name in SHOWN[opened.run.info.plan.suite]:
+    for name in SHOWN[kept_as(opened.run.info)]:
         if name in drawn:
             yield (
                 f'<picture><source media="(prefers-color-scheme: dark)" srcset="{folder}/charts/{name}-dark.{kind}">'
@@ -118,7 +138,9 @@ def _pictures(folder: Path, opened: Study, kind: str = "png") -> Iterator[str]:
 
 def splice(text: str) -> str:
     """The text of README with the quotations between their marks."""
-    return _put(_put(text, "reference", quotation), "tune", advice)
+    for mark, quoted in (("reference", quotation), ("tune", advice), (IN_POD, in_pod)):
+        text = _put(text, mark, quoted)
+    return text
 
 
 def splice_examples(text: str) -> str:

@@ -99,6 +99,7 @@ def tune(
 
     Examples: `gatebench tune --target flask --server gunicorn-gthread --scenario external-data --slo "p99<100ms"`,
     `gatebench tune --app shop:app --path /products --slo "p99<100ms" --rate 500/s`,
+    `gatebench tune --target flask --server gunicorn-gthread --scenario external-data --cpus 0.5 --memory 512MiB`,
     `gatebench tune my-suite.toml --budget 10m`, `gatebench tune --app shop:app --path /products`,
     `gatebench tune --resume latest`.
     """

@@ -21,7 +21,10 @@ FILE = "steps.jsonl"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """The first line: the question. Every other line: one step, and the seconds that had passed when it ended."""
+    """The first line: the question. Every other line: one step, and the seconds that had passed when it ended.
+
+    A line that has only the seconds says when a step broke off.
+    """
 
     __pydantic_config__ = STRICT
 
@@ -66,8 +69,11 @@ class Journal:
             )
         )
 
-    def append(self, step: Step, elapsed_s: float) -> None:
-        """Note a step that has ended, flushed to disk."""
+    def append(self, step: Step | None, elapsed_s: float) -> None:
+        """Note a step that has ended, or None of one that broke off, flushed to disk."""
+        if step is None:
+            self._add(Line(elapsed_s=elapsed_s))
+            return
         self._add(Line(elapsed_s=elapsed_s, **{KINDS[type(step)]: step}))  # type: ignore[arg-type]  # the key goes with the type
 
     def resume(self) -> tuple[Question, Tuning]:

@@ -16,8 +16,8 @@ from harness.tune.next_rate import GOLDEN, LEAST_OVERHEAD_S, USUAL_OVERHEAD_S, D
 from harness.tune.search import Search
 from harness.tune.trials import RateTrial
 
-AROUND = 0.7
-"""Share of the probability through which the rates go, around its middle."""
+AROUND = 0.9
+"""Share of the probability through which the rates go, around its middle: what lies far from it shows the scatter."""
 A_LAUNCH = 2
 """Trials of a launch."""
 ENOUGH, MOST = 10, 40

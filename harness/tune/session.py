@@ -52,6 +52,7 @@ def tune(
 ) -> Tuning:
     """Measure what the budget allows, which counts from `began`; `say` gets a line for each step, `keep` the step.
 
+    Where a step breaks off, `keep` gets None, so that its seconds count too.
     `tuning` is what earlier sittings left; it is carried on and returned. After Ctrl-C, or when a launch or a load
     fails, it holds what was measured until then, and says so. Raises `LaunchError` where not even one worker can be
     measured: then there is nothing to go on from.
@@ -69,6 +70,8 @@ def tune(
             raise
         tuning.failure = str(error)
     tuning.elapsed_s = session.elapsed_s()
+    if tuning.interrupted or tuning.failure is not None:
+        keep(None, tuning.elapsed_s)  # what the step that broke off took, the next sitting does not have
     return tuning
 
 

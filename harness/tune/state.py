@@ -65,7 +65,7 @@ Offer = Callable[[Try], RateTrial]
 """Offers the launched server one rate."""
 Step = Setup | BlockOutcome | RateTrial | Asked | RateBlock
 """What a later sitting goes on from."""
-Keep = Callable[[Step, float], None]
+Keep = Callable[[Step | None, float], None]
 """Gets each step, and the seconds that the tuning had taken by then."""
 
 

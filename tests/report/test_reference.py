@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bench import findings, reference
-from bench.reference import EXAMPLES, QUOTED, SHOWN, WORKED, adopt, splice, splice_examples, worked
+from bench.reference import EXAMPLES, QUOTED, SHOWN, TUNED, WORKED, adopt, in_pod, splice, splice_examples, worked
 from tests.report.report_support import built
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -60,6 +61,25 @@ def test_the_examples_quote_their_runs_as_they_are() -> None:
     bare = re.sub(r"<!-- (\w+):begin -->.*?<!-- \1:end -->", "", text, flags=re.DOTALL)
     assert [suite for suite in WORKED if f"<!-- {suite}:begin -->" not in text] == []
     assert not re.findall(r"\d[\d.,]*(?: to \d|/s\b| times| ms\b)", bare)
+
+
+def test_a_tuning_in_a_pod_takes_no_other_s_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is kept beside the one without a pod, and quoted from there; until then what makes it stands in its place."""
+    monkeypatch.setattr(reference, "ROOT", tmp_path)
+    assert "--cpus 0.5` measures it" in in_pod()
+    made = tmp_path / "made"
+    made.mkdir()
+    for name in ("run.json", "trials.jsonl", "tune.json"):
+        shutil.copy(ROOT / TUNED / name, made)
+    info = json.loads((made / "run.json").read_text())
+    for arm in (arm for group in info["plan"]["groups"] for arm in group["arms"]):
+        arm["cell"]["cpus"] = 0.5
+    (made / "run.json").write_text(json.dumps(info))
+    kept = adopt(made, tmp_path, tmp_path / "results")
+    assert kept.name == "reference-tune-pod"
+    assert sorted(picture.suffix for picture in (kept / "charts").iterdir()) == [".png", ".png", ".svg", ".svg"]
+    assert in_pod().startswith("The same in half a core, `--cpus 0.5`, as it came out on 2026-")
+    assert 'src="results/reference-tune-pod/charts/tune-candidates.png"' in in_pod()
 
 
 def test_an_example_is_quoted_from_the_run_that_was_kept_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
