@@ -19,6 +19,7 @@ from harness.spec import Event, SliceShare
 from harness.subject import connections
 from harness.subject.launch import Launched
 from harness.subject.services import Services
+from harness.suite import Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +48,14 @@ class Observation:
     pod: Spent | None = None
     """What its pod counted in the window; peak and kills since its launch. None outside of a pod."""
 
-    def knowing(self, shares: Iterable[SliceShare]) -> Observation:
-        """This, where an agent started those generators, whose processes were seen as those of others.
+    def knowing(self, shares: Iterable[SliceShare], plan: Plan) -> Observation:
+        """This, where agents started those generators, and their processes were seen as those of others.
 
-        A generator whose clock is ours runs on this machine, as in a container of it: its CPU is the load's.
+        A generator whose clock is ours runs on this machine, as in a container of it: its CPU is the load's. Where
+        servers run on another machine, that machine was observed, and none of this is known of it.
         """
+        if not plan.machines or plan.server is not None:
+            return self
         here_s = sum(share.cpu_s for share in shares if share.clock_offset_us == 0)
         if self.outside_fraction is None or not self.machine_s:
             return self

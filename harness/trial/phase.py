@@ -191,7 +191,7 @@ def _measured(bench: Bench, order: spec.Spec, arms: Sequence[Arm], serving: Mapp
     slices = []
     for measured in result.slices:
         if observation := observer.observations.get((measured.arm, measured.round)):
-            known = observation.knowing(measured.shares) if bench.plan.machines else observation
+            known = observation.knowing(measured.shares, bench.plan)
             slices.append(Observed(measured=measured, observation=known))
     after = _hits(bench, arms)
     calls = {arm: count - before.get(arm, 0) for arm, count in after.items()}

@@ -74,7 +74,7 @@ def gatebench(*argv: str, cwd: Path, **more: Any) -> subprocess.CompletedProcess
         (["run", "nowhere.toml"], "no such file"),
         (["run", "--resume", "nothing"], "no such run"),
         (["report", "nothing"], "no such run"),
-        (["load", "ftp://127.0.0.1/", "--connections", "1"], "must be http://"),
+        (["load", "ftp://127.0.0.1/", "--connections", "1"], "write http://HOST:PORT"),
         (["load", "http://127.0.0.1:1/"], "say --connections N"),
         (["serve", "--target", "flask", "--server", "uvicorn"], "serves asgi, flask is wsgi"),
         (["plan", "quick", "--blocks", "0"], "Invalid value for '--blocks'"),

@@ -283,3 +283,15 @@ def test_a_run_from_before_there_was_a_factor_stands_at_its_default():
     assert between(before, later("uvloop")).pairs
     with pytest.raises(UsageError, match="no pair is common"):
         between(before, later("asyncio"))
+
+
+def test_a_round_trip_is_another_in_each_run_and_means_nothing() -> None:
+    """Another machine does."""
+    run = factories.run()
+
+    def there(**facts: object) -> Run:
+        return replace(run, info=replace(run.info, environment=run.info.environment | {"server_machine": facts}))
+
+    before = there(name="ten", cpus=8, round_trip_us=200.0)
+    assert between(before, there(name="ten", cpus=8, round_trip_us=300.0)).environment_changes == {}
+    assert list(between(before, there(name="ten", cpus=4)).environment_changes) == ["machine: server_machine"]

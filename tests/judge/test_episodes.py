@@ -15,6 +15,7 @@ from harness.judge.compare import within
 from harness.judge.episodes import (
     break_of,
     breaks,
+    computed_s,
     contrasts,
     dip,
     for_nobody,
@@ -160,6 +161,15 @@ def test_the_interpreter_ran_out_where_each_request_beside_the_victim_computes(
     assert found is not None
     assert ran_out(BLOCKING, found) == name
     assert (found.computed_s == pytest.approx(each_s)) if name == "interpreter" else found.computed_s is None
+
+
+def test_a_request_that_computes_to_the_end_and_beyond_is_seen_too() -> None:
+    """None was answered: what it has used so far is the least that it takes."""
+    quiet, disturbed, _ = computing(0.2)
+    line = replace(timeline(1, late=True), held=(0,) * 20 + (1,) * 30 + (0,) * 10)
+    busy = replace(disturbed, held_answers=0, timeline=line, cores_during=0.65)
+    assert computed_s(quiet, busy) == pytest.approx(1.2)
+    assert computed_s(quiet, replace(busy, cores_during=0.06)) is None
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,23 @@ def test_another_machine_of_the_generators_is_another_machine() -> None:
     }
 
 
+def test_another_machine_of_the_servers_is_another_machine() -> None:
+    """By its CPUs and kernel, not by its round trip; the CPUs that are needed are its own."""
+    ten = {"name": "ten", "cpu": "A", "cpus": 8, "kernel": "6.0", "usable_cpus": [0, 7], "round_trip_us": 200.0}
+    before = replace(
+        BEFORE,
+        environment=BEFORE.environment | {conditions.SERVER: ten},
+        placement={"server": (0,), "generator": (), "services": (7,)},
+    )
+
+    def now(**changed: object) -> SittingRow:
+        return replace(before, environment=before.environment | {conditions.SERVER: ten | changed})
+
+    assert conditions.changes(before, now(round_trip_us=900.0)) == {}
+    assert list(conditions.changes(before, now(kernel="6.1"))) == ["machine: ten (servers)"]
+    assert conditions.changes(before, now(usable_cpus=[0, 1])) == {"placement": ("CPUs 0, 7", "usable CPUs 0, 1")}
+
+
 def begun(folder: Path) -> SittingRow:
     """A run without a row, and what its next sitting would be measured with if nothing changed."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+
+import pytest
+
 from harness.subject.served import counting
-from harness.trial.episodes.rows import Counted
+from harness.trial.episodes import rows
+from harness.trial.episodes.rows import Counted, settled
 from targets.served import Served
 
 
@@ -24,3 +29,16 @@ def test_what_came_since_is_the_difference() -> None:
         before = Counted.of(served)
         worker.begun()
         assert Counted.of(served).since(before) == Counted(1, 0)
+
+
+def test_an_answer_that_its_client_knows_of_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As long as a worker may take to count what it has sent, and no longer."""
+    with counting() as served:
+        worker, before = Served(served.path), Counted(0, 0)
+        worker.begun()
+        late = threading.Timer(0.05, worker.finished)
+        late.start()
+        assert settled(served, before, good=1) == Counted(1, 1)
+        late.join()
+        monkeypatch.setattr(rows, "COUNTED_S", 0.05)
+        assert settled(served, before, good=2) == Counted(1, 1)

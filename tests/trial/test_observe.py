@@ -13,7 +13,7 @@ import pytest
 from harness.machine import usage
 from harness.machine.process import Process, running
 from harness.machine.usage import Machine, Usage
-from harness.spec import Event, SliceShare
+from harness.spec import Event, SliceShare, machines
 from harness.subject import connections
 from harness.subject.launch import Launched
 from harness.subject.services import Services
@@ -92,10 +92,13 @@ def test_a_generator_in_a_container_of_this_machine_is_not_the_load_of_others(
     assert seen.outside_fraction is not None
     here = SliceShare(generator=1, connections=8, requests=9, cpu_percent=40, waiting_fraction=0, cpu_s=0.1)
     there = replace(here, generator=2, clock_offset_us=-7e6)
-    assert seen.knowing([here, there]).outside_fraction == pytest.approx(seen.outside_fraction - 0.1 / 2.0)
-    assert seen.knowing([replace(here, cpu_s=9.0)]).outside_fraction == 0.0
+    plan = factories.plan(machines=(machines.Machine(host="ten"), machines.Machine(host="eleven")), generators=2)
+    assert seen.knowing([here, there], plan).outside_fraction == pytest.approx(seen.outside_fraction - 0.1 / 2.0)
+    assert seen.knowing([replace(here, cpu_s=9.0)], plan).outside_fraction == 0.0
     unseen = replace(seen, outside_fraction=None)
-    assert unseen.knowing([here]) == unseen
+    assert unseen.knowing([here], plan) == unseen
+    assert seen.knowing([here], replace(plan, machines=())) == seen  # a process of ours, and counted as such
+    assert seen.knowing([here], replace(plan, server=machines.Machine(host="twelve"))) == seen  # whose CPUs those were
 
 
 def test_one_worker_holds_every_connection(process: Process, looks: list[str]) -> None:

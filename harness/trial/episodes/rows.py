@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -17,6 +18,8 @@ from harness.trial.episodes.watch import Pressed
 from harness.trial.observe import Observation
 
 NANO_A_MICRO = 1000
+COUNTED_S, POLL_S = 1.0, 0.01
+"""How long a worker may take to count an answer that it has sent; how often it is looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,19 @@ class Counted:
         if self.begun is None or self.finished is None:
             return self
         return Counted(self.begun - (before.begun or 0), self.finished - (before.finished or 0))
+
+
+def settled(served: Served | None, before: Counted, good: int) -> Counted:
+    """What has come since `before`, once the server has counted as many as have good answers; or after `COUNTED_S`.
+
+    A worker counts an answer when it has sent it: its client may know of it first.
+    """
+    deadline = time.monotonic() + COUNTED_S
+    while True:
+        now = Counted.of(served).since(before)
+        if now.finished is None or now.finished >= good or time.monotonic() > deadline:
+            return now
+        time.sleep(POLL_S)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,7 @@ from harness.trial.bench import Bench, GroupState
 from harness.trial.episodes.deploys import deploys
 from harness.trial.episodes.disturber import Disturber, Stage, load_alone
 from harness.trial.episodes.held import neighbours
-from harness.trial.episodes.rows import Counted, Seen, bare, filled
+from harness.trial.episodes.rows import Counted, Seen, bare, filled, settled
 from harness.trial.episodes.watch import watching
 from harness.trial.observe import Observation, Observer
 from harness.trial.order import arm_spec
@@ -156,7 +156,7 @@ def _driven(stage: Stage, arm: Arm, order: spec.Spec) -> Seen:
         done=done,
         memory_most_bytes=watch.most_bytes,
         pressed=pressed,
-        served=Counted.of(server.served).since(served),
+        served=settled(server.served, served, result.totals[0].good),
         calls=None if before is None or after is None else after - before,
         wrong=_wrong(server, processes) if disturbance.keeps_processes else (),
     )
