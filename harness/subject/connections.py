@@ -5,7 +5,6 @@ It tells how requests are shared among workers, and whether what answers on a po
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -63,20 +62,6 @@ def listens(port: int, pids: Iterable[int], proc: Path = PROC) -> bool | None:
             continue
     addresses = {socket.local_address for socket in listening if socket.inode in held}
     return bool(addresses) and all(socket.inode in held for socket in listening if socket.local_address in addresses)
-
-
-def accept_queue(port: int, proc: Path = PROC) -> int:
-    """Connections to `port` that the kernel has made, and that nobody has accepted yet.
-
-    The kernel tells of sockets that listen first, so that however long its table is no more is read than these.
-    """
-    ending, waiting = f":{port:04X}", 0
-    for table in ("tcp", "tcp6"):
-        with suppress(OSError), (proc / "net" / table).open() as lines:
-            next(lines, None)
-            listening = itertools.takewhile(lambda fields: fields[3] == LISTEN, map(str.split, lines))
-            waiting += sum(int(fields[4].rpartition(":")[2], 16) for fields in listening if fields[1].endswith(ending))
-    return waiting
 
 
 def overflows(proc: Path = PROC) -> int | None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness.subject import connections
+from harness.subject.accept_queue import accept_queue
 from tests.polling import until
 from tests.subject.subject_support import HOST
 
@@ -27,7 +28,7 @@ def test_the_owner_of_each_connection_is_found(monkeypatch: pytest.MonkeyPatch) 
 
 def queued(port: int, expected: int) -> bool:
     """Whether so many connections wait to be accepted."""
-    return connections.accept_queue(port) == expected
+    return accept_queue(port) == expected
 
 
 def test_connections_that_nobody_has_accepted_are_seen_and_those_that_were_turned_away() -> None:
@@ -45,9 +46,16 @@ def test_connections_that_nobody_has_accepted_are_seen_and_those_that_were_turne
         assert until(lambda: (connections.overflows() or 0) > before)
 
 
-def test_a_kernel_that_does_not_tell_of_queues_is_no_queue(tmp_path: Path) -> None:
-    """And none that was full."""
-    assert connections.accept_queue(80, tmp_path) == 0
+def test_a_kernel_that_does_not_tell_of_queues(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither of what waits, as without netlink, nor of a queue that was full."""
+
+    def refused(*_: object) -> socket.socket:
+        raise OSError("no such family")
+
+    with socket.create_server((HOST, 0)) as listener:
+        assert accept_queue(listener.getsockname()[1]) == 0
+        monkeypatch.setattr(socket, "socket", refused)
+        assert accept_queue(listener.getsockname()[1]) is None
     assert connections.overflows(tmp_path) is None
     (tmp_path / "net").mkdir()
     (tmp_path / "net" / "netstat").write_text("TcpExt: SyncookiesSent\nTcpExt: 7\n")

@@ -13,12 +13,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from harness.machine import usage
+from harness.machine.usage import Usage
 from harness.spec import UNIX
 from harness.subject import connections
+from harness.subject.accept_queue import accept_queue
 from harness.subject.launch import Launched
 
 LOOK_S = 0.2
-"""Between two looks: each takes some milliseconds, on a CPU that is not the server's. So much of the CPU of a process
+"""Between two looks: each takes a millisecond or two on a CPU that is not the server's. So much of the CPU of a process
 that ends may be missed."""
 
 
@@ -45,7 +47,7 @@ class Watch:
         self._lock = threading.Lock()
         self._cpu_s: dict[int, float] = {}
         self._held: list[int] = []
-        self._queued: list[int] = []
+        self._queued: list[int | None] = []
         self._cores: list[tuple[int, float]] = []
         self._overflows = connections.overflows()
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
@@ -74,7 +76,7 @@ class Watch:
         known = self._overflows is not None and after is not None
         return Pressed(
             cores=self._cores_used(),
-            accept_queue_most=max(self._queued, default=None),
+            accept_queue_most=max((each for each in self._queued if each is not None), default=None),
             accept_overflows=max(0, (after or 0) - (self._overflows or 0)) if known else None,
         )
 
@@ -85,22 +87,26 @@ class Watch:
         (first_ns, first_s), (last_ns, last_s) = self._cores[0], self._cores[-1]
         return (last_s - first_s) / ((last_ns - first_ns) * 1e-9)
 
-    def usage(self) -> usage.Usage:
+    def usage(self) -> Usage:
         """CPU of all processes that it has had since the first look, as far as it was seen of those that have ended."""
-        now = usage.usage(self._server.process.members(), self._server.proc)
+        return self._used(self._server.process.members())
+
+    def _used(self, pids: list[int]) -> Usage:
+        now = usage.usage(pids, self._server.proc)
         with self._lock:
             self._cpu_s.update(now.cpu_s)
-            return usage.Usage(dict(self._cpu_s))
+            return Usage(dict(self._cpu_s))
 
     def _run(self) -> None:
         start_ns, end_ns = self._span_ns
         while not self._over.wait(LOOK_S):
-            spent, now_ns = sum(self.usage().cpu_s.values()), time.monotonic_ns()
+            pids = self._server.process.members()
+            spent, now_ns = sum(self._used(pids).cpu_s.values()), time.monotonic_ns()
             if start_ns <= now_ns < end_ns:
                 self._cores.append((now_ns, spent))
                 if not self._server.host.startswith(UNIX):
-                    self._queued.append(connections.accept_queue(self._server.port))
-                seen = usage.memory(self._server.process.members(), self._server.proc)
+                    self._queued.append(accept_queue(self._server.port))
+                seen = usage.memory(pids, self._server.proc)
                 if seen is not None:
                     self._held.append(seen.pss)
 
