@@ -37,6 +37,7 @@ SHOWN = {
     "sweep": ("connections-external-data",),
     "tune": ("tune-candidates",),
     IN_POD: ("tune-candidates",),
+    "neighbours": ("neighbours-p1",),
     "deploys": ("deploys",),
     "overload": ("overload-p1",),
     "django": ("forest", "throughput-get-products"),

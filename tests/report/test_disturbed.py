@@ -101,12 +101,12 @@ def test_a_full_accept_queue_is_told_of_an_overload() -> None:
 def test_deploys_are_told_in_a_sentence() -> None:
     """None lost is an upper end, not a zero; what was lost has its kind."""
     assert words.headline(deploys()) == (
-        "fastapi on uvicorn loses 3.00 requests at the server's own reload; at the server's own reload flask on "
+        "fastapi on uvicorn loses 3 requests at the server's own reload; at the server's own reload flask on "
         "gunicorn-gthread loses none"
     )
     said = words.told(deploys(), "p1")
     assert "flask on gunicorn-gthread loses no request in 6 times (at most 0.61 each time), and none is late" in said
-    assert "fastapi on uvicorn loses 3.00 requests each time (6 times: 18 closed under the request)" in said
+    assert "fastapi on uvicorn loses 3 requests each time (6 times: 18 closed under the request)" in said
     assert "changed after 1.10" in said
     assert words.under(deploys(), "p1") == "1 worker, at a reload"
 

@@ -14,6 +14,7 @@ from harness.judge.verdicts import Caveat
 from harness.record import Run
 from harness.report import words
 from harness.report.figures import Study
+from harness.report.words import values
 from harness.report.words.causes import LATE, SLOW
 from harness.units import THIN
 from tests.report import report_support as support
@@ -383,3 +384,9 @@ def test_a_name_that_is_cut_closes_what_it_opened() -> None:
     assert cut.startswith("\u2068")
     assert cut.endswith("\u2026\u2069")
     assert words.shorten("short", 20) == "short"
+
+
+def test_a_whole_number_of_requests_has_no_decimals() -> None:
+    """A mean of counts has them."""
+    written = values.form("held", "requests")
+    assert [written(each) for each in (8.0, 8.5, 0.0, 1200.0, None)] == ["8", "8.50", "0", "1,200", units.MISSING]

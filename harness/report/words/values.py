@@ -10,6 +10,13 @@ from harness.judge.verdicts import PairVerdict
 from harness.report.figures import Value
 
 Form = Callable[[float | None], str]
+
+
+def _requests(value: float | None) -> str:
+    """So many, or the mean of such counts: a whole number has no decimals."""
+    return f"{value:,.0f}" if value is not None and value.is_integer() else units.number(value)
+
+
 FORMS: Mapping[str, Form] = {
     "1/s": units.rps,
     "us": units.duration_us,
@@ -17,7 +24,7 @@ FORMS: Mapping[str, Form] = {
     "B": units.bytes_,
     "1": units.percent,
     "ratio": units.ratio,
-    "requests": units.number,
+    "requests": _requests,
 }
 """How a value is written, by its unit."""
 PLAIN = frozenset({"requests_per_cpu_s", "rps_per_gib", "connections_per_request"})
