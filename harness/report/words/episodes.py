@@ -10,7 +10,7 @@ from harness.report.figures import Study
 from harness.report.figures.episodes import AtStrength
 from harness.report.words.names import called, name, shown
 from harness.report.words.neighbours import bearing
-from harness.report.words.values import text
+from harness.report.words.values import form, text
 from harness.suite import Arm
 
 LOST = {
@@ -92,7 +92,7 @@ def _deployed_arm(study: Study, arm: Arm) -> str:
     if not of.lost:
         lost = f"loses no request in {times} (at most {units.number(of.high, 2)} each time)"
     else:
-        lost = f"loses {units.number(of.each)} requests each time ({times}: {lost_words(of.kinds)})"
+        lost = f"loses {form("lost", "requests")(of.each)} requests each time ({times}: {lost_words(of.kinds)})"
     dips = found.length_s
     dipped = f", is late or lost for {text(dips)}" if dips.value else ", and none is late"
     changed = found.changed_s
