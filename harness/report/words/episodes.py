@@ -92,7 +92,8 @@ def _deployed_arm(study: Study, arm: Arm) -> str:
     if not of.lost:
         lost = f"loses no request in {times} (at most {units.number(of.high, 2)} each time)"
     else:
-        lost = f"loses {form("lost", "requests")(of.each)} requests each time ({times}: {lost_words(of.kinds)})"
+        each = form("lost", "requests")(of.each)
+        lost = f"loses {each} requests each time ({times}: {lost_words(of.kinds)})"
     dips = found.length_s
     dipped = f", is late or lost for {text(dips)}" if dips.value else ", and none is late"
     changed = found.changed_s
