@@ -99,10 +99,19 @@ def test_other_greenlets_run_while_sockets_are_busy(reactor: Reactor) -> None:
     with a, b:
         a.send(b"x")  # never read, hence ready for ever
         reactor.watch(b.fileno(), served.append, IN)
-        greenlet = gevent.spawn_later(0.01, reactor.stop)
+        turns: list[int] = []
+
+        def stops_in_the_end() -> None:
+            while len(served) <= 10 or len(turns) < 3:
+                turns.append(len(served))
+                gevent.sleep(0.001)
+            reactor.stop()
+
+        greenlet = gevent.spawn(stops_in_the_end)
         reactor.run()
         greenlet.join()
     assert len(served) > 10
+    assert len(turns) >= 3
 
 
 def test_what_a_handler_raises_ends_the_run(reactor: Reactor) -> None:

@@ -41,7 +41,7 @@ namespace.enter(at_end=forget)
 (scratch() / "spec.json").touch()
 with running([sys.executable, "-c", sys.argv[2]], name="server", log=Path(sys.argv[1], "log")) as process:
     def waits(pid):
-        return "lost" in Path(f"/proc/{pid}/cmdline").read_text()
+        return Path(f"/proc/{pid}/cmdline").read_text().startswith("lost")  # its parent names it too
     while not any(waits(pid) for pid in process.members()):
         time.sleep(0.01)
     here = [path for path in Path("/proc").iterdir() if path.name.isdigit()]
