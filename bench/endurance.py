@@ -42,6 +42,7 @@ def main() -> int:
         ceilings, lateness = [], []
         for turn in range(TURNS):
             with _generator(where, "fresh") as fresh:
+                _aged(fresh, server.port, 1)  # it starts beside what comes next, on the same CPU
                 order = (old, fresh) if turn % 2 else (fresh, old)
                 rps = {each: _ceiling(each, server.port) for each in order}
                 late = {each: _lateness(each, server.port) for each in order}
