@@ -33,7 +33,7 @@ SharedCpu = Annotated[
 
 def require_pods(arms: Iterable[Arm]) -> None:
     """Raise `UsageError` where a pod of an arm cannot be had here, with what that needs."""
-    for pod in {arm.cell.pod for arm in arms} - {None}:
+    for pod in {arm.cell.part.pod for arm in arms} - {None}:
         assert pod is not None  # noqa: S101 - for the types
         if why := pods.refused(pod.cpus, pod.memory):
             raise UsageError(f"no pod of {', '.join(pod.words)} can be made here: {why}")

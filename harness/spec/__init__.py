@@ -59,6 +59,9 @@ class DrivenArm:
     host: str = "127.0.0.1"
     """Or UNIX and the path of a socket, with port 0. TLS before it: what listens there speaks TLS."""
     port: int
+    further_ports: tuple[int, ...] = ()
+    """Of the same host, where the arm runs in several pods: each connection that is opened goes to one of all its
+    ports by chance, as a service of Kubernetes has it, and stays there."""
     request: Request | Mix
     load: Load
     """An open load must have its rate."""

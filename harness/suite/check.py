@@ -9,6 +9,7 @@ from harness.suite import check_disturbance, check_mix
 from harness.suite.factors import NONE, Factor
 from harness.suite.model import PLACEHOLDERS, Definitions, Levels, PairDefinition, Side, Suite
 from harness.suite.names import near, unknown
+from harness.suite.pods import pods_problems
 from harness.suite.running import check_running, running_side_problems
 from harness.suite.subjects import REQUESTS, Ask, Level, Scenario, Server, Target
 from harness.suite.wire import command_problems, env_problems, request_problems
@@ -155,8 +156,9 @@ def _check_side(side: Side, pair: PairDefinition, definitions: Definitions) -> I
         yield f"server: {unserved(target, server)}"
     if target.url:
         yield from running_side_problems(target, side, pair, definitions)
+    yield from pods_problems(side, pair, definitions)
     levels = dict(pair.levels + side.levels)
-    if _count(levels.get("workers")) > 1 and not server.workers:
+    if _count(levels.get("workers")) > side.pods and not server.workers:
         yield f"server: {server.name} runs one worker process only; the pair asks for {levels['workers']}"
     if _count(levels.get("threads")) > 1 and definitions.serving(target, server).slots != "threads":
         yield f"threads: {server.name} has no threads to set"

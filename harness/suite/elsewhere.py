@@ -32,6 +32,8 @@ def refuse_elsewhere(
 def _unfit(arm: Arm, asked: Elsewhere) -> str | None:
     """Why an arm cannot be measured so."""
     target = arm.target
+    if asked.server is not None and arm.cell.pods > 1:
+        return f"pods = {arm.cell.pods}: several pods are had on this machine alone: leave out --on server=..."
     if asked.server is not None and (target.url or target.commit):
         why = "runs already" if target.url else "is a commit, which is checked out on this machine alone"
         return f"{target.name} {why}: leave out --on server=..."

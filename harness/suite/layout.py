@@ -17,6 +17,7 @@ from harness.suite.factors import Factor
 from harness.suite.model import Cell, Definitions, PairDefinition, Side, Suite
 from harness.suite.plan import Arm, Group, Pair, Plan
 from harness.suite.pod import LEAST_PERIODS, PERIOD_S, Pod
+from harness.suite.pods import pod_words, unshared
 from harness.suite.subjects import Level, Scenario, Server, Target
 
 SHORT = 10
@@ -109,6 +110,8 @@ def _refuse_together(
     for arm in arms:
         if arm.cell.pod is not None and arm.target.url:
             raise UsageError(f"{suite}: {arm.target.name} runs already, and cannot be put into a pod: leave that out")
+        if arm.cell.pods > 1 and (problem := unshared(arm.cell)):
+            raise UsageError(f"{suite}: {arm.cell.target} on {arm.cell.server}: {problem}")
 
 
 def matches(wanted: str, a: Arm, b: Arm) -> bool:
@@ -180,7 +183,7 @@ def own_words(factors: Iterable[Factor], cell: Cell, server: Server) -> tuple[st
     texts = [
         factor.say(cell.level(factor.name)) for factor in own if not factor.is_count or server.slots == factor.name
     ]
-    return (*(text for text in texts if text), *(cell.pod.words if cell.pod else ()))
+    return (*(text for text in texts if text), *pod_words(cell))
 
 
 def single(definitions: Definitions, name: str, cell: Cell, loads: tuple[Load, ...]) -> Arm:
@@ -220,6 +223,7 @@ def _arm(
     if target.url and pod:
         raise UsageError(f"{target.name} runs already at {target.url}: no pod can be put around it")
     own_cell = cell(definitions, target, server, scenario, dict(definition.levels + side.levels)).within(pod)
+    own_cell = replace(own_cell, pods=side.pods)
     return replace(single(definitions, name, own_cell, loads_of(definition, scenario, suite)), pair=name[:-1])
 
 

@@ -21,6 +21,8 @@ Positive = Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)]
 Times = Annotated[int, Field(ge=1, le=10_000)]
 """How often something is measured."""
 Generators = Annotated[int, Field(ge=1, le=64)]
+Pods = Annotated[int, Field(ge=1, le=64)]
+"""Of one side."""
 Milliseconds = Annotated[float, Field(ge=0, le=600_000, allow_inf_nan=False)]
 """At most ten minutes."""
 Levels = tuple[tuple[str, Level], ...]
@@ -54,6 +56,8 @@ class Side:
     server: str
     pod: Pod | None = None
     """In which it runs, in the place of the suite's."""
+    pods: Pods = 1
+    """How many pods share its workers, its quota and its memory limit, equal parts each."""
     levels: Levels = ()
     """In the file flat: `client = "httpx"`."""
 
@@ -199,9 +203,11 @@ class Cell:
     workers: Count = 1
     threads: Count = 1
     cpus: Cpus | None = None
-    """The quota of its pod; None where it has none."""
+    """The quota of its pod, or of all of them together; None where it has none."""
     memory_limit_bytes: Limit | None = None
-    """The memory limit of its pod; None where it has none."""
+    """The memory limit of its pod, or of all of them together; None where it has none."""
+    pods: Pods = 1
+    """Pods that share workers, quota and memory limit, equal parts each, and over which connections are spread."""
     levels: Levels = ()
     """In records flat: `"cache": "redis"`."""
 
@@ -221,6 +227,19 @@ class Cell:
         """The same cell in another pod, or in none."""
         given = pod or Pod()
         return replace(self, cpus=given.cpus, memory_limit_bytes=given.memory)
+
+    @property
+    def part(self) -> Cell:
+        """The cell of each of its pods: itself where it is one."""
+        if self.pods == 1:
+            return self
+        return replace(
+            self,
+            pods=1,
+            workers=self.workers // self.pods,
+            cpus=None if self.cpus is None else self.cpus / self.pods,
+            memory_limit_bytes=None if self.memory_limit_bytes is None else self.memory_limit_bytes // self.pods,
+        )
 
     def at(self, **levels: Level) -> Cell:
         """The same cell with other levels."""

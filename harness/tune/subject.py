@@ -42,6 +42,8 @@ def of_suite(name: str, seed: int) -> Subject:
         raise UsageError(
             f"{arm.target.name} runs already at {arm.target.url}: what is tuned must be launched, by an app"
         )
+    if arm.cell.pods > 1:
+        raise UsageError(f"{suite.name}: pods = {arm.cell.pods}: `tune` varies the workers of one pod: leave that out")
     about = f"{arm.cell.target} on {arm.cell.server} in {arm.cell.scenario}, of suite {plan.suite}"
     alone = replace(arm, pair=None, loads=(Closed(connections=arm.connections),))
     # A search ends slices early, by what all of their answers show: one generator sees them all.

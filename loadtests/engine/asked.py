@@ -6,7 +6,7 @@ from typing import Protocol
 
 from harness.spec import DrivenArm, Request
 from loadtests.engine.driver import Connect
-from loadtests.engine.exchange import Exchange
+from loadtests.engine.exchange import Exchange, spread
 from loadtests.engine.mixture import Mixture
 from loadtests.engine.recorder import FOR_EVER_NS, Display, Recorder, Window
 from loadtests.engine.wire import Connection
@@ -35,23 +35,26 @@ class Single:
         self,
         window: Window,
         display: Display | None,
-        seed: str,  # noqa: ARG002 - it needs no order
+        seed: str,
         *,
         stall_ns: int = FOR_EVER_NS,
     ) -> tuple[Recorder, Connect]:
         """A recorder, and plain connections."""
+        if self.exchange.backends is not None:
+            self.exchange.backends.begin(seed)
         return Recorder(window, display, stall_ns=stall_ns), Connection
 
 
 def asked(arm: DrivenArm, *, connect_timeout_s: float, read_timeout_s: float) -> Asked:
     """What is asked of `arm`; raises as `Exchange` does."""
+    backends = spread(arm.host, (arm.port, *arm.further_ports))
     if isinstance(arm.request, Request):
-        return Single(
-            Exchange(
-                arm.request, arm.host, arm.port, connect_timeout_s=connect_timeout_s, read_timeout_s=read_timeout_s
-            )
+        exchange = Exchange(
+            arm.request, arm.host, arm.port, connect_timeout_s=connect_timeout_s, read_timeout_s=read_timeout_s
         )
-    return Mixture(
+        exchange.backends = backends
+        return Single(exchange)
+    mixture = Mixture(
         arm.request,
         arm.host,
         arm.port,
@@ -59,3 +62,6 @@ def asked(arm: DrivenArm, *, connect_timeout_s: float, read_timeout_s: float) ->
         connect_timeout_s=connect_timeout_s,
         read_timeout_s=read_timeout_s,
     )
+    for exchange in mixture.exchanges:
+        exchange.backends = backends
+    return mixture

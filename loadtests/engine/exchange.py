@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Sequence
 from contextlib import suppress
+from random import Random
 from typing import Any
 
 from harness.spec import TLS, UNIX, Request
@@ -16,6 +18,25 @@ _LARGE = 262_144
 _RESOLVE_S = 1.0
 """For a connection attempt that finds out which address of a host has a listener."""
 _NEVER_IN_A_HEAD = ("\r", "\n", "\0")
+
+
+class Backends:
+    """The addresses of an arm in several pods, over which its connections are spread as a service does it.
+
+    Each connection that is opened goes to one of them by chance. One that is kept alive stays where it is.
+    """
+
+    def __init__(self, addresses: Sequence[Any]) -> None:
+        self._addresses = tuple(addresses)
+        self._chance = Random()
+
+    def begin(self, seed: str) -> None:
+        """Draw from this seed on, that of a slice: the two arms of a pair and a run that is repeated draw alike."""
+        self._chance = Random(seed)
+
+    def drawn(self) -> Any:
+        """Where the next connection goes."""
+        return self._addresses[int(self._chance.random() * len(self._addresses))]
 
 
 class Exchange:
@@ -33,6 +54,8 @@ class Exchange:
     ) -> None:
         """`at` is the family and the address where these are known; else the host is resolved."""
         self.family, self.address = at or resolve(host, port)
+        self.backends: Backends | None = None
+        """Where connections go in the place of `address`; None: all go there."""
         self.tls = server_name(host) if host.startswith(TLS) else None
         """The name of a server that speaks TLS."""
         self.data = prepare(request, host, port)
@@ -80,6 +103,11 @@ def resolve(host: str, port: int) -> tuple[int, Any]:
             attempt.connect(address)
             return family, address
     return addresses[0]
+
+
+def spread(host: str, ports: Sequence[int]) -> Backends | None:
+    """What spreads connections over several ports of a host; None where it is one. Raises as `resolve` does."""
+    return Backends([resolve(host, port)[1] for port in ports]) if len(ports) > 1 else None
 
 
 def prepare(request: Request, host: str, port: int) -> bytes:

@@ -67,6 +67,8 @@ class Mixture:
         self, window: Window, display: Display | None, seed: str, *, stall_ns: int = FOR_EVER_NS
     ) -> tuple[Recorder, Connect]:
         """The recorder of a slice, and how its connections are made; `seed` says where in the order they begin."""
+        if self.exchange.backends is not None:
+            self.exchange.backends.begin(seed)
         recorder = MixRecorder(self, window, display, stall_ns=stall_ns)
         start = zlib.crc32(seed.encode()) % len(self.order)
         order = islice(cycle(self.order), start, None)

@@ -142,7 +142,8 @@ class Connection:
         except OSError:  # no file descriptor is left
             self._later("connect")
             return
-        code = sock.connect_ex(self._exchange.address)
+        backends = self._exchange.backends
+        code = sock.connect_ex(self._exchange.address if backends is None else backends.drawn())
         if code not in {0, errno.EINPROGRESS}:
             self._later("connect")
             return
