@@ -11,6 +11,7 @@ import contextlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from itertools import count
 from pathlib import Path
 
@@ -47,6 +48,17 @@ class Spent:
     peak_bytes: int | None = None
     """The most memory that it has had, pages of files and what the kernel holds for it among it."""
 
+    def plus(self, other: Spent) -> Spent:
+        """Both together; of the most memory the sum, which is as much or more than they have had at one time."""
+        peaks = [each.peak_bytes for each in (self, other) if each.peak_bytes is not None]
+        return Spent(
+            periods=self.periods + other.periods,
+            throttled=self.throttled + other.throttled,
+            throttled_s=self.throttled_s + other.throttled_s,
+            oom_kills=self.oom_kills + other.oom_kills,
+            peak_bytes=sum(peaks) if peaks else None,
+        )
+
     def since(self, before: Spent) -> Spent:
         """Its quota's counts since `before`; kills and peak as they are now."""
         return replace(
@@ -63,6 +75,8 @@ class Groups:
 
     cpu: Path | None = None
     memory: Path | None = None
+    further: tuple[Groups, ...] = ()
+    """Of the other pods of the same arm; what is counted is the sum."""
 
     @property
     def folders(self) -> tuple[Path, ...]:
@@ -80,13 +94,14 @@ class Groups:
         cpu = _counts(self.cpu, "cpu.stat")
         memory = _counts(self.memory, "memory.events") or _counts(self.memory, "memory.oom_control")
         stalled_s = cpu["throttled_usec"] * 1e-6 if "throttled_usec" in cpu else cpu.get("throttled_time", 0) * 1e-9
-        return Spent(
+        own = Spent(
             periods=cpu.get("nr_periods", 0),
             throttled=cpu.get("nr_throttled", 0),
             throttled_s=stalled_s,
             oom_kills=memory.get("oom_kill", 0),
             peak_bytes=_number(self.memory, "memory.peak", "memory.max_usage_in_bytes"),
         )
+        return reduce(Spent.plus, (each.spent() for each in self.further), own)
 
 
 NONE = Groups()
@@ -111,7 +126,7 @@ def made(cpus: float | None, memory_bytes: int | None, root: Path = Path("/")) -
                 if amount is not None and mount == (each if each in mounts else "")
             }
             folders |= dict.fromkeys(here, _make(name, here, mount, mounts, root))
-        yield Groups(**folders)
+        yield Groups(folders.get("cpu"), folders.get("memory"))
     finally:
         _remove(set(folders.values()))
 

@@ -14,11 +14,11 @@ from typing import Any, TypeVar
 
 from harness.errors import AnswerError, LaunchError
 from harness.machine.logs import one_line
-from harness.machine.process import Process
 from harness.spec import TLS, UNIX
 from harness.spec.hosts import server_name, tls_context, without_tls
 from harness.subject import connections
 from harness.subject.attached import Attached
+from harness.subject.together import AnyProcess
 from harness.suite import READY_S, Ask, Expect
 
 POLL_S = 0.01
@@ -161,7 +161,7 @@ class _Connection(http.client.HTTPConnection):
         self.sock.deadline = deadline
 
 
-def wait_until(process: Process | Attached, what: str, ready: Callable[[], T | None], timeout_s: float = READY_S) -> T:
+def wait_until(process: AnyProcess, what: str, ready: Callable[[], T | None], timeout_s: float = READY_S) -> T:
     """Poll `ready` until it returns something; raises `LaunchError` if the process dies or the time is up.
 
     `ready` may raise `OSError` or `AnswerError`: then it is not so yet. What it returns counts only if the process
@@ -183,7 +183,7 @@ def wait_until(process: Process | Attached, what: str, ready: Callable[[], T | N
 
 
 def wait_ready(
-    process: Process | Attached, host: str, port: int, request: Ask, timeout_s: float = READY_S, *, good: bool = False
+    process: AnyProcess, host: str, port: int, request: Ask, timeout_s: float = READY_S, *, good: bool = False
 ) -> None:
     """Poll until the server answers HTTP at all, or, with `good`, with a status below 400.
 
@@ -200,7 +200,7 @@ def wait_ready(
     require_own(process, port)
 
 
-def require_own(process: Process | Attached, port: int) -> None:
+def require_own(process: AnyProcess, port: int) -> None:
     """Raise `LaunchError` when it is not `process`, or one of its session, that listens on `port`.
 
     To be called once, when something has answered there: a stranger may have taken the port first. What runs already is

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from harness import masking
@@ -33,10 +34,15 @@ def log_in(host: str, port: int, login: Login, timeout_s: float = ASK_S) -> str:
     return token
 
 
-def check(host: str, port: int, scenario: Scenario) -> None:
-    """Ask all that the scenario asks, once, and check the answers; raises `AnswerError` of the first wrong one."""
+def check(host: str, port: int, scenario: Scenario, further_ports: Iterable[int] = ()) -> None:
+    """Ask all that the scenario asks, once, and check the answers; raises `AnswerError` of the first wrong one.
+
+    What is asked of the first of several pods, with the token that it gives, must be answered rightly by each.
+    """
+    ports = (port, *further_ports)
     for each in requests_of(scenario, host, port):
-        verify(host, port, each.ask, each.expect)
+        for one in ports:
+            verify(host, one, each.ask, each.expect)
 
 
 def check_held(host: str, port: int, scenario: Scenario) -> None:

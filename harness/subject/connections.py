@@ -5,6 +5,7 @@ It tells how requests are shared among workers, and whether what answers on a po
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -28,14 +29,17 @@ class _TcpLine:
     remote_port: int
 
 
-def connection_owners(port: int, pids: Iterable[int], proc: Path = PROC) -> dict[int, int] | None:
-    """Client port -> id of the process that holds the connection, for those accepted on `port`.
+def connection_owners(ports: Iterable[int], pids: Iterable[int], proc: Path = PROC) -> dict[int, int] | None:
+    """Client port -> id of the process that holds the connection, for those accepted on `ports`.
 
-    None when the table of sockets is too long to read now.
+    A client port from which connections go to two of them tells nothing, and is left out. None when the table of
+    sockets is too long to read now.
     """
     if time_wait(proc) > TIME_WAIT_LIMIT:
         return None
-    client_ports = {accepted.inode: accepted.remote_port for accepted in _sockets(port, ESTABLISHED, proc)}
+    accepted = [each for port in ports for each in _sockets(port, ESTABLISHED, proc)]
+    times = Counter(each.remote_port for each in accepted)
+    client_ports = {each.inode: each.remote_port for each in accepted if times[each.remote_port] == 1}
     owners = {}
     for pid in pids:
         with suppress(OSError):

@@ -17,7 +17,7 @@ from harness.errors import GatebenchError, MemoryLimitError, ServiceError
 from harness.machine import pods
 from harness.machine.guard import scratch
 from harness.machine.identity import PROC
-from harness.machine.process import Process, clean_environment, running
+from harness.machine.process import clean_environment, running
 from harness.machine.usage import usage
 from harness.spec import TLS
 from harness.subject.answers import ASK_S, POLL_S, Answer, verify, wait_ready
@@ -27,6 +27,7 @@ from harness.subject.releases import Releases, releases
 from harness.subject.revisions import on_disk
 from harness.subject.served import Served, counting
 from harness.subject.services import HOST, Services, free_port, needed
+from harness.subject.together import AnyProcess
 from harness.suite import BENCHMARKS, Arm, Ask, Factor, Prepared, prepared
 from harness.suite.address import address_of
 
@@ -45,7 +46,7 @@ class Launched:
     """An arm that was launched, while its process runs."""
 
     arm: Arm
-    process: Process | Attached
+    process: AnyProcess
     port: int
     host: str = HOST
     """As in a `harness.spec.DrivenArm`."""
@@ -55,6 +56,11 @@ class Launched:
     """What it has served by its own count, where that was asked for."""
     releases: Releases | None = None
     """The versions of its target's files, where that was asked for."""
+
+    @property
+    def each(self) -> tuple[Launched, ...]:
+        """The server of each of its pods: itself where it runs in one, or in none."""
+        return (self,)
 
     def killed(self) -> MemoryLimitError | None:
         """The error that says so where the memory limit of its pod has had processes of it killed, since its launch."""

@@ -12,7 +12,8 @@ from pathlib import Path
 from harness.errors import AnswerError, LaunchError
 from harness.subject import services
 from harness.subject.asking import check, check_held
-from harness.subject.launch import Launched, launch
+from harness.subject.launch import Launched
+from harness.subject.pods import launch_pods
 from harness.subject.prepare import prepared
 from harness.suite import (
     NONE,
@@ -158,7 +159,7 @@ def _check_side_by_side(arms: list[Asked], stage: _Stage) -> Iterator[Checked]:
         for asked in arms:
             log = stage.logs / f"{len(list(stage.logs.iterdir()))}.log"  # a name of the user's own may be no file name
             try:
-                server = stack.enter_context(launch(asked.arm, stage.factors, stage.services, cpus=(), log=log))
+                server = stack.enter_context(launch_pods(asked.arm, stage.factors, stage.services, cpus=(), log=log))
             except LaunchError as error:
                 yield from _all_wrong(asked, str(error))
             else:
@@ -174,9 +175,12 @@ def _check(server: Launched, asked: Asked) -> Iterator[Checked]:
         yield from _all_wrong(asked, str(error))
         return
     for scenario in asked.every:
-        problem, right = None, check_held if scenario is asked.held else check
+        problem = None
         try:
-            right(server.host, server.port, scenario)
+            if scenario is asked.held:
+                check_held(server.host, server.port, scenario)
+            else:
+                check(server.host, server.port, scenario, [each.port for each in server.each[1:]])
         except AnswerError as error:
             problem = str(error) if server.arm.target.url else f"{error}; log: {server.process.log}"
         yield Checked(server.arm, scenario, problem)

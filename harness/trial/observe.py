@@ -182,7 +182,7 @@ class Watch:
         assert server is not None  # noqa: S101 - a window opens in a slice
         if not server.arm.server.keep_alive or server.arm.cell.workers == 1 or server.arm.target.url:
             return None
-        return connections.connection_owners(server.port, self._pids)
+        return connections.connection_owners([each.port for each in server.each], self._pids)
 
 
 class Observer:

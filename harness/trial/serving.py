@@ -30,7 +30,10 @@ class Serving:
 
     @classmethod
     def of(cls, server: Launched) -> Self:
-        """Ask everything twice of a server that is ready, and note its answers; raises `AnswerError` of a wrong one."""
+        """Ask everything twice of a server that is ready, and of each pod of it, and note its answers.
+
+        Raises `AnswerError` of a wrong one.
+        """
         return cls(server, tuple(_known(server, request) for request in server.requests()))
 
     @property
@@ -46,5 +49,6 @@ class Serving:
 
 
 def _known(server: Launched, request: Prepared) -> Known:
-    first, second = server.verify(request), server.verify(request)
-    return Known(request, len(second.body), second.sha256 if first.body == second.body else None)
+    answers = [each.verify(request) for each in server.each for _ in range(2)]
+    last = answers[-1]
+    return Known(request, len(last.body), last.sha256 if len({answer.sha256 for answer in answers}) == 1 else None)

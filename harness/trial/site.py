@@ -10,7 +10,8 @@ from typing import Protocol
 from harness.errors import GatebenchError
 from harness.machine.placement import Placement
 from harness.subject import services
-from harness.subject.launch import Launched, launch, launch_counted, launch_versions, wait_settled
+from harness.subject.launch import Launched, launch_counted, launch_versions, wait_settled
+from harness.subject.pods import launch_pods
 from harness.subject.prepare import prepared
 from harness.subject.receipts import Receipts, receipts
 from harness.subject.services import Services, free_port
@@ -99,7 +100,7 @@ class Here:
         disturbance: Disturbance | None,
     ) -> AbstractContextManager[Launched]:
         """See `Site`."""
-        start = launch if disturbance is None or not disturbance.counted else launch_counted
+        start = launch_pods if disturbance is None or not disturbance.counted else launch_counted
         if disturbance is not None and disturbance.versions:
             start = launch_versions
         address = (plan.bind, free_port(plan.bind))

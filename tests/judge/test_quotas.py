@@ -81,6 +81,15 @@ def test_the_stalls_of_throttling_are_diagnosed_with_their_evidence() -> None:
         assert "throttled" not in diagnosed(trial(arm, 0.3, few), arm)
 
 
+def test_the_stalls_of_several_pods_are_counted_over_them() -> None:
+    """Each has periods of its own; their masters are no workers."""
+    arm = within(1.0, workers=4, pods=4)
+    text = diagnosed(trial(arm, 0.98, nr_periods=240, nr_throttled=200), arm, 4)["throttled"].text
+    assert "its quota of 1 CPU, shared by 4 pods, makes it stand still: in 200 of 240 periods of 100" in text
+    assert "of one pod each" in text
+    assert "host-cores" not in diagnosed(trial(arm, 0.98, processes=8), arm, 3)  # 2 x 3 + 1, one of them no master
+
+
 def test_stalls_that_the_quota_makes_are_not_looked_for_in_python() -> None:
     """Where nothing was throttled they still are."""
     arm = within(0.5, rate_rps=1000.0)

@@ -129,6 +129,17 @@ def test_counts_of_a_window_are_differences_and_kills_are_all() -> None:
     assert now.since(before) == Spent(periods=20, throttled=10, throttled_s=1.0, oom_kills=1, peak_bytes=77)
 
 
+def test_the_counts_of_several_pods_are_summed(tmp_path: Path) -> None:
+    """Where none has a memory limit, the most memory is not known."""
+    for name, kills in (("one", 1), ("two", 2)):
+        text = "nr_periods 10\nnr_throttled 4\nthrottled_usec 500000\n"
+        tree(tmp_path / name, {"cpu.stat": text, "memory.events": f"oom_kill {kills}\n", "memory.peak": "4096\n"})
+    one, two = (Groups(cpu=tmp_path / name, memory=tmp_path / name) for name in ("one", "two"))
+    both = Groups(one.cpu, one.memory, further=(two,))
+    assert both.spent() == Spent(periods=20, throttled=8, throttled_s=1.0, oom_kills=3, peak_bytes=8192)
+    assert Groups(cpu=one.cpu, further=(Groups(cpu=two.cpu),)).spent().peak_bytes is None
+
+
 def test_groups_that_a_killed_harness_left_go_with_the_next_start(tmp_path: Path) -> None:
     """By its notes; those of a harness that lives are left alone."""
     ours, within = identity(os.getpid()), ledger.folder()

@@ -22,8 +22,33 @@ def test_the_owner_of_each_connection_is_found(monkeypatch: pytest.MonkeyPatch) 
     with socket.create_server((HOST, 0)) as listener, socket.create_connection(listener.getsockname()) as client:
         accepted, _ = listener.accept()
         with accepted:
-            owners = connections.connection_owners(listener.getsockname()[1], [os.getpid()])
+            owners = connections.connection_owners([listener.getsockname()[1]], [os.getpid()])
             assert owners == {client.getsockname()[1]: os.getpid()}
+
+
+def client(stack: ExitStack, port: int = 0) -> socket.socket:
+    """A client that may share its port with others, as those that the kernel chooses for several addresses may."""
+    made = stack.enter_context(socket.socket())
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    made.bind((HOST, port))
+    return made
+
+
+def test_the_owners_of_connections_to_several_ports_are_found_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client port from which two of them are reached tells nothing, and is left out."""
+    monkeypatch.setattr(connections, "TIME_WAIT_LIMIT", 10**9)
+    with ExitStack() as stack:
+        one, two = (stack.enter_context(socket.create_server((HOST, 0))) for _ in range(2))
+        twice, other = client(stack), client(stack)
+        again = client(stack, twice.getsockname()[1])
+        for each, listener in ((twice, one), (again, two), (other, two)):
+            each.connect(listener.getsockname())
+            stack.enter_context(listener.accept()[0])
+        ports = [listener.getsockname()[1] for listener in (one, two)]
+        only = {other.getsockname()[1]: os.getpid()}
+        assert connections.connection_owners(ports, [os.getpid()]) == only
+        alone = {twice.getsockname()[1]: os.getpid()}
+        assert connections.connection_owners(ports[:1], [os.getpid()]) == alone
 
 
 def queued(port: int, expected: int) -> bool:
@@ -66,7 +91,7 @@ def test_a_long_table_of_sockets_is_not_read(tmp_path: Path) -> None:
     """It would take CPU beside a measurement."""
     (tmp_path / "net").mkdir()
     (tmp_path / "net/sockstat").write_text("sockets: used 9\nTCP: inuse 5 orphan 0 tw 28000 alloc 7 mem 1\n")
-    assert connections.connection_owners(80, [os.getpid()], tmp_path) is None
+    assert connections.connection_owners([80], [os.getpid()], tmp_path) is None
 
 
 def test_who_listens_on_a_port_is_known() -> None:

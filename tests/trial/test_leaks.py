@@ -64,6 +64,11 @@ class FakeServer:
     groups: Groups = NONE
     proc: Path = PROC
 
+    @property
+    def each(self) -> tuple[FakeServer, ...]:
+        """It is one."""
+        return (self,)
+
     def killed(self) -> None:
         """It is in no pod."""
 

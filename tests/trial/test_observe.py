@@ -49,7 +49,7 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         ticks[0] += 2.0 * os.sysconf("SC_CLK_TCK")
         return Machine(total=ticks[0], busy=ticks[0] / 2, steal=0.0)
 
-    def read_owners(_port: int, _pids: Iterable[int]) -> Mapping[int, int]:
+    def read_owners(_ports: Iterable[int], _pids: Iterable[int]) -> Mapping[int, int]:
         order.append("sockets")
         return {40001: 7}
 

@@ -20,12 +20,14 @@ def throttled(evidence: Evidence) -> Iterator[Caveat]:
         return
     still_s = (trial.throttled_s or 0.0) / count
     p99 = f"; its p99 is {units.duration_us(latency.p99)}" if latency is not None and latency.p99 is not None else ""
+    pods = evidence.cell.pods
+    shared, whose = (f", shared by {pods} pods,", " of one pod each") if pods > 1 else ("", "")
     yield Caveat(
         kind="throttled",
         text=(
-            f"its quota of {words(quota)} makes it stand still: in {count} of {periods} periods of "
-            f"{units.seconds(PERIOD_S)} it was used up, and nothing ran for {units.seconds(still_s)} of each in the "
-            f"mean, summed over its CPUs{p99}"
+            f"its quota of {words(quota)}{shared} makes it stand still: in {count} of {periods} periods of "
+            f"{units.seconds(PERIOD_S)}{whose} it was used up, and nothing ran for {units.seconds(still_s)} of each in "
+            f"the mean, summed over its CPUs{p99}"
         ),
         remedy="give it a larger quota, let fewer threads and workers use CPU at once, or offer it less",
     )
@@ -37,7 +39,7 @@ def host_cores(evidence: Evidence) -> Iterator[Caveat]:
     if quota is None or host is None or math.ceil(quota) >= host:
         return
     serving = len(evidence.trial.worker_shares)
-    masters = (evidence.trial.processes or 0) - 1
+    masters = (evidence.trial.processes or 0) - evidence.cell.pods
     if (naive := 2 * host + 1) in {serving, masters, evidence.cell.workers}:
         count, rule = naive, f"2 x {host} + 1"
     elif serving in {host, 2 * host} and serving > evidence.cell.workers:
