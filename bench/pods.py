@@ -4,10 +4,11 @@
     .venv/bin/python bench/pods.py cores     a server that counts the host's cores
     .venv/bin/python bench/pods.py leak      an app that leaks 10 kB a request: found, kept below its limit, or killed
     .venv/bin/python bench/pods.py preload   four workers with and without --preload: what they share
+    .venv/bin/python bench/pods.py spread    one pod of four workers against four pods of one, three runs
     .venv/bin/python bench/pods.py all
 
 Prints PASS or FAIL for each claim with what was measured, and ends with 1 when a claim fails. Needs cgroups that it may
-make (root), and the machine to itself: quota 4 minutes, cores 1, leak 4, preload 1.
+make (root), and the machine to itself: quota 4 minutes, cores 1, leak 4, preload 1, spread 18.
 """
 # ruff: noqa: PLR2004 - the numbers of a claim are its point
 
@@ -191,7 +192,39 @@ def preload(claims: Claims) -> None:
     claims.check("preloaded workers share more and take less", seen, held=held)
 
 
-PARTS: dict[str, Part] = {"quota": quota, "cores": cores, "leak": leak, "preload": preload}
+SPREAD, RUNS, MOST_HALF = ROOT / "bench" / "examples" / "pods" / "pods.toml", 3, 0.10
+DECISIVE = {"better", "worse", "equivalent"}
+
+
+def spread(claims: Claims) -> None:
+    """One pod of four workers against four pods of one, with the same CPU and memory: three runs say the same."""
+    found: dict[str, list[Answer]] = {}
+    for _ in range(RUNS):
+        answer = run(str(SPREAD), may=(0, 3))
+        for verdict in answer["pairs"]:
+            if verdict["primary"]:
+                found.setdefault(verdict["pair"], []).append(verdict)
+    claims.check("each run has its pairs", f"{sorted(found)}", held=bool(found))
+    for pair, verdicts in found.items():
+        of_spread(claims, pair, verdicts)
+
+
+def of_spread(claims: Claims, pair: str, verdicts: Sequence[Answer]) -> None:
+    """What must hold of the verdicts on one pair, a run each."""
+    lost = [str(each["reasons"]) for each in verdicts if each["ratio"] is None]
+    claims.check(f"{pair}: all {RUNS} runs have an interval", "; ".join(lost) or "yes", held=not lost)
+    shown = [each for each in verdicts if each["ratio"] is not None]
+    seen = ", ".join(
+        f"{each['ratio']:.3f} ({each['low']:.3f} to {each['high']:.3f}) {each['verdict']}" for each in shown
+    )
+    halves = [math.sqrt(each["high"] / each["low"]) - 1 for each in shown]
+    held = len(halves) == RUNS and max(halves) <= MOST_HALF
+    claims.check(f"{pair}: half-widths are at most 10 %", ", ".join(f"{half:.1%}" for half in halves), held=held)
+    said = {each["verdict"] for each in shown} & DECISIVE
+    claims.check(f"{pair}: no run contradicts another", seen or "none", held=len(shown) == RUNS and len(said) <= 1)
+
+
+PARTS: dict[str, Part] = {"quota": quota, "cores": cores, "leak": leak, "preload": preload, "spread": spread}
 
 
 if __name__ == "__main__":

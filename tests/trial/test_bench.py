@@ -104,12 +104,16 @@ def test_arms_without_pairs_get_the_same_arrivals_in_a_block(monkeypatch: pytest
     """As the two of a pair do; another block has others."""
     alone = tuple(replace(factories.arm(name, rate_rps=50.0), pair=None) for name in ("t1", "t2"))
     bench = cast("Bench", SimpleNamespace(plan=factories.plan(group())))
-    serving = cast("Serving", SimpleNamespace(server=SimpleNamespace(host="127.0.0.1", port=1)))
+    first, second = (SimpleNamespace(host="127.0.0.1", port=port) for port in (1, 2))
+    first.each = (first, second)
+    serving = cast("Serving", SimpleNamespace(server=first))
     state = GroupState(replace(group(), arms=alone, pairs=()))
     monkeypatch.setattr(order, "_asked", lambda *_: spec.Request())
 
     def seed(arm: Arm, block: int) -> int:
-        return order.arm_spec(bench, state, block, arm, arm.loads[-1], serving).arrivals_seed
+        driven = order.arm_spec(bench, state, block, arm, arm.loads[-1], serving)
+        assert (driven.port, driven.further_ports) == (1, (2,)), "the load goes to every pod"
+        return driven.arrivals_seed
 
     assert seed(alone[0], 3) == seed(alone[1], 3) != seed(alone[0], 4)
 

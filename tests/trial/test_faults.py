@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 import time
@@ -177,6 +178,30 @@ def test_a_target_that_its_memory_limit_kills_is_named_with_what_the_pod_counted
     assert rows["p1a closed"].requests > 0
     assert rows["p1a closed"].nr_periods
     assert rows["p1a closed"].throttled_s is not None
+
+
+@pytest.mark.live
+def test_an_arm_in_several_pods_is_driven_in_all_of_them(tmp_path: Path) -> None:
+    """What they count is one row's; and one of them that dies is the end of the arm, by its name."""
+    one, two = shop("p1a", tmp_path), shop("p1b", tmp_path)
+    spread = replace(two, cell=two.cell.at(workers=2, pods=2))
+    state = GroupState(factories.group(one, spread))
+    rows = block(bench_of(state, Services(), tmp_path, lambda _arm: None), state)
+    for phase_ in ("closed", "open"):
+        row = rows[f"p1b {phase_}"]
+        assert (row.error, row.errors, row.cell.pods, row.processes) == (None, 0, 2, 2)
+        assert row.requests > 0
+        assert rows[f"p1a {phase_}"].processes == 1
+    assert len(rows["p1b closed"].worker_shares) == 2
+    mortal = shop("p1b", tmp_path, {"SHOP_ANSWERS": "60"})
+    state = GroupState(factories.group(one, replace(mortal, cell=spread.cell)))
+    rows = block(bench_of(state, Services(), tmp_path, lambda _arm: None), state)
+    assert re.search(
+        r"not driven, for it was lost in the closed phase of this block: shop on tiny, pod [12] of 2 ended with exit "
+        r"code 3: MemoryError: no more; log: .*/p1b-pod[12]\.log",
+        rows["p1b open"].error or "",
+    )
+    assert rows["p1a open"].error is None
 
 
 @pytest.mark.live

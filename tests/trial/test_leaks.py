@@ -153,7 +153,7 @@ def test_a_run_of_2000_trials_leaks_nothing(tmp_path: Path, monkeypatch: pytest.
     """Memory, descriptors, threads; and a row stays small."""
     monkeypatch.setattr(Generator, "start", lambda _: None)
     monkeypatch.setattr(Generator, "run", fake_load)
-    monkeypatch.setattr(site, "launch", fake_launch)
+    monkeypatch.setattr(site, "launch_pods", fake_launch)
     monkeypatch.setattr(site, "wait_settled", lambda _servers: None)
     monkeypatch.setattr(site, "receipts", lambda _arms: Receipts(versions={}, missing={}))
     anywhere = Thresholds(outside_load=1.0, steal=1.0)  # how busy this machine is, is none of this test's business
