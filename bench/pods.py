@@ -8,7 +8,7 @@
     .venv/bin/python bench/pods.py all
 
 Prints PASS or FAIL for each claim with what was measured, and ends with 1 when a claim fails. Needs cgroups that it may
-make (root), and the machine to itself: quota 4 minutes, cores 1, leak 4, preload 1, spread 18.
+make (root), and the machine to itself: quota 4 minutes, cores 1, leak 4, preload 1, spread 12.
 """
 # ruff: noqa: PLR2004 - the numbers of a claim are its point
 

@@ -24,10 +24,9 @@ def unshared(cell: Cell) -> str | None:
     if cell.pod is None:
         return f"pods = {cell.pods}: they share a pod's quota or memory limit: state pod, or --cpus and --memory"
     if part.cpus is not None and part.cpus < LEAST_CPUS:
-        return f"pods = {cell.pods}: a part of {cpus(cell.cpus or 0)} is less than {cpus(LEAST_CPUS)}: give them more"
+        return f"{_too_little(cell, cpus(cell.cpus or 0))} {cpus(LEAST_CPUS)}: give them more"
     if part.memory_limit_bytes is not None and part.memory_limit_bytes < LEAST_BYTES:
-        least = units.bytes_(LEAST_BYTES)
-        return f"pods = {cell.pods}: a part of {units.bytes_(cell.memory_limit_bytes)} is less than {least}"
+        return f"{_too_little(cell, units.bytes_(cell.memory_limit_bytes))} {units.bytes_(LEAST_BYTES)}: give them more"
     return None
 
 
@@ -46,3 +45,7 @@ def pods_problems(side: Side, pair: PairDefinition, definitions: Definitions) ->
         yield f"pods: {server.name} has {front} in front of it, which would be in each of them: name another server"
     if pair.disturbance is not None:
         yield "pods: a disturbance is done to one server, and an episode watches one: leave that out"
+
+
+def _too_little(cell: Cell, budget: str) -> str:
+    return f"pods = {cell.pods}: {budget} in all leaves each of them less than"

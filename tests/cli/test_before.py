@@ -11,12 +11,13 @@ import pytest
 from typer.testing import CliRunner
 
 from harness import record
-from harness.cli import app, options
+from harness.cli import app, before, options
 from harness.errors import GateError, UndecidedError, UsageError
 from harness.judge.compare.conditions import SHARED
-from harness.machine import look
+from harness.machine import look, pods
 from harness.machine.look import Busy, Noise
 from harness.record.sitting import Sitting
+from harness.suite import Pod
 from harness.trial.progress import Progress
 from tests import factories
 
@@ -46,6 +47,22 @@ def on_one_cpu(*argv: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", ON_ONE_CPU, *argv]
     env = os.environ | {"PYTHONPATH": str(ROOT)}
     return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_of_several_pods_each_ones_part_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The whole might be had where a part is too little."""
+    tried: list[tuple[float | None, int | None]] = []
+
+    def refused(cpus: float | None, memory: int | None) -> str | None:
+        tried.append((cpus, memory))
+        return "too little" if cpus and cpus < 0.5 else None
+
+    monkeypatch.setattr(pods, "refused", refused)
+    cell = factories.arm(workers=4).cell.within(Pod(cpus=1.0, memory=1 << 30))
+    before.require_pods([factories.arm(cell=cell)])
+    with pytest.raises(UsageError, match=r"no pod of 0\.25 CPU, 256.MiB can be made here: too little"):
+        before.require_pods([factories.arm(cell=cell.at(pods=4))])
+    assert tried == [(1.0, 1 << 30), (0.25, 1 << 28)]
 
 
 @pytest.mark.parametrize("call", ["run quick", TUNE])

@@ -166,8 +166,8 @@ def test_an_app_that_runs_already_cannot_be_in_several_pods(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
-        ({"cpus": 0.02}, "pods = 4: a part of 0.02 CPU is less than 0.01 CPU"),
-        ({"memory": "2MiB"}, "pods = 4: a part of 2.00\u202fMiB is less than 1.00\u202fMiB"),
+        ({"cpus": 0.02}, "pods = 4: 0.02 CPU in all leaves each of them less than 0.01 CPU: give"),
+        ({"memory": "2MiB"}, "pods = 4: 2.00\u202fMiB in all leaves each of them less than 1.00\u202fMiB: give"),
     ],
 )
 def test_a_part_that_the_kernel_does_not_give_is_said(changes: dict[str, Any], problem: str, tmp_path: Path) -> None:

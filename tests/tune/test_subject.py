@@ -27,6 +27,17 @@ def test_a_suite_of_other_machines_is_not_tuned(tmp_path: Path) -> None:
         of_suite(str(suite), seed=1)
 
 
+def test_a_side_in_several_pods_is_not_tuned(tmp_path: Path) -> None:
+    """Other numbers of workers could not be shared by them."""
+    suite = tmp_path / "spread.toml"
+    suite.write_text("pod = { cpus = 1 }\n[[pair]]\nscenario = 'json'\nworkers = 2\n")
+    assert of_suite(str(suite), seed=1).arm.cell.pods == 1
+    with suite.open("a") as more:
+        more.write("b = { target = 'fastapi', server = 'uvicorn', pods = 2 }\n")
+    with pytest.raises(UsageError, match="spread: pods = 2: `tune` varies the workers of one pod"):
+        of_suite(str(suite), seed=1)
+
+
 def test_names_are_tuned_as_by_a_suite_that_says_nothing_more() -> None:
     """The scenario gives the connections, a suite's defaults the rest."""
     subject = of_names("flask", "gunicorn-gthread", "external-data", seed=7)
