@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness.errors import MemoryLimitError
+from harness.errors import MemoryLimitError, ServiceError
+from harness.machine.pods import NEEDS
 from harness.machine.process import Process
 from harness.subject.answers import ASK_S, Answer
 from harness.subject.launch import Launched, launch
@@ -72,6 +73,10 @@ def launch_pods(
             pod = stack.enter_context(
                 launch(part, varied, services, cpus=cpus, log=own_log, address=own_address, key=key)
             )
+            try:
+                pod.groups.weigh_together(count)
+            except OSError as error:
+                raise ServiceError(f"no pod for {arm.label}: {error}; {NEEDS}") from error
             assert isinstance(pod.process, Process)  # noqa: S101 - what runs already is in no pods
             pod.process.name += f", pod {number} of {count}"
             pods.append(pod)

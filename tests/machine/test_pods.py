@@ -140,6 +140,16 @@ def test_the_counts_of_several_pods_are_summed(tmp_path: Path) -> None:
     assert Groups(cpu=one.cpu, further=(Groups(cpu=two.cpu),)).spent().peak_bytes is None
 
 
+def test_several_pods_weigh_as_much_as_one(tmp_path: Path) -> None:
+    """Where others want the CPU too, they would get as many times its share; a pod of memory alone has no weight."""
+    tree(tmp_path, {"one/cpu.shares": "1024", "two/cpu.weight": "100"})
+    for folder, name, text in (("one", "cpu.shares", "256"), ("two", "cpu.weight", "25")):
+        Groups(cpu=tmp_path / folder).weigh_together(4)
+        assert (tmp_path / folder / name).read_text() == text
+    Groups(memory=tmp_path / "one").weigh_together(2)
+    assert (tmp_path / "one/cpu.shares").read_text() == "256"
+
+
 def test_groups_that_a_killed_harness_left_go_with_the_next_start(tmp_path: Path) -> None:
     """By its notes; those of a harness that lives are left alone."""
     ours, within = identity(os.getpid()), ledger.folder()

@@ -46,6 +46,9 @@ print("workers", workers, flush=True)
 http.server.ThreadingHTTPServer((host, int(port)), Hello).serve_forever()
 """
 
+WEIGHTS = {"cpu.shares": 512, "cpu.weight": 50}
+"""Of one of two pods, in either version."""
+
 
 def arm(folder: Path, answers: str = "hello", expect: str = "hello") -> Arm:
     """An arm of four workers in two pods without limits; the server that starts first answers `hello`."""
@@ -154,3 +157,8 @@ def test_each_pod_has_its_part_of_the_budget(tmp_path: Path) -> None:
         assert (server.groups.spent().peak_bytes or 0) >= sum(peaks)
         assert server.groups.spent().periods >= sum(spent.periods for spent in each) > 0
         assert server.killed() is None
+        files = [folder / name for pod in server.each for folder in pod.groups.folders for name in WEIGHTS]
+        assert [WEIGHTS[file.name] for file in files if file.exists()] == [
+            int(file.read_text()) for file in files if file.exists()
+        ]
+        assert sum(file.exists() for file in files) == 2
