@@ -162,6 +162,8 @@ class Trial:
     load: Load
     started: str
     """UTC, ISO 8601."""
+    first_answer_s: NonNegative | None = None
+    """From the start of its server's process to its first answer; None where that was not seen."""
     sitting: Count = 0
     """Number of the sitting that measured it: its place in the `sittings` of run.json."""
     valid: bool = False

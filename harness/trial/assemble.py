@@ -83,6 +83,7 @@ class Parts:
     """Whether answers may come without a call of the upstream."""
     hits: Hits | None = None
     answer_bytes: int | None = None
+    first_answer_s: float | None = None
 
     @property
     def kept(self) -> list[Observed]:
@@ -109,7 +110,7 @@ def assemble(parts: Parts, run_started_ns: int) -> Trial:
     good = sum(each.good for each in slices)
     requests = sum(each.requests for each in slices)
     histogram = _merged(each.latency for each in slices)
-    seen = arm.target.is_seen
+    seen, switches = arm.target.is_seen, sum(each.context_switches for each in observations)
     return Trial(
         trial=parts.name,
         arm=arm.id,
@@ -120,6 +121,7 @@ def assemble(parts: Parts, run_started_ns: int) -> Trial:
         cell=arm.cell,
         load=load,
         started=parts.started,
+        first_answer_s=parts.first_answer_s,
         requests=requests,
         errors=sum(each.errors for each in slices),
         error_kinds={kind: int(count) for kind, count in _sum(each.error_kinds for each in slices).items()},
@@ -141,9 +143,7 @@ def assemble(parts: Parts, run_started_ns: int) -> Trial:
         **_memory(observations),
         processes=max((each.processes for each in observations), default=None) if seen else None,
         threads=max((each.threads for each in observations), default=None) if seen else None,
-        context_switches_per_request=_ratio(sum(each.context_switches for each in observations), good)
-        if seen
-        else None,
+        context_switches_per_request=_ratio(switches, good) if seen else None,
         worker_shares=worker_shares(kept),
         unchecked=tuple(unchecked(arm.target)),
         connections_per_request=_ratio(sum(each.connects for each in slices), requests),

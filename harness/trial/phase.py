@@ -140,6 +140,7 @@ def _driven(
             cached=spares_upstream(arm.cell, bench.plan.factors),
             hits=measured.hits(arm),
             answer_bytes=serving[arm.id].answer_bytes,
+            first_answer_s=serving[arm.id].first_answer_s,
         )
         trial = assemble(parts, bench.started_ns)
         with bench.stopwatch.on("verify"):

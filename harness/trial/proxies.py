@@ -89,7 +89,7 @@ class ServerThere(Launched):
         return None
 
     def wait_ready(self, timeout_s: float | None = None) -> None:
-        """See `Launched`."""
+        """See `Launched`; when it answered is not known here, where clocks are others and calls come in turn."""
         asked, patience_s = self.asked(), timeout_s or self.arm.target.ready_s
         self.process.there.call(
             "ready",

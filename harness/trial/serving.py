@@ -27,11 +27,13 @@ class Serving:
 
     server: Launched
     known: tuple[Known, ...]
+    first_answer_s: float | None = None
+    """From the start of its process to its first answer; None where that was not seen."""
 
     @classmethod
-    def of(cls, server: Launched) -> Self:
+    def of(cls, server: Launched, first_answer_s: float | None = None) -> Self:
         """Ask everything twice of a server that is ready, and note its answers; raises `AnswerError` of a wrong one."""
-        return cls(server, tuple(_known(server, request) for request in server.requests()))
+        return cls(server, tuple(_known(server, request) for request in server.requests()), first_answer_s)
 
     @property
     def answer_bytes(self) -> int | None:
