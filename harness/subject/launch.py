@@ -18,7 +18,7 @@ from harness.machine import pods
 from harness.machine.guard import scratch
 from harness.machine.identity import PROC
 from harness.machine.process import Process, clean_environment, running
-from harness.machine.usage import usage
+from harness.machine.usage import Memory, memory, usage
 from harness.spec import TLS
 from harness.subject.answers import ASK_S, POLL_S, Answer, verify, wait_ready
 from harness.subject.asking import requests_of
@@ -79,6 +79,10 @@ class Launched:
     def proc(self) -> Path:
         """Where its processes are seen."""
         return self.process.proc if isinstance(self.process, Attached) else PROC
+
+    def memory(self) -> Memory | None:
+        """What its processes have now; None where that cannot be read."""
+        return memory(self.process.members(), self.proc)
 
     def wait_ready(self, timeout_s: float | None = None) -> float | None:
         """Poll until it answers, as long as its target may take; raises `LaunchError` that says why not, and its log.

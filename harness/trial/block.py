@@ -84,9 +84,7 @@ def _warm_up(bench: Bench, state: GroupState, block: int, serving: dict[str, Ser
         _lose(serving, errors, dict.fromkeys(serving, error))
 
 
-def _launch_all(
-    bench: Bench, state: GroupState, block: int, stack: contextlib.ExitStack
-) -> tuple[list[Ready], Errors]:
+def _launch_all(bench: Bench, state: GroupState, block: int, stack: contextlib.ExitStack) -> tuple[list[Ready], Errors]:
     """Start all arms side by side, and wait until they are ready and quiet; `stack` stops them side by side too."""
     started = []
     errors: Errors = {arm.id: LaunchError(bench.missing[arm.id]) for arm in state.group.arms if arm.id in bench.missing}

@@ -19,6 +19,7 @@ from harness.tune.choice import Choice
 from harness.tune.explain import command, explain
 from harness.tune.explain_rate import told as told_of_rate
 from harness.tune.interval import HIGH, LOW, ends, interval
+from harness.tune.launches import shown
 from harness.tune.most.verdict import held, offered
 from harness.tune.rate.answer import RateAnswer, answer
 from harness.tune.recommendation import CandidateRow, Capacity, RatePoint, Recommendation
@@ -75,10 +76,13 @@ def _candidates(tuning: Tuning, choice: Choice | None) -> tuple[CandidateRow, ..
     race = tuning.race
     if race is None:
         return ()
-    shown = held(race)
+    held_by = held(race)
     table = rows(race.setup, race.blocks, choice)
     by_row = ((row, Candidate(row.workers, row.threads)) for row in table)
-    return tuple(replace(row, held=shown.get(each), memory_bytes=race.memory.get(each)) for row, each in by_row)
+    return tuple(
+        replace(row, held=held_by.get(each), memory_bytes=race.memory.get(each), **shown(race.launches(each)))
+        for row, each in by_row
+    )
 
 
 def _rate(tuning: Tuning) -> RateAnswer | None:

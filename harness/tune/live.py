@@ -10,20 +10,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from harness.errors import LaunchError
-from harness.judge.slo import Slo, Tally, held, worst
-from harness.judge.validity import generator_cpu, kept
+from harness.judge.slo import Slo, held, worst
+from harness.judge.validity import generator_cpu
 from harness.record import Trial, Writer
-from harness.spec.histogram import Histogram
 from harness.subject.launch import launch, wait_settled
 from harness.suite import Arm, Group, Open, own_words, slots
 from harness.trial.bench import Bench, GroupState
 from harness.trial.block import measure_block
 from harness.trial.phase import Bounds, measure_phase, warm_up
 from harness.trial.serving import Serving
-from harness.tune.blocks import BlockOutcome, Measured
+from harness.tune.blocks import BlockOutcome
 from harness.tune.candidates import Candidate, Service, ample
 from harness.tune.most.usual import usual
 from harness.tune.next_rate import Try, queue
+from harness.tune.of_trial import measured, of_launch, tally
 from harness.tune.rate.asked import Asked, Offered, RateBlock
 from harness.tune.rate.standing import FAR
 from harness.tune.room import room_bytes
@@ -128,6 +128,7 @@ class Live:
             trial=judged,
             throughput_rps=trial.throughput_rps,
             memory_bytes=trial.memory_bytes,
+            **of_launch(trial),
         )
 
     @contextmanager
@@ -172,9 +173,9 @@ class Live:
                 key=f"/{arm.id}-{self._number}",
             )
         )
-        server.wait_ready()
-        serving = Serving.of(server)
+        first_answer_s = server.wait_ready()
         wait_settled([server])
+        serving = Serving.of(server, first_answer_s)
         warm_up(bench, GroupState(group), self._number, {arm.id: serving})
         return serving
 
@@ -253,40 +254,3 @@ def bounded(slo: Slo, asked: Asked) -> Bounds:
     arrivals = asked.offered_rps * asked.slice_s
     stops = ((each.limit_us, math.ceil(FAR * each.loss_goal * arrivals)) for each in slo.objectives)
     return Bounds(queue=queue(slo, asked.offered_rps), stops=tuple(stops))
-
-
-def measured(candidate: Candidate, trial: Trial | None) -> Measured:
-    """What its trial says of a candidate; where there is no trial that may be used, why."""
-    if trial is None or not trial.valid or not trial.throughput_rps:
-        why = "nothing was counted" if trial is None else trial.error or "; ".join(trial.reasons) or "no good answer"
-        return Measured(candidate=candidate, error=why, memory_bytes=trial.memory_bytes if trial else None)
-    histogram = histogram_of(trial)
-    return Measured(
-        candidate=candidate,
-        throughput_rps=trial.throughput_rps,
-        requests=histogram.count,
-        p99_us=histogram.percentile(99) if histogram.count else None,
-        memory_bytes=trial.memory_bytes,
-        shared_bytes=trial.shared_bytes,
-        limit=trial.limit,
-        ceiling_rps=trial.ceiling_rps,
-        cpu_s_per_request=trial.cpu_s_per_request,
-        worker_shares=tuple(sorted(trial.worker_shares.values(), reverse=True)),
-    )
-
-
-def tally(trial: Trial) -> Tally:
-    """What became of the arrivals of a trial; under closed load every request is one."""
-    counts = [row.scheduled for row in kept(trial) if row.scheduled is not None]
-    scheduled = sum(counts) if counts else None
-    return Tally(
-        arrivals=trial.requests if scheduled is None else scheduled,
-        errors=trial.errors,
-        unsent=trial.dropped,
-        response_us=histogram_of(trial),
-    )
-
-
-def histogram_of(trial: Trial) -> Histogram:
-    """The response times of a trial; empty where it has none."""
-    return Histogram.decode(trial.histogram) if trial.histogram else Histogram()

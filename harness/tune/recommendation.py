@@ -65,6 +65,13 @@ class CandidateRow:
     """What it holds of the objectives; None where it was offered no rate."""
     shared_bytes: int | None = None
     """Of the memory the pages that are not one process's alone, the most seen; None where it was not read."""
+    shared_lost_bytes: int | None = None
+    """What less of these there was after a launch's last slice than before any load, median; None where not read."""
+    first_answer_s: float | None = None
+    """From its start, beside the others of its block, to its first answer: median over its launches, and the range."""
+    first_answer_low_s: float | None = None
+    first_answer_high_s: float | None = None
+    """None of a single launch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,8 +14,8 @@ from harness.spec.histogram import Histogram
 from harness.tune.blocks import BlockOutcome
 from harness.tune.candidates import Candidate, Service
 from harness.tune.conclusion import recommend, refusal
-from harness.tune.live import measured, tally
 from harness.tune.next_rate import Try
+from harness.tune.of_trial import measured, tally
 from harness.tune.rate.asked import Asked, RateBlock
 from harness.tune.recommendation import dump, load
 from harness.tune.room import room_bytes
