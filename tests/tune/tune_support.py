@@ -112,7 +112,8 @@ class Fake:
         )
         if self.unusable or candidate.workers in self.broken:
             trial = replace(trial, outcome="invalid", reasons=("did not come up",))
-        return Offered(candidate=candidate, trial=trial, memory_bytes=1000 * candidate.workers)
+        memory_bytes = 1000 * candidate.workers
+        return Offered(candidate=candidate, trial=trial, memory_bytes=memory_bytes, first_answer_s=0.5, shared_bytes=30)
 
     @contextmanager
     def searching(self, chosen: Candidate, seed_rps: float, connections: int) -> Iterator[Offer]:
@@ -131,6 +132,9 @@ class Fake:
             candidate=candidate,
             throughput_rps=20.0 * min(16, candidate.workers),
             memory_bytes=1000 * candidate.workers,
+            first_answer_s=0.3,
+            shared_bytes=20,
+            shared_lost_bytes=4,
             limit=self.limit,
             cpu_s_per_request=0.0002,
         )
