@@ -236,7 +236,7 @@ def test_the_tables_say_how_candidates_start_and_what_their_workers_share(
     assert "| 29.0 MiB | 5.00 MiB | 810 ms (720 ms to 1.30 s) |" in markdown
     text = text_of(page).replace("\u202f", " ")
     assert " ".join(LAUNCHED) in text
-    assert "29.0 MiB 5.00 MiB 810 ms (720 ms to 1.30 s)" in text
+    assert "29.0 MiB 5.00 MiB 810 ms 720 ms to 1.30 s" in text
     assert "of it lost: how much less that is after a launch's last slice than before its first load" in text
     console = Console(width=250, record=True, file=StringIO())
     terminal(study(page.parent), console)

@@ -319,8 +319,8 @@ def test_a_candidate_without_a_valid_trial_has_a_reason_and_no_figure() -> None:
 def test_the_launch_of_a_trial_is_told_whether_the_trial_may_be_used_or_not():
     """It says nothing of the load. Records that are older than these figures have none."""
     rows = factories.trial(rounds=1).slices
-    known: dict[str, Any] = {"first_answer_s": 0.8, "shared_bytes": 30, "shared_before_bytes": 34}
-    trial = factories.trial(slices=tuple(replace(row, shared_bytes=29) for row in rows), **known)
+    known: dict[str, float] = {"first_answer_s": 0.8, "shared_bytes": 30, "shared_before_bytes": 34}
+    trial = factories.trial(None, slices=tuple(replace(row, shared_bytes=29) for row in rows), **known)
     for each in (trial, replace(trial, valid=False, reasons=("steal",))):
         seen = measured(Candidate(2), each)
         assert (seen.first_answer_s, seen.shared_bytes, seen.shared_lost_bytes) == (0.8, 30, 5)
