@@ -12,7 +12,7 @@ from harness.errors import GatebenchError, GateError, NothingValidError
 from harness.judge.slo import Loss
 from harness.record import TRIALS
 from harness.suite import Arm, Factor, own_words
-from harness.tune import next_spell
+from harness.tune import next_spell, variants
 from harness.tune.bracket import Bracket, conclude
 from harness.tune.candidates import Candidate
 from harness.tune.choice import Choice
@@ -64,10 +64,13 @@ def recommend(question: Question, arm: Arm, tuning: Tuning, factors: Sequence[Fa
         ended=tuning.held or tuning.ended,
         rounds=offered(tuning.rate_blocks) if tuning.asked is None else None,
         candidates=_candidates(tuning, choice),
+        variants=variants.rows(tuning.variants, best),
         command=command(arm, best, factors) if best else (),
         caveats=tuple(_caveats(question, tuning)),
     )
     told = told_of_rate(unexplained) if rate else explain(unexplained)
+    beside = variants.told(unexplained.variants, best.workers, question.margin) if best else ()
+    told = " ".join([told, *beside])
     return replace(unexplained, explanation=refusal(tuning) or told)
 
 

@@ -19,7 +19,7 @@ from harness.trial.bench import Bench, GroupState
 from harness.trial.block import measure_block
 from harness.trial.phase import Bounds, measure_phase, warm_up
 from harness.trial.serving import Serving
-from harness.tune.blocks import BlockOutcome
+from harness.tune.blocks import BlockOutcome, Measured
 from harness.tune.candidates import Candidate, Service, ample
 from harness.tune.most.usual import usual
 from harness.tune.next_rate import Try, queue
@@ -29,9 +29,12 @@ from harness.tune.rate.standing import FAR
 from harness.tune.room import room_bytes
 from harness.tune.state import LoneWorker, Offer
 from harness.tune.trials import RateTrial
+from harness.tune.variants import Variant, VariantBlock, others
 
 LONE_WORKER, SEARCH = "t0", "search"
-"""Ids of the arms that are no candidates; those are t1, t2, ..."""
+"""Ids of arms that are no candidates; those are t1, t2, ..."""
+VARIED = "-varied"
+"""Stands in the ids of what was chosen as it is measured beside itself at other levels."""
 OPENING = 0.25
 """Share of the search's first rate at which the connections of an open load are opened, each with a request."""
 LAUNCH_TRIALS = 10
@@ -61,7 +64,7 @@ class Live:
         """Take over the arms of the sittings before, and number on from their trials."""
         for group in self.writer.info.plan.groups:
             self._groups[tuple(arm.id for arm in group.arms)] = group
-            cells = {arm.id: arm.cell for arm in group.arms if arm.id not in (LONE_WORKER, SEARCH)}
+            cells = {arm.id: arm.cell for arm in group.arms if not _apart(arm.id)}
             self._names |= {Candidate(cell.workers, cell.threads): name for name, cell in cells.items()}
         self._number = max((trial.block for trial in earlier), default=-1) + 1
 
@@ -118,6 +121,23 @@ class Live:
             offered=tuple(self._held(each, asked, trials.get(arm.id)) for each, arm in arms.items()),
             took_s=time.monotonic() - began,
         )
+
+    def variants(self, chosen: Candidate, connections: int | None) -> VariantBlock | None:
+        """Launch `chosen` as it is and at other levels of what is for memory, and measure a block."""
+        began, factors = time.monotonic(), self.bench.plan.factors
+        base = self._arm(f"{self._name(chosen)}{VARIED}", chosen).over(connections or self.arm.connections)
+        arms = [base]
+        found = [Variant(factor="", level="", words="", measured=Measured(candidate=chosen))]
+        for factor, level in others(base, factors):
+            cell = base.cell.at(**{factor.name: level})
+            own = own_words(factors, cell, base.server)
+            arms.append(replace(base, id=f"{base.id}-{factor.name}-{level}", cell=cell, own=own))
+            found.append(replace(found[0], factor=factor.name, level=level, words=factor.say(level)))
+        if len(arms) == 1:
+            return None
+        trials = {trial.arm: trial for trial in self._measured(tuple(arms))}
+        shown = (replace(v, measured=measured(chosen, trials.get(arm.id))) for v, arm in zip(found, arms, strict=True))
+        return VariantBlock(candidate=chosen, variants=tuple(shown), took_s=time.monotonic() - began)
 
     def _held(self, candidate: Candidate, asked: Asked, trial: Trial | None) -> Offered:
         judged = self._judged(asked.offered_rps, asked.slice_s, trial)
@@ -247,6 +267,11 @@ class Live:
         cell = replace(self.arm.cell, workers=candidate.workers, threads=candidate.threads)
         own = own_words(self.bench.plan.factors, cell, self.arm.server)
         return replace(self.arm, id=name, cell=cell, own=own)
+
+
+def _apart(arm: str) -> bool:
+    """Whether the arm of that id is no candidate."""
+    return arm in (LONE_WORKER, SEARCH) or VARIED in arm
 
 
 def bounded(slo: Slo, asked: Asked) -> Bounds:

@@ -24,6 +24,7 @@ from harness.tune.rate.next_group import RateEnding
 from harness.tune.resources import Resources
 from harness.tune.rungs import End
 from harness.tune.trials import Ending, RateTrial
+from harness.tune.variants import VariantRow
 
 FORMAT = 1
 FILE = "tune.json"
@@ -165,6 +166,8 @@ class Recommendation:
     ended: BlocksEnding | RateEnding | None = None
     """Why no further block was measured; None where the tuning was interrupted or broken off before."""
     candidates: tuple[CandidateRow, ...] = ()
+    variants: tuple[VariantRow, ...] = ()
+    """What is recommended, then the same at other levels of factors that are for memory, in one block; may be empty."""
     explanation: str = ""
     command: tuple[str, ...] = ()
     """The server's argv to deploy."""
