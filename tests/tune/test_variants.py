@@ -122,8 +122,8 @@ LOADED = replace(
             (
                 "Preloaded, in one block beside it, it takes 70.0 MiB in place of 140 MiB (17.5 MiB a worker in place "
                 "of 35.0 MiB), shares 29.0 MiB of it in place of 6.00 MiB (after the load 5.00 MiB less than before), "
-                "first answers after 700 ms in place of 2.50 s, and answers 1,000/s in place of 1,000/s: the cheaper way to "
-                "deploy it, if the app bears it."
+                "first answers after 700 ms in place of 2.50 s, and answers 1,000/s in place of 1,000/s: the cheaper "
+                "way to deploy it, if the app bears it."
             ),
         ),
         (replace(LOADED, throughput_rps=900.0), "answers 900/s in place of 1,000/s: no reason to change it."),
