@@ -32,10 +32,11 @@ class Spread(Launched):
         """See `Launched`: of the first pod whose limit has done so."""
         return next(filter(None, (pod.killed() for pod in self.pods)), None)
 
-    def wait_ready(self, timeout_s: float | None = None) -> None:
-        """See `Launched`: until all are."""
-        for pod in self.pods:
-            pod.wait_ready(timeout_s)
+    def wait_ready(self, timeout_s: float | None = None) -> float | None:
+        """See `Launched`: until all are; the seconds are those of the slowest."""
+        seconds = [pod.wait_ready(timeout_s) for pod in self.pods]
+        seen = [each for each in seconds if each is not None]
+        return max(seen) if len(seen) == len(seconds) else None
 
     def verify(self, request: Prepared | None = None, timeout_s: float = ASK_S) -> Answer:
         """See `Launched`: ask each pod; the last answer."""

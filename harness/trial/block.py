@@ -17,9 +17,12 @@ from harness.trial.bench import Bench, GroupState
 from harness.trial.episodes import measure_episodes
 from harness.trial.phase import Bounds, failed, measure_phase, warm_up
 from harness.trial.serving import Serving
+from harness.trial.starting import awaited
 
 Errors: TypeAlias = dict[str, GatebenchError]
 """Arm -> why it cannot be measured; the class of the error says whose fault it is."""
+Ready: TypeAlias = tuple[Launched, float | None]
+"""What answers, and the seconds from its start to its first answer, where they are known."""
 
 
 def measure_block(
@@ -81,9 +84,7 @@ def _warm_up(bench: Bench, state: GroupState, block: int, serving: dict[str, Ser
         _lose(serving, errors, dict.fromkeys(serving, error))
 
 
-def _launch_all(
-    bench: Bench, state: GroupState, block: int, stack: contextlib.ExitStack
-) -> tuple[list[Launched], Errors]:
+def _launch_all(bench: Bench, state: GroupState, block: int, stack: contextlib.ExitStack) -> tuple[list[Ready], Errors]:
     """Start all arms side by side, and wait until they are ready and quiet; `stack` stops them side by side too."""
     started = []
     errors: Errors = {arm.id: LaunchError(bench.missing[arm.id]) for arm in state.group.arms if arm.id in bench.missing}
@@ -94,15 +95,13 @@ def _launch_all(
             except LaunchError as error:
                 errors[arm.id] = error
     stack.callback(_ask_to_stop, tuple(started))
-    ready = []
-    for server in started:
-        try:
-            server.wait_ready()
-        except LaunchError as error:
-            errors[server.arm.id] = server.cause(error)
+    ready: list[Ready] = []
+    for server, answered in awaited(started, at_once=bench.site.waits_at_once):
+        if isinstance(answered, LaunchError):
+            errors[server.arm.id] = server.cause(answered)
         else:
-            ready.append(server)
-    bench.site.settle(ready)
+            ready.append((server, answered))
+    bench.site.settle([server for server, _ in ready])
     return ready, errors
 
 
@@ -123,12 +122,12 @@ def _launch(bench: Bench, group: Group, arm: Arm, block: int) -> contextlib.Abst
     )
 
 
-def _verify_all(bench: Bench, ready: list[Launched], errors: Errors) -> dict[str, Serving]:
+def _verify_all(bench: Bench, ready: list[Ready], errors: Errors) -> dict[str, Serving]:
     """The arms that answer rightly, by id; the others go into `errors`."""
     serving = {}
-    for server in ready:
+    for server, first_answer_s in ready:
         try:
-            serving[server.arm.id] = Serving.of(server)
+            serving[server.arm.id] = Serving.of(server, first_answer_s)
         except AnswerError as error:
             errors[server.arm.id] = _why_wrong(bench, server, error)
     return serving

@@ -36,6 +36,9 @@ class Site(Protocol):
         Raises `LaunchError` at its end where a target cannot be torn down.
         """
 
+    waits_at_once: bool
+    """Whether several servers can be waited for at the same time."""
+
     def launch(
         self,
         arm: Arm,
@@ -61,6 +64,8 @@ class Site(Protocol):
 
 class Here:
     """This machine."""
+
+    waits_at_once = True
 
     def receipts(self, arms: Iterable[Arm]) -> Receipts:
         """See `Site`."""

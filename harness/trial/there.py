@@ -27,6 +27,9 @@ LOG = "servers-machine.log"
 class There:
     """The machine that `plan.server` names, for one run. A link that is lost is made anew before the next block."""
 
+    waits_at_once = False
+    """Its agent does one call after the other."""
+
     def __init__(self, plan: Plan, logs: Path, link: Link, ends: ExitStack) -> None:
         """Use `sited`; `ends` ends the link."""
         self._plan, self._logs, self._ends = plan, logs, ends

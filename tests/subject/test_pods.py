@@ -78,6 +78,9 @@ def test_each_pod_has_a_port_a_log_and_its_part_of_the_workers(tmp_path: Path) -
         members = server.process.members()
         assert members == sorted(pid for pod in server.each for pid in pod.process.members())
         assert server.arm.cell.workers == 4
+        slowest = [pod.wait_ready() or 0.0 for pod in server.each]
+        assert max(slowest) <= (server.wait_ready() or 0.0), "asked later"
+        assert server.memory() is not None
         assert len(members) == 2
     assert server.process.members() == []
     for number in (1, 2):
