@@ -219,6 +219,8 @@ class Trial:
     pressure: NonNegative | None = None
     """Share of the time in which some task waited for a CPU (`/proc/pressure/cpu`), None where there is none."""
     answer_bytes: Count | None = None
+    round_trip_us: NonNegative | None = None
+    """Of the link between load and server, where they are on two machines; of several generators the mean."""
     generator: GeneratorCheck | None = None
     generators: tuple[GeneratorShare, ...] = ()
     """What each of several generators had of it; empty for the only one."""

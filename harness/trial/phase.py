@@ -141,7 +141,7 @@ def _driven(
             hits=measured.hits(arm),
             answer_bytes=serving[arm.id].answer_bytes,
         )
-        trial = assemble(parts, bench.started_ns)
+        trial = replace(assemble(parts, bench.started_ns), round_trip_us=bench.links.of(arm))
         with bench.stopwatch.on("verify"):
             wrong = faults.after_load(serving[arm.id], processes[arm.id])
         trials.append(_judged(bench, arm, trial, wrong, overload=bool(order.stops)))
