@@ -72,6 +72,8 @@ class GeneratorShare:
 
     generator: Annotated[int, Field(ge=1)]
     """Its number."""
+    machine: str | None = None
+    """Where it ran; None: on this one."""
     connections: Count
     requests: Count
     cpu_percent: NonNegative
@@ -224,6 +226,8 @@ class Trial:
     generator: GeneratorCheck | None = None
     generators: tuple[GeneratorShare, ...] = ()
     """What each of several generators had of it; empty for the only one."""
+    absent: tuple[str, ...] = ()
+    """Of several generators those that were not there, and why: the others drove all of it."""
     histogram: EncodedHistogram | None = None
     """Response times as HdrHistogram V2 in base64, merged over the slices."""
     by_request: tuple[RequestRow, ...] = ()

@@ -8,6 +8,7 @@ from dataclasses import replace
 from harness import units
 from harness.judge.compare.blocks import Trials, refuse, sample
 from harness.judge.compare.conditions import shared_cpu
+from harness.judge.compare.crew import absent
 from harness.judge.compare.effects import effects
 from harness.judge.compare.links import links
 from harness.judge.compare.running import running
@@ -39,6 +40,7 @@ def within(run: Run) -> Comparison:
             *resumed(run),
             *running(run),
             *links(run),
+            *absent(run),
             *_noise_caveats(noise),
             *_torn(run),
             *_diagnoses(run, trials),
