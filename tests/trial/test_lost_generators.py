@@ -15,8 +15,7 @@ from harness import measure, record
 from harness.errors import LaunchError, LoadError
 from harness.judge.compare import within
 from harness.machine.placement import place, usable_cpus
-from harness.record import Trial
-from harness.record.rows import GeneratorShare
+from harness.record import GeneratorShare, Trial
 from harness.record.sitting import begin
 from harness.spec import DrivenArm, Request, Spec
 from harness.spec.loads import Closed, Load, Open
@@ -143,6 +142,21 @@ def test_a_run_loses_a_generator_goes_on_and_has_it_again(network: Path) -> None
     (caveat,) = [each for each in within(run).caveats if each.kind == "absent"]
     assert caveat.text.startswith("2 trials of 8 were driven by those of 2 generators that were left")
     assert LOST in caveat.text
+
+
+@pytest.mark.live
+def test_a_phase_that_those_who_are_left_cannot_drive_is_rows_that_say_so(network: Path) -> None:
+    """Nothing is sent of it; the run ends with its rows."""
+    (network / "tiny.toml").write_text(SUITE.replace("blocks = 4", "blocks = 3"))
+    plan = build(*load_suite(str(network / "tiny.toml")), Options(seed=1, machines=(TEN, ELEVEN), bind="127.0.0.2"))
+    plan = replace(plan, thresholds=replace(plan.thresholds, generator_cpu_percent=1e-3))
+    (network / "run").mkdir()
+    measure.measure(begin(network / "run", plan, place(usable_cpus()), None), Cut(network))
+    rows = record.read(network / "run").trials
+    assert [trial.error is None for trial in rows] == [True] * 2 + [False] * 4
+    for trial in rows[-2:]:
+        assert str(trial.error).startswith(f"{LOST}: the 1 generator left would use ")
+        assert (trial.requests, trial.fault) == (0, "generator")
 
 
 def shown(phase_: str, rps: float, cost_s: float | None) -> Trial:
