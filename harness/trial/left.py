@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness import units
-from harness.errors import LoadError
+from harness.errors import TooFewGeneratorsError
 from harness.record import Trial
 from harness.suite import Arm, Load, Phase
 from harness.trial.bench import Bench, GroupState
 
 
 def require_enough(bench: Bench, state: GroupState, phase: Phase, arms: Sequence[Arm]) -> tuple[str, ...]:
-    """Which generators `phase` is driven without; raises `LoadError` where those that are left are too slow for it.
+    """Which generators `phase` is driven without; raises `TooFewGeneratorsError` where those left are too slow for it.
 
     What they can do is known by what the run has shown: the CPU that a request of an arm costs them. Where it has shown
     nothing yet, they drive it, and its trials are judged by what they used, as all are.
@@ -27,7 +27,7 @@ def require_enough(bench: Bench, state: GroupState, phase: Phase, arms: Sequence
         rate_rps, cores = needed(load, known)
         percent = 100 * cores / min(left, load.connections)
         if percent > most:
-            raise LoadError(
+            raise TooFewGeneratorsError(
                 f"{'; '.join(absent)}: the {units.plural(left, 'generator')} left would use {percent:.0f} % of a core "
                 f"each for {units.rps(rate_rps)} of {arm.label}, at most {most:.0f} % allowed"
             )

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from harness import measure, record
-from harness.errors import LaunchError, LoadError
+from harness.errors import LaunchError, TooFewGeneratorsError
 from harness.judge.compare import within
 from harness.machine.placement import place, usable_cpus
 from harness.record import GeneratorShare, Trial
@@ -156,7 +156,7 @@ def test_a_phase_that_those_who_are_left_cannot_drive_is_rows_that_say_so(networ
     assert [trial.error is None for trial in rows] == [True] * 2 + [False] * 4
     for trial in rows[-2:]:
         assert str(trial.error).startswith(f"{LOST}: the 1 generator left would use ")
-        assert (trial.requests, trial.fault) == (0, "generator")
+        assert (trial.requests, trial.fault) == (0, "machine")
 
 
 def shown(phase_: str, rps: float, cost_s: float | None) -> Trial:
@@ -203,7 +203,7 @@ def test_a_rate_that_those_who_are_left_cannot_send_is_refused_with_why() -> Non
     state.keep([shown("closed", 80_000.0, 1e-5)])
     assert require_enough(bench((LOST,)), state, "closed", arms) == (LOST,)
     state.keep([shown("closed", 120_000.0, 1e-5)])
-    with pytest.raises(LoadError) as refused:
+    with pytest.raises(TooFewGeneratorsError) as refused:
         require_enough(bench((LOST,)), state, "closed", arms)
     assert str(refused.value).replace("\u202f", " ") == (
         f"{LOST}: the 1 generator left would use 120 % of a core each for 120,000/s of {arms[0].label}, "
