@@ -107,3 +107,9 @@ class AnswerError(GatebenchError):
 
 class LoadError(GatebenchError):
     """A Locust run ended early."""
+
+
+class TooFewGeneratorsError(LoadError):
+    """Those that are left of several generators cannot drive what is asked: nothing was sent."""
+
+    fault: ClassVar[Fault] = "machine"

@@ -85,17 +85,21 @@ def specs() -> Iterator[bytes]:
 class Phases:
     """Drives the phases that standard input tells, one after another, until its end or until it is stopped."""
 
-    def __init__(self, environment: Environment, events: Events, driving: Driving) -> None:
+    def __init__(
+        self, environment: Environment, events: Events, driving: Driving, absent: Callable[[], tuple[str, ...]] = tuple
+    ) -> None:
+        """`absent` says once all is ready who did not come."""
         self._environment = environment
         self._events = events
         self._driving = driving
+        self._absent = absent
         self._drive: Drive | None = None
         self.stopped: str | None = None
         """Why no further phase is driven; None: the input came to its end."""
 
     def run(self) -> None:
         """Drive phase after phase; raises `OSError` when nobody reads the events any more."""
-        self._events.emit(Event(event="ready", at_ns=monotonic_ns()))
+        self._events.emit(Event(event="ready", at_ns=monotonic_ns(), absent=self._absent()))
         for text in specs():
             result = self._driven(text)
             self._events.emit(Event(event="done", at_ns=monotonic_ns(), result=result))

@@ -12,9 +12,9 @@ import typer
 
 from harness.cli.options import AsJson
 from harness.cli.output import answers, print_json, remarks
-from harness.cli.verify import label, of_suite
+from harness.cli.verify import label, of_plan
 from harness.errors import GateError, UsageError
-from harness.suite import load_definitions
+from harness.suite import Options, build, load_definitions, load_suite
 from harness.suite.written import written
 
 if TYPE_CHECKING:
@@ -111,8 +111,9 @@ def _verify(file: Path) -> None:
     from harness.subject.receipts import receipts
     from harness.subject.verify import verify
 
-    arms, factors, upstream = of_suite(str(file), "")
-    checked = list(verify(arms, factors, receipts(each.arm for each in arms).missing, upstream))
+    plan = build(*load_suite(str(file)), Options(seed=0))
+    arms = of_plan(plan)
+    checked = list(verify(arms, plan.factors, receipts(each.arm for each in arms).missing, plan.upstream))
     wrong = [f"{label(each)}: {each.problem}" for each in checked if each.problem is not None]
     if wrong:
         raise GateError("\n".join([f"{file} is written, and not all of its answers are right:", *wrong]))

@@ -7,7 +7,20 @@ from dataclasses import asdict
 from rich.table import Table
 
 from harness import units
-from harness.cli.options import AsJson, Baseline, Blocks, Filter, Seed, SuiteName, fresh_seed
+from harness.cli.driving import driven, drivers
+from harness.cli.elsewhere import Bind, On, bound, machines
+from harness.cli.options import (
+    AsJson,
+    Baseline,
+    Blocks,
+    Filter,
+    GeneratorCpus,
+    Generators,
+    Seed,
+    ServerCpus,
+    SuiteName,
+    fresh_seed,
+)
 from harness.cli.output import answers, print_json
 from harness.cli.revisions import Revisions, suite_at
 from harness.suite import Arm, Options, Plan, block_times, build, run_times
@@ -21,16 +34,33 @@ def plan(
     baseline: Baseline = None,
     rev: Revisions = None,
     seed: Seed = None,
+    server_cpus: ServerCpus = None,
+    generators: Generators = None,
+    generator_cpus: GeneratorCpus = None,
+    on: On = None,
+    bind: Bind = None,
     as_json: AsJson = False,
 ) -> None:
     """The groups, pairs, blocks and the time that a run will take, measuring nothing.
 
+    Machines of --on are named, and not asked: `gatebench verify` does that.
+
     Examples: `gatebench plan quick`, `gatebench plan full --filter scenario=external-data`,
-    `gatebench plan shop.toml --rev main --rev HEAD`.
+    `gatebench plan shop.toml --rev main --rev HEAD`, `gatebench plan quick --generators 4`.
     """
     definitions, chosen = suite_at(suite, rev or (), baseline)
-    options = Options(seed=fresh_seed(seed), wanted=wanted, blocks=blocks, baseline=baseline)
-    planned = build(definitions, chosen, options)
+    generator_machines, server_machine = machines(on or ())
+    options = Options(
+        seed=fresh_seed(seed),
+        wanted=wanted,
+        blocks=blocks,
+        baseline=baseline,
+        generators=generators,
+        machines=generator_machines,
+        server=server_machine,
+        bind=bound(bind),
+    )
+    planned, _ = driven(build(definitions, chosen, options), server_cpus, generators, generator_cpus)
     if as_json:
         print_json(_as_json(planned))
         return
@@ -42,6 +72,7 @@ def plan(
         f"{planned.blocks} blocks of {planned.rounds} rounds, about {units.clock(times.total_s)}"
     )
     console.print(f"of it {units.clocks(times.by_name)}")
+    console.print(f"driven by {drivers(planned)}", soft_wrap=True)
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     shared = [factor.name for factor in planned.factors if factor.on == "pair"]
     for column in ("group", "pair", "scenario", "a", "b", *shared, "load"):
@@ -73,6 +104,10 @@ def _as_json(planned: Plan) -> dict[str, object]:
         "rounds": planned.rounds,
         "seconds": run_times(planned).total_s,
         "times": asdict(run_times(planned)),
+        "generators": planned.generators,
+        "machines": [machine.name for machine in planned.machines],
+        "server": planned.server.name if planned.server else None,
+        "bind": planned.bind,
         "groups": [
             {
                 "group": group.id,

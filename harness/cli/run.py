@@ -13,7 +13,7 @@ import typer
 from harness import record, units
 from harness.cli.before import SharedCpu, Strict, disturbances, noted
 from harness.cli.beside import announced
-from harness.cli.driving import shared_out
+from harness.cli.driving import driven, placed_here
 from harness.cli.elsewhere import Bind, On, asked_elsewhere, bound, facts, machines, placed_there
 from harness.cli.gate import AllowFailedBlocks, FailOnInconclusive, FailOnRegression, GateMetrics, demands, enforce
 from harness.cli.options import (
@@ -30,7 +30,6 @@ from harness.cli.options import (
     ServerCpus,
     fraction,
     fresh_seed,
-    placed,
     pod,
     seconds,
     suites_from,
@@ -137,7 +136,7 @@ def run(
         )
         sitting, there = _resumed(resume, blocks, accept_changes=accept_changes)
         plan = sitting.info.plan
-        here = sitting.placement if plan.server is None else placed(None, *_generators_here(None, plan))
+        here = sitting.placement if plan.server is None else placed_here(plan)
         found = look(_arms_here(plan), here, plan.thresholds, there.findings)
     else:
         if budget is not None and width is None:
@@ -157,9 +156,7 @@ def run(
             pod=pod(cpus, memory),
         )
         plan = build_plan(*_chosen(suite, own, baseline, rev or ()), options)
-        said = generators is not None or generator_cpus is not None or plan.server is not None
-        plan = shared_out(plan, RESULTS, server_cpus, asked=said)
-        here = placed(None if plan.server else server_cpus, *_generators_here(generator_cpus, plan))
+        plan, here = driven(plan, server_cpus, generators, generator_cpus)
         there = asked_elsewhere(plan)
         found = look(_arms_here(plan), here, plan.thresholds, there.findings)
         placement = here if there.considered is None else placed_there(there.considered, server_cpus)
@@ -253,13 +250,6 @@ def _show(folder: Path, asked: Demands | None, *, as_json: bool) -> tuple[int, G
 def _arms_here(plan: Plan) -> list[tuple[Arm, ...]]:
     """Those that run on this machine, by group."""
     return [] if plan.server is not None else [group.arms for group in plan.groups]
-
-
-def _generators_here(cpus: int | None, plan: Plan) -> tuple[int | None, int]:
-    """The CPUs and the number of the generators of this machine, or of what leads those of others."""
-    if (plan.machines or plan.server) and cpus is not None:
-        raise UsageError(f"--generator-cpus {cpus} is of this machine: with --on each generator has a core of its own")
-    return cpus, 1 if plan.machines else plan.generators
 
 
 def _begun(

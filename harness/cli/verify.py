@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 
+from harness import units
 from harness.cli.before import require_pods
 from harness.cli.beside import announced
-from harness.cli.options import AsJson, Filter
+from harness.cli.elsewhere import Bind, On, asked_elsewhere, bound, machines
+from harness.cli.options import AsJson, Filter, Generators
 from harness.cli.output import answers, print_json, remarks
 from harness.cli.revisions import Revisions, suite_at
 from harness.errors import GateError, UsageError
-from harness.subject.verify import Asked, Checked, every_arm
+from harness.subject.verify import Asked, Checked, every_arm, verify_on
 from harness.subject.verify import verify as check
-from harness.suite import Factor, Options, Upstream, build, load_definitions
+from harness.suite import Options, Plan, Upstream, build, load_definitions
+from harness.suite.address import LOOPBACK
+
+if TYPE_CHECKING:
+    from harness.trial.machines import Greeted
 
 
 def verify(
@@ -26,31 +33,48 @@ def verify(
     *,
     rev: Revisions = None,
     wanted: Filter = "",
+    generators: Generators = None,
+    on: On = None,
+    bind: Bind = None,
     as_json: AsJson = False,
 ) -> None:
     """Launch every cell once and check its answers, measuring nothing.
 
     Without a suite: every target on every server of its interface, every scenario. Exit code 1 on a wrong answer.
+    Machines of --on or of the suite are asked first whether they are fit; servers are launched where `run` would.
 
     Examples: `gatebench verify`, `gatebench verify quick`, `gatebench verify my-suite.toml --json`,
-    `gatebench verify shop.toml --rev main --rev HEAD`.
+    `gatebench verify shop.toml --rev main --rev HEAD`, `gatebench verify quick --on server=ssh://bench@10.0.0.3`.
     """
-    from harness.subject.receipts import receipts
-
-    arms, factors, upstream = _asked(suite, wanted, rev or ())
-    require_pods(each.arm for each in arms)
-    missing = receipts(each.arm for each in arms).missing
+    generator_machines, server_machine = machines(on or ())
+    options = Options(
+        seed=0,
+        wanted=wanted,
+        generators=generators,
+        machines=generator_machines,
+        server=server_machine,
+        bind=bound(bind),
+    )
+    wherever = {"--rev": rev, "--generators": generators, "--on": on, "--bind": bind}
+    plan = None if suite is None else build(*suite_at(suite, rev or ()), options)
+    if plan is None and (given := [name for name, value in wherever.items() if value]):
+        raise UsageError(f"which suite? {given[0]} is of a suite: gatebench verify SUITE {given[0]} ...")
+    there = asked_elsewhere(plan) if plan is not None else None
     answered = []
     console = remarks()
     with announced("verify"):
-        for checked in check(arms, factors, missing, upstream):
+        for checked in _answers(plan, there):
             answered.append(checked)
             if checked.problem is not None:
                 console.print(f"{label(checked)}: {checked.problem}", soft_wrap=True)
     wrong = [checked for checked in answered if checked.problem is not None]
     if as_json:
-        print_json({"checked": len(answered), "failed": [_as_json(checked) for checked in wrong]})
+        failed = [_as_json(checked) for checked in wrong]
+        print_json({"checked": len(answered), "failed": failed, "machines": list(_machines(there))})
     else:
+        for each in _machines(there):
+            away = f", {units.duration_us(each['round_trip_us'])} away" if each["round_trip_us"] is not None else ""
+            answers().print(f"{each['role']} on {each['name']}: fit{away}", soft_wrap=True)
         answers().print(_table(answered))
         answers().print(f"{len(answered)} answers checked, {len(wrong)} wrong")
     if wrong:
@@ -62,28 +86,45 @@ def label(checked: Checked) -> str:
     return f"{checked.arm.cell.target} on {checked.arm.cell.server}, {checked.scenario.name}"
 
 
-Wanted = tuple[list[Asked], tuple[Factor, ...], Upstream]
+def _answers(plan: Plan | None, there: Greeted | None) -> Iterator[Checked]:
+    """What the arms of `plan` answer, or every cell that there is, as it comes."""
+    from harness.subject.receipts import receipts
+
+    if plan is None:
+        known = load_definitions()
+        every = list(every_arm(known))
+        require_pods(each.arm for each in every)
+        missing = receipts(each.arm for each in every).missing
+        return check(every, tuple(known.factors.values()), missing, Upstream())
+    arms = of_plan(plan)
+    considered = there.considered if there is not None else None
+    if considered is None:
+        require_pods(each.arm for each in arms)
+        missing = receipts(each.arm for each in arms).missing
+        if plan.bind == LOOPBACK:
+            return check(arms, plan.factors, missing, plan.upstream)
+        placement = None
+    else:
+        missing, placement = considered.receipts.missing, considered.placement
+
+    from harness.trial.asked import ground
+
+    return verify_on(partial(ground, plan, placement), arms, missing)
 
 
-def _asked(suite: str | None, wanted: str, revs: Sequence[str]) -> Wanted:
-    """Those of a suite, or everything."""
-    if suite is not None:
-        return of_suite(suite, wanted, revs)
-    if revs:
-        raise UsageError("which suite? --rev is of a suite's targets: gatebench verify SUITE --rev main --rev HEAD")
-    known = load_definitions()
-    return list(every_arm(known)), tuple(known.factors.values()), Upstream()
+def of_plan(plan: Plan) -> list[Asked]:
+    """The arms of its pairs, and what each is asked."""
+    return [Asked(arm, (arm.scenario,), group.neighbour) for group in plan.groups for arm in group.arms]
 
 
-def of_suite(suite: str, wanted: str, revs: Sequence[str] = ()) -> Wanted:
-    """The arms of the pairs of a suite that pass the filter, its factors, and its upstream; at `revs` if two are named.
-
-    Raises `UsageError` where a revision cannot be.
-    """
-    definitions, chosen = suite_at(suite, revs)
-    plan = build(definitions, chosen, Options(seed=0, wanted=wanted))
-    arms = [Asked(arm, (arm.scenario,), group.neighbour) for group in plan.groups for arm in group.arms]
-    return arms, plan.factors, plan.upstream
+def _machines(there: Greeted | None) -> Iterator[dict[str, Any]]:
+    """The other machines that have greeted and are fit, each with its role and how far away its servers are."""
+    if there is None:
+        return
+    servers = [there.server] if there.server else []
+    every = [("generator", {"name": name} | facts) for name, facts in there.generators.items()]
+    for role, facts in every + [("server", each) for each in servers]:
+        yield {"role": role, "name": facts["name"], "round_trip_us": facts.get("round_trip_us")}
 
 
 def _table(answered: list[Checked]) -> Table:

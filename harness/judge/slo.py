@@ -22,6 +22,9 @@ LOSS_GOALS = {name.replace("_", "."): round(1 - quantile, 6) for name, quantile 
 SCALE_US = {"us": 1.0, "µs": 1.0, "ms": 1e3, "s": 1e6}
 LONGEST_US = 3_600_000_000
 """The longest time that a histogram holds: an hour."""
+ROUND_TRIPS = 3
+"""Of the link that an answer may take before the server has done anything: the connection, the request, and a piece
+that is late."""
 HELP = "objectives are p50, p90, p95, p99 or p99.9 < TIME, and errors < PERCENT%, as in p99<100ms,errors<0.1%"
 
 _OBJECTIVE = re.compile(r"(?P<metric>[a-z0-9.]+)\s*<\s*(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>us|µs|ms|s|%)", re.ASCII)
@@ -141,6 +144,11 @@ class Slo:
             )
             for objective in self.objectives
         )
+
+
+def out_of_reach(limit_us: float, round_trip_us: float) -> bool:
+    """Whether a time is over before a server that does nothing could be sure to answer over such a link."""
+    return limit_us < ROUND_TRIPS * round_trip_us
 
 
 def held(losses: Iterable[Loss]) -> bool:

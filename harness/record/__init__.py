@@ -8,7 +8,6 @@ from harness.record.rows import (
     BlockRow,
     GeneratorCheck,
     GeneratorShare,
-    Latency,
     RequestRow,
     RunInfo,
     SittingRow,
@@ -17,6 +16,7 @@ from harness.record.rows import (
 )
 from harness.record.run import Run
 from harness.record.times import utc_now
+from harness.record.values import Latency
 from harness.record.writer import Writer, as_json, writing
 
 __all__ = [

@@ -7,16 +7,8 @@ from dataclasses import dataclass, field
 from pydantic import model_validator
 
 from harness.errors import Fault
-from harness.record.rows import (
-    FORMAT,
-    ROW,
-    Count,
-    EncodedHistogram,
-    GeneratorCheck,
-    Latency,
-    NonNegative,
-    Share,
-)
+from harness.record.rows import FORMAT, GeneratorCheck
+from harness.record.values import ROW, Count, EncodedHistogram, Latency, NonNegative, Share
 from harness.suite import Cell, Disturbance, Open
 
 TICK_S = 0.1

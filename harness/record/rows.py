@@ -5,50 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import Field
 
 from harness.errors import Fault
-from harness.spec.histogram import Histogram
-from harness.strict import STRICT
+from harness.record.values import ROW, Count, EncodedHistogram, Latency, NonNegative, Share, Signed
 from harness.suite import Cell, Load, Phase, Plan, Times
 
 FORMAT = 2
 """Version of the records; `format1` reads the one before, any other is refused by name."""
-
-ROW = STRICT | ConfigDict(ser_json_inf_nan="constants")
-"""A number that is not finite is written as NaN, which no reader takes; as null it would read as not known."""
-
-MOST = 1e15
-"""No figure of a trial is higher, in whatever unit: a byte count of a petabyte, thirty years in microseconds."""
-NonNegative = Annotated[float, Field(ge=0, le=MOST, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=0, le=int(MOST))]
-Signed = Annotated[int, Field(ge=-int(MOST), le=int(MOST))]
-Share = Annotated[float, Field(ge=0, le=1)]
-
-
-def _decodable(text: str) -> str:
-    """`text`, which is a histogram; raises `ValueError` where it is none, so that no report ends in it."""
-    Histogram.decode(text)
-    return text
-
-
-EncodedHistogram = Annotated[str, AfterValidator(_decodable)]
-"""HdrHistogram V2 in base64."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Latency:
-    """Percentiles in microseconds; None where the samples do not reach (a percentile q needs 10 / (1 - q))."""
-
-    __pydantic_config__ = ROW
-
-    p50: NonNegative | None
-    p90: NonNegative | None
-    p95: NonNegative | None
-    p99: NonNegative | None
-    p99_9: NonNegative | None
-    max: NonNegative | None
-    mean: NonNegative | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +36,8 @@ class GeneratorShare:
 
     generator: Annotated[int, Field(ge=1)]
     """Its number."""
+    machine: str | None = None
+    """Where it ran; None: on this one."""
     connections: Count
     requests: Count
     cpu_percent: NonNegative
@@ -221,9 +187,13 @@ class Trial:
     pressure: NonNegative | None = None
     """Share of the time in which some task waited for a CPU (`/proc/pressure/cpu`), None where there is none."""
     answer_bytes: Count | None = None
+    round_trip_us: NonNegative | None = None
+    """Of the link between load and server, where they are on two machines; of several generators the mean."""
     generator: GeneratorCheck | None = None
     generators: tuple[GeneratorShare, ...] = ()
     """What each of several generators had of it; empty for the only one."""
+    absent: tuple[str, ...] = ()
+    """Of several generators those that were not there, and why: the others drove all of it."""
     histogram: EncodedHistogram | None = None
     """Response times as HdrHistogram V2 in base64, merged over the slices."""
     by_request: tuple[RequestRow, ...] = ()

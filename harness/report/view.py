@@ -238,7 +238,7 @@ def _arm(study: Study, arm: Arm, limit: str | None) -> ArmView:
         setup=words.setup(arm),
         own=words.own(arm),
         throughput=study.arm(arm.id, "throughput_rps"),
-        bound=words.bound(arm, limit, study.cores),
+        bound=words.bound(arm, limit, study.cores) + (words.link(study, [arm]) if limit else ""),
         of_ceiling=study.arm(arm.id, "of_ceiling"),
         validity=_validity(trials),
         unfit=words.alike(words.first_line(reason) for trial in trials for reason in why(trial)),

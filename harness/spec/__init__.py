@@ -233,6 +233,8 @@ class Event:
     """Only of `drained`, and not of the warm-up's: the throughput of the window."""
     result: Result | None = None
     """Only of `done`."""
+    absent: tuple[str, ...] = ()
+    """Only of `ready`: which of several generators did not come, and why; the phases are driven without them."""
 
 
 def dump(value: Any) -> str:

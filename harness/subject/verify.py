@@ -5,16 +5,20 @@ from __future__ import annotations
 import contextlib
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Protocol, TypeAlias
 
-from harness.errors import AnswerError, LaunchError
+from harness.errors import AnswerError, LaunchError, ServiceError
 from harness.subject import services
 from harness.subject.asking import check, check_held
 from harness.subject.launch import Launched
 from harness.subject.pods import launch_pods
 from harness.subject.prepare import prepared
+from harness.subject.together import Together
 from harness.suite import (
     NONE,
     Arm,
@@ -108,9 +112,30 @@ def _arm(known: Definitions, name: str, made: Cell) -> Arm:
     return single(known, name, made, (Closed(connections=1),))
 
 
+class Ground(Protocol):
+    """Where arms are launched to be asked, with the services that they need beside them."""
+
+    def log(self, arm: Arm) -> Path:
+        """Where its log will lie here."""
+
+    def launch(self, arm: Arm, log: Path) -> AbstractContextManager[Launched]:
+        """Start it; raises `LaunchError`."""
+
+
+Opened: TypeAlias = Callable[
+    [Sequence[Arm], Mapping[str, str], Path], AbstractContextManager[tuple[Ground, Mapping[str, str]]]
+]
+"""Opens a ground for arms but those that are missing, with a folder for their logs; says which more are missing."""
+
+
 def verify(
     arms: Iterable[Asked], factors: Iterable[Factor], missing: Mapping[str, str], upstream: Upstream
 ) -> Iterator[Checked]:
+    """Launch `arms` on this machine and ask each its scenarios, as `verify_on` does."""
+    return verify_on(partial(_here, tuple(factors), upstream), arms, missing)
+
+
+def verify_on(opened: Opened, arms: Iterable[Asked], missing: Mapping[str, str]) -> Iterator[Checked]:
     """Launch `arms` a few at a time and ask each its scenarios; yields as the answers come.
 
     `missing` says by arm why it cannot be launched. The logs are kept where something was wrong: a problem names its.
@@ -119,13 +144,8 @@ def verify(
     wrong = False
     try:
         wanted = list(arms)
-        launchable = [asked.arm for asked in wanted if asked.arm.id not in missing]
-        with (
-            services.started(upstream=upstream, redis=True, cpus=(), logs=logs) as beside,
-            prepared(launchable, logs) as unprepared,
-        ):
-            stage = _Stage(tuple(factors), beside, logs)
-            for checked in _check_all(wanted, {**missing, **unprepared}, stage):
+        with opened([asked.arm for asked in wanted], missing, logs) as (ground, more):
+            for checked in _check_all(wanted, {**missing, **more}, ground):
                 wrong = wrong or checked.problem is not None
                 yield checked
     finally:
@@ -134,15 +154,34 @@ def verify(
 
 
 @dataclass(frozen=True, slots=True)
-class _Stage:
-    """What all launches have in common."""
+class _Here:
+    """This machine."""
 
     factors: tuple[Factor, ...]
     services: services.Services
     logs: Path
 
+    def log(self, _arm: Arm) -> Path:
+        """See `Ground`."""
+        return self.logs / f"{len(list(self.logs.iterdir()))}.log"  # a name of the user's own may be no file name
 
-def _check_all(arms: list[Asked], missing: Mapping[str, str], stage: _Stage) -> Iterator[Checked]:
+    def launch(self, arm: Arm, log: Path) -> AbstractContextManager[Launched]:
+        """See `Ground`."""
+        return launch_pods(arm, self.factors, self.services, cpus=(), log=log)
+
+
+@contextlib.contextmanager
+def _here(
+    factors: tuple[Factor, ...], upstream: Upstream, arms: Sequence[Arm], missing: Mapping[str, str], logs: Path
+) -> Iterator[tuple[Ground, Mapping[str, str]]]:
+    with (
+        services.started(upstream=upstream, redis=True, cpus=(), logs=logs) as beside,
+        prepared([arm for arm in arms if arm.id not in missing], logs) as unprepared,
+    ):
+        yield _Here(factors, beside, logs), unprepared
+
+
+def _check_all(arms: list[Asked], missing: Mapping[str, str], ground: Ground) -> Iterator[Checked]:
     launchable = []
     for asked in arms:
         if asked.arm.id in missing:
@@ -150,28 +189,28 @@ def _check_all(arms: list[Asked], missing: Mapping[str, str], stage: _Stage) -> 
         else:
             launchable.append(asked)
     for start in range(0, len(launchable), AT_ONCE):
-        yield from _check_side_by_side(launchable[start : start + AT_ONCE], stage)
+        yield from _check_side_by_side(launchable[start : start + AT_ONCE], ground)
 
 
-def _check_side_by_side(arms: list[Asked], stage: _Stage) -> Iterator[Checked]:
+def _check_side_by_side(arms: list[Asked], ground: Ground) -> Iterator[Checked]:
     with contextlib.ExitStack() as stack:
-        launched: list[tuple[Launched, Asked]] = []
+        launched: list[tuple[Launched, Asked, Path]] = []
         for asked in arms:
-            log = stage.logs / f"{len(list(stage.logs.iterdir()))}.log"  # a name of the user's own may be no file name
+            log = ground.log(asked.arm)
             try:
-                server = stack.enter_context(launch_pods(asked.arm, stage.factors, stage.services, cpus=(), log=log))
-            except LaunchError as error:
+                server = stack.enter_context(ground.launch(asked.arm, log))
+            except (LaunchError, ServiceError) as error:
                 yield from _all_wrong(asked, str(error))
             else:
-                launched.append((server, asked))
-        for server, asked in launched:
-            yield from _check(server, asked)
+                launched.append((server, asked, log))
+        for server, asked, log in launched:
+            yield from _check(server, asked, log)
 
 
-def _check(server: Launched, asked: Asked) -> Iterator[Checked]:
+def _check(server: Launched, asked: Asked, log: Path) -> Iterator[Checked]:
     try:
         server.wait_ready()
-    except LaunchError as error:
+    except (LaunchError, ServiceError) as error:
         yield from _all_wrong(asked, str(error))
         return
     for scenario in asked.every:
@@ -182,7 +221,8 @@ def _check(server: Launched, asked: Asked) -> Iterator[Checked]:
             else:
                 check(server.host, server.port, scenario, [each.port for each in server.each[1:]])
         except AnswerError as error:
-            problem = str(error) if server.arm.target.url else f"{error}; log: {server.process.log}"
+            named = server.process.log if isinstance(server.process, Together) else log
+            problem = str(error) if server.arm.target.url else f"{error}; log: {named}"
         yield Checked(server.arm, scenario, problem)
 
 

@@ -15,6 +15,7 @@ from harness.spec import Totals
 from harness.subject.services import Services
 from harness.suite import Arm, Group, Load, Phase, Plan
 from harness.trial.generator import Generator, generating
+from harness.trial.links import Links, links
 from harness.trial.progress import Progress
 from harness.trial.site import Here, Site
 from harness.trial.stopwatch import Stopwatch
@@ -39,6 +40,8 @@ class Bench:
     stopwatch: Stopwatch = field(default_factory=Stopwatch)
     site: Site = field(default_factory=Here)
     """Where servers and services run."""
+    links: Links = field(default_factory=Links)
+    """How far they are from what drives the load."""
 
     @property
     def elapsed_s(self) -> float:
@@ -86,6 +89,7 @@ def opened(
             progress=progress,
             started_ns=time.perf_counter_ns(),
             site=site,
+            links=links(plan, every, writer.info.sittings[-1].environment),
         )
 
 

@@ -38,9 +38,11 @@ def measure_block(
     `overload` bounds loads that may be more than a server holds.
 
     An arm that does not come up, answers wrongly, dies or needs a service that cannot be had is a row with `error`.
-    Services that died or hang are started afresh before anything is launched.
+    Services that died or hang are started afresh before anything is launched; generators that were lost are tried again
+    meanwhile.
     """
     bench.services.heal()
+    bench.generator.mend()
     with contextlib.ExitStack() as stack:
         with bench.stopwatch.on("launch"):
             launched, errors = _launch_all(bench, state, block, stack)

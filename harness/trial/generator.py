@@ -96,6 +96,20 @@ class Generator:
             raise
         return result
 
+    def absent(self) -> tuple[str, ...]:
+        """Which of several generators the next phase is driven without, and why; waits until the others are ready.
+
+        Raises `LaunchError` when none can be started.
+        """
+        return self._ready().absent
+
+    def mend(self) -> None:
+        """Start afresh where generators are absent, and do not wait: they may be back."""
+        if self._lines is not None and self._lines.absent:
+            self.end()
+            with suppress(LaunchError):  # the next phase tries again, and says why it cannot be started
+                self.start()
+
     def start(self) -> None:
         """Start the process, and do not wait until it is ready; raises `LaunchError` when it cannot be started."""
         argv = drivers()
@@ -150,6 +164,8 @@ class _Lines:
         self.process = process
         self.greeted = False
         """Whether it has said that it is ready."""
+        self.absent: tuple[str, ...] = ()
+        """Which of several did not come."""
         self._pending = b""
         stdin, stdout = process.popen.stdin, process.popen.stdout
         assert stdin is not None  # noqa: S101 - both were opened with PIPE
@@ -211,7 +227,7 @@ class _Lines:
 def _await_ready(lines: _Lines) -> None:
     for event in lines.events(PATIENCE_S):
         if event.event == "ready":
-            lines.greeted = True
+            lines.greeted, lines.absent = True, event.absent
             return
 
 

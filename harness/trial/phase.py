@@ -10,7 +10,7 @@ from harness.errors import GatebenchError, LoadError, MemoryLimitError, ServiceE
 from harness.judge.limits import limit
 from harness.judge.validity import judge, left_out
 from harness.machine.process import Process
-from harness.record import SliceRow, Trial, utc_now
+from harness.record import GeneratorShare, SliceRow, Trial, utc_now
 from harness.spec.loads import WARM_UP_S
 from harness.subject.launch import Launched
 from harness.suite import Arm, Closed, Phase, spares_upstream
@@ -18,6 +18,7 @@ from harness.trial import faults
 from harness.trial.assemble import Hits, Observed, Parts, assemble, slice_row, trial_name
 from harness.trial.bench import Bench, GroupState
 from harness.trial.generator import OnEvent
+from harness.trial.left import require_enough
 from harness.trial.observe import Observer
 from harness.trial.order import arm_spec, phase_spec
 from harness.trial.serving import Serving
@@ -113,6 +114,7 @@ def _driven(
     if len(broken) == len(arms):
         return [failed(arm, state, block, order.phase, broken[arm.id], started) for arm in arms]
     try:
+        absent = require_enough(bench, state, order.phase, arms)
         measured = _measured(bench, order, arms, serving)
     except GatebenchError as error:
         # Whatever it is, it is none of the arms': the generator's, or that of a service that may be gone by now.
@@ -144,10 +146,21 @@ def _driven(
             shared_before_bytes=ready.memory.shared if ready.memory else None,
         )
         trial = assemble(parts, bench.started_ns)
+        trial = replace(trial, round_trip_us=bench.links.of(arm), generators=_placed(bench, trial), absent=absent)
         with bench.stopwatch.on("verify"):
             wrong = faults.after_load(ready, processes[arm.id])
         trials.append(_judged(bench, arm, trial, wrong, overload=bool(order.stops)))
     return trials
+
+
+def _placed(bench: Bench, trial: Trial) -> tuple[GeneratorShare, ...]:
+    """Who drove it, with the machine that each was on."""
+    machines = bench.plan.machines
+    if not machines:
+        return trial.generators
+    return tuple(
+        replace(share, machine=machines[(share.generator - 1) % len(machines)].name) for share in trial.generators
+    )
 
 
 def _lost(server: Launched, slices: Sequence[Observed]) -> GatebenchError | None:

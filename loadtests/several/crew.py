@@ -26,6 +26,8 @@ from loadtests.several.messages import TYPE, Acknowledge, Done, Down, Hello, Joi
 from loadtests.several.post import Answer, Inbox
 
 READY_S = 30.0
+COME_S = 20.0
+"""How long the others are waited for, once one has come: less than a harness waits for a generator that is ready."""
 ANSWER_S = 60.0
 """How long an answer may take for which no load is driven. Who is lost is missed long before, by its heartbeat."""
 _LOOK_EVERY_S = 0.05
@@ -42,7 +44,7 @@ class Crew:
     """So many generators, that are told apart by their ranks, from 0 on."""
 
     def __init__(self, environment: Environment, start: Start, seats: Sequence[Seat]) -> None:
-        """A generator for each of `seats`; they are there when `assemble` returns."""
+        """A generator for each of `seats`; those that can be had are there when `assemble` returns."""
         self._user = user_running(lambda: None, AsyncResult())  # a master runs no users itself
         environment.user_classes = [self._user]
         one_each(environment, self._user)
@@ -50,7 +52,9 @@ class Crew:
         self._nonce = secrets.token_hex(16)
         self._start = start
         self._seats = seats
-        self._members: list[Member] = []
+        self._members: dict[int, Member] = {}
+        """Those that are there, by rank."""
+        self._absent: dict[int, str] = {}
         self._clients: dict[int, str] = {}
         self._inbox = Inbox()
         self._step = 0
@@ -59,28 +63,63 @@ class Crew:
         self.runner.register_message(TYPE, self._heard)
 
     @property
-    def size(self) -> int:
-        """How many they are."""
+    def planned(self) -> int:
+        """How many they are when all are there."""
         return len(self._seats)
+
+    @property
+    def ranks(self) -> tuple[int, ...]:
+        """Those that are there."""
+        return tuple(self._members)
+
+    def absent(self) -> tuple[str, ...]:
+        """Those that did not come, each by name with why."""
+        return tuple(f"{self.name(rank)} {why}" for rank, why in sorted(self._absent.items()))
 
     def name(self, rank: int) -> str:
         """What a generator is called where people read it."""
-        return f"generator {rank + 1} of {self.size}{self._seats[rank].where}"
+        return f"generator {rank + 1} of {self.planned}{self._seats[rank].where}"
 
     def assemble(self) -> None:
-        """Start them all and have Locust run a user on each; raises `Lost` where one does not come."""
+        """Start them all and have Locust run a user on each that comes; raises `Lost` where none does."""
         port = self.runner.server.port
         for rank, seat in enumerate(self._seats):
             join = Join(port=port, nonce=self._nonce, rank=rank, cpu=seat.cpu)
-            self._members.append(self._start(join, seat))
-        deadline_ns = monotonic_ns() + round(READY_S * 1e9)
-        while len(self.runner.clients.ready) < self.size:
-            self._require_alive()
-            if monotonic_ns() >= deadline_ns:
-                raise Lost(f"of {self.size} generators {len(self.runner.clients.ready)} have joined in {READY_S:.0f} s")
+            self._members[rank] = self._start(join, seat)
+        began_ns = monotonic_ns()
+        while (joined := len(self.runner.clients.ready)) < len(self._members):
+            self._part_with_ended()
+            if monotonic_ns() - began_ns >= (COME_S if joined else READY_S) * 1e9:
+                break
             gevent.sleep(_LOOK_EVERY_S)
-        self.runner.start(self.size, spawn_rate=self.size)
-        self.answers(Hello, 0, range(self.size), READY_S)
+        if not joined:
+            raise Lost(f"of {self.planned} generators none has joined in {READY_S:.0f} s")
+        self.runner.start(joined, spawn_rate=joined)
+        self._greeted(joined)
+
+    def _part_with_ended(self) -> None:
+        """Do without those that have ended; raises `Lost` where nobody is left."""
+        for rank, member in list(self._members.items()):
+            if how := member.gone():
+                if len(self._members) == 1:
+                    raise Lost(f"{self.name(rank)} {how}")
+                self._part_with(rank, how)
+
+    def _part_with(self, rank: int, why: str) -> None:
+        self._members.pop(rank).end()
+        self._absent[rank] = why
+        log.warning("%s %s: it is done without", self.name(rank), why)
+
+    def _greeted(self, joined: int) -> None:
+        """Await who they are, and do without those that have not joined."""
+        deadline_ns = monotonic_ns() + round(READY_S * 1e9)
+        while len(self._clients) < min(joined, len(self._members)):
+            self._part_with_ended()
+            if monotonic_ns() >= deadline_ns:
+                raise Lost(f"of {joined} generators that have joined {len(self._clients)} have said who they are")
+            self._inbox.wait(_LOOK_EVERY_S)
+        for rank in [rank for rank in self._members if rank not in self._clients]:
+            self._part_with(rank, f"has not joined in {COME_S:.0f} s")
 
     def next_step(self) -> int:
         """A number for what is told next; what was said before is forgotten."""
@@ -133,7 +172,7 @@ class Crew:
         if self._stopped is not None:
             raise self._stopped
         self._require_alive()
-        for rank in range(self.size):
+        for rank in self._members:
             done = self._inbox.get(Done, step, rank)
             if done is not None and done.error is not None:
                 raise Lost(f"{self.name(rank)}: {done.error}")
@@ -165,20 +204,20 @@ class Crew:
 
     def end(self) -> None:
         """End them all."""
-        for member in self._members:
+        for member in self._members.values():
             member.end()
         self.runner.greenlet.kill(block=True)
 
     def _require_alive(self) -> None:
         """Raise `Lost` where one has ended, sends no heartbeat, or is one too many."""
-        for rank, member in enumerate(self._members):
+        for rank, member in self._members.items():
             if how := member.gone():
                 raise Lost(f"{self.name(rank)} {how}")
         for rank, client in self._clients.items():
             node = self.runner.clients.get(client)
             if node is None or node.state == STATE_MISSING:
                 raise Lost(f"{self.name(rank)} is missing: no heartbeat from it")
-        if len(self._clients) == self.size and set(self.runner.clients) - set(self._clients.values()):
+        if len(self._clients) == len(self._members) and set(self.runner.clients) - set(self._clients.values()):
             raise Lost("a Locust worker has joined that is none of ours")
 
     def _heard(self, msg: Any, **_: Any) -> None:
@@ -189,7 +228,7 @@ class Crew:
         except ValueError:
             log.exception("a worker says what is no message")
             return
-        if isinstance(message, Hello):
+        if isinstance(message, Hello) and message.rank in self._members:
             self._clients[message.rank] = msg.node_id
         rank = next((rank for rank, client in self._clients.items() if client == msg.node_id), None)
         if message is None or rank is None:

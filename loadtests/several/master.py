@@ -22,11 +22,12 @@ log = logging.getLogger("loadtests")
 def run(events: Events, count: int, machines: Sequence[Machine] = ()) -> str | None:
     """Let `count` generators run the phases; returns why it ended before its input did, None if it did not.
 
-    They are processes of this machine, or of `machines`.
+    They are processes of this machine, or of `machines`. Those that cannot be had are done without, as long as there is
+    one.
     """
     environment = Environment(events=locust.events)
     crew = Crew(environment, member, seats(count, machines))
-    phases = Phases(environment, events, lambda spec, emit: Together(spec, emit, crew))
+    phases = Phases(environment, events, lambda spec, emit: Together(spec, emit, crew), crew.absent)
     environment.events.init.fire(environment=environment, runner=crew.runner, web_ui=None)  # type: ignore[no-untyped-call]
     finished: AsyncResult[None] = AsyncResult()
     stopping(phases, finished)

@@ -23,6 +23,14 @@ Number = TypeVar("Number", int, float)
 
 
 @dataclass(frozen=True, slots=True)
+class Who:
+    """The numbers of the generators of a slice, and how many were planned."""
+
+    numbers: tuple[int, ...]
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
 class Portion:
     """What one generator measured of a slice, and its clock."""
 
@@ -31,15 +39,17 @@ class Portion:
     clock: Clock
 
 
-def merged(portions: Sequence[Portion], opens_ns: int, stall_ns: int) -> Slice:
+def merged(portions: Sequence[Portion], opens_ns: int, stall_ns: int, who: Who | None = None) -> Slice:
     """The slice whose window opened at `opens_ns` of our clock; no answer for `stall_ns` is a stall.
 
-    Raises `ValueError` when the windows are not one.
+    `who` are the generators, where these are not all that were planned. Raises `ValueError` when the windows are not
+    one.
     """
     slices = [each.slice for each in portions]
     first = slices[0]
-    for number, each in enumerate(portions, start=1):
-        _fits(each, first, opens_ns, f"generator {number} of {len(portions)}")
+    who = who or Who(tuple(range(1, len(portions) + 1)), len(portions))
+    for number, each in zip(who.numbers, portions, strict=True):
+        _fits(each, first, opens_ns, f"generator {number} of {who.of}")
     good = sum(each.good for each in slices)
     answered = sum(each.requests - each.errors for each in slices)
     stalls = [] if first.stalls is None else list(_stalls(portions, opens_ns, round(first.length_s * 1e9), stall_ns))
@@ -68,8 +78,8 @@ def merged(portions: Sequence[Portion], opens_ns: int, stall_ns: int) -> Slice:
         lateness=_histogram(each.lateness for each in slices),
         ports=tuple(_ports(slices)),
         by_request=tuple(_by_request(slices)),
-        generator=_check(slices),
-        shares=tuple(_share(number, each) for number, each in enumerate(portions, start=1)),
+        generator=_check(slices, who),
+        shares=tuple(_share(number, each) for number, each in zip(who.numbers, portions, strict=True)),
     )
 
 
@@ -167,11 +177,11 @@ def _starved(portions: Sequence[Portion]) -> int | None:
     return starved([answers for each in portions for answers in each.part.by_connection])
 
 
-def _check(slices: Sequence[Slice]) -> SliceCheck:
+def _check(slices: Sequence[Slice], who: Who) -> SliceCheck:
     checks = [each.generator for each in slices]
     reasons = (
-        f"generator {number} of {len(slices)}: {reason}"
-        for number, check in enumerate(checks, start=1)
+        f"generator {number} of {who.of}: {reason}"
+        for number, check in zip(who.numbers, checks, strict=True)
         for reason in check.reasons
     )
     return SliceCheck(

@@ -64,7 +64,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepare:
-    """Down: what is driven next, by the first `of` generators; arrivals are computed now."""
+    """Down: what is driven next, by the generators of these ranks; arrivals are computed now."""
 
     __pydantic_config__ = STRICT
 
@@ -75,7 +75,7 @@ class Prepare:
     number: int
     """Of the round; -1: its warm-up."""
     response_s: float | None
-    of: int
+    among: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,8 @@ A step of it, a warm-up or a slice:
    moment that is far enough ahead. Under open load that moment follows from the start.
 5. Each sends what it measured until it is acknowledged; what all measured becomes one slice.
 
-An arm with fewer connections than there are generators is driven by the first ones. Events and moments are those of the
+An arm with fewer connections than there are generators is driven by the first ones. A generator that did not come has
+no share of anything. Events and moments are those of the
 master's clock.
 """
 
@@ -24,7 +25,7 @@ from loadtests.engine.generator import SECOND_NS, WARM_UP, EventName, Stopped, T
 from loadtests.engine.timer import monotonic_ns
 from loadtests.several.clocks import Clock
 from loadtests.several.crew import Crew, Lost
-from loadtests.several.merge import Portion, merged, totals
+from loadtests.several.merge import Portion, Who, merged, totals
 from loadtests.several.messages import Armed, Done, OpenWindow, Order, Prepare, Settled, StartAt, Stop, digest, versions
 
 AHEAD_NS = 100_000_000
@@ -97,7 +98,7 @@ class Together:
     def _order(self) -> None:
         text, step = dump(self._spec), self._crew.next_step()
         order = Order(step=step, text=text, digest=digest(text), versions=versions())
-        self._armed(self._crew.ask(range(self._crew.size), order, Armed, step))
+        self._armed(self._crew.ask(self._crew.ranks, order, Armed, step))
 
     def _armed(self, armed: Mapping[int, Armed]) -> None:
         for rank, each in armed.items():
@@ -107,11 +108,11 @@ class Together:
     def _prepared(self, index: int, number: int) -> Step:
         """A step that all who take part are armed for, and their clocks."""
         arm, response_s = self._spec.arms[index], self._responses_s[index]
-        ranks = range(min(self._crew.size, arm.load.connections))
+        ranks = self._crew.ranks[: arm.load.connections]
         times = timeline(self._spec, arm, response_s)
         length_s = self._spec.warmup_s if number == WARM_UP else times.length_ns / SECOND_NS
         step = self._crew.next_step()
-        prepare = Prepare(step=step, index=index, number=number, response_s=response_s, of=len(ranks))
+        prepare = Prepare(step=step, index=index, number=number, response_s=response_s, among=ranks)
         self._armed(self._crew.ask(ranks, prepare, Armed, step))
         clocks = {rank: self._crew.clock(rank, length_s) for rank in ranks}
         return Step(self._crew.next_step(), index, number, times, clocks)
@@ -174,14 +175,14 @@ class Together:
             raise Lost("a generator gave no slice")
         stall_ns = arm.load.law.stall_ns(arm.load.rate_rps) if isinstance(arm.load, Open) and arm.load.rate_rps else 0
         try:
-            return merged(portions, opens_ns, stall_ns)
+            return merged(portions, opens_ns, stall_ns, Who(tuple(rank + 1 for rank in done), self._crew.planned))
         except ValueError as error:
             raise Lost(str(error)) from error
 
     def _drain(self, reason: str) -> None:
         """Have all stop, and take in what they sent until then."""
         self._crew.calm()
-        for rank in range(self._crew.size):
+        for rank in self._crew.ranks:
             self._crew.tell(rank, Stop(reason=reason))
         if self._under_way is not None:
             step = self._under_way

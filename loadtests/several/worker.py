@@ -131,11 +131,15 @@ class Worker:
     def _prepare(self, order: Prepare) -> None:
         if self._generator is None:
             raise ValueError("no phase was ordered")
-        share = Share(self._join.rank, order.of)
+        share = self._share(order)
         warms_up = order.number == WARM_UP
         self._prepared = (
             order if warms_up else self._generator.prepare(order.number, order.index, order.response_s, share)
         )
+
+    def _share(self, order: Prepare) -> Share:
+        """Our place among those that take part."""
+        return Share(order.among.index(self._join.rank), len(order.among))
 
     def _drive(self, order: StartAt) -> None:
         """Drive what is prepared, and send what it came to until the master has it."""
@@ -147,8 +151,7 @@ class Worker:
             if isinstance(prepared, Prepared):
                 result["slice"], result["part"] = self._generator.slice(prepared, order.at_ns)
             elif prepared is not None:
-                share = Share(self._join.rank, prepared.of)
-                result["warm"] = self._generator.warm_up(prepared.index, order.at_ns, share)
+                result["warm"] = self._generator.warm_up(prepared.index, order.at_ns, self._share(prepared))
         except Exception as error:
             if not isinstance(error, Stopped | TooLate):
                 log.exception("a step failed")

@@ -9,7 +9,7 @@ import pytest
 import typer
 
 from harness.cli import app, driving
-from harness.cli.driving import shared_out, wanted
+from harness.cli.driving import drivers, shared_out, wanted
 from harness.errors import UsageError
 from harness.machine.placement import place
 from harness.record import calibration as calibrations
@@ -60,6 +60,26 @@ def test_recorded_topologies_have_as_many_generators_as_they_have_cores_for(tmp_
     assert len(place(SIXTEEN, generators=3, root=machines[0]).generator) == 3
 
 
+@pytest.mark.parametrize(
+    ("count", "machines", "server", "says"),
+    [
+        (1, "", None, "1 generator on this machine"),
+        (4, "", None, "4 generators on this machine"),
+        (1, "a", None, "1 generator on a"),
+        (3, "ab", None, "3 generators on a (2) and b (1)"),
+        (4, "abc", "d", "4 generators on a (2), b (1) and c (1), servers on d"),
+        (2, "aa", None, "2 generators on a (2)"),
+        (1, "", "d", "1 generator on this machine, servers on d"),
+    ],
+)
+def test_who_drives_is_said_with_where(count: int, machines: str, server: str | None, says: str) -> None:
+    """How many each machine has."""
+    there = tuple(Machine(host=name) for name in machines)
+    its = Machine(host=server) if server else None
+    plan = factories.plan(generators=count, machines=there, server=its)
+    assert drivers(plan) == says
+
+
 @pytest.fixture
 def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Results with a calibration, on a machine of sixteen CPUs."""
@@ -93,12 +113,13 @@ def test_who_says_it_or_needs_one_has_what_was_planned(
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.parametrize("verb", ["run", "plan"])
 @pytest.mark.parametrize(
     ("argv", "asked"),
     [((), False), (("--generators", "1"), True), (("--generator-cpus", "1"), True), (("--server-cpus", "1"), False)],
 )
-def test_a_run_has_it_decided_before_cpus_are_shared_out(
-    argv: tuple[str, ...], *, asked: bool, monkeypatch: pytest.MonkeyPatch
+def test_it_is_decided_before_cpus_are_shared_out(
+    argv: tuple[str, ...], verb: str, *, asked: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Unless its number, or that of its CPUs, is given."""
     told: list[tuple[int | None, bool]] = []
@@ -107,7 +128,7 @@ def test_a_run_has_it_decided_before_cpus_are_shared_out(
         told.append((server_cpus, asked))
         raise UsageError("far enough")
 
-    monkeypatch.setattr("harness.cli.run.shared_out", decided)
+    monkeypatch.setattr("harness.cli.driving.shared_out", decided)
     with pytest.raises(UsageError, match="far enough"):
-        typer.main.get_command(app).main(["run", "smoke", *argv], standalone_mode=False)
+        typer.main.get_command(app).main([verb, "smoke", *argv], standalone_mode=False)
     assert told == [(1 if "--server-cpus" in argv else None, asked)]

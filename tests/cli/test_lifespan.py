@@ -53,4 +53,4 @@ def test_an_app_without_lifespan_answers_under_every_server(tmp_path: Path) -> N
     (tmp_path / "bare.py").write_text(APP)
     (tmp_path / "bare.toml").write_text(SUITE)
     done = gatebench("verify", "bare.toml", "--json", cwd=tmp_path)
-    assert json.loads(done.stdout) == {"checked": 4, "failed": []}, done.stderr
+    assert json.loads(done.stdout) == {"checked": 4, "failed": [], "machines": []}, done.stderr

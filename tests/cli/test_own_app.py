@@ -226,7 +226,7 @@ def test_every_server_calls_a_factory(tmp_path: Path) -> None:
     (tmp_path / "made.py").write_text(MADE)
     (tmp_path / "made.toml").write_text(FACTORIES + "".join(pairs))
     done = gatebench("verify", "made.toml", "--json", cwd=tmp_path)
-    assert json.loads(done.stdout) == {"checked": 12, "failed": []}, done.stderr
+    assert json.loads(done.stdout) == {"checked": 12, "failed": [], "machines": []}, done.stderr
 
 
 def test_a_server_that_calls_no_factory_is_named(tmp_path: Path) -> None:

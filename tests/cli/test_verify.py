@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from harness.cli import verify as verb
-from harness.errors import GateError
+from harness.errors import AnswerError, GateError, UsageError
 from harness.subject import receipts as receipt
+from harness.subject import verify as verifying
+from harness.subject.asking import check
 from harness.subject.receipts import Receipts
 from harness.subject.verify import Asked, Checked
-from harness.suite import Arm, Factor, Upstream, load_definitions
+from harness.suite import Arm, Factor, Scenario, Upstream, load_definitions
+from tests.trial.machine_support import without_network
 
 SUITE = """
 [upstream]
@@ -110,3 +117,72 @@ def test_without_a_suite_everything_is_checked(capsys: pytest.CaptureFixture[str
     assert {failed["target"] for failed in told["failed"]} == of_asgi
     first = {"target": "fastapi", "server": "granian-asgi", "scenario": "cached-data", "problem": "lacks granian"}
     assert first in told["failed"]
+
+
+@pytest.mark.parametrize("options", [{"on": ["server=ssh://ten"]}, {"bind": "10.0.0.1"}, {"generators": 2}])
+def test_machines_are_of_a_suite(options: dict[str, Any]) -> None:
+    """What there is otherwise, is of this machine."""
+    with pytest.raises(UsageError, match=rf"which suite\? --{next(iter(options))} is of a suite"):
+        verb.verify(**options)
+
+
+@pytest.fixture
+def ten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Another machine, which an `ssh` of the test's own stands in for."""
+    monkeypatch.setenv("PATH", str(without_network(tmp_path)), prepend=os.pathsep)
+    return f"ssh://ten{sys.executable}"
+
+
+@pytest.mark.live
+def test_servers_are_asked_on_their_machine(
+    suite: str, ten: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """At the address that the load will go to; the generators' machine has to reach it."""
+    asked: list[str] = []
+
+    def right(host: str, port: int, scenario: Scenario) -> None:
+        asked.append(host)
+        check(host, port, scenario)
+        if scenario.name == "external-data":
+            raise AnswerError("body lacks 'goodbye'")
+
+    monkeypatch.setattr(verifying, "check", right)
+    with pytest.raises(GateError, match="2 of 4 answers are wrong"):
+        verb.verify(suite, on=[f"server={ten}", f"generator={ten}"], bind="127.0.0.2", as_json=True)
+    assert asked == ["127.0.0.2"] * 4
+    told = json.loads(capsys.readouterr().out)
+    assert [(each["role"], each["name"]) for each in told["machines"]] == [("generator", "ten"), ("server", "ten")]
+    assert all(each["round_trip_us"] > 0 for each in told["machines"])
+    for each in told["failed"]:
+        problem, _, log = each["problem"].partition("; log: ")
+        assert problem == "body lacks 'goodbye'"
+        assert Path(log).is_file(), "what was logged there is here"
+
+
+@pytest.mark.live
+def test_servers_of_this_machine_are_asked_where_generators_of_others_reach_them(
+    suite: str, ten: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Not on loopback; the machine is named with the way to it."""
+    asked: list[str] = []
+
+    def right(host: str, port: int, scenario: Scenario) -> None:
+        asked.append(host)
+        check(host, port, scenario)
+
+    monkeypatch.setattr(verifying, "check", right)
+    verb.verify(suite, on=[f"generator={ten}"], bind="127.0.0.2", wanted="scenario=json")
+    assert asked == ["127.0.0.2"] * 2
+    fit, *_, last = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"generator on ten: fit, .+s away", fit)
+    assert last == "2 answers checked, 0 wrong"
+
+
+def test_a_machine_that_is_not_fit_is_said_before_anything_is_launched(
+    suite: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a run says it."""
+    (without_network(tmp_path) / "ssh").write_text("#!/bin/sh\necho 'No route to host' >&2\nexit 255\n")
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=os.pathsep)
+    with pytest.raises(UsageError, match="ten: No route to host: `ssh"):
+        verb.verify(suite, on=["generator=ssh://ten"], bind="127.0.0.2")

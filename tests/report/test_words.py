@@ -14,6 +14,7 @@ from harness.judge.verdicts import Caveat
 from harness.record import Run
 from harness.report import words
 from harness.report.figures import Study
+from harness.report.view import pair_views
 from harness.report.words import values
 from harness.report.words.causes import LATE, SLOW
 from harness.units import THIN
@@ -69,6 +70,18 @@ def test_a_ratio_below_one_is_turned_round_with_its_interval() -> None:
         "each uses up its server core."
     )
     assert float(point) > 7.5
+
+
+def test_a_limit_over_a_link_is_said_with_its_round_trip() -> None:
+    """Once a sentence, and for each side beside its figures; the cause is the same."""
+    near = study_of(*QUICK)
+    trials = tuple(replace(trial, round_trip_us=212.0) for trial in near.run.trials)
+    far, link = support.study_of(replace(near.run, trials=trials)), f", over a link whose round trip is 212{THIN}µs"
+    for pair in ("p1", "p3"):
+        assert words.clause(far, pair) == f"{words.clause(near, pair).removesuffix('.')}{link}."
+    pairs = {each.id: each for each in pair_views(far)}
+    assert pairs["p3"].a.bound == f"is bound by its 8 worker slots{link}"
+    assert all(link not in each.a.bound + each.b.bound for each in pair_views(near))
 
 
 def test_what_is_wrong_with_the_slower_side_is_the_cause() -> None:

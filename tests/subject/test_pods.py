@@ -127,6 +127,7 @@ def test_verify_asks_every_pod(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     (checked,) = verify([Asked(wrong, (wrong.scenario,))], (), {}, Upstream())
     assert checked.problem is not None
     assert "hello" in checked.problem
+    assert Path(checked.problem.rpartition("; log: ")[2]).is_file()
 
 
 def test_a_pod_that_ends_is_named(tmp_path: Path) -> None:

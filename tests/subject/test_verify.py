@@ -50,7 +50,7 @@ def test_a_right_answer_is_no_problem_and_leaves_nothing_behind(tmp_path: Path) 
     """Not even its log."""
     (checked,) = check((files(tmp_path), (HELLO,)))
     assert (checked.scenario, checked.problem) == (HELLO, None)
-    assert list((tmp_path / "temporary").iterdir()) == []
+    assert list((tmp_path / "temporary").glob("gatebench-verify-*")) == []
 
 
 def test_a_wrong_answer_is_told_and_its_log_is_kept(tmp_path: Path) -> None:

@@ -45,6 +45,8 @@ def test_two_hosts_drive_a_run_and_keep_nothing_of_it(tmp_path: Path) -> None:
     assert [row["error"] for row in rows] == [None, None]
     for row in rows:
         one, two = row["generators"]
+        assert [one["machine"], two["machine"]] == [f"root@{host.address}" for host in there]
+        assert row["round_trip_us"] > 0
         assert one["connections"] == two["connections"] == 3
         assert min(one["requests"], two["requests"]) > 0
         assert one["clock_offset_us"] == 0, "the network has no clock of its own"
@@ -73,6 +75,7 @@ def test_servers_are_measured_on_a_host_of_their_own_and_leave_nothing_there(tmp
     assert [row["error"] for row in rows] == [None, None]
     for row in rows:
         assert row["memory_bytes"] > 1 << 20
+        assert row["round_trip_us"] > 0
         assert row["slices"][0]["cpu_s"] > 0
         assert row["services_cpu_s"]["upstream"] > 0
     head = json.loads((tmp_path / "out/run.json").read_text())

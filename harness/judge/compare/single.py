@@ -8,7 +8,9 @@ from dataclasses import replace
 from harness import units
 from harness.judge.compare.blocks import Trials, refuse, sample
 from harness.judge.compare.conditions import shared_cpu
+from harness.judge.compare.crew import absent
 from harness.judge.compare.effects import effects
+from harness.judge.compare.links import links
 from harness.judge.compare.running import running
 from harness.judge.compare.sittings import resumed
 from harness.judge.compare.verdict import verdict
@@ -37,6 +39,8 @@ def within(run: Run) -> Comparison:
             *shared_cpu(run),
             *resumed(run),
             *running(run),
+            *links(run),
+            *absent(run),
             *_noise_caveats(noise),
             *_torn(run),
             *_diagnoses(run, trials),

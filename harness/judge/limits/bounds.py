@@ -73,7 +73,8 @@ def bounds(trial: Trial, arm: Arm, upstream: Upstream, placement: Placement) -> 
     resources = [_server_bound(used, cpus, arm.cell.cpus or math.inf, rps, placement)]
     if waits_s:
         resources.append(_places_bound("worker-slots", slots(arm), rps, waits_s, cpu_s))
-    resources.append(_places_bound("connections", arm.connections, rps, waits_s, cpu_s + ROUND_TRIP_S))
+    away_s = waits_s + link_s(trial)
+    resources.append(_places_bound("connections", arm.connections, rps, away_s, cpu_s + ROUND_TRIP_S))
     if waits_s and used["services"]:
         # The upstream is one process, so it uses one CPU, however many it may run on.
         resources.append(_cpu_bound("upstream", used["services"], _left(used, "services", 1.0, placement), rps))
@@ -100,6 +101,11 @@ def upstream_wait_s(trial: Trial, arm: Arm, upstream: Upstream) -> float:
     """What an answer waits for the upstream when that is idle: calls x delay, cached answers left out."""
     misses = 1 - (trial.cache_hit_ratio or 0.0)
     return arm.scenario.upstream_calls * misses * mean_delay_s(upstream)
+
+
+def link_s(trial: Trial) -> float:
+    """What a request spends on the link to another machine: a round trip, and one more for each new connection."""
+    return (trial.round_trip_us or 0.0) / 1e6 * (1 + (trial.connections_per_request or 0.0))
 
 
 def mean_delay_s(upstream: Upstream) -> float:

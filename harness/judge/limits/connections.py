@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness import units
-from harness.judge.limits.bounds import BUSY
+from harness.judge.limits.bounds import BUSY, link_s
 from harness.judge.limits.evidence import Evidence
 from harness.judge.validity import kept
 from harness.judge.verdicts import Caveat
@@ -34,7 +34,8 @@ def delayed_ack(evidence: Evidence) -> Iterator[Caveat]:
     idle = not evidence.wait_s and all(bound.utilization < BUSY for bound in evidence.bounds.values())
     if not idle or latency is None or latency.p50 is None or latency.p90 is None:
         return
-    if DELAYED_ACK_S[0] <= latency.p50 / 1e6 and latency.p90 / 1e6 <= DELAYED_ACK_S[1]:
+    away_s = link_s(evidence.trial)
+    if DELAYED_ACK_S[0] <= latency.p50 / 1e6 - away_s and latency.p90 / 1e6 - away_s <= DELAYED_ACK_S[1]:
         yield Caveat(
             kind="delayed-ack",
             text=(
@@ -57,7 +58,7 @@ def few_connections(evidence: Evidence) -> Iterator[Caveat]:
             kind="few-connections",
             text=(
                 f"too few connections: all {count} were waiting while {units.percent(evidence.server_cpu)} of the "
-                "server's CPU was used: this is the load's limit, not the server's"
+                f"server's CPU was used{_on_the_link(evidence)}: this is the load's limit, not the server's"
             ),
             remedy="raise connections until throughput no longer follows",
         )
@@ -67,6 +68,15 @@ def few_connections(evidence: Evidence) -> Iterator[Caveat]:
             text=f"{count} connections for {evidence.cell.workers} workers: so few are not shared out evenly",
             remedy=f"use at least {CONNECTIONS_A_WORKER * evidence.cell.workers} connections",
         )
+
+
+def _on_the_link(evidence: Evidence) -> str:
+    """What of a request's time is the network's, where there is one."""
+    round_trip_us = evidence.trial.round_trip_us
+    if round_trip_us is None:
+        return ""
+    spent, each = units.seconds(link_s(evidence.trial)), units.duration_us(round_trip_us)
+    return f", and each request spent {spent} on the link, whose round trip is {each}"
 
 
 def starving(evidence: Evidence) -> Iterator[Caveat]:

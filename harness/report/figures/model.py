@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from statistics import median
 
 from harness.judge.compare import Trials
 from harness.judge.episodes import Break, Contrast, breaks, contrasts
@@ -55,6 +56,11 @@ class Study:
     def cores(self) -> int:
         """CPUs that the servers had."""
         return len(self.run.info.placement.get("server", ()))
+
+    def round_trip_us(self, arm: str) -> float | None:
+        """Of the link between the load and an arm on another machine; None without one."""
+        known = [each.round_trip_us for each in self.run.trials if each.arm == arm and each.round_trip_us is not None]
+        return median(known) if known else None
 
     def sweeps(self, scenario: str) -> bool:
         """Whether the arms of a scenario differ in their number of connections."""

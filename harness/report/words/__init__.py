@@ -1,6 +1,6 @@
 """Arms, pairs and verdicts in words: labels, and the sentences that a report opens with."""
 
-from harness.report.words.causes import bound
+from harness.report.words.causes import bound, link
 from harness.report.words.changes import change, changed, shared
 from harness.report.words.episodes import disturbed, done_to, kind_of, lost_at_deploys, lost_words, shown_by, told
 from harness.report.words.names import (
@@ -56,6 +56,7 @@ __all__ = [
     "interval",
     "kind_of",
     "latency",
+    "link",
     "lost_at_deploys",
     "lost_words",
     "name",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
+from harness import units
 from harness.judge.limits.words import arm_bound_by
 from harness.judge.verdicts import PairVerdict
 from harness.report.figures import Study
@@ -39,6 +40,12 @@ def bound(arm: Arm, limit: str | None, cores: int) -> str:
     return shown(arm_bound_by(limit, arm, cores))
 
 
+def link(study: Study, arms: Iterable[Arm]) -> str:
+    """What stands behind a limit of arms on another machine than the load: how far that is; empty for all others."""
+    known = [away_us for arm in arms if (away_us := study.round_trip_us(arm.id)) is not None]
+    return f", over a link whose round trip is {units.duration_us(max(known))}" if known else ""
+
+
 def diagnosed(study: Study, pair: str, arm: Arm, phrases: Mapping[str, str]) -> str:
     """The first diagnosis of an arm that has a phrase, in words; empty where none has."""
     kinds = [caveat.kind for caveat in study.caveats(pair) if caveat.arm == arm.id]
@@ -52,10 +59,11 @@ def because(study: Study, pair: str, verdict: PairVerdict, behind: Arm, ahead: A
     fault = diagnosed(study, pair, behind, SLOW)
     if slow == fast:
         clauses = [f"{briefly(study, pair, behind)} {fault}" if fault else "", f"each {slow}" if slow else ""]
-        return "; ".join(filter(None, clauses))
+        return "; ".join(filter(None, clauses)) + (link(study, (behind, ahead)) if slow else "")
     trouble = " and ".join(filter(None, (fault, slow)))
     both = ((behind, trouble), (ahead, fast))
-    return ", while ".join(f"{briefly(study, pair, arm)} {clause}" for arm, clause in both if clause)
+    stated = ", while ".join(f"{briefly(study, pair, arm)} {clause}" for arm, clause in both if clause)
+    return stated + (link(study, (behind, ahead)) if slow or fast else "")
 
 
 def limits(study: Study, pair: str, verdict: PairVerdict) -> str:
@@ -65,9 +73,13 @@ def limits(study: Study, pair: str, verdict: PairVerdict) -> str:
         for arm, limit in zip(study.sides(pair), (verdict.a_limit, verdict.b_limit), strict=True)
         if limit is not None
     ]
+    if not stopped:
+        return ""
     if len(stopped) == 2 and stopped[0][1] == stopped[1][1]:  # noqa: PLR2004 - both sides
-        return f"each {stopped[0][1]}"
-    return ", ".join(f"{briefly(study, pair, arm)} {what}" for arm, what in stopped)
+        stated = f"each {stopped[0][1]}"
+    else:
+        stated = ", ".join(f"{briefly(study, pair, arm)} {what}" for arm, what in stopped)
+    return stated + link(study, [arm for arm, _ in stopped])
 
 
 def briefly(study: Study, pair: str, arm: Arm) -> str:
