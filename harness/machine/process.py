@@ -11,6 +11,7 @@ import contextlib
 import errno
 import os
 import resource
+import select
 import signal
 import subprocess
 import threading
@@ -79,8 +80,12 @@ class Process:
     def wait_stopped(self, timeout_s: float) -> None:
         """Wait until it has ended, for so long after it was asked to stop; returns in any case."""
         left_s = 0.0 if self._asked_at is None else self._asked_at + timeout_s - time.monotonic()
+        deadline = time.monotonic() + max(0.0, left_s)
+        if self.alive():
+            with contextlib.suppress(OSError):  # it has ended meanwhile, or we have too many files open
+                _await_end(self.pid, max(0.0, left_s))
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self.popen.wait(max(0.0, left_s))
+            self.popen.wait(max(0.0, deadline - time.monotonic()))
 
     def restart(self, more: Sequence[str] = ()) -> None:
         """Stop it, with all its descendants, and start the same again; raises as `running` does.
@@ -208,6 +213,17 @@ def stop(process: Process, timeout_s: float = STOP_S) -> None:
     for pipe in (process.popen.stdin, process.popen.stdout):
         if pipe is not None:
             pipe.close()
+
+
+def _await_end(pid: int, timeout_s: float) -> None:
+    """Return as soon as it has ended: `Popen.wait` looks only every 50 ms."""
+    handle = os.pidfd_open(pid)
+    try:
+        poller = select.poll()
+        poller.register(handle, select.POLLIN)
+        poller.poll(timeout_s * 1000)
+    finally:
+        os.close(handle)
 
 
 def _family(pid: int, mark: str) -> Family:

@@ -21,6 +21,9 @@ from harness.trial.observe import Readings
 class Site(Protocol):
     """A machine that servers and their services run on, for one run."""
 
+    overlaps: bool
+    """Whether the servers of a block may end there while those of the next one start."""
+
     def receipts(self, arms: Iterable[Arm]) -> Receipts:
         """The versions that `arms` stand on there; raises `LaunchError` where the machine is lost."""
 
@@ -60,6 +63,8 @@ class Site(Protocol):
 
 class Here:
     """This machine."""
+
+    overlaps = True
 
     def receipts(self, arms: Iterable[Arm]) -> Receipts:
         """See `Site`."""

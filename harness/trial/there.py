@@ -27,6 +27,9 @@ LOG = "servers-machine.log"
 class There:
     """The machine that `plan.server` names, for one run. A link that is lost is made anew before the next block."""
 
+    overlaps = False
+    """An agent knows a server by its arm: it has one of each."""
+
     def __init__(self, plan: Plan, logs: Path, link: Link, ends: ExitStack) -> None:
         """Use `sited`; `ends` ends the link."""
         self._plan, self._logs, self._ends = plan, logs, ends
