@@ -353,7 +353,7 @@ def test_of_winners_that_all_have_long_names_a_tally_counts_how_many_there_are()
         for threads in ("16", "32", "64", "128")
         for pair in outcomes("better", b=replace(FLASK, own=(f"{threads} threads",)))
     ]
-    assert words.count([*mixed, *outcomes("worse", b=GRANIAN)]) == "The two sides differ in 5 of 5 pairs"
+    assert words.count([*mixed, *outcomes("worse", b=GRANIAN)]) == "one side serves more in 5 of 5 pairs"
 
 
 def test_a_tally_leaves_equals_aside() -> None:

@@ -137,7 +137,7 @@ def _wins(outcomes: Sequence[Outcome], common: Naming | None, verb: str) -> list
     ranked = Counter(naming(winner, loser) for winner, loser in winners).most_common()
     of = f"{len(outcomes)}" if common else plural(len(outcomes), "pair")
     if naming is apart and len(ranked) > MOST:  # names as long as these, and as many, say nothing
-        return [f"The two sides differ in {len(winners)} of {of}"]
+        return [f"one side {verb} in {len(winners)} of {of}"]
     if not ranked:
         return []
     parts = [f"{ranked[0][0]} {verb} in {ranked[0][1]} of {of}"]
