@@ -22,7 +22,7 @@ from bench.claims import ROOT, Answer, Claims, Part, gatebench, main, run
 from harness import record
 from harness.judge.slo import Slo, held, parse
 from harness.record import Trial
-from harness.tune.live import tally
+from harness.tune.of_trial import tally
 
 SLO = "p99<100ms"
 TRIES, CHECKS = 3, 3

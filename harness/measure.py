@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from harness import record
 from harness.judge import compare
+from harness.machine.placement import Placement
 from harness.record import Writer
 from harness.record.sitting import Sitting
 from harness.suite import Arm, block_times
@@ -46,7 +47,7 @@ def _measured(sitting: Sitting, progress: Progress, arms: Sequence[Arm], site: S
     with (
         record.writing(sitting.folder, sitting.info) as writer,
         opened(plan, arms, sitting.placement, writer, progress, missing, site) as bench,
-        Ending(at_once=not site.overlaps) as ending,
+        Ending(_away(site, sitting.placement)) as ending,
     ):
         progress.run_started(plan, _left_s(bench, groups))
         while unfinished := [group for group in groups if not _enough(bench, group)]:
@@ -55,6 +56,11 @@ def _measured(sitting: Sitting, progress: Progress, arms: Sequence[Arm], site: S
                     _next_block(bench, group, groups, writer, ending)
         ending.wait()
         writer.finish()
+
+
+def _away(site: Site, placement: Placement) -> Sequence[int]:
+    """CPUs on which servers may end while the next ones start: the generator's, idle then, where no server has them."""
+    return [cpu for cpu in placement.generator if cpu not in placement.server] if site.overlaps else []
 
 
 @dataclass(frozen=True, slots=True)

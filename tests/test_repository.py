@@ -57,7 +57,7 @@ def test_every_class_that_is_written_or_read_has_its_table() -> None:
     }  # in no file; has a table of its own
     modules = [importlib.import_module(f"harness.{name}") for name in ("record", "suite")] + [verdicts]
     tuned = {"Service", "Candidate", "CandidateRow", "Capacity", "End", "RatePoint", "RateTrial", "Stalls"}
-    tuned |= {"Interval", "RateAnswer", "RateRow", "AtRate", "Held", "Rounds"}
+    tuned |= {"Interval", "RateAnswer", "RateRow", "AtRate", "Held", "Rounds", "VariantRow"}
     wanted = {
         kind.__name__
         for module in modules

@@ -93,6 +93,17 @@ def before_growth(trials: Iterable[Trial]) -> int | None:
     return min(taken, default=None)
 
 
+def shared_lost(trial: Trial) -> int | None:
+    """What its processes share less after its last slice than before any load; None where one of the two is not known.
+
+    Whatever a worker writes to, were it a counter of references, it has for itself from then on.
+    """
+    after = [row.shared_bytes for row in sorted(trial.slices, key=lambda row: row.start_s)]
+    if trial.shared_before_bytes is None or not after or after[-1] is None:
+        return None
+    return trial.shared_before_bytes - after[-1]
+
+
 def growths(arms: Iterable[Arm], trials: Sequence[Trial]) -> Iterator[Caveat]:
     """The growth of each arm in which it is seen, with what keeps it below the limit of its pod."""
     for arm in arms:

@@ -10,6 +10,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.judge.memory import shared_lost
 from harness.judge.validity import kept
 from harness.record import SliceRow, Trial
 from harness.spec.histogram import Histogram
@@ -141,6 +142,10 @@ def _per_cpu(trial: Trial) -> float | None:
     return 1 / trial.cpu_s_per_request if trial.cpu_s_per_request else None
 
 
+def _memory_per_worker(trial: Trial) -> float | None:
+    return trial.memory_bytes / trial.cell.workers if trial.memory_bytes is not None else None
+
+
 def _per_gib(trial: Trial) -> float | None:
     if not trial.memory_bytes or not trial.throughput_rps:
         return None
@@ -186,6 +191,19 @@ _ALL = (
         read=lambda trial: trial.shared_bytes,
         higher_is_better=True,
         geometric=False,
+    ),
+    Metric(name="shared_lost_bytes", label="shared no more", unit="B", read=shared_lost, geometric=False),
+    Metric(
+        name="memory_bytes_per_worker",
+        label="memory a worker",
+        unit="B",
+        read=_memory_per_worker,
+    ),
+    Metric(
+        name="first_answer_s",
+        label="time to first answer",
+        unit="s",
+        read=lambda trial: trial.first_answer_s,
     ),
     Metric(
         name="requests_per_cpu_s",

@@ -48,6 +48,8 @@ class Process:
     family: Family
     log_start: int = 0
     """Where in the log its own lines begin: several launches may append to one."""
+    started_s: float = field(default_factory=time.monotonic)
+    """When it was started, on the monotonic clock."""
     known: set[Identity] = field(default_factory=set)
     """Processes that were of its family when it was last looked at."""
     _asked_at: float | None = None
@@ -95,7 +97,8 @@ class Process:
         assert self._start is not None  # noqa: S101 - only `running` makes one
         stop(self)
         with self._lock, undisturbed():
-            self.popen, self._asked_at = self._start(more), None
+            self.started_s, self._asked_at = time.monotonic(), None
+            self.popen = self._start(more)
             self.known.clear()
             self.family = _family(self.popen.pid, self.family.mark)
             guard().entrust(self.family)
@@ -177,8 +180,9 @@ def running(
     log_start = log.stat().st_size if log.exists() else 0
     with contextlib.ExitStack() as starting:
         starting.enter_context(undisturbed())
+        started_s = time.monotonic()
         popen = start()
-        process = Process(name, popen, log, _family(popen.pid, mark), log_start, _start=start)
+        process = Process(name, popen, log, _family(popen.pid, mark), log_start, started_s, _start=start)
         yield from _until_stopped(process, starting)
 
 

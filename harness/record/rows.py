@@ -162,6 +162,8 @@ class Trial:
     load: Load
     started: str
     """UTC, ISO 8601."""
+    first_answer_s: NonNegative | None = None
+    """From the start of its server's process to its first answer; None where that was not seen."""
     sitting: Count = 0
     """Number of the sitting that measured it: its place in the `sittings` of run.json."""
     valid: bool = False
@@ -194,15 +196,15 @@ class Trial:
     memory_bytes: Count | None = None
     """PSS of all the arm's processes, the highest seen between slices."""
     shared_bytes: Count | None = None
-    """Of such a PSS the pages that are not one process's alone, the most seen."""
+    shared_before_bytes: Count | None = None
+    """Of such a PSS the pages that are not one process's alone: the most seen; and before the launch had any load."""
     nr_periods: Count | None = None
     """Of the pod's quota, over the slices that count; null outside of a pod, as the next four."""
     nr_throttled: Count | None = None
     throttled_s: NonNegative | None = None
     peak_memory_bytes: Count | None = None
-    """The most memory that the pod has had since its launch, by its cgroup."""
     oom_kills: Count | None = None
-    """Processes that its memory limit has had killed since its launch."""
+    """Since its launch, the most memory that the pod has had, and the processes that its limit has had killed."""
     processes: Count | None = None
     threads: Count | None = None
     context_switches_per_request: NonNegative | None = None

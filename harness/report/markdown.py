@@ -9,7 +9,7 @@ from harness import units
 from harness.judge.verdicts import PairVerdict
 from harness.record.conditions import of_servers
 from harness.report.figures import Study
-from harness.report.figures.rows import OF_RATE_ROW, of_candidate, of_rate_row
+from harness.report.figures.rows import HEADINGS, briefly_of, of_candidate, of_rate_row
 from harness.report.protecting import protected
 from harness.report.words import (
     SYMBOLS,
@@ -85,19 +85,25 @@ def _tuned(answer: Recommendation) -> Iterator[str]:
             yield f"\n```yaml\n{manifest(answer.resources)}\n```"
         yield ""
     if answer.rate:
-        yield "| workers | threads | standing | blocks held | answered | p99 | memory | CPU a request |"
-        yield "|---:|---:|---|---:|---:|---:|---:|---:|"
+        metrics = briefly_of(answer.rate.rows)
+        yield from _head("workers", "threads", "standing", "blocks held", *(HEADINGS[name] for name in metrics))
         for offered in answer.rate.rows:
             votes = f"{offered.held} of {offered.held + offered.missed}"
-            shows = (interval(of_rate_row(offered, name)) for name in OF_RATE_ROW)
+            shows = (interval(of_rate_row(offered, name)) for name in metrics)
             yield f"| {offered.workers} | {offered.threads} | {offered.standing} | {votes} | {' | '.join(shows)} |"
         return
-    yield "| workers | threads | standing | throughput | of the best | memory | picked |"
-    yield "|---:|---:|---|---:|---:|---:|---:|"
+    metrics = briefly_of(answer.candidates)
+    yield from _head("workers", "threads", "standing", *(HEADINGS[name] for name in metrics))
     for row in answer.candidates:
-        figures = [of_candidate(row, name) for name in ("throughput_rps", "of_best", "memory_bytes", "share_of_picks")]
+        figures = [of_candidate(row, name) for name in metrics]
         cells = [f"{row.workers}", f"{row.threads}", row.standing, *map(interval, figures)]
         yield f"| {' | '.join(cells)} |"
+
+
+def _head(*headings: str) -> Iterator[str]:
+    """The head of a table whose figures stand to the right."""
+    yield f"| {' | '.join(headings)} |"
+    yield f"|{'|'.join('---' if heading == 'standing' else '---:' for heading in headings)}|"
 
 
 def _row(study: Study, pair: str, verdict: PairVerdict) -> str:

@@ -184,20 +184,22 @@ def wait_until(process: Process | Attached, what: str, ready: Callable[[], T | N
 
 def wait_ready(
     process: Process | Attached, host: str, port: int, request: Ask, timeout_s: float = READY_S, *, good: bool = False
-) -> None:
+) -> tuple[int, float]:
     """Poll until the server answers HTTP at all, or, with `good`, with a status below 400.
 
-    Raises `LaunchError`, also if it is not ours.
+    The status of that answer, and when it was there, on the monotonic clock. Raises `LaunchError`, also if it is not
+    ours.
     """
 
-    def ready() -> Answer:
+    def ready() -> tuple[int, float]:
         answer = ask(host, port, request, min(ASK_S, timeout_s))
         if good and answer.status >= FAILED:
             raise AnswerError(f"{request.method} {request.path} answers with status {answer.status}")
-        return answer
+        return answer.status, time.monotonic()
 
-    wait_until(process, "ready", ready, timeout_s)
+    first = wait_until(process, "ready", ready, timeout_s)
     require_own(process, port)
+    return first
 
 
 def require_own(process: Process | Attached, port: int) -> None:

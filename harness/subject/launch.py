@@ -18,7 +18,7 @@ from harness.machine import pods
 from harness.machine.guard import scratch
 from harness.machine.identity import PROC
 from harness.machine.process import Process, clean_environment, running
-from harness.machine.usage import usage
+from harness.machine.usage import Memory, memory, usage
 from harness.spec import TLS
 from harness.subject.answers import ASK_S, POLL_S, Answer, verify, wait_ready
 from harness.subject.asking import requests_of
@@ -80,14 +80,23 @@ class Launched:
         """Where its processes are seen."""
         return self.process.proc if isinstance(self.process, Attached) else PROC
 
-    def wait_ready(self, timeout_s: float | None = None) -> None:
+    def memory(self) -> Memory | None:
+        """What its processes have now; None where that cannot be read."""
+        return memory(self.process.members(), self.proc)
+
+    def wait_ready(self, timeout_s: float | None = None) -> float | None:
         """Poll until it answers, as long as its target may take; raises `LaunchError` that says why not, and its log.
 
-        Where the target names a path for it, that must be answered with a status below 400.
+        Where the target names a path for it, that must be answered with a status below 400. Seconds from the start of
+        its process to that answer; None where it is an error, or we have not started it.
         """
         target = self.arm.target
         patience_s = timeout_s or (ASK_S if target.url else target.ready_s)
-        wait_ready(self.process, self.host, self.port, self.asked(), patience_s, good=bool(target.ready_path))
+        named = bool(target.ready_path)
+        status, answered_s = wait_ready(self.process, self.host, self.port, self.asked(), patience_s, good=named)
+        if isinstance(self.process, Attached) or not (named or status == prepared(self.arm.scenario)[0].expect.status):
+            return None
+        return answered_s - self.process.started_s
 
     def asked(self) -> Ask:
         """What tells by its answer that it is ready."""

@@ -52,6 +52,8 @@ class Factor:
     """Level -> the service that it needs beside the targets: `redis`."""
     spares_upstream: tuple[Level, ...] = ()
     """Levels at which answers may come without a call of the upstream."""
+    for_memory: bool = False
+    """Whether its levels are about memory: tune tries the others on what it recommends."""
 
     @property
     def placeholder(self) -> str:

@@ -25,7 +25,7 @@ class Times:
     """Load before and after what counts: connections that open, the first answers, the last ones."""
     warm_up_s: Seconds = 0.0
     launch_s: Seconds = 0.0
-    """Until every server answers and is quiet, but for `stop_s` in between."""
+    """Until every server answers and is quiet, without what of `stop_s` lies in between."""
     verify_s: Seconds = 0.0
     """Answers checked before the load and after it."""
     stop_s: Seconds = 0.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from harness import spec
 from harness.judge.validity.unchecked import unchecked
@@ -12,6 +12,7 @@ from harness.record import GeneratorCheck, GeneratorShare, Latency, RequestRow, 
 from harness.spec.histogram import Histogram
 from harness.spec.percentiles import QUANTILES, all_resolved
 from harness.suite import Arm, Load, Phase
+from harness.trial.in_pod import of_limit, of_quota
 from harness.trial.observe import Observation
 
 NANO = 1e-9
@@ -62,7 +63,7 @@ def slice_row(observed: Observed, run_started_ns: int) -> SliceRow:
         memory_bytes=observation.memory.pss if observation.memory else None,
         shared_bytes=observation.memory.shared if observation.memory else None,
         grown_bytes=observation.grown_bytes,
-        **_quota([observation]),
+        **of_quota([observation]),
     )
 
 
@@ -83,6 +84,8 @@ class Parts:
     """Whether answers may come without a call of the upstream."""
     hits: Hits | None = None
     answer_bytes: int | None = None
+    first_answer_s: float | None = None
+    shared_before_bytes: int | None = None
 
     @property
     def kept(self) -> list[Observed]:
@@ -109,7 +112,7 @@ def assemble(parts: Parts, run_started_ns: int) -> Trial:
     good = sum(each.good for each in slices)
     requests = sum(each.requests for each in slices)
     histogram = _merged(each.latency for each in slices)
-    seen = arm.target.is_seen
+    seen, switches = arm.target.is_seen, sum(each.context_switches for each in observations)
     return Trial(
         trial=parts.name,
         arm=arm.id,
@@ -120,6 +123,7 @@ def assemble(parts: Parts, run_started_ns: int) -> Trial:
         cell=arm.cell,
         load=load,
         started=parts.started,
+        first_answer_s=parts.first_answer_s,
         requests=requests,
         errors=sum(each.errors for each in slices),
         error_kinds={kind: int(count) for kind, count in _sum(each.error_kinds for each in slices).items()},
@@ -137,13 +141,12 @@ def assemble(parts: Parts, run_started_ns: int) -> Trial:
         services_cpu_s=_sum(each.services_cpu_s for each in observations),
         memory_bytes=max((each.memory.pss for each in observations if each.memory is not None), default=None),
         shared_bytes=max((each.memory.shared for each in observations if each.memory is not None), default=None),
-        **_quota(observations),
-        **_memory(observations),
+        shared_before_bytes=parts.shared_before_bytes,
+        **of_quota(observations),
+        **of_limit(observations),
         processes=max((each.processes for each in observations), default=None) if seen else None,
         threads=max((each.threads for each in observations), default=None) if seen else None,
-        context_switches_per_request=_ratio(sum(each.context_switches for each in observations), good)
-        if seen
-        else None,
+        context_switches_per_request=_ratio(switches, good) if seen else None,
         worker_shares=worker_shares(kept),
         unchecked=tuple(unchecked(arm.target)),
         connections_per_request=_ratio(sum(each.connects for each in slices), requests),
@@ -200,27 +203,6 @@ def _answers(observed: Observed) -> dict[int, float]:
     """Answers by the process that held the connection they came over."""
     owners = observed.observation.owners or {}
     return _sum({owners[port]: float(count)} for port, count in observed.measured.ports if port in owners)
-
-
-def _quota(observations: Iterable[Observation]) -> dict[str, Any]:
-    """What the quota of a pod counted; nothing outside of one."""
-    spent = [each.pod for each in observations if each.pod is not None]
-    if not spent:
-        return {}
-    return {
-        "nr_periods": sum(each.periods for each in spent),
-        "nr_throttled": sum(each.throttled for each in spent),
-        "throttled_s": sum(each.throttled_s for each in spent),
-    }
-
-
-def _memory(observations: Iterable[Observation]) -> dict[str, Any]:
-    """What the memory limit of a pod shows; nothing outside of one."""
-    spent = [each.pod for each in observations if each.pod is not None]
-    if not spent:
-        return {}
-    peaks = [each.peak_bytes for each in spent if each.peak_bytes is not None]
-    return {"peak_memory_bytes": max(peaks, default=None), "oom_kills": max(each.oom_kills for each in spent)}
 
 
 def _merged(texts: Iterable[str | None]) -> Histogram | None:

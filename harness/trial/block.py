@@ -20,9 +20,12 @@ from harness.trial.ending import Ending
 from harness.trial.episodes import measure_episodes
 from harness.trial.phase import Bounds, failed, measure_phase, warm_up
 from harness.trial.serving import Serving
+from harness.trial.starting import awaited
 
 Errors: TypeAlias = dict[str, GatebenchError]
 """Arm -> why it cannot be measured; the class of the error says whose fault it is."""
+Ready: TypeAlias = tuple[Launched, float | None]
+"""What answers, and the seconds from its start to its first answer, where they are known."""
 
 
 def measure_block(
@@ -36,14 +39,14 @@ def measure_block(
 ) -> Iterator[Trial]:
     """Yield a trial for each arm and phase; then `keep` gets the episodes, where the group has a disturbance.
 
-    `overload` bounds loads that may be more than a server holds. At the end `ending` gets the servers, which are asked
-    to stop by then, and what it has of the block before has ended before anything of this one is asked or measured.
+    `overload` bounds loads that may be more than a server holds. At the end `ending` gets the servers, and
+    what it has of the block before has ended before anything of this one is asked or measured.
     Without it they have ended at the end of the block.
 
     An arm that does not come up, answers wrongly, dies or needs a service that cannot be had is a row with `error`.
     Services that died or hang are started afresh before anything is launched.
     """
-    ending = ending or Ending(at_once=True)
+    ending = ending or Ending()
     bench.services.heal()
     with contextlib.ExitStack() as stack:
         launch = _launch_all(bench, state, block, stack, ending)
@@ -68,8 +71,7 @@ def measure_block(
             for episode in measure_episodes(bench, state, block, serving, errors):
                 keep(episode)
         with bench.stopwatch.on("stop"):
-            _ask_to_stop(launch.started)
-            ending.take(stack)
+            ending.take(stack, launch.started)
 
 
 def _lose(serving: dict[str, Serving], errors: Errors, lost: Errors) -> None:
@@ -94,7 +96,7 @@ class _Launch:
     """The servers of a block that were started, those of them that are ready, and why others are not."""
 
     started: list[Launched]
-    ready: list[Launched]
+    ready: list[Ready]
     errors: Errors
 
 
@@ -116,7 +118,7 @@ def _launch_all(bench: Bench, state: GroupState, block: int, stack: contextlib.E
             launch = _bring_up(bench, state, block, stack, ending)
     _wait(bench, ending)
     with bench.stopwatch.on("launch"):
-        bench.site.settle(launch.ready)
+        bench.site.settle([server for server, _ in launch.ready])
     return launch
 
 
@@ -129,7 +131,7 @@ def _bring_up(bench: Bench, state: GroupState, block: int, stack: contextlib.Exi
     """Start all arms side by side, and wait until they are ready; `stack` stops them side by side too."""
     errors: Errors = {arm.id: LaunchError(bench.missing[arm.id]) for arm in state.group.arms if arm.id in bench.missing}
     started: list[Launched] = []
-    ready: list[Launched] = []
+    ready: list[Ready] = []
     with bench.stopwatch.on("launch"):
         for arm in state.group.arms:
             if arm.id not in errors:
@@ -139,13 +141,11 @@ def _bring_up(bench: Bench, state: GroupState, block: int, stack: contextlib.Exi
                 except LaunchError as error:
                     errors[arm.id] = error
         stack.callback(_ask_to_stop, tuple(started))
-        for server in started:
-            try:
-                server.wait_ready()
-            except LaunchError as error:
-                errors[server.arm.id] = server.cause(error)
+        for server, answered in awaited(started, at_once=bench.site.waits_at_once):
+            if isinstance(answered, LaunchError):
+                errors[server.arm.id] = server.cause(answered)
             else:
-                ready.append(server)
+                ready.append((server, answered))
     return _Launch(started, ready, errors)
 
 
@@ -166,12 +166,12 @@ def _launch(bench: Bench, group: Group, arm: Arm, block: int, log: Path) -> cont
     )
 
 
-def _verify_all(bench: Bench, ready: list[Launched], errors: Errors) -> dict[str, Serving]:
+def _verify_all(bench: Bench, ready: list[Ready], errors: Errors) -> dict[str, Serving]:
     """The arms that answer rightly, by id; the others go into `errors`."""
     serving = {}
-    for server in ready:
+    for server, first_answer_s in ready:
         try:
-            serving[server.arm.id] = Serving.of(server)
+            serving[server.arm.id] = Serving.of(server, first_answer_s)
         except AnswerError as error:
             errors[server.arm.id] = _why_wrong(bench, server, error)
     return serving

@@ -124,7 +124,7 @@ def _driven(
     dropped = _left_out(bench, measured.slices)
     trials = []
     for arm in arms:
-        server = serving[arm.id].server
+        ready, server = serving[arm.id], serving[arm.id].server
         slices = [observed for observed in measured.slices if observed.measured.arm == arm.id]
         if lost := broken.get(arm.id) or _lost(server, slices):
             trials.append(failed(arm, state, block, order.phase, lost, started))
@@ -139,11 +139,13 @@ def _driven(
             dropped_rounds=dropped,
             cached=spares_upstream(arm.cell, bench.plan.factors),
             hits=measured.hits(arm),
-            answer_bytes=serving[arm.id].answer_bytes,
+            answer_bytes=ready.answer_bytes,
+            first_answer_s=ready.first_answer_s,
+            shared_before_bytes=ready.memory.shared if ready.memory else None,
         )
         trial = assemble(parts, bench.started_ns)
         with bench.stopwatch.on("verify"):
-            wrong = faults.after_load(serving[arm.id], processes[arm.id])
+            wrong = faults.after_load(ready, processes[arm.id])
         trials.append(_judged(bench, arm, trial, wrong, overload=bool(order.stops)))
     return trials
 

@@ -88,8 +88,11 @@ class ServerThere(Launched):
             return None
         return None
 
+    def memory(self) -> None:
+        """See `Launched`; its processes are seen from here only while it is driven."""
+
     def wait_ready(self, timeout_s: float | None = None) -> None:
-        """See `Launched`."""
+        """See `Launched`; when it answered is not known here, where clocks are others and calls come in turn."""
         asked, patience_s = self.asked(), timeout_s or self.arm.target.ready_s
         self.process.there.call(
             "ready",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Self
 
+from harness.machine.usage import Memory
 from harness.subject.answers import ASK_S
 from harness.subject.launch import Launched
 from harness.suite import Prepared
@@ -27,11 +28,16 @@ class Serving:
 
     server: Launched
     known: tuple[Known, ...]
+    first_answer_s: float | None = None
+    """From the start of its process to its first answer; None where that was not seen."""
+    memory: Memory | None = None
+    """Before it was asked anything more than whether it is ready; None where it cannot be read."""
 
     @classmethod
-    def of(cls, server: Launched) -> Self:
+    def of(cls, server: Launched, first_answer_s: float | None = None) -> Self:
         """Ask everything twice of a server that is ready, and note its answers; raises `AnswerError` of a wrong one."""
-        return cls(server, tuple(_known(server, request) for request in server.requests()))
+        memory = server.memory()
+        return cls(server, tuple(_known(server, request) for request in server.requests()), first_answer_s, memory)
 
     @property
     def answer_bytes(self) -> int | None:

@@ -38,6 +38,9 @@ class Site(Protocol):
         Raises `LaunchError` at its end where a target cannot be torn down.
         """
 
+    waits_at_once: bool
+    """Whether several servers can be waited for at the same time."""
+
     def launch(
         self,
         arm: Arm,
@@ -65,6 +68,7 @@ class Here:
     """This machine."""
 
     overlaps = True
+    waits_at_once = True
 
     def receipts(self, arms: Iterable[Arm]) -> Receipts:
         """See `Site`."""

@@ -30,6 +30,9 @@ class There:
     overlaps = False
     """An agent knows a server by its arm: it has one of each."""
 
+    waits_at_once = False
+    """Its agent does one call after the other."""
+
     def __init__(self, plan: Plan, logs: Path, link: Link, ends: ExitStack) -> None:
         """Use `sited`; `ends` ends the link."""
         self._plan, self._logs, self._ends = plan, logs, ends

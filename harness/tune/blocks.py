@@ -46,6 +46,10 @@ class Measured:
     memory_bytes: int | None = None
     shared_bytes: int | None = None
     """Of it the pages that are not one process's alone."""
+    shared_lost_bytes: int | None = None
+    """What less of these there was after the last slice than before any load."""
+    first_answer_s: float | None = None
+    """From its start to its first answer."""
     limit: str | None = None
     ceiling_rps: float | None = None
     cpu_s_per_request: float | None = None

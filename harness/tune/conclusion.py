@@ -12,13 +12,14 @@ from harness.errors import GatebenchError, GateError, NothingValidError
 from harness.judge.slo import Loss
 from harness.record import TRIALS
 from harness.suite import Arm, Factor, own_words
-from harness.tune import next_spell
+from harness.tune import next_spell, variants
 from harness.tune.bracket import Bracket, conclude
 from harness.tune.candidates import Candidate
 from harness.tune.choice import Choice
 from harness.tune.explain import command, explain
 from harness.tune.explain_rate import told as told_of_rate
 from harness.tune.interval import HIGH, LOW, ends, interval
+from harness.tune.launches import shown
 from harness.tune.most.verdict import held, offered
 from harness.tune.rate.answer import RateAnswer, answer
 from harness.tune.recommendation import CandidateRow, Capacity, RatePoint, Recommendation
@@ -63,10 +64,13 @@ def recommend(question: Question, arm: Arm, tuning: Tuning, factors: Sequence[Fa
         ended=tuning.held or tuning.ended,
         rounds=offered(tuning.rate_blocks) if tuning.asked is None else None,
         candidates=_candidates(tuning, choice),
+        variants=variants.rows(tuning.variants, best),
         command=command(arm, best, factors) if best else (),
         caveats=tuple(_caveats(question, tuning)),
     )
     told = told_of_rate(unexplained) if rate else explain(unexplained)
+    beside = variants.told(unexplained.variants, best.workers, question.margin) if best else ()
+    told = " ".join([told, *beside])
     return replace(unexplained, explanation=refusal(tuning) or told)
 
 
@@ -75,10 +79,13 @@ def _candidates(tuning: Tuning, choice: Choice | None) -> tuple[CandidateRow, ..
     race = tuning.race
     if race is None:
         return ()
-    shown = held(race)
+    held_by = held(race)
     table = rows(race.setup, race.blocks, choice)
     by_row = ((row, Candidate(row.workers, row.threads)) for row in table)
-    return tuple(replace(row, held=shown.get(each), memory_bytes=race.memory.get(each)) for row, each in by_row)
+    return tuple(
+        replace(row, held=held_by.get(each), memory_bytes=race.memory.get(each), **shown(race.launches(each)))
+        for row, each in by_row
+    )
 
 
 def _rate(tuning: Tuning) -> RateAnswer | None:

@@ -75,11 +75,18 @@ def _naive(rate: RateAnswer, service: Service, best: RateRow) -> Iterator[str]:
     if best.naive:
         yield f"2 x cores + 1 gives the same {units.plural(best.workers, 'worker')}."
     elif rows:
-        row = min(rows, key=lambda row: (row.standing == "misses", _size(row)))
-        one = row.workers == 1
-        does = f"{_do(row)} not hold it" if row.standing == "misses" else f"{'holds' if one else 'hold'} it too"
+        row = min(rows, key=lambda row: (["holds", "open", "misses"].index(row.standing), _size(row)))
         memory = f", in {units.bytes_(row.memory_bytes)}" if row.memory_bytes else ""
-        yield f"2 x cores + 1 = {_name(row, service)} {does}{memory}."
+        yield f"2 x cores + 1 = {_name(row, service)} {_whether(row)}{memory}."
+
+
+def _whether(row: RateRow) -> str:
+    """Whether it holds the rate, and where that is not settled, what its blocks say."""
+    holds = row.standing == "holds" or (row.standing == "open" and row.held > row.missed)
+    words = ("holds it" if row.workers == 1 else "hold it") if holds else f"{_do(row)} not hold it"
+    if row.standing == "open":
+        return f"{words} so far ({row.held} of {units.plural(row.held + row.missed, 'block')})"
+    return f"{words} too" if holds else words
 
 
 def _untried(rate: RateAnswer) -> Iterator[str]:

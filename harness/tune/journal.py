@@ -15,6 +15,7 @@ from harness.tune.blocks import BlockOutcome, Setup
 from harness.tune.rate.asked import HEADROOM, Asked, RateBlock
 from harness.tune.state import Question, Step, Tuning
 from harness.tune.trials import RateTrial
+from harness.tune.variants import VariantBlock
 
 FILE = "steps.jsonl"
 
@@ -39,6 +40,7 @@ class Line:
     trial: RateTrial | None = None
     asked: Asked | None = None
     rate_block: RateBlock | None = None
+    variants: VariantBlock | None = None
 
 
 KINDS: dict[type, str] = {
@@ -47,6 +49,7 @@ KINDS: dict[type, str] = {
     RateTrial: "trial",
     Asked: "asked",
     RateBlock: "rate_block",
+    VariantBlock: "variants",
 }
 """Key of each kind of step."""
 
@@ -102,6 +105,7 @@ class Journal:
             blocks=[line.block for line in lines if line.block],
             trials=[line.trial for line in lines if line.trial],
             rate_blocks=[line.rate_block for line in lines if line.rate_block],
+            variants=next((line.variants for line in reversed(lines) if line.variants), None),
             elapsed_s=lines[-1].elapsed_s,
         )
         return question, tuning

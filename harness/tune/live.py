@@ -10,10 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from harness.errors import LaunchError
-from harness.judge.slo import Slo, Tally, held, worst
-from harness.judge.validity import generator_cpu, kept
+from harness.judge.slo import Slo, held, worst
+from harness.judge.validity import generator_cpu
 from harness.record import Trial, Writer
-from harness.spec.histogram import Histogram
 from harness.subject.launch import launch, wait_settled
 from harness.suite import Arm, Group, Open, own_words, slots
 from harness.trial.bench import Bench, GroupState
@@ -24,14 +23,18 @@ from harness.tune.blocks import BlockOutcome, Measured
 from harness.tune.candidates import Candidate, Service, ample
 from harness.tune.most.usual import usual
 from harness.tune.next_rate import Try, queue
+from harness.tune.of_trial import measured, of_launch, tally
 from harness.tune.rate.asked import Asked, Offered, RateBlock
 from harness.tune.rate.standing import FAR
 from harness.tune.room import room_bytes
 from harness.tune.state import LoneWorker, Offer
 from harness.tune.trials import RateTrial
+from harness.tune.variants import Variant, VariantBlock, others
 
 LONE_WORKER, SEARCH = "t0", "search"
-"""Ids of the arms that are no candidates; those are t1, t2, ..."""
+"""Ids of arms that are no candidates; those are t1, t2, ..."""
+VARIED = "-varied"
+"""Stands in the ids of what was chosen as it is measured beside itself at other levels."""
 OPENING = 0.25
 """Share of the search's first rate at which the connections of an open load are opened, each with a request."""
 LAUNCH_TRIALS = 10
@@ -61,7 +64,7 @@ class Live:
         """Take over the arms of the sittings before, and number on from their trials."""
         for group in self.writer.info.plan.groups:
             self._groups[tuple(arm.id for arm in group.arms)] = group
-            cells = {arm.id: arm.cell for arm in group.arms if arm.id not in (LONE_WORKER, SEARCH)}
+            cells = {arm.id: arm.cell for arm in group.arms if not _apart(arm.id)}
             self._names |= {Candidate(cell.workers, cell.threads): name for name, cell in cells.items()}
         self._number = max((trial.block for trial in earlier), default=-1) + 1
 
@@ -119,6 +122,23 @@ class Live:
             took_s=time.monotonic() - began,
         )
 
+    def variants(self, chosen: Candidate, connections: int | None) -> VariantBlock | None:
+        """Launch `chosen` as it is and at other levels of what is for memory, and measure a block."""
+        began, factors = time.monotonic(), self.bench.plan.factors
+        base = self._arm(f"{self._name(chosen)}{VARIED}", chosen).over(connections or self.arm.connections)
+        arms = [base]
+        found = [Variant(factor="", level="", words="", measured=Measured(candidate=chosen))]
+        for factor, level in others(base, factors):
+            cell = base.cell.at(**{factor.name: level})
+            own = own_words(factors, cell, base.server)
+            arms.append(replace(base, id=f"{base.id}-{factor.name}-{level}", cell=cell, own=own))
+            found.append(replace(found[0], factor=factor.name, level=level, words=factor.say(level)))
+        if len(arms) == 1:
+            return None
+        trials = {trial.arm: trial for trial in self._measured(tuple(arms))}
+        shown = (replace(v, measured=measured(chosen, trials.get(arm.id))) for v, arm in zip(found, arms, strict=True))
+        return VariantBlock(candidate=chosen, variants=tuple(shown), took_s=time.monotonic() - began)
+
     def _held(self, candidate: Candidate, asked: Asked, trial: Trial | None) -> Offered:
         judged = self._judged(asked.offered_rps, asked.slice_s, trial)
         if trial is None:
@@ -128,6 +148,7 @@ class Live:
             trial=judged,
             throughput_rps=trial.throughput_rps,
             memory_bytes=trial.memory_bytes,
+            **of_launch(trial),
         )
 
     @contextmanager
@@ -172,9 +193,9 @@ class Live:
                 key=f"/{arm.id}-{self._number}",
             )
         )
-        server.wait_ready()
-        serving = Serving.of(server)
+        first_answer_s = server.wait_ready()
         wait_settled([server])
+        serving = Serving.of(server, first_answer_s)
         warm_up(bench, GroupState(group), self._number, {arm.id: serving})
         return serving
 
@@ -248,45 +269,13 @@ class Live:
         return replace(self.arm, id=name, cell=cell, own=own)
 
 
+def _apart(arm: str) -> bool:
+    """Whether the arm of that id is no candidate."""
+    return arm in (LONE_WORKER, SEARCH) or VARIED in arm
+
+
 def bounded(slo: Slo, asked: Asked) -> Bounds:
     """A slice ends when it has lost so much that one vote decides."""
     arrivals = asked.offered_rps * asked.slice_s
     stops = ((each.limit_us, math.ceil(FAR * each.loss_goal * arrivals)) for each in slo.objectives)
     return Bounds(queue=queue(slo, asked.offered_rps), stops=tuple(stops))
-
-
-def measured(candidate: Candidate, trial: Trial | None) -> Measured:
-    """What its trial says of a candidate; where there is no trial that may be used, why."""
-    if trial is None or not trial.valid or not trial.throughput_rps:
-        why = "nothing was counted" if trial is None else trial.error or "; ".join(trial.reasons) or "no good answer"
-        return Measured(candidate=candidate, error=why, memory_bytes=trial.memory_bytes if trial else None)
-    histogram = histogram_of(trial)
-    return Measured(
-        candidate=candidate,
-        throughput_rps=trial.throughput_rps,
-        requests=histogram.count,
-        p99_us=histogram.percentile(99) if histogram.count else None,
-        memory_bytes=trial.memory_bytes,
-        shared_bytes=trial.shared_bytes,
-        limit=trial.limit,
-        ceiling_rps=trial.ceiling_rps,
-        cpu_s_per_request=trial.cpu_s_per_request,
-        worker_shares=tuple(sorted(trial.worker_shares.values(), reverse=True)),
-    )
-
-
-def tally(trial: Trial) -> Tally:
-    """What became of the arrivals of a trial; under closed load every request is one."""
-    counts = [row.scheduled for row in kept(trial) if row.scheduled is not None]
-    scheduled = sum(counts) if counts else None
-    return Tally(
-        arrivals=trial.requests if scheduled is None else scheduled,
-        errors=trial.errors,
-        unsent=trial.dropped,
-        response_us=histogram_of(trial),
-    )
-
-
-def histogram_of(trial: Trial) -> Histogram:
-    """The response times of a trial; empty where it has none."""
-    return Histogram.decode(trial.histogram) if trial.histogram else Histogram()

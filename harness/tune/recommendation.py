@@ -24,6 +24,7 @@ from harness.tune.rate.next_group import RateEnding
 from harness.tune.resources import Resources
 from harness.tune.rungs import End
 from harness.tune.trials import Ending, RateTrial
+from harness.tune.variants import VariantRow
 
 FORMAT = 1
 FILE = "tune.json"
@@ -65,6 +66,13 @@ class CandidateRow:
     """What it holds of the objectives; None where it was offered no rate."""
     shared_bytes: int | None = None
     """Of the memory the pages that are not one process's alone, the most seen; None where it was not read."""
+    shared_lost_bytes: int | None = None
+    """What less of these there was after a launch's last slice than before any load, median; None where not read."""
+    first_answer_s: float | None = None
+    """From its start, beside the others of its block, to its first answer: median over its launches, and the range."""
+    first_answer_low_s: float | None = None
+    first_answer_high_s: float | None = None
+    """None of a single launch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +166,8 @@ class Recommendation:
     ended: BlocksEnding | RateEnding | None = None
     """Why no further block was measured; None where the tuning was interrupted or broken off before."""
     candidates: tuple[CandidateRow, ...] = ()
+    variants: tuple[VariantRow, ...] = ()
+    """What is recommended, then the same at other levels of factors that are for memory, in one block; may be empty."""
     explanation: str = ""
     command: tuple[str, ...] = ()
     """The server's argv to deploy."""

@@ -63,7 +63,6 @@ def _row(
         p99_low_us=p99_low_us,
         p99_high_us=p99_high_us,
         memory_bytes=max((arm.memory_bytes for arm in valid if arm.memory_bytes is not None), default=None),
-        shared_bytes=max((arm.shared_bytes for arm in valid if arm.shared_bytes is not None), default=None),
         ceiling_rps=_middle(arm.ceiling_rps for arm in valid),
         limit=_usual_limit(valid),
         worker_shares=valid[-1].worker_shares if valid else (),

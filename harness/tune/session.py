@@ -32,10 +32,13 @@ from harness.tune.rows import rows
 from harness.tune.search import Search
 from harness.tune.state import Instrument, Keep, Question, Session, Tuning, name
 from harness.tune.trials import UNUSABLE, RateTrial
+from harness.tune.varying import vary
 
 LAID_OUT, CLOSED, CHOOSING = 0.5, 0.35, 0.65
 """Shares of the budget: twice what the first closed blocks may take, and after which the rounds, and then the search
 for the capacity, get their turn."""
+VARYING = 0.3
+"""Of the time that is left for the search, what the levels that are for memory may take."""
 CERTAIN = 1e-4
 """Chance of so many losses if the objective held, below which it is certain that it does not."""
 
@@ -80,11 +83,15 @@ def _measure(session: Session) -> None:
     slo, rate_rps = session.slo, session.question.rate_rps
     if slo is not None and rate_rps is not None:
         hold(session, slo, rate_rps)
+        vary(session, 1.0)
         return
     _close(session)
-    if slo is not None:
-        race(session, slo, 0.0 if session.tuning.trials else CHOOSING)
-        _search(session, slo)
+    if slo is None:
+        vary(session, 1.0)
+        return
+    race(session, slo, 0.0 if session.tuning.trials else CHOOSING)
+    vary(session, VARYING)
+    _search(session, slo)
 
 
 def _possible(session: Session) -> bool:

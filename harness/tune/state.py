@@ -23,6 +23,7 @@ from harness.tune.rate.next_group import RateEnding
 from harness.tune.rate.standing import stand
 from harness.tune.search import Search
 from harness.tune.trials import Ending, RateTrial
+from harness.tune.variants import VariantBlock
 
 LEAST_BUDGET_S = 20.0
 """Less does not suffice for the lone worker and a block."""
@@ -63,7 +64,7 @@ class LoneWorker:
 
 Offer = Callable[[Try], RateTrial]
 """Offers the launched server one rate."""
-Step = Setup | BlockOutcome | RateTrial | Asked | RateBlock
+Step = Setup | BlockOutcome | RateTrial | Asked | RateBlock | VariantBlock
 """What a later sitting goes on from."""
 Keep = Callable[[Step | None, float], None]
 """Gets each step, and the seconds that the tuning had taken by then."""
@@ -83,6 +84,12 @@ class Instrument(Protocol):
 
     def searching(self, chosen: Candidate, seed_rps: float, connections: int) -> AbstractContextManager[Offer]:
         """Make ready to offer `chosen` rates around `seed_rps` over `connections`; what it gives offers one rate."""
+
+    def variants(self, chosen: Candidate, connections: int | None) -> VariantBlock | None:
+        """Measure `chosen` beside itself at other levels of what is for memory; None where there are none.
+
+        The load is closed, with as many connections; None: with those of the other closed blocks.
+        """
 
 
 @dataclass(slots=True)
@@ -106,6 +113,8 @@ class Tuning:
     """Under the rate that was asked for; without one, the rounds, each at a rate of its own."""
     held: RateEnding | None = None
     """Why no further block was measured under the rate, or no further round."""
+    variants: VariantBlock | None = None
+    """What was chosen, at other levels of factors that are for memory."""
     refused: Loss | None = None
     """The objective that even one connection misses."""
     interrupted: bool = False

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from harness.judge.compare import within
-from harness.judge.memory import FILLED, JITTER, Growth, before_growth, growth, max_requests
+from harness.judge.memory import FILLED, JITTER, Growth, before_growth, growth, max_requests, shared_lost
 from harness.record import Trial
 from harness.suite import Arm, Pod
 from tests import factories
@@ -128,3 +128,25 @@ def test_a_run_says_which_arm_grows_and_what_keeps_it_below_its_limit(
     assert (caveat.kind, caveat.arm) == ("memory-growth", "p1b")
     assert caveat.text.startswith("its memory grows with each request by 9.")
     assert says in caveat.remedy
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "lost"),
+    [
+        (34 * MIB, (30 * MIB, 29 * MIB), 5 * MIB),
+        (6 * MIB, (7 * MIB,), -MIB),
+        (None, (30 * MIB,), None),
+        (34 * MIB, (30 * MIB, None), None),
+    ],
+)
+def test_what_is_shared_no_more_is_told_by_the_first_and_the_last_reading(
+    before: int | None, after: tuple[int | None, ...], lost: int | None
+) -> None:
+    """In the order of time, whatever that of the slices is; where one of the two is missing, so is the difference."""
+    rows = [
+        replace(factories.slice_row(round=number, start_s=float(number)), shared_bytes=size)
+        for number, size in enumerate(after)
+    ]
+    trial = factories.trial(shared_before_bytes=before, slices=tuple(reversed(rows)))
+    assert shared_lost(trial) == lost
+    assert shared_lost(replace(trial, slices=())) is None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from harness.judge.metrics import COMPARED, METRICS, metrics
@@ -42,3 +44,13 @@ def test_what_processes_share_is_a_figure_of_its_own() -> None:
     """Nothing shared is a figure; an older record has none."""
     shares = [METRICS["shared_bytes"].read(factories.trial(shared_bytes=size)) for size in (4096, 0, None)]
     assert shares == [4096, 0, None]
+
+
+def test_memory_a_worker_what_is_shared_no_more_and_the_start_are_read_where_they_are_known():
+    """Of older records only the first is."""
+    rows = tuple(replace(row, shared_bytes=20) for row in factories.trial().slices)
+    trial = factories.trial(memory_bytes=900, slices=rows, shared_before_bytes=25, first_answer_s=0.4)
+    trial = replace(trial, cell=replace(trial.cell, workers=3))
+    names = ("memory_bytes_per_worker", "shared_lost_bytes", "first_answer_s")
+    assert [METRICS[name].read(trial) for name in names] == [300, 5, 0.4]
+    assert [METRICS[name].read(factories.trial(memory_bytes=None)) for name in names] == [None, None, None]

@@ -220,3 +220,41 @@ def test_p99_against_the_rate_claims_no_capacity_that_was_not_bracketed() -> Non
     chart = best_three(study_of(replace(answer, candidates=missed)))
     assert chart is not None
     assert chart.title.startswith("4 workers: p99 by the rate offered")
+
+
+LAUNCHED = ("a worker", "shared", "of it lost", "first answer")
+
+
+@pytest.mark.parametrize("answer", [report_tuning.tuning(), report_tuning.held()], ids=["most", "a rate"])
+def test_the_tables_say_how_candidates_start_and_what_their_workers_share(
+    answer: Recommendation, tmp_path: Path
+) -> None:
+    """In the terminal, in summary.md and under the chart; in summary.csv with the range of the starts."""
+    page = support.built(written(tmp_path, report_tuning.launched(answer)))
+    markdown = (page.parent / "summary.md").read_text(encoding="utf-8").replace("\u202f", " ")
+    assert f"| {' | '.join(LAUNCHED)} |" in markdown
+    assert "| 29.0 MiB | 5.00 MiB | 810 ms (720 ms to 1.30 s) |" in markdown
+    text = text_of(page).replace("\u202f", " ")
+    assert " ".join(LAUNCHED) in text
+    assert "29.0 MiB 5.00 MiB 810 ms 720 ms to 1.30 s" in text
+    assert "of it lost: how much less that is after a launch's last slice than before its first load" in text
+    console = Console(width=250, record=True, file=StringIO())
+    terminal(study(page.parent), console)
+    assert "810 ms (720 ms to 1.30 s)" in console.export_text().replace("\u202f", " ")
+    with (page.parent / "summary.csv").open(encoding="utf-8", newline="") as file:
+        rows = {row["metric"]: row for row in csv.DictReader(file) if row["kind"] == "candidate"}
+    first = rows["first_answer_s"]
+    assert (first["value"], first["low"], first["high"], first["unit"]) == ("0.81", "0.72", "1.3", "s")
+    assert float(rows["shared_lost_bytes"]["value"]) == 5 * 2**20
+    assert float(rows["memory_bytes_per_worker"]["value"]) > 0
+
+
+@pytest.mark.parametrize("answer", [report_tuning.tuning(), report_tuning.held()], ids=["most", "a rate"])
+def test_older_answers_have_no_empty_columns_for_that(answer: Recommendation, tmp_path: Path) -> None:
+    """Memory a worker follows from what they have."""
+    page = support.built(written(tmp_path, answer))
+    markdown = (page.parent / "summary.md").read_text(encoding="utf-8")
+    assert "| memory | a worker |" in markdown
+    assert "first answer" not in markdown
+    assert "of it lost" not in markdown
+    assert "first_answer_s" not in (page.parent / "summary.csv").read_text(encoding="utf-8")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -59,6 +60,33 @@ def test_a_launched_target_answers_and_is_gone_afterwards(tmp_path: Path) -> Non
     assert server.process.members() == []
     with pytest.raises(AnswerError, match="no answer"):
         server.verify()
+
+
+def test_the_time_to_the_first_answer_is_that_since_its_process_was_started(tmp_path: Path) -> None:
+    """The last start, of one that was started again; missing where the first answer is an error."""
+    before = time.monotonic()
+    with launched(tmp_path) as server:
+        first_s = server.wait_ready()
+        assert first_s is not None
+        assert 0 < first_s <= time.monotonic() - before
+        assert isinstance(server.process, Process)
+        again = time.monotonic()
+        server.process.restart()
+        second_s = server.wait_ready()
+        assert second_s is not None
+        assert 0 < second_s <= time.monotonic() - again
+        (tmp_path / "hello").unlink()
+        assert server.wait_ready() is None
+
+
+def test_the_memory_of_a_server_is_that_of_its_processes(tmp_path: Path) -> None:
+    """It is there while it runs."""
+    with launched(tmp_path) as server:
+        server.wait_ready()
+        seen = server.memory()
+        assert seen is not None
+        assert 0 <= seen.shared < seen.pss
+    assert server.memory() is None
 
 
 def test_a_start_that_fails_is_told_in_one_line_with_its_reason_and_its_log(tmp_path: Path) -> None:

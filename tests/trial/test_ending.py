@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -14,9 +15,10 @@ from unittest.mock import Mock
 
 import pytest
 
+from harness import measure
 from harness.errors import GatebenchError, StorageError
 from harness.machine import process
-from harness.machine.placement import Placement
+from harness.machine.placement import Placement, usable_cpus
 from harness.machine.process import Process
 from harness.subject.launch import Launched
 from harness.subject.services import Services
@@ -27,11 +29,12 @@ from harness.trial.block import measure_block
 from harness.trial.ending import Ending
 from harness.trial.generator import Generator
 from harness.trial.progress import Silent
-from harness.trial.site import Here
+from harness.trial.site import Here, Site
 from harness.trial.stopwatch import Stopwatch
 from harness.trial.there import There
 from tests import factories
 
+AWAY = usable_cpus()[-1:]
 SERVER = """
 import os, signal, sys, time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -137,8 +140,8 @@ class Strict(Stopwatch):
 class OpensTheWay(Ending):
     """Lets servers end once they are waited for."""
 
-    def __init__(self, may_end: Path, *, at_once: bool = False) -> None:
-        super().__init__(at_once=at_once)
+    def __init__(self, may_end: Path) -> None:
+        super().__init__(AWAY)
         self.may_end = may_end
 
     def wait(self) -> None:
@@ -190,6 +193,8 @@ def test_servers_that_end_slowly_delay_what_is_measured_and_not_the_launch(tmp_p
     with OpensTheWay(site.may_end) as ending:
         measured(bench, state, 0, ending)
         assert site.living() == 2
+        old = [pid for each in site.started for pid in each.members()]
+        assert {tuple(os.sched_getaffinity(pid)) for pid in old} == {AWAY}, "out of the way of those that start"
         measured(bench, state, 1, ending)
     assert site.lived == [
         ("launch p1a", 0),
@@ -225,8 +230,18 @@ def test_without_an_owner_servers_have_ended_with_their_block(tmp_path: Path) ->
     measured(bench, state, 1, None)
     assert site.living() == 0
     assert [each.log.name for each in site.started] == ["p1a.log", "p1b.log"] * 2
-    assert Here.overlaps
-    assert not There.overlaps
+
+
+@pytest.mark.parametrize(
+    ("site", "generator", "away"),
+    [(Here, (1, 2), [1, 2]), (Here, (0,), []), (Here, (0, 2), [2]), (Here, (), []), (There, (1,), [])],
+)
+def test_servers_end_beside_others_only_where_there_are_cpus_for_it(
+    site: type[Site], generator: tuple[int, ...], away: list[int]
+) -> None:
+    """Those of the load, of which no server has any: the time to the first answer of the next ones is measured."""
+    stands = Mock(spec=site, overlaps=site.overlaps)
+    assert measure._away(stands, Placement(server=(0,), generator=generator, services=())) == away
 
 
 @pytest.mark.parametrize("moment", ["launch p1b", "settle"])
@@ -255,7 +270,7 @@ def test_what_does_not_start_beside_those_that_end_is_started_without_them(tmp_p
     """They may have what it needs. From then on its group waits for them first."""
     state = GroupState(factories.group(shop("p1a", tmp_path), shop("p1b", tmp_path, {"SHOP_LOCK": f"{tmp_path}/lock"})))
     bench, site = bench_of(state, tmp_path)
-    with Ending() as ending:
+    with Ending(AWAY) as ending:
         measured(bench, state, 0, ending)
         assert site.living() == 2
         rows = list(measure_block(bench, state, 1, ending=ending))
@@ -281,7 +296,7 @@ def test_an_arm_that_never_starts_costs_its_group_one_launch_more_at_most(tmp_pa
     state = GroupState(factories.group(shop("p1a", tmp_path), broken))
     bench, site = bench_of(state, tmp_path)
     site.may_end.touch()
-    with Ending() as ending:
+    with Ending(AWAY) as ending:
         for number in range(3):
             rows = list(measure_block(bench, state, number, ending=ending))
             assert [(row.arm, row.error is None) for row in rows] == [("p1b", False)]
@@ -309,11 +324,11 @@ def test_all_of_a_block_is_accounted_for_while_servers_end(tmp_path: Path) -> No
 
 def test_an_end_that_fails_is_told_by_whoever_waits_and_once() -> None:
     """And nothing is owned any more."""
-    ending, servers = Ending(), ExitStack()
+    ending, servers = Ending(AWAY), ExitStack()
     done: list[str] = []
     servers.callback(done.append, "other")
     servers.push(Mock(side_effect=StorageError("disk is full")))
-    ending.take(servers)
+    ending.take(servers, [])
     owned = ending.busy
     with pytest.raises(StorageError, match="disk is full"):
         ending.wait()

@@ -67,6 +67,9 @@ class FakeServer:
     def killed(self) -> None:
         """It is in no pod."""
 
+    def memory(self) -> None:
+        """It has none."""
+
     def wait_ready(self, *_: float) -> None:
         """It is."""
 

@@ -12,7 +12,9 @@ from harness.judge.slo import parse
 from harness.tune import journal
 from harness.tune.candidates import Candidate
 from harness.tune.conclusion import recommend, shortfall
+from harness.tune.explain_rate import told
 from harness.tune.journal import Journal
+from harness.tune.rate.answer import RateStanding
 from harness.tune.recommendation import dump, load
 from harness.tune.state import Question
 from tests.tune.tune_support import ARM, SERVICE, Fake, session
@@ -48,6 +50,29 @@ def test_the_paragraph_says_what_was_asked_why_it_is_the_cheapest_and_what_was_n
     assert "its slots stop it" in text
     assert "2 x cores + 1 = 3 workers of" in text
     assert "Not tried, because it cannot matter: fewer than 9 slots, of which Little's law asks 13.0" in text
+
+
+@pytest.mark.parametrize(
+    ("standing", "votes", "says"),
+    [
+        ("holds", (3, 0), "hold it too"),
+        ("open", (1, 0), "hold it so far (1 of 1 block)"),
+        ("open", (0, 1), "do not hold it so far (0 of 1 block)"),
+        ("open", (1, 1), "do not hold it so far (1 of 2 blocks)"),
+        ("misses", (0, 2), "do not hold it"),
+    ],
+)
+def test_of_the_rule_of_thumb_no_more_is_said_than_its_blocks_show(
+    standing: RateStanding, votes: tuple[int, int], says: str
+) -> None:
+    """Where these do not settle it, how many there were stands beside it."""
+    found = recommend(HOLD, ARM, session(Fake(service=THREADS), HOLD))
+    assert found.rate is not None
+    shown = [row for row in found.rate.rows if not row.naive]
+    thumb = next(row for row in found.rate.rows if row.naive)
+    thumb = replace(thumb, standing=standing, held=votes[0], missed=votes[1])
+    text = told(replace(found, rate=replace(found.rate, rows=(*shown, thumb)))).replace("\u202f", " ")
+    assert f" {says}, in " in text.partition("2 x cores + 1 = ")[2]
 
 
 def test_where_nothing_holds_the_answer_names_the_nearest_miss_and_what_would_help(tmp_path: Path) -> None:

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 from harness.errors import AnswerError, GatebenchError, LaunchError, LoadError
 from harness.judge.slo import Slo, Tally, parse
 from harness.spec.histogram import Histogram
-from harness.tune.blocks import BlockOutcome
+from harness.tune.blocks import BlockOutcome, Measured
 from harness.tune.candidates import Candidate, Service
 from harness.tune.conclusion import recommend, refusal
-from harness.tune.live import measured, tally
+from harness.tune.launches import shown
 from harness.tune.next_rate import Try
+from harness.tune.of_trial import measured, tally
 from harness.tune.rate.asked import Asked, RateBlock
 from harness.tune.recommendation import dump, load
-from harness.tune.room import room_bytes
 from harness.tune.state import LoneWorker
 from harness.tune.trials import UNUSABLE, RateTrial
 from tests import factories
@@ -318,26 +316,39 @@ def test_a_candidate_without_a_valid_trial_has_a_reason_and_no_figure() -> None:
     assert measured(candidate, None).error == "nothing was counted"
 
 
-def test_the_room_is_a_share_of_what_is_free(tmp_path: Path) -> None:
-    """From MemAvailable; unknown where there is none."""
-    meminfo = tmp_path / "meminfo"
-    meminfo.write_text("MemTotal: 2000 kB\nMemAvailable: 1000 kB\n")
-    assert room_bytes(meminfo) == round(0.7 * 1000 * 1024)
-    assert room_bytes(tmp_path / "none") is None
+def test_the_launch_of_a_trial_is_told_whether_the_trial_may_be_used_or_not():
+    """It says nothing of the load. Records that are older than these figures have none."""
+    rows = factories.trial(rounds=1).slices
+    known: dict[str, float] = {"first_answer_s": 0.8, "shared_bytes": 30, "shared_before_bytes": 34}
+    trial = factories.trial(None, slices=tuple(replace(row, shared_bytes=29) for row in rows), **known)
+    for each in (trial, replace(trial, valid=False, reasons=("steal",))):
+        seen = measured(Candidate(2), each)
+        assert (seen.first_answer_s, seen.shared_bytes, seen.shared_lost_bytes) == (0.8, 30, 5)
+    older = measured(Candidate(2), factories.trial())
+    assert (older.first_answer_s, older.shared_bytes, older.shared_lost_bytes) == (None, None, None)
 
 
-@pytest.mark.parametrize(
-    ("changes", "candidate", "rps", "connections"),
-    [
-        ({"slots": "loop", "slots_a_worker": 16}, Candidate(1), 2000, 256),
-        ({"slots": "loop", "slots_a_worker": 16}, Candidate(1), 8000, 500),
-        ({"slots": "loop", "slots_a_worker": 16}, Candidate(1), 80_000, 1024),
-        ({}, Candidate(2), 40, 64),
-        ({"slots": "threads"}, Candidate(4, 16), 1000, 128),
-    ],
-)
-def test_an_open_load_has_connections_for_all_that_is_under_way(
-    changes: dict[str, Any], candidate: Candidate, rps: float, connections: int
-) -> None:
-    """So that what is late is the server's doing."""
-    assert replace(SERVICE, **changes).pool(candidate, rps) == connections
+def test_the_row_of_a_candidate_has_the_median_over_its_launches_and_their_range() -> None:
+    """Those for blocks of closed load and those for rounds: here 0.3 s and 0.5 s."""
+    answer = recommend(FAST, ARM, session(Fake()))
+    row = next(row for row in answer.candidates if row.standing == "recommended")
+    assert row.first_answer_s in {0.3, 0.4, 0.5}
+    assert (row.first_answer_low_s, row.first_answer_high_s) == (0.3, 0.5)
+    assert (row.shared_bytes, row.shared_lost_bytes) == (30, 4)
+
+
+def test_so_has_that_of_a_candidate_under_a_rate() -> None:
+    """What none of its launches tells is missing."""
+    question = replace(FAST, rate_rps=200.0)
+    answer = recommend(question, ARM, session(Fake(), question))
+    assert answer.rate is not None
+    row = next(row for row in answer.rate.rows if row.standing == "recommended")
+    assert (row.first_answer_s, row.first_answer_low_s, row.first_answer_high_s) == (0.5, 0.5, 0.5)
+    assert (row.shared_bytes, row.shared_lost_bytes) == (30, None)
+
+
+def test_a_single_launch_has_no_range_and_none_that_is_known_has_nothing() -> None:
+    """Never a zero for what is not known."""
+    one = Measured(candidate=Candidate(2), first_answer_s=0.7)
+    assert [shown([one])[f"first_answer{end}_s"] for end in ("", "_low", "_high")] == [0.7, None, None]
+    assert set(shown([Measured(candidate=Candidate(2))]).values()) == {None}

@@ -29,6 +29,7 @@ from harness.tune.sitting import Sitting
 from harness.tune.state import LoneWorker, Offer, Question, Tuning
 from harness.tune.subject import Subject
 from harness.tune.trials import RateTrial
+from harness.tune.variants import Variant, VariantBlock
 from tests import factories
 
 SERVICE = Service(cores=1, connections=16, unloaded_s=0.050, cpu_s_per_request=0.001, slots="one", worker_bytes=1000)
@@ -65,6 +66,10 @@ class Fake:
     """The rate of each block of open load."""
     launched: list[Candidate] = field(default_factory=list)
     stopped: list[Candidate] = field(default_factory=list)
+    varied: bool = False
+    """Whether the server has a factor that is for memory."""
+    varied_over: list[int | None] = field(default_factory=list)
+    """The connections of each block that varied it."""
     seeds: list[tuple[float, float]] = field(default_factory=list)
     """Where each search began, and over how many connections."""
 
@@ -112,7 +117,26 @@ class Fake:
         )
         if self.unusable or candidate.workers in self.broken:
             trial = replace(trial, outcome="invalid", reasons=("did not come up",))
-        return Offered(candidate=candidate, trial=trial, memory_bytes=1000 * candidate.workers)
+        memory_bytes = 1000 * candidate.workers
+        return Offered(candidate=candidate, trial=trial, memory_bytes=memory_bytes, first_answer_s=0.5, shared_bytes=30)
+
+    def variants(self, chosen: Candidate, connections: int | None) -> VariantBlock | None:
+        """Half the memory where `varied` says so."""
+        if not self.varied:
+            return None
+        self._step(10.0)
+        self.launched.append(chosen)
+        self.stopped.append(chosen)
+        self.varied_over.append(connections)
+        whole, half = self._measured(chosen), replace(self._measured(chosen), memory_bytes=500 * chosen.workers)
+        return VariantBlock(
+            candidate=chosen,
+            variants=(
+                Variant(factor="", level="", words="", measured=whole),
+                Variant(factor="preload", level="preload", words="preloaded", measured=half),
+            ),
+            took_s=10.0,
+        )
 
     @contextmanager
     def searching(self, chosen: Candidate, seed_rps: float, connections: int) -> Iterator[Offer]:
@@ -131,6 +155,9 @@ class Fake:
             candidate=candidate,
             throughput_rps=20.0 * min(16, candidate.workers),
             memory_bytes=1000 * candidate.workers,
+            first_answer_s=0.3,
+            shared_bytes=20,
+            shared_lost_bytes=4,
             limit=self.limit,
             cpu_s_per_request=0.0002,
         )

@@ -51,6 +51,8 @@ class Chart:
     """The scenario whose section it belongs to; None: the run as a whole."""
     quotable: bool = False
     """Whether it is fit for a README, and so drawn as a dark PNG too."""
+    table_note: str = ""
+    """What must be known of its table."""
     arms: tuple[str, ...] = ()
     """Whose figures it shows, row by row of the table; empty: no row belongs to one arm or pair."""
 

@@ -14,13 +14,19 @@ from harness.report.charts.base import WIDTH, Chart, Row
 from harness.report.charts.marks import Drawing, Point
 from harness.report.figures import Study
 from harness.report.figures.axis import log_ticks
-from harness.report.figures.rows import OF_CANDIDATE, of_candidate
+from harness.report.figures.rows import HEADINGS, of_candidate, shown_of
 from harness.report.words import shown
 from harness.tune.recommendation import CandidateRow, Recommendation
 from harness.units import plural
 
 LEFT, RIGHT, BELOW, ABOVE = 0.95, 0.3, 0.5, 0.3
 THROUGHPUT, P99, MEMORY, BETWEEN = 2.4, 0.85, 0.85, 0.35
+OF_LAUNCHES = (
+    "Shared: memory that is not one process's alone, the most seen; of it lost: how much less that is after a launch's "
+    "last slice than before its first load, median. First answer: from a launch's start, beside the others of its "
+    "block, median and range."
+)
+"""Of the table below the chart."""
 STANDINGS = {
     "recommended": "recommended",
     "tie": "within the margin",
@@ -47,28 +53,25 @@ def candidates(study: Study) -> Chart | None:
     if answer is None or not rows:
         return None
     cores = answer.service.cores if answer.service else 1
+    metrics = shown_of(answer.candidates)
     return Chart(
         name="tune-candidates",
         title=_title(answer, rows),
         note=f"Good answers a second by {_by(answer)}, on {plural(cores, 'server core')}, with 95 % interval; below it "
         f"the p99 under that load with its own, and the memory. Shaded: within {units.percent(answer.margin)} of the "
         "best. Ringed: recommended. Hollow: not launched again. Dotted: the analytic ceiling.",
+        table_note=OF_LAUNCHES,
         body=THROUGHPUT + BETWEEN + P99 + BETWEEN + MEMORY + BELOW + ABOVE,
         paint=lambda drawing: _paint_candidates(drawing, answer, rows),
         columns=(
             "workers",
             "threads",
             "standing",
-            "throughput",
-            "of the best",
-            "p99",
-            "memory",
-            "shared",
-            "picked",
+            *(HEADINGS[metric] for metric in metrics),
             "limit",
             "why",
         ),
-        rows=tuple(_row(row) for row in answer.candidates),
+        rows=tuple(_row(row, metrics) for row in answer.candidates),
         quotable=True,
     )
 
@@ -90,8 +93,8 @@ def _title(answer: Recommendation, rows: Sequence[CandidateRow]) -> str:
     )
 
 
-def _row(row: CandidateRow) -> Row:
-    values = [of_candidate(row, metric) for metric in OF_CANDIDATE]
+def _row(row: CandidateRow, metrics: Sequence[str]) -> Row:
+    values = [of_candidate(row, metric) for metric in metrics]
     return (
         f"{row.workers}",
         f"{row.threads}",

@@ -9,9 +9,10 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from harness import units
 from harness.report.charts.base import WIDTH, Chart, Row
+from harness.report.charts.candidates import OF_LAUNCHES
 from harness.report.charts.marks import Drawing, Mark
 from harness.report.figures import Study
-from harness.report.figures.rows import OF_RATE_ROW, of_rate_row
+from harness.report.figures.rows import HEADINGS, of_rate_row, shown_of
 from harness.report.words import deployed, shorten, shown, text
 from harness.tune.rate.answer import RateAnswer, RateRow
 from harness.tune.recommendation import Recommendation
@@ -24,18 +25,8 @@ STANDINGS = {
     "misses": "does not hold",
     "failed": "failed",
 }
-COLUMNS = (
-    "workers",
-    "threads",
-    "standing",
-    "blocks held",
-    "answered",
-    "p99",
-    "memory",
-    "CPU a request",
-    "limit",
-    "why",
-)
+SAID = ("answered_rps", "latency_p99_us", "memory_bytes", "cpu_s_per_request")
+"""What a mark tells of its setting."""
 LABEL = 0.045
 """Share of the height within which settings of the same workers get one label."""
 
@@ -46,6 +37,7 @@ def frontier(study: Study) -> Chart | None:
     rate = answer.rate if answer else None
     if answer is None or rate is None:
         return None
+    metrics = shown_of(rate.rows)
     return Chart(
         name="tune-frontier",
         title=_title(answer, rate),
@@ -53,6 +45,7 @@ def frontier(study: Study) -> Chart | None:
         "block): its memory, and how many requests a second it answered, in its middle block. A dot "
         "holds the objective, a cross does not, hollow is not settled. Ringed: recommended. Dashed: the rate that was "
         "asked for, and with its headroom.",
+        table_note=OF_LAUNCHES,
         body=BODY,
         paint=lambda drawing: _paint(drawing, answer, rate),
         columns=(
@@ -60,14 +53,11 @@ def frontier(study: Study) -> Chart | None:
             "threads",
             "standing",
             "blocks held",
-            "answered",
-            "p99",
-            "memory",
-            "CPU a request",
+            *(HEADINGS[metric] for metric in metrics),
             "limit",
             "why",
         ),
-        rows=tuple(_row(row) for row in rate.rows),
+        rows=tuple(_row(row, metrics) for row in rate.rows),
         quotable=True,
     )
 
@@ -80,8 +70,8 @@ def _title(answer: Recommendation, rate: RateAnswer) -> str:
     return f"{deployed(answer)}: the cheapest that {holds} {asked} with {units.percent(rate.headroom)} headroom"
 
 
-def _row(row: RateRow) -> Row:
-    values = [of_rate_row(row, metric) for metric in OF_RATE_ROW]
+def _row(row: RateRow, metrics: Sequence[str]) -> Row:
+    values = [of_rate_row(row, metric) for metric in metrics]
     return (
         f"{row.workers}",
         f"{row.threads}",
@@ -137,7 +127,7 @@ def _settings(drawing: Drawing, axes: Axes, rows: Sequence[RateRow], *, threads:
         fill = theme.paper if row.standing == "open" else colour
         front = 5 if row.standing == "recommended" else 4
         (dot,) = axes.plot([x], [y], "x" if missed else "o", color=colour, mfc=fill, ms=7, mew=1.8, zorder=front)
-        says = ", ".join(text(of_rate_row(row, metric)) for metric in OF_RATE_ROW)
+        says = ", ".join(text(of_rate_row(row, metric)) for metric in SAID)
         drawing.mark(dot, Mark(f"{_called(row, threads=threads)}, {STANDINGS[row.standing]}: {says}"))
         if row.standing == "recommended":
             axes.plot([x], [y], "o", ms=15, mfc="none", mec=theme.b, mew=1.6, zorder=3)

@@ -18,12 +18,41 @@ OF_CANDIDATE = (
     "of_best",
     "saturated_latency_p99_us",
     "memory_bytes",
+    "memory_bytes_per_worker",
     "shared_bytes",
+    "shared_lost_bytes",
+    "first_answer_s",
     "share_of_picks",
 )
 """The metrics of a candidate that tune tried."""
-OF_RATE_ROW = ("answered_rps", "latency_p99_us", "memory_bytes", "cpu_s_per_request")
+OF_RATE_ROW = (
+    "answered_rps",
+    "latency_p99_us",
+    "memory_bytes",
+    "memory_bytes_per_worker",
+    "shared_bytes",
+    "shared_lost_bytes",
+    "first_answer_s",
+    "cpu_s_per_request",
+)
 """Those of a candidate that was offered a rate."""
+HEADINGS = {
+    "throughput_rps": "throughput",
+    "of_best": "of the best",
+    "saturated_latency_p99_us": "p99",
+    "answered_rps": "answered",
+    "latency_p99_us": "p99",
+    "memory_bytes": "memory",
+    "memory_bytes_per_worker": "a worker",
+    "shared_bytes": "shared",
+    "shared_lost_bytes": "of it lost",
+    "first_answer_s": "first answer",
+    "cpu_s_per_request": "CPU a request",
+    "share_of_picks": "picked",
+}
+"""What stands above each of these in a table."""
+OF_LAUNCHES = ("memory_bytes_per_worker", "shared_bytes", "shared_lost_bytes", "first_answer_s")
+"""Those of them that not every record has."""
 
 
 NO_LEVELS = ("connections", "load", "rate_rps", "a", "b")
@@ -119,8 +148,7 @@ def of_candidate(row: CandidateRow, metric: str, answer: Recommendation | None =
         "throughput_rps": ("1/s", (row.throughput_rps, row.low_rps, row.high_rps)),
         "of_best": ("ratio", (row.of_best, None, None)),
         "saturated_latency_p99_us": ("us", (row.p99_us, row.p99_low_us, row.p99_high_us)),
-        "memory_bytes": ("B", (row.memory_bytes, None, None)),
-        "shared_bytes": ("B", (row.shared_bytes, None, None)),
+        **_of_launches(row),
         "share_of_picks": ("1", (row.share_of_picks, None, None)),
     }
     unit, (value, low, high) = figures[metric]
@@ -146,15 +174,15 @@ def of_candidate(row: CandidateRow, metric: str, answer: Recommendation | None =
 
 
 def of_rate_row(row: RateRow, metric: str, answer: Recommendation | None = None) -> Value:
-    """One metric of a candidate that was offered a rate; medians over blocks, so without an interval."""
+    """One metric of a candidate that was offered a rate; medians over blocks, so without an interval of a mean."""
     rate = answer.rate if answer else None
-    figures: dict[str, tuple[str, float | None]] = {
-        "answered_rps": ("1/s", row.answered_rps),
-        "latency_p99_us": ("us", row.p99_us),
-        "memory_bytes": ("B", row.memory_bytes),
-        "cpu_s_per_request": ("s", row.cpu_s_per_request),
+    figures: dict[str, tuple[str, Figures]] = {
+        "answered_rps": ("1/s", (row.answered_rps, None, None)),
+        "latency_p99_us": ("us", (row.p99_us, None, None)),
+        **_of_launches(row),
+        "cpu_s_per_request": ("s", (row.cpu_s_per_request, None, None)),
     }
-    unit, value = figures[metric]
+    unit, (value, low, high) = figures[metric]
     return Value(
         kind="candidate",
         id=f"{row.workers}x{row.threads}",
@@ -168,12 +196,38 @@ def of_rate_row(row: RateRow, metric: str, answer: Recommendation | None = None)
         metric=metric,
         unit=unit,
         value=value,
+        low=low,
+        high=high,
         blocks=row.held + row.missed,
         blocks_measured=row.held + row.missed,
         verdict=row.standing,
         limit=row.limit,
         reasons=row.why,
     )
+
+
+def _of_launches(row: CandidateRow | RateRow) -> dict[str, tuple[str, Figures]]:
+    """What both kinds of rows say of memory, and of the time to the first answer, whose ends are its range."""
+    a_worker = None if row.memory_bytes is None else row.memory_bytes / row.workers
+    return {
+        "memory_bytes": ("B", (row.memory_bytes, None, None)),
+        "memory_bytes_per_worker": ("B", (a_worker, None, None)),
+        "shared_bytes": ("B", (row.shared_bytes, None, None)),
+        "shared_lost_bytes": ("B", (row.shared_lost_bytes, None, None)),
+        "first_answer_s": ("s", (row.first_answer_s, row.first_answer_low_s, row.first_answer_high_s)),
+    }
+
+
+def shown_of(rows: Sequence[CandidateRow] | Sequence[RateRow]) -> tuple[str, ...]:
+    """The metrics that a table of `rows` shows: no column that is empty throughout, as of older records."""
+    told = {name for row in rows for name, (_, figures) in _of_launches(row).items() if figures[0] is not None}
+    every = OF_RATE_ROW if any(isinstance(row, RateRow) for row in rows) else OF_CANDIDATE
+    return tuple(metric for metric in every if metric not in OF_LAUNCHES or metric in told)
+
+
+def briefly_of(rows: Sequence[CandidateRow] | Sequence[RateRow]) -> tuple[str, ...]:
+    """Those of terminal and summary.md: without the p99 of a load that nobody deploys for."""
+    return tuple(metric for metric in shown_of(rows) if metric != "saturated_latency_p99_us")
 
 
 def of_capacity(answer: Recommendation, end: str) -> Value:

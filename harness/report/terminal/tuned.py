@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich import box
 from rich.table import Table
 
-from harness.report.figures.rows import OF_RATE_ROW, of_candidate, of_rate_row
+from harness.report.figures.rows import HEADINGS, briefly_of, of_candidate, of_rate_row
 from harness.report.words import interval
 from harness.tune.rate.answer import RateAnswer
 from harness.tune.recommendation import Recommendation
@@ -19,9 +19,10 @@ def tried(answer: Recommendation) -> Table:
 
 
 def _under(rate: RateAnswer) -> Table:
-    table = _table("workers", "threads", "blocks held", "answered", "p99", "memory", "CPU a request")
+    metrics = briefly_of(rate.rows)
+    table = _table("workers", "threads", "blocks held", *(HEADINGS[metric] for metric in metrics))
     for row in rate.rows:
-        figures = (interval(of_rate_row(row, metric)) for metric in OF_RATE_ROW)
+        figures = (interval(of_rate_row(row, metric)) for metric in metrics)
         votes = f"{row.held} of {row.held + row.missed}"
         style = STYLES.get(row.standing, "dim")
         table.add_row(f"{row.workers}", f"{row.threads}", votes, *figures, row.standing, style=style)
@@ -29,9 +30,9 @@ def _under(rate: RateAnswer) -> Table:
 
 
 def _candidates(answer: Recommendation) -> Table:
-    table = _table("workers", "threads", "throughput", "of the best", "memory", "picked")
+    metrics = briefly_of(answer.candidates)
+    table = _table("workers", "threads", *(HEADINGS[metric] for metric in metrics))
     for row in answer.candidates:
-        metrics = ("throughput_rps", "of_best", "memory_bytes", "share_of_picks")
         figures = (interval(of_candidate(row, metric)) for metric in metrics)
         style = STYLES.get(row.standing, "dim")
         table.add_row(f"{row.workers}", f"{row.threads}", *figures, row.standing, style=style)

@@ -9,6 +9,7 @@ from functools import cached_property
 
 from harness.tune.blocks import BlockOutcome, Setup
 from harness.tune.candidates import Candidate
+from harness.tune.launches import Launch
 from harness.tune.most.levels import Levels, levels
 from harness.tune.rate.answer import least
 from harness.tune.rate.asked import RateBlock, each
@@ -76,6 +77,11 @@ class Race:
             known = [offered.memory_bytes] if offered.memory_bytes is not None else []
             seen.setdefault(offered.candidate, []).extend(known)
         return {candidate: max(values, default=None) for candidate, values in seen.items()}
+
+    def launches(self, candidate: Candidate) -> list[Launch]:
+        """All that was launched of it, for a block or a round."""
+        closed: list[Launch] = [arm for block in self.blocks for arm in block.measured if arm.candidate == candidate]
+        return closed + [offered for offered in each(self.rounds) if offered.candidate == candidate]
 
     @property
     def ties(self) -> tuple[Candidate, ...]:

@@ -7,13 +7,14 @@ the fewest threads.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import Literal
 
 from harness.strict import STRICT
 from harness.tune.candidates import Candidate
-from harness.tune.rate.asked import Asked, RateBlock
+from harness.tune.launches import shown
+from harness.tune.rate.asked import Asked, RateBlock, each
 from harness.tune.rate.grid import naive, untried
 from harness.tune.rate.standing import Standing, Standings, cpu_s, stand, usual
 
@@ -50,6 +51,12 @@ class RateRow:
     """What stopped it where it missed, and what most of its loss was."""
     naive: bool = False
     """Whether these are the 2C + 1 workers of the rule of thumb."""
+    shared_bytes: int | None = None
+    shared_lost_bytes: int | None = None
+    first_answer_s: float | None = None
+    first_answer_low_s: float | None = None
+    first_answer_high_s: float | None = None
+    """The last five as in `harness.tune.recommendation.CandidateRow`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +116,7 @@ def answer(asked: Asked, blocks: Sequence[RateBlock], *, settled: bool) -> RateA
     """The best answer that `blocks` give."""
     standings = stand(blocks)
     best = chosen(standings)
+    launches = {name: shown(one for one in each(blocks) if one.candidate == name) for name in standings}
     return RateAnswer(
         rate_rps=asked.rate_rps,
         headroom=asked.headroom,
@@ -120,7 +128,10 @@ def answer(asked: Asked, blocks: Sequence[RateBlock], *, settled: bool) -> RateA
         settled=settled and best is not None,
         nearest=nearest(standings) if best is None else None,
         untried=untried(asked, cpu_s(standings.values())),
-        rows=tuple(_row(asked, candidate, standings[candidate], best) for candidate in sorted(standings)),
+        rows=tuple(
+            replace(_row(asked, candidate, standings[candidate], best), **launches[candidate])
+            for candidate in sorted(standings)
+        ),
     )
 
 

@@ -55,6 +55,10 @@ class Offered:
     throughput_rps: float | None = None
     """Good answers a second; None where there is no trial."""
     memory_bytes: int | None = None
+    shared_bytes: int | None = None
+    shared_lost_bytes: int | None = None
+    first_answer_s: float | None = None
+    """The last three as in `harness.tune.blocks.Measured`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
