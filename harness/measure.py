@@ -12,12 +12,14 @@ from dataclasses import dataclass, replace
 
 from harness import record
 from harness.judge import compare
+from harness.machine.placement import Placement
 from harness.record import Writer
 from harness.record.sitting import Sitting
 from harness.suite import Arm, block_times
 from harness.suite.plan import Plan
 from harness.trial.bench import Bench, GroupState, opened, resume
 from harness.trial.block import measure_block
+from harness.trial.ending import Ending
 from harness.trial.progress import Progress
 from harness.trial.site import Here, Site
 from harness.trial.there import sited
@@ -45,13 +47,20 @@ def _measured(sitting: Sitting, progress: Progress, arms: Sequence[Arm], site: S
     with (
         record.writing(sitting.folder, sitting.info) as writer,
         opened(plan, arms, sitting.placement, writer, progress, missing, site) as bench,
+        Ending(_away(site, sitting.placement)) as ending,
     ):
         progress.run_started(plan, _left_s(bench, groups))
         while unfinished := [group for group in groups if not _enough(bench, group)]:
             for group in unfinished:
                 if not _enough(bench, group):  # the blocks of earlier groups may have used up the budget
-                    _next_block(bench, group, groups, writer)
+                    _next_block(bench, group, groups, writer, ending)
+        ending.wait()
         writer.finish()
+
+
+def _away(site: Site, placement: Placement) -> Sequence[int]:
+    """CPUs on which servers may end while the next ones start: the generator's, idle then, where no server has them."""
+    return [cpu for cpu in placement.generator if cpu not in placement.server] if site.overlaps else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +76,12 @@ class Underway:
         return cls(state, compare.Standing(plan, state.group, state.trials))
 
 
-def _next_block(bench: Bench, underway: Underway, groups: Iterable[Underway], writer: Writer) -> None:
+def _next_block(bench: Bench, underway: Underway, groups: Iterable[Underway], writer: Writer, ending: Ending) -> None:
     state, standing = underway.state, underway.standing
     group, block, known = state.group, state.blocks, len(state.trials)
     bench.stopwatch.lap()
     bench.progress.block_started(group, block, _left_s(bench, groups))
-    for trial in measure_block(bench, state, block, keep=writer.append_episode):
+    for trial in measure_block(bench, state, block, keep=writer.append_episode, ending=ending):
         writer.append(trial)
         bench.progress.trial_done(trial)
     standing.add(state.trials[known:])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -147,3 +148,14 @@ def descendants(roots: set[Identity], processes: Mapping[int, Entry]) -> set[Ide
                 descendants.add(child)
                 ahead.append(child)
     return descendants
+
+
+def await_end(pid: int, timeout_s: float) -> None:
+    """Return as soon as that child of ours has ended: `Popen.wait` looks only every 50 ms. Raises `OSError`."""
+    handle = os.pidfd_open(pid)
+    try:
+        poller = select.poll()
+        poller.register(handle, select.POLLIN)
+        poller.poll(timeout_s * 1000)
+    finally:
+        os.close(handle)

@@ -23,7 +23,7 @@ from typing import IO
 from harness.errors import LaunchError, ServiceError, StorageError
 from harness.machine import logs
 from harness.machine.guard import guard, next_mark
-from harness.machine.identity import MARK, Family, Identity, identity, kill, kin, table
+from harness.machine.identity import MARK, Family, Identity, await_end, identity, kill, kin, table
 from harness.machine.reaper import GONE_S
 from harness.machine.undisturbed import undisturbed
 
@@ -81,8 +81,12 @@ class Process:
     def wait_stopped(self, timeout_s: float) -> None:
         """Wait until it has ended, for so long after it was asked to stop; returns in any case."""
         left_s = 0.0 if self._asked_at is None else self._asked_at + timeout_s - time.monotonic()
+        deadline = time.monotonic() + max(0.0, left_s)
+        if self.alive():
+            with contextlib.suppress(OSError):  # it has ended meanwhile, or we have too many files open
+                await_end(self.pid, max(0.0, left_s))
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self.popen.wait(max(0.0, left_s))
+            self.popen.wait(max(0.0, deadline - time.monotonic()))
 
     def restart(self, more: Sequence[str] = ()) -> None:
         """Stop it, with all its descendants, and start the same again; raises as `running` does.

@@ -9,8 +9,10 @@ from harness.suite.model import Cell, Upstream
 from harness.suite.plan import Arm, Group, Plan, slots
 from harness.suite.times import Times
 
-LAUNCH_S, STOP_S = 0.45, 0.6
-"""A worker process, which starts on the CPUs of all servers; and all servers of a block, which stop side by side."""
+LAUNCH_S = 0.45
+"""A worker process, which starts on the CPUs of all servers, while one of the block before ends there."""
+LEFT_S, STOP_S = 0.05, 0.6
+"""What is left of the end of all servers of a block when the next ones are ready; and all of it, on another machine."""
 
 AGREE_S = 0.25
 """What several generators need to agree on the moments of a slice."""
@@ -48,7 +50,7 @@ def block_times(plan: Plan, group: Group) -> Times:
         warm_up_s=warm_up_s,
         launch_s=LAUNCH_S * sum(arm.cell.workers for arm in group.arms),
         verify_s=sum(2 * _answer_s(arm, plan.upstream) for arm in group.arms) * (1 + len(group.phases) / 2),
-        stop_s=STOP_S,
+        stop_s=LEFT_S if plan.server is None else STOP_S,
     )
 
 

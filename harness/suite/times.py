@@ -25,10 +25,11 @@ class Times:
     """Load before and after what counts: connections that open, the first answers, the last ones."""
     warm_up_s: Seconds = 0.0
     launch_s: Seconds = 0.0
-    """Until every server answers and is quiet."""
+    """Until every server answers and is quiet, without what of `stop_s` lies in between."""
     verify_s: Seconds = 0.0
     """Answers checked before the load and after it."""
     stop_s: Seconds = 0.0
+    """Servers asked to stop, and what is left of that when those of the next block are ready."""
     waiting_s: Seconds = 0.0
     """All the rest: the harness and the generator wait for each other, services are looked after, rows are written."""
 

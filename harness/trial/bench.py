@@ -135,6 +135,8 @@ class GroupState:
     """How long each block took."""
     neighbours_right: set[str] = field(default_factory=set)
     """Arms that have answered rightly, in this sitting, what is held beside their victims."""
+    alone: bool = False
+    """Whether its servers start only when those of the block before have ended: beside them one did not start."""
 
     def __post_init__(self) -> None:
         if self.group.disturbance is not None:  # what the victim of its episodes is offered

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeAlias
 
 from harness.errors import AnswerError, GatebenchError, LaunchError, LoadError
@@ -14,6 +16,7 @@ from harness.subject.launch import Launched
 from harness.suite import Arm, Group, Phase
 from harness.trial import faults
 from harness.trial.bench import Bench, GroupState
+from harness.trial.ending import Ending
 from harness.trial.episodes import measure_episodes
 from harness.trial.phase import Bounds, failed, measure_phase, warm_up
 from harness.trial.serving import Serving
@@ -32,22 +35,26 @@ def measure_block(
     *,
     overload: Bounds | None = None,
     keep: Callable[[Episode], None] | None = None,
+    ending: Ending | None = None,
 ) -> Iterator[Trial]:
     """Yield a trial for each arm and phase; then `keep` gets the episodes, where the group has a disturbance.
 
-    `overload` bounds loads that may be more than a server holds.
+    `overload` bounds loads that may be more than a server holds. At the end `ending` gets the servers, and
+    what it has of the block before has ended before anything of this one is asked or measured.
+    Without it they have ended at the end of the block.
 
     An arm that does not come up, answers wrongly, dies or needs a service that cannot be had is a row with `error`.
     Services that died or hang are started afresh before anything is launched; generators that were lost are tried again
     meanwhile.
     """
+    ending = ending or Ending()
     bench.services.heal()
     bench.generator.mend()
     with contextlib.ExitStack() as stack:
-        with bench.stopwatch.on("launch"):
-            launched, errors = _launch_all(bench, state, block, stack)
+        launch = _launch_all(bench, state, block, stack, ending)
+        errors = launch.errors
         with bench.stopwatch.on("verify"):
-            serving = _verify_all(bench, launched, errors)
+            serving = _verify_all(bench, launch.ready, errors)
             _verify_neighbours(bench, state, serving, errors)
         _warm_up(bench, state, block, serving, errors)
         before: Phase | None = None
@@ -66,7 +73,7 @@ def measure_block(
             for episode in measure_episodes(bench, state, block, serving, errors):
                 keep(episode)
         with bench.stopwatch.on("stop"):
-            stack.close()
+            ending.take(stack, launch.started)
 
 
 def _lose(serving: dict[str, Serving], errors: Errors, lost: Errors) -> None:
@@ -86,25 +93,62 @@ def _warm_up(bench: Bench, state: GroupState, block: int, serving: dict[str, Ser
         _lose(serving, errors, dict.fromkeys(serving, error))
 
 
-def _launch_all(bench: Bench, state: GroupState, block: int, stack: contextlib.ExitStack) -> tuple[list[Ready], Errors]:
-    """Start all arms side by side, and wait until they are ready and quiet; `stack` stops them side by side too."""
-    started = []
+@dataclass(frozen=True, slots=True)
+class _Launch:
+    """The servers of a block that were started, those of them that are ready, and why others are not."""
+
+    started: list[Launched]
+    ready: list[Ready]
+    errors: Errors
+
+
+def _launch_all(bench: Bench, state: GroupState, block: int, stack: contextlib.ExitStack, ending: Ending) -> _Launch:
+    """Start all arms, and wait until those of the block before have ended, and these are quiet.
+
+    What does not start beside those that end may lack what they still have: a port of its own, a lock, memory. It is
+    started once more without them, and all further blocks of the group are started so.
+    """
+    if state.alone:
+        _wait(bench, ending)
+    launch = _bring_up(bench, state, block, stack, ending)
+    if launch.errors.keys() - bench.missing.keys():
+        state.alone = True
+        if ending.busy:
+            _wait(bench, ending)
+            with bench.stopwatch.on("stop"):
+                stack.close()
+            launch = _bring_up(bench, state, block, stack, ending)
+    _wait(bench, ending)
+    with bench.stopwatch.on("launch"):
+        bench.site.settle([server for server, _ in launch.ready])
+    return launch
+
+
+def _wait(bench: Bench, ending: Ending) -> None:
+    with bench.stopwatch.on("stop"):
+        ending.wait()
+
+
+def _bring_up(bench: Bench, state: GroupState, block: int, stack: contextlib.ExitStack, ending: Ending) -> _Launch:
+    """Start all arms side by side, and wait until they are ready; `stack` stops them side by side too."""
     errors: Errors = {arm.id: LaunchError(bench.missing[arm.id]) for arm in state.group.arms if arm.id in bench.missing}
-    for arm in state.group.arms:
-        if arm.id not in errors:
-            try:
-                started.append(stack.enter_context(_launch(bench, state.group, arm, block)))
-            except LaunchError as error:
-                errors[arm.id] = error
-    stack.callback(_ask_to_stop, tuple(started))
+    started: list[Launched] = []
     ready: list[Ready] = []
-    for server, answered in awaited(started, at_once=bench.site.waits_at_once):
-        if isinstance(answered, LaunchError):
-            errors[server.arm.id] = server.cause(answered)
-        else:
-            ready.append((server, answered))
-    bench.site.settle([server for server, _ in ready])
-    return ready, errors
+    with bench.stopwatch.on("launch"):
+        for arm in state.group.arms:
+            if arm.id not in errors:
+                log = ending.log(bench.logs, arm.id, block)
+                try:
+                    started.append(stack.enter_context(_launch(bench, state.group, arm, block, log)))
+                except LaunchError as error:
+                    errors[arm.id] = error
+        stack.callback(_ask_to_stop, tuple(started))
+        for server, answered in awaited(started, at_once=bench.site.waits_at_once):
+            if isinstance(answered, LaunchError):
+                errors[server.arm.id] = server.cause(answered)
+            else:
+                ready.append((server, answered))
+    return _Launch(started, ready, errors)
 
 
 def _ask_to_stop(servers: Iterable[Launched]) -> None:
@@ -112,13 +156,13 @@ def _ask_to_stop(servers: Iterable[Launched]) -> None:
         server.process.ask_to_stop()
 
 
-def _launch(bench: Bench, group: Group, arm: Arm, block: int) -> contextlib.AbstractContextManager[Launched]:
+def _launch(bench: Bench, group: Group, arm: Arm, block: int, log: Path) -> contextlib.AbstractContextManager[Launched]:
     return bench.site.launch(
         arm,
         bench.plan,
         bench.services,
         cpus=bench.placement.server,
-        log=bench.logs / f"{arm.id}.log",
+        log=log,
         key=f"/{block}",
         disturbance=group.disturbance,
     )

@@ -22,6 +22,9 @@ from harness.trial.observe import Readings
 class Site(Protocol):
     """A machine that servers and their services run on, for one run."""
 
+    overlaps: bool
+    """Whether the servers of a block may end there while those of the next one start."""
+
     def receipts(self, arms: Iterable[Arm]) -> Receipts:
         """The versions that `arms` stand on there; raises `LaunchError` where the machine is lost."""
 
@@ -65,6 +68,7 @@ class Site(Protocol):
 class Here:
     """This machine."""
 
+    overlaps = True
     waits_at_once = True
 
     def receipts(self, arms: Iterable[Arm]) -> Receipts:

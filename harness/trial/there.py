@@ -27,6 +27,9 @@ LOG = "servers-machine.log"
 class There:
     """The machine that `plan.server` names, for one run. A link that is lost is made anew before the next block."""
 
+    overlaps = False
+    """An agent knows a server by its arm: it has one of each."""
+
     waits_at_once = False
     """Its agent does one call after the other."""
 

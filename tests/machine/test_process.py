@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -47,6 +48,29 @@ def test_a_process_that_ignores_sigterm_is_killed(tmp_path: Path, monkeypatch: p
         stop(process, 0.1)
         assert process.popen.returncode == -signal.SIGKILL
     assert process.members() == []
+
+
+def test_an_end_is_awaited_where_no_descriptor_is_left_to_await_it_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By looking again and again."""
+    monkeypatch.setattr(processes, "await_end", Mock(side_effect=OSError(errno.EMFILE, "too many open files")))
+    with running(
+        [sys.executable, "-c", "import time; time.sleep(60)"], name="sleeper", log=tmp_path / "log"
+    ) as process:
+        process.ask_to_stop()
+        process.wait_stopped(20)
+        assert process.popen.returncode == -signal.SIGTERM
+
+
+def test_an_end_that_does_not_come_is_awaited_no_longer_than_was_asked(tmp_path: Path) -> None:
+    """The process lives then."""
+    with running([sys.executable, "-c", STUBBORN], name="stubborn", log=tmp_path / "log") as process:
+        assert until(lambda: "here" in process.tail())
+        process.ask_to_stop()
+        process.wait_stopped(0.05)
+        assert process.alive()
+        process.kill()
 
 
 @pytest.mark.parametrize("moment", ["_start", "identity"])
