@@ -6,7 +6,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -134,15 +134,16 @@ def ten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 @pytest.mark.live
+@pytest.mark.beside
 def test_servers_are_asked_on_their_machine(
     suite: str, ten: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """At the address that the load will go to; the generators' machine has to reach it."""
     asked: list[str] = []
 
-    def right(host: str, port: int, scenario: Scenario) -> None:
+    def right(host: str, port: int, scenario: Scenario, further: Sequence[int] = ()) -> None:
         asked.append(host)
-        check(host, port, scenario)
+        check(host, port, scenario, further)
         if scenario.name == "external-data":
             raise AnswerError("body lacks 'goodbye'")
 
@@ -160,15 +161,16 @@ def test_servers_are_asked_on_their_machine(
 
 
 @pytest.mark.live
+@pytest.mark.beside
 def test_servers_of_this_machine_are_asked_where_generators_of_others_reach_them(
     suite: str, ten: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Not on loopback; the machine is named with the way to it."""
     asked: list[str] = []
 
-    def right(host: str, port: int, scenario: Scenario) -> None:
+    def right(host: str, port: int, scenario: Scenario, further: Sequence[int] = ()) -> None:
         asked.append(host)
-        check(host, port, scenario)
+        check(host, port, scenario, further)
 
     monkeypatch.setattr(verifying, "check", right)
     verb.verify(suite, on=[f"generator={ten}"], bind="127.0.0.2", wanted="scenario=json")

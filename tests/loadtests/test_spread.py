@@ -57,6 +57,7 @@ def test_both_arms_of_a_pair_draw_alike(request_: Request | Mix) -> None:
 
 
 @pytest.mark.live
+@pytest.mark.beside
 @pytest.mark.parametrize("law", ["null", "closing"])
 @pytest.mark.parametrize("request_", [ONE, MIX])
 @pytest.mark.parametrize("load", [Closed(connections=24), Open(connections=24, rate_rps=500)])

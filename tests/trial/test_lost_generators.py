@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from dataclasses import replace
 from pathlib import Path
@@ -67,6 +68,7 @@ def phase(port: int, load: Load) -> Spec:
 
 
 @pytest.mark.live
+@pytest.mark.beside
 @pytest.mark.parametrize("away", ["ten", "eleven"])
 def test_those_that_are_left_drive_all_of_it(away: str, network: Path) -> None:
     """Under their own numbers; whoever is back takes part again."""
@@ -93,6 +95,7 @@ def test_those_that_are_left_drive_all_of_it(away: str, network: Path) -> None:
 
 
 @pytest.mark.live
+@pytest.mark.beside
 def test_with_none_left_there_is_no_load(network: Path) -> None:
     """The last one that was lost is named."""
     for host in ("ten", "eleven"):
@@ -119,6 +122,7 @@ class Cut(Silent):
 
 
 @pytest.mark.live
+@pytest.mark.beside
 def test_a_run_loses_a_generator_goes_on_and_has_it_again(network: Path) -> None:
     """The phase in which it was lost is void; the record names for each trial who was there."""
     (network / "tiny.toml").write_text(SUITE)
@@ -131,7 +135,7 @@ def test_a_run_loses_a_generator_goes_on_and_has_it_again(network: Path) -> None
     seen = [
         (trial.block, [(share.generator, share.machine) for share in trial.generators], trial.absent)
         for trial in run.trials
-        if trial.error is None
+        if trial.error is None and trial.block < plan.blocks  # a block that noise made void is measured once more
     ]
     both = [(1, "ten"), (2, "eleven")]
     expected: list[Any] = [(0, both, ()), (2, both[:1], (LOST,)), (3, both, ())]
@@ -140,7 +144,7 @@ def test_a_run_loses_a_generator_goes_on_and_has_it_again(network: Path) -> None
     assert len(errors) == 1
     assert "generator 2 of 2 on eleven lost its agent: ssh ended with exit code -9" in str(errors)
     (caveat,) = [each for each in within(run).caveats if each.kind == "absent"]
-    assert caveat.text.startswith("2 trials of 8 were driven by those of 2 generators that were left")
+    assert re.match("2 trials of (8|10) were driven by those of 2 generators that were left", caveat.text)
     assert LOST in caveat.text
 
 
