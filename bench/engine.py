@@ -15,7 +15,6 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from itertools import pairwise
 
 from bench import instruments
 from bench.instruments import Placed, arm, closed, null_server, opened, run
@@ -189,15 +188,14 @@ def hardened(_: Placed) -> Iterator[Claim]:
 
 def all_workers(where: Placed) -> Iterator[Claim]:
     """10. Four workers on one listening socket, ten slices."""
-    seen: list[list[int]] = []
+    slices: list[spec.Slice] = []
+    each: list[list[int]] = []
     with null_server(where, "fixed:2", workers=4) as server:
-
-        def watch(event: spec.Event, _: Process) -> None:
-            if event.event == "drained":
-                seen.append(server.seen()["workers"])
-
-        slices = run(where, closed(arm(server.port), slices=10), watch).slices
-    each = [[b - a for a, b in zip(before, after, strict=True)] for before, after in pairwise(seen)]
+        phase = closed(arm(server.port, response_s=0.001), warmup_s=0.0)
+        for _ in range(10):  # phases of one slice: between slices of one phase nobody can look before the next begins
+            before = server.seen()["workers"]
+            slices += run(where, phase).slices
+            each.append([b - a for a, b in zip(before, server.seen()["workers"], strict=True)])
     totals = [sum(slice_[worker] for slice_ in each) for worker in range(4)]
     shares = [total / sum(totals) for total in totals]
     yield (
