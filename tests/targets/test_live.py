@@ -38,10 +38,10 @@ PAIRS = [
 ]
 
 
-KEPT = httpx.Limits()
-LIMITS = {"uwsgi": httpx.Limits(max_keepalive_connections=0)}
-"""uWSGI's router closes a connection after a body that the app has not read, and does not say so: the next request on
-it would be lost. So each has one of its own."""
+KEPT, FRESH = httpx.Limits(), httpx.Limits(max_keepalive_connections=0)
+LIMITS = {"uwsgi": FRESH, "hypercorn": FRESH}
+"""These close a connection after a body that was not read before the answer, and do not say so (hypercorn 0.18,
+`H11Protocol._maybe_recycle`): the next request on it would be lost. So each has one of its own."""
 LARGE_BYTES = {"uwsgi": 65_536}
 """Its router loses many a request with a larger body, whatever its buffers; nobody else's server does."""
 
