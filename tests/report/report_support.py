@@ -9,7 +9,10 @@ from harness import record
 from harness.judge.compare import within
 from harness.record import GeneratorShare, Run, RunInfo
 from harness.report.build import build
+from harness.report.charts import charts
+from harness.report.drawing import draw
 from harness.report.figures import Study, study
+from harness.report.page import report
 from harness.spec.machines import Machine
 from tests.report.report_pairs import FakePair, quick_pairs
 from tests.report.report_plans import plan
@@ -104,6 +107,11 @@ def written(whole: Run, folder: Path) -> Path:
 def study_of(whole: Run) -> Study:
     """The run as a report sees it, without a folder."""
     return Study(whole, within(whole))
+
+
+def paged(seen: Study) -> str:
+    """The page alone of a report: to draw the PNGs beside it would take most of the time."""
+    return report(seen, draw(list(charts(seen)), png=False))
 
 
 def built(folder: Path) -> Path:

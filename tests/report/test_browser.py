@@ -15,6 +15,7 @@ import pytest
 from harness.judge import compare
 from harness.record import Run
 from harness.report.comparing import compare_page, page_name
+from harness.report.figures import study
 from harness.report.index import index
 from harness.tune.recommendation import FILE, dump
 from tests.report import report_support as support
@@ -99,7 +100,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     folders.append(support.written(_on_day(28, report_tuning.tune_run()), results / "tune"))
     (folders[-1] / FILE).write_text(dump(report_tuning.tuning()), encoding="utf-8")
     for folder in folders:
-        support.built(folder)
+        seen = study(folder)
+        (folder / "report.html").write_text(support.paged(seen), encoding="utf-8")
+        (folder / "summary.csv").write_text(seen.table, encoding="utf-8")
     compared = results / page_name(before.info.run, after.info.run)
     compare_page(tuple(map(support.study_of, (before, after))), compare.between(before, after), compared)
     index(results)
@@ -160,7 +163,7 @@ def rows(page: Page) -> list[str]:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", ["quick", "broken", "hostile", "tuned", "index", "compare"])
 def test_axe_finds_nothing_serious(site: Site, opened: Opened, name: str, scheme: Any) -> None:
-    """Contrast, names, roles, order: in both colour schemes; a picture of each page is kept."""
+    """Contrast, names, roles, order: in both colour schemes; a picture of each page is kept where one is asked for."""
     from axe_playwright_python.sync_playwright import Axe
 
     path = {
@@ -183,11 +186,8 @@ def test_axe_finds_nothing_serious(site: Site, opened: Opened, name: str, scheme
         for node in violation["nodes"][:3]
     ]
     assert serious == []
-    pictures = Path(os.environ.get("GATEBENCH_SCREENSHOTS", site.results / "pictures"))
-    pictures.mkdir(exist_ok=True, parents=True)
-    picture = pictures / f"{name}-{scheme}.png"
-    opened.page.screenshot(path=picture, full_page=True)
-    assert picture.stat().st_size > 10_000
+    if pictures := os.environ.get("GATEBENCH_SCREENSHOTS"):
+        opened.page.screenshot(path=Path(pictures) / f"{name}-{scheme}.png", full_page=True)
 
 
 @pytest.mark.parametrize(

