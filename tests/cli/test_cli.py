@@ -189,6 +189,7 @@ def test_a_run_measures_records_and_reports(tmp_path: Path) -> None:
 
 
 @pytest.mark.live
+@pytest.mark.beside
 def test_an_interrupted_run_keeps_what_it_has_and_goes_on(tmp_path: Path) -> None:
     """Ctrl-C ends with 130, leaves no process behind, and --resume finishes."""
     (tmp_path / "tiny.toml").write_text(TINY.replace("blocks = 1", 'blocks = 2\nphases = ["closed"]'))
@@ -219,6 +220,7 @@ def test_an_interrupted_run_keeps_what_it_has_and_goes_on(tmp_path: Path) -> Non
 
 
 @pytest.mark.live
+@pytest.mark.beside
 def test_without_redis_its_cells_are_rows_with_the_remedy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -236,11 +238,12 @@ def test_without_redis_its_cells_are_rows_with_the_remedy(
     assert {trial.cell.level("cache") for trial in failed} == {"redis"}
     assert all("install redis-server" in (trial.error or "") for trial in failed)
     assert all(trial.throughput_rps is None for trial in failed)
-    assert len(run.trials) == 8
+    assert len(run.trials) >= 8, "more where something disturbed a block"
     assert "redis-server" in capsys.readouterr().out
 
 
 @pytest.mark.live
+@pytest.mark.beside
 def test_a_target_of_ones_own_is_measured_by_its_own_interpreter(tmp_path: Path) -> None:
     """From a suite file outside the checkout, with its own folder; a missing package is a row that says so."""
     (tmp_path / "app").mkdir()

@@ -138,6 +138,7 @@ def leaks(shop: Path, *printed: str) -> list[str]:
 
 
 @pytest.mark.live
+@pytest.mark.beside
 def test_no_secret_is_in_the_records_nor_printed_and_the_run_resumes(shop: Path) -> None:
     """They are read again from suite file and environment; one that has changed is refused by its key."""
     first = interrupted(shop)
@@ -176,6 +177,7 @@ def test_no_secret_is_in_the_records_nor_printed_and_the_run_resumes(shop: Path)
 
 
 @pytest.mark.live
+@pytest.mark.beside
 def test_no_secret_of_a_tuning_is_in_its_files_nor_printed_and_it_resumes(shop: Path) -> None:
     """Interrupted after its first trial, refused with another secret, and gone on with until the time is up."""
     (shop / "shop.toml").write_text(SUITE.replace('b = { target = "talker"', 'b = { target = "shop"'))

@@ -124,17 +124,6 @@ def broken_pairs() -> list[FakePair]:
     ]
 
 
-def many_pairs(count: int) -> list[FakePair]:
-    """So many pairs over a dozen scenarios, as many as there are."""
-    known = quick_pairs()
-    pairs = []
-    for index in range(count):
-        base, turn = known[index % len(known)], index // len(known)
-        name = f"{base.scenario}-{turn % 4}" if turn % 4 else base.scenario
-        pairs.append(replace(base, scenario=name, connections=base.connections + turn // 4))
-    return pairs
-
-
 def worker_pairs() -> list[FakePair]:
     """Two scenarios over worker counts."""
     pairs = []

@@ -11,7 +11,11 @@ import pytest
 from bench.hosts import hosts, missing
 from tests.polling import until
 
-pytestmark = [pytest.mark.live, pytest.mark.skipif(missing() is not None, reason=missing() or "")]
+pytestmark = [
+    pytest.mark.live,
+    pytest.mark.beside,
+    pytest.mark.skipif(missing() is not None, reason=missing() or ""),
+]
 TINY = """
 blocks = 1
 rounds = 1

@@ -30,10 +30,10 @@ from harness.trial.generator import Generator, OnEvent
 from harness.trial.progress import Silent
 from tests import factories
 
-TRIALS = 2000
+TRIALS = 1000
 SETTLED = 100
 """Trials after which everything is imported and every cache is filled."""
-MOST_BYTES = 10_000_000
+MOST_BYTES = 5_000_000
 MOST_ROW_BYTES = 20_000
 RESPONSES = factories.histogram(np.random.default_rng(1).lognormal(5, 0.2, 2_000))
 
@@ -152,7 +152,7 @@ class Watch(Silent):
             self.held.append(holdings())
 
 
-def test_a_run_of_2000_trials_leaks_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_of_1000_trials_leaks_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory, descriptors, threads; and a row stays small."""
     monkeypatch.setattr(Generator, "start", lambda _: None)
     monkeypatch.setattr(Generator, "run", fake_load)

@@ -149,6 +149,7 @@ def test_a_run_loses_a_generator_goes_on_and_has_it_again(network: Path) -> None
 
 
 @pytest.mark.live
+@pytest.mark.beside
 def test_a_phase_that_those_who_are_left_cannot_drive_is_rows_that_say_so(network: Path) -> None:
     """Nothing is sent of it; the run ends with its rows."""
     (network / "tiny.toml").write_text(SUITE.replace("blocks = 4", "blocks = 3"))
