@@ -49,19 +49,22 @@ def asked(arm: DrivenArm, *, connect_timeout_s: float, read_timeout_s: float) ->
     """What is asked of `arm`; raises as `Exchange` does."""
     backends = spread(arm.host, (arm.port, *arm.further_ports))
     if isinstance(arm.request, Request):
-        exchange = Exchange(
-            arm.request, arm.host, arm.port, connect_timeout_s=connect_timeout_s, read_timeout_s=read_timeout_s
+        return Single(
+            Exchange(
+                arm.request,
+                arm.host,
+                arm.port,
+                connect_timeout_s=connect_timeout_s,
+                read_timeout_s=read_timeout_s,
+                backends=backends,
+            )
         )
-        exchange.backends = backends
-        return Single(exchange)
-    mixture = Mixture(
+    return Mixture(
         arm.request,
         arm.host,
         arm.port,
         f"{arm.arrivals_seed}/mix",
         connect_timeout_s=connect_timeout_s,
         read_timeout_s=read_timeout_s,
+        backends=backends,
     )
-    for exchange in mixture.exchanges:
-        exchange.backends = backends
-    return mixture

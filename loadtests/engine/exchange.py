@@ -51,10 +51,11 @@ class Exchange:
         connect_timeout_s: float,
         read_timeout_s: float,
         at: tuple[int, Any] | None = None,
+        backends: Backends | None = None,
     ) -> None:
         """`at` is the family and the address where these are known; else the host is resolved."""
         self.family, self.address = at or resolve(host, port)
-        self.backends: Backends | None = None
+        self.backends = backends
         """Where connections go in the place of `address`; None: all go there."""
         self.tls = server_name(host) if host.startswith(TLS) else None
         """The name of a server that speaks TLS."""

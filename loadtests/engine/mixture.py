@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from harness.spec import Mix, OfRequest
 from harness.spec.histogram import Histogram
 from loadtests.engine.driver import Connect
-from loadtests.engine.exchange import Exchange, resolve
+from loadtests.engine.exchange import Backends, Exchange, resolve
 from loadtests.engine.reactor import Reactor
 from loadtests.engine.recorder import FOR_EVER_NS, Display, Recorder, Stamps, Window, microseconds, taken
 from loadtests.engine.wire import Connection, Owner
@@ -37,12 +37,28 @@ class Mixture:
     """What the connections of one arm share: an exchange for each variant of each request, and the order of them."""
 
     def __init__(
-        self, mix: Mix, host: str, port: int, seed: str, *, connect_timeout_s: float, read_timeout_s: float
+        self,
+        mix: Mix,
+        host: str,
+        port: int,
+        seed: str,
+        *,
+        connect_timeout_s: float,
+        read_timeout_s: float,
+        backends: Backends | None = None,
     ) -> None:
         at = resolve(host, port)
         self.names = tuple(request.name for request in mix.requests)
         self.exchanges = [
-            Exchange(variant, host, port, connect_timeout_s=connect_timeout_s, read_timeout_s=read_timeout_s, at=at)
+            Exchange(
+                variant,
+                host,
+                port,
+                connect_timeout_s=connect_timeout_s,
+                read_timeout_s=read_timeout_s,
+                at=at,
+                backends=backends,
+            )
             for request in mix.requests
             for variant in request.variants
         ]
