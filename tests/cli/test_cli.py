@@ -238,7 +238,10 @@ def test_without_redis_its_cells_are_rows_with_the_remedy(
     assert {trial.cell.level("cache") for trial in failed} == {"redis"}
     assert all("install redis-server" in (trial.error or "") for trial in failed)
     assert all(trial.throughput_rps is None for trial in failed)
-    assert len(run.trials) in {8, 12}  # and a block of json more where something disturbed it
+    planned = [
+        trial for trial in run.trials if trial.block < run.info.plan.blocks
+    ]  # one that noise made void has another
+    assert len(planned) == 8
     assert "redis-server" in capsys.readouterr().out
 
 

@@ -130,7 +130,8 @@ def test_two_apps_are_run_without_a_file_and_gone_on_with(
             commands(["run", *options, "--shared-cpu"], standalone_mode=False)
     assert "shop:create_async() on uvicorn" in capsys.readouterr().out
     run = record.read(folder / "mine")
-    assert {trial.block for trial in run.trials} in ({0, 1}, {0, 1, 2})  # one more where something disturbed one
+    assert run.info.plan.blocks == 2
+    assert {trial.block for trial in run.trials if trial.block < 2} == {0, 1}  # one that noise made void has another
     assert [trial.error for trial in run.trials if trial.error] == []
     a, b = run.info.plan.groups[0].arms
     assert (a.label, b.label) == ("shop:app on gunicorn-gthread (8 threads)", "shop:create_async() on uvicorn")

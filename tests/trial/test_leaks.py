@@ -33,7 +33,7 @@ from tests import factories
 TRIALS = 1000
 SETTLED = 100
 """Trials after which everything is imported and every cache is filled."""
-MOST_BYTES = 5_000_000
+MOST_BYTES = 4_700_000
 MOST_ROW_BYTES = 20_000
 RESPONSES = factories.histogram(np.random.default_rng(1).lognormal(5, 0.2, 2_000))
 
