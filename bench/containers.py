@@ -39,7 +39,7 @@ connections = 8
 """
 """Each request calls the slow API once."""
 QUIET = SUITE.replace("connections = 8", "connections = 2")
-"""One connection each: two generators and the slow API share a CPU, and soon wait for it longer than a run may."""
+"""One connection each: on two CPUs a generator shares that of the servers, and soon waits longer than a run may."""
 BUSY = """
 [thresholds]
 outside_load = 1.0

@@ -63,7 +63,7 @@ lateness_of_response = 1.0
 SHARED = """outside_load = 1.0
 generator_waiting = 0.25
 """
-"""What two generators on one CPU cannot hold, nor a host whose CPUs others use. All else is judged as in any run."""
+"""What hosts cannot hold that share two CPUs, one of them with the servers. All else is judged as in any run."""
 QUICK_S = 1_200.0
 
 
