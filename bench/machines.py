@@ -14,11 +14,8 @@ are read. `server_cut_off` and `server_agent_killed` in the middle of a slice: v
 there fifteen seconds later, the run goes on. `server_harness_killed` and `server_harness_cut_off`: nothing
 is left on any host.
 
-`quick`, only when it is named: the suite of that name with servers and generators on hosts of their own, and then on
-one of them alone: all trials are valid, and no pair is changed. It wants the machine to itself, and 18 minutes.
-
-Needs root, sshd and `ip`, and seven minutes. But for `quick` its figures are of no use: all hosts share the CPUs. Ends
-with 1 when a claim does not hold, with 2 where no hosts can be made.
+Needs root, sshd and `ip`, and seven minutes. Its figures are of no use: all hosts share the CPUs. Ends with 1 when a
+claim does not hold, with 2 where no hosts can be made.
 """
 
 from __future__ import annotations
@@ -36,7 +33,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.hosts import ROOT, Host, hosts, missing
+from bench.hosts import Host, hosts, missing
 
 Claim = tuple[bool, str]
 SUITE = """
@@ -60,11 +57,6 @@ generator_cpu_percent = 100.0
 lateness_of_response = 1.0
 """
 """The hosts share the CPUs: what one does disturbs the others."""
-SHARED = """outside_load = 1.0
-generator_waiting = 0.25
-"""
-"""What hosts cannot hold that share two CPUs, one of them with the servers. All else is judged as in any run."""
-QUICK_S = 1_200.0
 
 
 @dataclass(slots=True)
@@ -235,44 +227,6 @@ def server_apart() -> Iterator[Claim]:
         yield from _nothing_left(run)
 
 
-def quick() -> Iterator[Claim]:
-    """The suite `quick` over all hosts, and the same on one: valid, and no pair is changed."""
-    suite = (ROOT / "benchmarks/suites/quick.toml").read_text()
-    suite = suite.replace("[thresholds]\n", "[thresholds]\n" + SHARED)
-    with running(suite, apart=True) as run:
-        took_s = seconds_until(lambda: run.process.poll() is not None, QUICK_S)
-        yield took_s is not None, f"it ends after {took_s or QUICK_S:.0f} s, with exit code {run.process.poll()}"
-        rows = run.rows()
-        why = [f"{row['trial']}: {row['error'] or row['reasons']}" for row in rows if not row["valid"]]
-        yield bool(rows) and not why, f"{len(rows)} trials, all valid {why or ''}"
-        cpu_s = min((each["cpu_s"] for row in rows for each in row["slices"]), default=0.0)
-        memory = min((row["memory_bytes"] or 0 for row in rows), default=0)
-        yield cpu_s > 0 and memory > 0, f"servers were read there: at least {cpu_s:.3f} s of CPU, {memory} bytes"
-        waited = sorted(max(each["waiting_fraction"] for each in row["generators"]) for row in rows)
-        if waited:
-            print(
-                f"          generators waited for a CPU: median {waited[len(waited) // 2]:.1%}, most {waited[-1]:.1%}"
-            )
-        yield from _as_on_one_host(run)
-
-
-def _as_on_one_host(run: Run) -> Iterator[Claim]:
-    """The suite of a run that is over, measured on one of its hosts alone, shows no other ratio."""
-    python = [str(run.folder / "python"), "-m", "harness"]
-    local = [*python, "run", "machines.toml", "--out=local"]
-    with run.here.start(local, run.folder, {}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as alone:
-        ends = seconds_until(lambda: alone.poll() is not None, QUICK_S) is not None
-    yield ends and alone.returncode == 0, f"on one host alone it ends with exit code {alone.returncode}"
-    asked = [*python, "compare", "local", "out", "--across-machines", "--json"]
-    with run.here.start(asked, run.folder, {}, stdout=subprocess.PIPE) as said:
-        pairs = [each for each in json.loads(said.communicate()[0])["pairs"] if each["primary"]]
-    for each in pairs:
-        interval = "{ratio:.3f} ({low:.3f} to {high:.3f})".format_map(each) if each["ratio"] else each["reasons"]
-        print(f"          {each['scenario']}, on four hosts over on one: {interval} {each['verdict']}")
-    changed = [each["pair"] for each in pairs if each["verdict"] in {"better", "worse"}]
-    yield bool(pairs) and not changed, f"throughput of {len(pairs)} pairs, none changed {changed or ''}"
-
-
 def server_cut_off() -> Iterator[Claim]:
     """The servers' host has no network any more, for fifteen seconds."""
     yield from _server_struck(lambda run: run.serving.link("down"), lambda run: run.serving.link("up"))
@@ -375,7 +329,6 @@ def _kill(host: Host, *words: str) -> None:
 PROOFS = {
     proof.__name__: proof
     for proof in (
-        quick,
         whole,
         link_cut,
         generator_killed,
@@ -401,7 +354,7 @@ def main(*names: str) -> int:
         print(f"unknown: {', '.join(unknown)}; known: {', '.join(PROOFS)}")
         return 2
     failed = 0
-    for name in names or [name for name in PROOFS if name != quick.__name__]:
+    for name in names or PROOFS:
         print(f"{name}: {PROOFS[name].__doc__}", flush=True)
         for held, figures in PROOFS[name]():
             failed += not held

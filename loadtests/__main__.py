@@ -1,8 +1,9 @@
 """`python -P -m loadtests`: one Locust run that drives phase after phase, as it is told (`loadtests.phases`).
 
 With `--generators N` the run has a master, which drives nothing itself, and N Locust workers that it starts, on this
-machine or, in turns, on those that `--on MACHINE` names, a `harness.spec.machines.Machine` each. Each of them is
-`python -P -m loadtests generator`, which reads from standard input where its master is.
+machine or, in turns, on those that `--on MACHINE` names, a `harness.spec.machines.Machine` each; there they keep off
+what `--taken TAKEN` says, a `harness.spec.machines.Taken`. Each of them is `python -P -m loadtests generator`, which
+reads from standard input where its master is.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from gevent.event import AsyncResult
 from locust.env import Environment
 
 from harness.spec import load
-from harness.spec.machines import Machine
+from harness.spec.machines import Machine, Taken
 from loadtests.engine.locust_stats import lines
 from loadtests.engine.rounds import Rounds
 from loadtests.engine.user import user_running
@@ -25,7 +26,7 @@ from loadtests.several.master import run as run_several
 from loadtests.several.worker import generate
 
 USAGE = """usage: python -P -m loadtests < SPECS, a JSON object a line
-       python -P -m loadtests --generators N [--on MACHINE]... < SPECS
+       python -P -m loadtests --generators N [--on MACHINE]... [--taken TAKEN] < SPECS
        python -P -m loadtests generator < JOIN, a JSON object"""
 log = logging.getLogger("loadtests")
 
@@ -55,15 +56,18 @@ def main(argv: list[str]) -> int:
     match argv:
         case ["generator"]:
             return generate()
-        case ["--generators", number, *on] if number.isdecimal() and int(number) > 0 and {*on[::2]} <= {"--on"}:
-            count, machines = int(number), [load(Machine, text) for text in on[1::2]]
+        case ["--generators", number, *more] if number.isdecimal() and {*more[::2]} <= {"--on", "--taken"}:
+            count = max(1, int(number))
+            said = list(zip(more[::2], more[1::2], strict=True))
+            machines = [load(Machine, text) for name, text in said if name == "--on"]
+            taken = next((load(Taken, text) for name, text in said if name == "--taken"), None)
         case []:
-            count, machines = 1, []
+            count, machines, taken = 1, [], None
         case _:
             sys.exit(USAGE)
     events = Events()
     try:
-        stopped = run(events) if count == 1 and not machines else run_several(events, count, machines)
+        stopped = run(events) if count == 1 and not machines else run_several(events, count, machines, taken)
     except OSError:
         log.warning("nobody reads the events any more")
         return 1

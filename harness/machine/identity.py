@@ -45,6 +45,11 @@ class Family:
     """Value of the variable MARK in its environment; no two families have the same."""
 
 
+def boot() -> str:
+    """The start of this machine, by the kernel's random id: all its containers and namespaces have the same."""
+    return (PROC / "sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
+
+
 def entry(pid: int, proc: Path = PROC) -> Entry | None:
     """What the kernel says of process `pid` now; None when there is no such process."""
     try:

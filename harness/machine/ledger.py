@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from harness.machine.identity import PROC, Family, Identity
+from harness.machine.identity import Family, Identity, boot
 from harness.machine.namespace import outside, pid_namespace
 
 SUFFIX = ".families"
@@ -45,7 +45,7 @@ def scratch_of(path: Path) -> Path:
 def encode(families: Iterable[Family]) -> str:
     """One line of JSON: where the ids hold, and the families."""
     rows = [[family.leader.pid, family.leader.start, family.mark] for family in families]
-    here = {"boot": _boot(), "namespace": pid_namespace(), "outside": outside().namespace}
+    here = {"boot": boot(), "namespace": pid_namespace(), "outside": outside().namespace}
     return json.dumps(here | {"families": rows}) + "\n"
 
 
@@ -57,7 +57,7 @@ def decode(text: str) -> list[Family]:
     """
     try:
         content = json.loads(text)
-        if content["boot"] != _boot():
+        if content["boot"] != boot():
             return []
         if content["namespace"] != pid_namespace():
             if content["outside"] == pid_namespace():
@@ -86,7 +86,3 @@ def ledgers(within: Path) -> Iterator[tuple[Identity, Path]]:
         pid, _, start = path.stem.partition("-")
         if pid.isdigit() and start.isdigit():
             yield Identity(int(pid), int(start)), path
-
-
-def _boot() -> str:
-    return (PROC / "sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()

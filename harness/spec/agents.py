@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from harness.spec.machines import Taken
 from harness.spec.requests import STRICT
 
 BEAT_S = 1.0
@@ -55,6 +56,8 @@ class Begin:
     """The line for its standard input."""
     seat: Annotated[int, Field(ge=0)]
     """How many generators the machine has before it: each gets a core, as long as there are cores."""
+    taken: Taken | None = None
+    """What it keeps off, where that is on the same machine."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -73,6 +73,19 @@ class Machine:
         return [*argv, "--", self.name, shlex.join([*called, "agent"])]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """The CPUs that a run's servers and services have, on their machine."""
+
+    __pydantic_config__ = STRICT
+
+    boot: str
+    """Its start (`harness.machine.identity.boot`). A generator that sees the same one is on that machine, perhaps in a
+    container: names tell nothing."""
+    server: tuple[int, ...]
+    services: tuple[int, ...]
+
+
 def machine_of(url: str) -> Machine:
     """The machine of `ssh://[USER@]HOST[:PORT][/PATH/OF/PYTHON]`; raises `ValueError` that says what to write instead.
 

@@ -19,10 +19,12 @@ from pathlib import Path
 
 from harness.errors import GatebenchError
 from harness.machine import environment, logs
+from harness.machine.identity import boot
 from harness.machine.placement import usable_cpus
 from harness.machine.process import Process, running
 from harness.machine.topology import topology
 from harness.spec.agents import BEAT_S, LOST_S, Beat, Begin, Call, Ended, FromAgent, Hello, Reach, line, order, versions
+from harness.spec.machines import Taken
 from harness.suite import BENCHMARKS
 from harness.trial.generator import drivers, drivers_environment
 from harness.trial.machines import reached
@@ -129,7 +131,7 @@ class Agent:
                 log=self._log,
                 cwd=BENCHMARKS.parent,
                 env=drivers_environment(),
-                cpus=(seat(begin.seat),),
+                cpus=(seat(begin.seat, begin.taken),),
                 pipes=("stdin",),
             )
         )
@@ -140,10 +142,20 @@ class Agent:
         process.popen.stdin.flush()
 
 
-def seat(number: int) -> int:
-    """The CPU of a machine's generator with that number: from the last core on, for the first has most interrupts."""
+def seat(number: int, taken: Taken | None = None) -> int:
+    """The CPU of a machine's generator with that number: from the last core on, for the first has most interrupts.
+
+    Where the servers of the run are on the same machine, generators have the cores that these and the services leave,
+    or at the least those that the servers leave; they share with servers only where there is no other.
+    """
     cores = topology(usable_cpus()).cores
+    if taken is not None and taken.boot == boot():
+        cores = _left(cores, taken.server + taken.services) or _left(cores, taken.server) or cores
     return cores[-1 - number % len(cores)][0]
+
+
+def _left(cores: tuple[tuple[int, ...], ...], taken: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
+    return tuple(core for core in cores if not {*core} & {*taken})
 
 
 def _how(process: Process) -> str:

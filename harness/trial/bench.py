@@ -12,6 +12,7 @@ from harness.machine.logs import scrub
 from harness.machine.placement import Placement
 from harness.record import Trial, Writer
 from harness.spec import Totals
+from harness.spec.machines import Taken
 from harness.subject.services import Services
 from harness.suite import Arm, Group, Load, Phase, Plan
 from harness.trial.generator import Generator, generating
@@ -74,6 +75,7 @@ def opened(
             log=logs / "generator.log",
             count=plan.generators,
             machines=plan.machines,
+            taken=Taken(boot=site.boot(), server=placement.server, services=placement.services),
         ) as generator,
         site.beside(plan, every, placement, logs, missing) as (beside, unprepared),
     ):

@@ -23,7 +23,7 @@ from harness import spec
 from harness.errors import GatebenchError, LaunchError, LoadError
 from harness.machine.logs import one_line
 from harness.machine.process import Process, clean_environment, running
-from harness.spec.machines import Machine
+from harness.spec.machines import Machine, Taken
 from harness.suite import BENCHMARKS
 
 PATIENCE_S = 30.0
@@ -37,13 +37,13 @@ OnEvent: TypeAlias = Callable[[spec.Event, Process], None]
 
 @contextmanager
 def generating(
-    *, cpus: Sequence[int], log: Path, count: int = 1, machines: Sequence[Machine] = ()
+    *, cpus: Sequence[int], log: Path, count: int = 1, machines: Sequence[Machine] = (), taken: Taken | None = None
 ) -> Iterator[Generator]:
     """A generator on `cpus`, or `count` of them, ended at the end; it starts at once, beside whatever comes next.
 
-    With `machines` all of them are there, in turns, and what is on `cpus` only leads them.
+    With `machines` all of them are there, in turns, off what is `taken`, and what is on `cpus` only leads them.
     """
-    generator = Generator(cpus=cpus, log=log, count=count, machines=machines)
+    generator = Generator(cpus=cpus, log=log, count=count, machines=machines, taken=taken)
     try:
         generator.start()
         yield generator
@@ -65,11 +65,20 @@ def longest_silence_s(order: spec.Spec) -> float:
 class Generator:
     """Drives phases, one at a time. A process that fails is replaced: its failure costs the phase, not the run."""
 
-    def __init__(self, *, cpus: Sequence[int], log: Path, count: int = 1, machines: Sequence[Machine] = ()) -> None:
+    def __init__(
+        self,
+        *,
+        cpus: Sequence[int],
+        log: Path,
+        count: int = 1,
+        machines: Sequence[Machine] = (),
+        taken: Taken | None = None,
+    ) -> None:
         """Use `generating`."""
         self._cpus = cpus
         self._count = count
         self._machines = machines
+        self._taken = taken
         self._log = log
         self._lines: _Lines | None = None
         self._ends = ExitStack()
@@ -117,6 +126,8 @@ class Generator:
             argv += ["--generators", str(self._count)]
         for machine in self._machines:
             argv += ["--on", spec.dump(machine)]
+        if self._machines and self._taken is not None:
+            argv += ["--taken", spec.dump(self._taken)]
         process = self._ends.enter_context(
             running(
                 argv,

@@ -51,6 +51,8 @@ Address = tuple[str, int]
 class Considered:
     """What servers have on their machine."""
 
+    boot: str
+    """Its start, as `harness.machine.identity.boot`."""
     placement: Placement
     receipts: Receipts
     logs: str
@@ -137,6 +139,7 @@ def considered(link: Link, plan: Plan) -> Considered:
     found = link.call("consider", CONSIDER_S, plan=told, root=str(BENCHMARKS.parent), python=sys.executable)
     placement = {role: tuple(cpus) for role, cpus in found["placement"].items()}
     return Considered(
+        boot=found["boot"],
         placement=Placement(**placement),
         receipts=Receipts(versions=found["versions"], missing=found["missing"]),
         logs=found["logs"],

@@ -16,6 +16,7 @@ from pydantic import ValidationError, validate_call
 
 from harness.errors import GatebenchError, MemoryLimitError, ServiceError
 from harness.machine.demand import Demand
+from harness.machine.identity import boot
 from harness.machine.look import look, watch
 from harness.machine.placement import Placement, usable_cpus
 from harness.machine.process import Process
@@ -90,6 +91,7 @@ class Office:
         found = receipts(arms)
         self._missing = found.missing
         return {
+            "boot": boot(),
             "placement": place_servers(usable_cpus()).as_dict(),
             "versions": found.versions,
             "missing": found.missing,

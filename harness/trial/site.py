@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from harness.errors import GatebenchError
+from harness.machine import identity
 from harness.machine.placement import Placement
 from harness.subject import services
 from harness.subject.launch import Launched, launch_counted, launch_versions, wait_settled
@@ -30,6 +31,9 @@ class Site(Protocol):
 
     def generator_cpus(self, plan: Plan, placement: Placement) -> tuple[int, ...]:
         """The CPUs of this machine on which the load is driven, or led."""
+
+    def boot(self) -> str:
+        """The start of that machine (`harness.machine.identity.boot`)."""
 
     def beside(
         self, plan: Plan, arms: Sequence[Arm], placement: Placement, logs: Path, missing: dict[str, str]
@@ -78,6 +82,10 @@ class Here:
     def generator_cpus(self, _plan: Plan, placement: Placement) -> tuple[int, ...]:
         """See `Site`."""
         return placement.generator
+
+    def boot(self) -> str:
+        """See `Site`."""
+        return identity.boot()
 
     @contextmanager
     def beside(

@@ -64,6 +64,10 @@ class There:
         """See `Site`: what no server needs here."""
         return place(usable_cpus(), generators=1 if plan.machines else plan.generators).generator
 
+    def boot(self) -> str:
+        """See `Site`."""
+        return self._considered.boot
+
     @contextmanager
     def beside(
         self, _plan: Plan, _arms: Sequence[Arm], placement: Placement, _logs: Path, _missing: dict[str, str]

@@ -10,7 +10,7 @@ from gevent import Greenlet
 from gevent.event import AsyncResult
 from locust.env import Environment
 
-from harness.spec.machines import Machine
+from harness.spec.machines import Machine, Taken
 from loadtests.phases import Events, Phases, spare_the_living, stopping
 from loadtests.several.crew import Crew, Lost
 from loadtests.several.members import member, seats
@@ -19,14 +19,14 @@ from loadtests.several.together import Together
 log = logging.getLogger("loadtests")
 
 
-def run(events: Events, count: int, machines: Sequence[Machine] = ()) -> str | None:
+def run(events: Events, count: int, machines: Sequence[Machine] = (), taken: Taken | None = None) -> str | None:
     """Let `count` generators run the phases; returns why it ended before its input did, None if it did not.
 
-    They are processes of this machine, or of `machines`. Those that cannot be had are done without, as long as there is
-    one.
+    They are processes of this machine, or of `machines`, where they keep off what is `taken`. Those that cannot be had
+    are done without, as long as there is one.
     """
     environment = Environment(events=locust.events)
-    crew = Crew(environment, member, seats(count, machines))
+    crew = Crew(environment, member, seats(count, machines, taken))
     phases = Phases(environment, events, lambda spec, emit: Together(spec, emit, crew), crew.absent)
     environment.events.init.fire(environment=environment, runner=crew.runner, web_ui=None)  # type: ignore[no-untyped-call]
     finished: AsyncResult[None] = AsyncResult()

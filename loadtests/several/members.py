@@ -20,7 +20,7 @@ from gevent.event import AsyncResult
 
 from harness.spec import dump
 from harness.spec.agents import BEAT_S, Beat, Begin, Ended, Hello, differing, line, said
-from harness.spec.machines import Machine
+from harness.spec.machines import Machine, Taken
 from loadtests.several.messages import Join
 
 _END_S = 2.0
@@ -39,6 +39,8 @@ class Seat:
     machine: Machine | None = None
     number: int = 0
     """By which its agent chooses a core: one more for each that the machine has before it."""
+    taken: Taken | None = None
+    """What its agent keeps off."""
 
     @property
     def where(self) -> str:
@@ -89,17 +91,18 @@ class RemoteMember:
     Its link to the master goes through a port of that machine's loopback, which ssh forwards to ours.
     """
 
-    def __init__(self, join: Join, machine: Machine, number: int) -> None:
+    def __init__(self, join: Join, seat: Seat) -> None:
         """Start `ssh`; what the agent says is heard meanwhile."""
-        self._name = machine.name
+        assert seat.machine is not None  # noqa: S101 - it is another's
+        self._name = seat.machine.name
         self._join = join
-        self._number = number
+        self._seat = seat
         self._how: str | None = None
         self._last_line = ""
         self._greeted: AsyncResult[None] = AsyncResult()
         self._forwarded: AsyncResult[int] = AsyncResult()
         pipe = subprocess.PIPE
-        self._popen = subprocess.Popen(machine.agent(join.port), stdin=pipe, stdout=pipe, stderr=pipe)
+        self._popen = subprocess.Popen(seat.machine.agent(join.port), stdin=pipe, stdout=pipe, stderr=pipe)
         self._errors = Greenlet.spawn(self._hear_ssh)
         self._others = [Greenlet.spawn(self._hear_agent), Greenlet.spawn(self._talk)]
 
@@ -142,7 +145,8 @@ class RemoteMember:
         assert stdin is not None  # noqa: S101 - it was asked for
         join = replace(self._join, port=port, cpu=None)  # the agent knows the CPUs
         with suppress(OSError):  # `gone` says so
-            stdin.write(line(Begin(join=dump(join), seat=self._number)))
+            begin = Begin(join=dump(join), seat=self._seat.number, taken=self._seat.taken)
+            stdin.write(line(begin))
             while True:
                 stdin.flush()
                 gevent.sleep(BEAT_S)
@@ -153,10 +157,10 @@ def member(join: Join, seat: Seat) -> Member:
     """Start a generator where its seat is."""
     if seat.machine is None:
         return LocalMember(join)
-    return RemoteMember(join, seat.machine, seat.number)
+    return RemoteMember(join, seat)
 
 
-def seats(count: int, machines: Sequence[Machine]) -> list[Seat]:
+def seats(count: int, machines: Sequence[Machine], taken: Taken | None = None) -> list[Seat]:
     """A seat for each of `count` generators: on `machines` in turns, or on the CPUs of this one in turns.
 
     Each machine begins one seat after the one before it, for what seems to be two may be containers of one.
@@ -164,7 +168,7 @@ def seats(count: int, machines: Sequence[Machine]) -> list[Seat]:
     if machines:
         names = list(dict.fromkeys(machine.name for machine in machines))
         return [
-            Seat(machine=machine, number=names.index(machine.name) + _before(rank, machines))
+            Seat(machine=machine, number=names.index(machine.name) + _before(rank, machines), taken=taken)
             for rank, machine in enumerate(islice(cycle(machines), count))
         ]
     ours = sorted(os.sched_getaffinity(0))

@@ -134,6 +134,7 @@ def test_what_servers_elsewhere_cannot_be_is_refused() -> None:
 def test_server_cpus_are_of_the_servers_machine() -> None:
     """Of those that it has."""
     there = Considered(
+        boot="a",
         placement=Placement(server=(0, 1, 2), generator=(), services=(3,)),
         receipts=Receipts(versions={}, missing={}),
         logs="/there",

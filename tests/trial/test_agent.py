@@ -7,13 +7,15 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from harness.machine.identity import table
+from harness.machine.identity import boot, table
 from harness.machine.topology import Topology
 from harness.spec.agents import LOST_S, Begin, Ended, Hello, Reach, Reached, line, said, versions
+from harness.spec.machines import Taken
 from harness.trial import agent as remote
 from tests.polling import until
 
@@ -118,6 +120,26 @@ def test_each_generator_of_a_machine_gets_a_core_as_long_as_there_are_cores(monk
     monkeypatch.setattr(remote, "usable_cpus", lambda: (0, 1, 2))
     monkeypatch.setattr(remote, "topology", lambda cpus: Topology(tuple((cpu,) for cpu in cpus)))
     assert [remote.seat(number) for number in range(4)] == [2, 1, 0, 2]
+
+
+@pytest.mark.parametrize(
+    ("server", "services", "seats"),
+    [
+        ((0,), (), [3, 2, 1, 3]),
+        ((0, 1), (3,), [2, 2, 2, 2]),
+        ((0, 1, 2), (3,), [3, 3, 3, 3]),  # rather beside the services than beside the servers
+        ((0, 1, 2, 3), (3,), [3, 2, 1, 0]),
+    ],
+)
+def test_generators_keep_off_the_servers_that_are_on_the_same_machine(
+    server: tuple[int, ...], services: tuple[int, ...], seats: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are in a container there, perhaps; another machine has cores of the same numbers, and they are free."""
+    monkeypatch.setattr(remote, "usable_cpus", lambda: (0, 1, 2, 3))
+    monkeypatch.setattr(remote, "topology", lambda cpus: Topology(tuple((cpu,) for cpu in cpus)))
+    here = Taken(boot=boot(), server=server, services=services)
+    assert [remote.seat(number, here) for number in range(4)] == seats
+    assert [remote.seat(number, replace(here, boot="another")) for number in range(4)] == [3, 2, 1, 0]
 
 
 def words(pid: int) -> str:
