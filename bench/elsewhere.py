@@ -52,10 +52,11 @@ def _as_on_one_host(run: Run) -> Iterator[Claim]:
     python = [str(run.folder / "python"), "-m", "harness"]
     local = [*python, "run", "machines.toml", "--out=local"]
     with run.here.start(local, run.folder, {}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as alone:
-        ends = seconds_until(lambda: alone.poll() is not None, LONGEST_S) is not None
-    yield ends and alone.returncode == 0, f"on one host alone it ends with exit code {alone.returncode}"
+        took_s = seconds_until(lambda: alone.poll() is not None, LONGEST_S)
+    held = took_s is not None and alone.returncode == 0
+    yield held, f"on one host alone it ends after {took_s or LONGEST_S:.0f} s, with exit code {alone.returncode}"
     asked = [*python, "compare", "local", "out", "--across-machines", "--json"]
-    with run.here.start(asked, run.folder, {}, stdout=subprocess.PIPE) as said:
+    with run.here.start(asked, run.folder, {}, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as said:
         pairs = [each for each in json.loads(said.communicate()[0])["pairs"] if each["primary"]]
     for each in pairs:
         interval = "{ratio:.3f} ({low:.3f} to {high:.3f})".format_map(each) if each["ratio"] else each["reasons"]
