@@ -142,8 +142,8 @@ def test_list_shows_what_there_is(tmp_path: Path, what: str) -> None:
 def test_plan_measures_nothing_and_says_how_long_it_takes(tmp_path: Path) -> None:
     """Groups, pairs, blocks, seconds."""
     laid = json.loads(gatebench("plan", "quick", "--json", "--seed", "1", cwd=tmp_path).stdout)
-    assert (laid["blocks"], len([pair for group in laid["groups"] for pair in group["pairs"]])) == (5, 6)
-    assert 60 < laid["seconds"] <= 540
+    assert (laid["blocks"], len([pair for group in laid["groups"] for pair in group["pairs"]])) == (6, 6)
+    assert 60 < laid["seconds"] <= 450
     assert not (tmp_path / "results").exists()
 
 
