@@ -5,7 +5,7 @@
 The hosts are namespaces of this machine with a real sshd each (`bench/hosts.py`): the harness, two generators, and the
 servers with their services. The clocks of two are one and two days ahead. CPU and memory are read on the servers' host.
 
-Needs root, sshd and `ip`, the machine to itself, and sixteen minutes. Ends with 1 when a claim does not hold, with 2
+Needs root, sshd and `ip`, the machine to itself, and eighteen minutes. Ends with 1 when a claim does not hold, with 2
 where no hosts can be made.
 """
 
@@ -14,7 +14,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import tomllib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -23,7 +22,6 @@ from bench.hosts import missing
 from bench.machines import Claim, Run, running, seconds_until
 
 SUITE = (ROOT / "benchmarks/suites/quick.toml").read_text()
-BLOCKS = int(tomllib.loads(SUITE)["blocks"])
 ONE_MACHINE = "[thresholds]\noutside_load = 1.0\n"
 """Each host takes what the others use for the load of strangers. All else is judged as in any run."""
 LONGEST_S = 1_200.0
@@ -33,27 +31,19 @@ def proof() -> Iterator[Claim]:
     """All claims, in the order in which they can be told."""
     with running(SUITE.replace("[thresholds]\n", ONE_MACHINE), apart=True) as run:
         took_s = seconds_until(lambda: run.process.poll() is not None, LONGEST_S)
-        yield took_s is not None, f"it ends after {took_s or LONGEST_S:.0f} s, with exit code {run.process.poll()}"
+        held = took_s is not None and run.process.returncode == 0
+        yield held, f"it ends after {took_s or LONGEST_S:.0f} s, with exit code {run.process.poll()}"
         yield from _trials(run.rows())
         yield from _as_on_one_host(run)
 
 
 def _trials(rows: Sequence[dict[str, Any]]) -> Iterator[Claim]:
-    """A run measures another block for one that something has spoiled: what counts is what the verdicts stand on."""
-    spoiled = [f"{row['trial']}: {row['error'] or row['reasons']}" for row in rows if not row["valid"]]
-    print(f"      {len(rows)} trials, {len(spoiled)} of them invalid {spoiled or ''}")
-    sound: dict[tuple[str, str], set[int]] = {(row["pair"], row["phase"]): set() for row in rows}
-    for row in rows:
-        sound[row["pair"], row["phase"]].add(row["block"])
-    for row in rows:
-        if not row["valid"]:
-            sound[row["pair"], row["phase"]].discard(row["block"])
-    fewest = min(map(len, sound.values()), default=0)
-    yield fewest >= BLOCKS, f"each of {len(sound) // 2} pairs has at least {fewest} valid blocks, {BLOCKS} planned"
+    why = [f"{row['trial']}: {row['error'] or row['reasons']}" for row in rows if not row["valid"]]
+    yield bool(rows) and not why, f"{len(rows)} trials, all valid {why or ''}"
     cpu_s = min((each["cpu_s"] for row in rows for each in row["slices"]), default=0.0)
     memory = min((row["memory_bytes"] or 0 for row in rows), default=0)
     yield cpu_s > 0 and memory > 0, f"servers were read there: at least {cpu_s:.3f} s of CPU, {memory} bytes"
-    waited = sorted(max((each["waiting_fraction"] for each in row["generators"]), default=1.0) for row in rows)
+    waited = sorted(each["waiting_fraction"] for row in rows for each in row["generators"])
     if waited:
         print(f"      generators waited for a CPU: median {waited[len(waited) // 2]:.1%}, most {waited[-1]:.1%}")
 

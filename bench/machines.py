@@ -129,7 +129,7 @@ def seconds_until(holds: Callable[[], object], longest_s: float) -> float | None
 def whole() -> Iterator[Claim]:
     """Nothing is done to it."""
     clients: set[str] = set()
-    with running(SUITE.replace("slice_s = 6", "slice_s = 0.5") + CALM) as run:
+    with running(SUITE.replace("slice_s = 6", "slice_s = 0.5")) as run:
 
         def ended() -> bool:
             clients.update(run.here.clients())

@@ -121,7 +121,7 @@ def sensitivity(claims: Claims) -> None:
 def _truth(folder: Path, turns: int) -> float:
     """The ratio that so many turns bring, by half of the 200 rounds: half before the tries, half after them.
 
-    The machine drifts by a percent within the twenty minutes that they take.
+    A machine that drifts within the twenty minutes that they take then does so for truth and tries alike.
     """
     shown = with_ratio(run(slower_suite(folder, turns, head="blocks = 10\nrounds = 10")))
     print(f"      {turns} turns bring {interval(shown)} by 100 rounds", flush=True)

@@ -48,21 +48,26 @@ def run(events: Events) -> str | None:
     return phases.stopped
 
 
+def _several(number: str, on: list[str]) -> bool:
+    """Whether these are a number of generators and machines for them."""
+    return number.isdecimal() and int(number) > 0 and len(on) % 2 == 0 and {*on[::2]} <= {"--on"}
+
+
 def main(argv: list[str]) -> int:
     """Drive what standard input tells; returns the exit status, 0 when all of it was driven."""
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    taken: Taken | None = None
     match argv:
         case ["generator"]:
             return generate()
-        case ["--generators", number, *more] if number.isdecimal() and {*more[::2]} <= {"--on", "--taken"}:
-            count = max(1, int(number))
-            said = list(zip(more[::2], more[1::2], strict=True))
-            machines = [load(Machine, text) for name, text in said if name == "--on"]
-            taken = next((load(Taken, text) for name, text in said if name == "--taken"), None)
+        case ["--generators", number, *on, "--taken", text] if _several(number, on):
+            count, machines, taken = int(number), [load(Machine, each) for each in on[1::2]], load(Taken, text)
+        case ["--generators", number, *on] if _several(number, on):
+            count, machines = int(number), [load(Machine, each) for each in on[1::2]]
         case []:
-            count, machines, taken = 1, [], None
+            count, machines = 1, []
         case _:
             sys.exit(USAGE)
     events = Events()

@@ -91,10 +91,9 @@ class RemoteMember:
     Its link to the master goes through a port of that machine's loopback, which ssh forwards to ours.
     """
 
-    def __init__(self, join: Join, seat: Seat) -> None:
-        """Start `ssh`; what the agent says is heard meanwhile."""
-        assert seat.machine is not None  # noqa: S101 - it is another's
-        self._name = seat.machine.name
+    def __init__(self, join: Join, machine: Machine, seat: Seat) -> None:
+        """Start `ssh` to the machine of `seat`; what the agent says is heard meanwhile."""
+        self._name = machine.name
         self._join = join
         self._seat = seat
         self._how: str | None = None
@@ -102,7 +101,7 @@ class RemoteMember:
         self._greeted: AsyncResult[None] = AsyncResult()
         self._forwarded: AsyncResult[int] = AsyncResult()
         pipe = subprocess.PIPE
-        self._popen = subprocess.Popen(seat.machine.agent(join.port), stdin=pipe, stdout=pipe, stderr=pipe)
+        self._popen = subprocess.Popen(machine.agent(join.port), stdin=pipe, stdout=pipe, stderr=pipe)
         self._errors = Greenlet.spawn(self._hear_ssh)
         self._others = [Greenlet.spawn(self._hear_agent), Greenlet.spawn(self._talk)]
 
@@ -157,7 +156,7 @@ def member(join: Join, seat: Seat) -> Member:
     """Start a generator where its seat is."""
     if seat.machine is None:
         return LocalMember(join)
-    return RemoteMember(join, seat)
+    return RemoteMember(join, seat.machine, seat)
 
 
 def seats(count: int, machines: Sequence[Machine], taken: Taken | None = None) -> list[Seat]:
